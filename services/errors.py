@@ -1,0 +1,71 @@
+"""Errors that are expected: each carries one sentence for the person who meets it.
+
+Anything else that is raised is a bug; the edges log it under a reference id (`services.logs.new_reference`).
+"""
+
+from __future__ import annotations
+
+
+class PatternDeskError(Exception):
+    """An expected error. `str(error)` is a clear sentence for the person; nothing half-done stays behind it."""
+
+    exit_code = 2  # the caller's fault; the command line exits with it
+
+    @property
+    def sentence(self) -> str:
+        return str(self)
+
+
+class NotFound(PatternDeskError):
+    """What was asked for does not exist."""
+
+
+class NotAllowed(PatternDeskError):
+    """The person's role does not cover this."""
+
+
+class InvalidInput(PatternDeskError):
+    """Something the person gave cannot be used; the sentence says what and where."""
+
+
+class Conflict(PatternDeskError):
+    """The state does not allow it now (a second workspace, a second live execution, a lost race).
+
+    `link` is a screen address that shows what stands in the way, or None.
+    """
+
+    def __init__(self, sentence: str, *, link: str | None = None) -> None:
+        super().__init__(sentence)
+        self.link = link
+
+
+class IllegalTransition(Conflict):
+    """A status change that the transition table does not hold."""
+
+
+class GuardFailed(Conflict):
+    """The transition exists, but one of its guards does not hold; the sentence names the guard."""
+
+
+class StaleEpoch(Conflict):
+    """A worker that lost its run tried to write; the writer must stop."""
+
+
+class DetectorError(PatternDeskError):
+    """A detector could not be run or broke its contract. `kind` is one of noise, timeout, memory, crash, rubbish,
+    look_ahead, missing."""
+
+    def __init__(self, sentence: str, *, kind: str, log: str = "") -> None:
+        super().__init__(sentence)
+        self.kind = kind
+        self.log = log
+
+
+class RepositoryError(PatternDeskError):
+    """The pattern repository is missing, dirty or refuses a commit or push."""
+
+
+class Unavailable(PatternDeskError):
+    """A part that we run or need is not there (database down, old schema, port in use, folder not writable)."""
+
+    exit_code = 1

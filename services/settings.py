@@ -1,0 +1,56 @@
+"""Settings from the environment, read once. Names without prefix are the ones that outside tools rely on."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """What can be set from outside. Paths are absolute once read; secrets never print."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    port: int = Field(8501, ge=1, le=65535, validation_alias="PORT")
+    host: str = Field("127.0.0.1", validation_alias="HOST")
+    data_dir: Path = Field(Path("var"), validation_alias="DATA_DIR")
+    database_url: str | None = Field(None, validation_alias="DATABASE_URL")
+    storage_url: str | None = Field(None, validation_alias="STORAGE_URL")  # fsspec; default is <data_dir>/storage
+    pattern_repository: str | None = Field(None, validation_alias="PATTERN_REPOSITORY")  # path or URL
+    allowed_hosts: str = Field("", validation_alias="ALLOWED_HOSTS")  # comma separated, beside loopback names
+
+    oidc_client_id: str | None = Field(None, validation_alias="OIDC_CLIENT_ID")
+    oidc_client_secret: SecretStr | None = Field(None, validation_alias="OIDC_CLIENT_SECRET")
+    oidc_server_metadata_url: str | None = Field(None, validation_alias="OIDC_SERVER_METADATA_URL")
+    oidc_redirect_uri: str | None = Field(None, validation_alias="OIDC_REDIRECT_URI")
+
+    worker_concurrency: int = Field(2, ge=1, le=64, validation_alias="WORKER_CONCURRENCY")
+    min_judged_marks: int = Field(10, ge=1, validation_alias="MIN_JUDGED_MARKS")  # evidence for an approval
+    approver_may_verify: bool = Field(False, validation_alias="APPROVER_MAY_VERIFY")  # a team of one
+    demo: bool = Field(True, validation_alias="DEMO")  # build the demo on the first start
+
+    def model_post_init(self, _context: object) -> None:
+        self.data_dir = self.data_dir.expanduser().absolute()
+
+    @property
+    def oidc_configured(self) -> bool:
+        return bool(self.oidc_client_id and self.oidc_client_secret and self.oidc_server_metadata_url)
+
+    @property
+    def storage_root(self) -> str:
+        return self.storage_url or str(self.data_dir / "storage")
+
+    @property
+    def repository_path(self) -> str:
+        return self.pattern_repository or str(self.data_dir / "patterns")
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The process's settings. Tests that change the environment call `get_settings.cache_clear()`."""
+    return Settings()  # type: ignore[call-arg]  # every field has a default or an alias in the environment
