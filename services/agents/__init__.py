@@ -1,0 +1,1 @@
+"""Agents that change a detector: one protocol, several adapters."""

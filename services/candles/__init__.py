@@ -1,0 +1,1 @@
+"""Candles: recognising and checking files, storing datasets."""

@@ -1,0 +1,1 @@
+"""Detectors as data: contract, sandbox, scoring, replay, and the starter pattern repository."""
