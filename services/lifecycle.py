@@ -1,0 +1,235 @@
+"""Statuses, message types, roles, and who may move what from where to where. Data only; imports nothing of ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class WorkspaceStatus(StrEnum):
+    SOON = "soon"
+    IMPLEMENTING = "implementing"
+    BETA = "beta"
+    IN_REVIEW = "in_review"
+    VERIFIED = "verified"
+
+
+class ExecutionStatus(StrEnum):
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    RETRY = "retry"
+
+
+class ExecutionPhase(StrEnum):
+    PLANNING = "planning"
+    IMPLEMENTING = "implementing"
+    TESTING = "testing"
+    REFINING = "refining"
+    DEPLOYING = "deploying"
+
+
+class DeployStatus(StrEnum):
+    QUEUED = "queued"
+    BUILDING = "building"
+    READY = "ready"
+    ERROR = "error"
+    CANCELED = "canceled"
+
+
+class MessageType(StrEnum):
+    PATTERN_CREATED = "pattern_created"
+    PATTERN_DESCRIPTION_SUBMITTED = "pattern_description_submitted"
+    SESSION_CREATED = "session_created"
+    SESSION_COMPLETED = "session_completed"
+    FEEDBACK_ADDED = "feedback_added"
+    FEEDBACK_BATCH_SENT = "feedback_batch_sent"
+    CLAUDE_STARTED = "claude_started"
+    CLAUDE_PHASE_UPDATE = "claude_phase_update"
+    CLAUDE_CHECKPOINT = "claude_checkpoint"
+    CLAUDE_COMPLETED = "claude_completed"
+    CLAUDE_FAILED = "claude_failed"
+    DEPLOY_STARTED = "deploy_started"
+    DEPLOY_BUILDING = "deploy_building"
+    DEPLOY_SUCCESS = "deploy_success"
+    DEPLOY_FAILED = "deploy_failed"
+    DEPLOY_RETRY = "deploy_retry"
+    USER_APPROVED = "user_approved"
+    ADMIN_VERIFIED = "admin_verified"
+    VERSION_UPDATED = "version_updated"
+    STATUS_CHANGED = "status_changed"
+    # Ours, beside the seed's twenty.
+    COMMENT = "comment"
+    REVIEW_RETURNED = "review_returned"
+    APPROVAL_VOIDED = "approval_voided"
+    GATE_WAIVED = "gate_waived"
+    VERSION_ROLLED_BACK = "version_rolled_back"
+    MARK_DISPUTED = "mark_disputed"
+
+
+class MessageStatus(StrEnum):
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class AuthorType(StrEnum):
+    USER = "user"
+    SYSTEM = "system"
+    CLAUDE = "claude"
+
+
+class Role(StrEnum):
+    VIEWER = "viewer"
+    MEMBER = "member"
+    ADMIN = "admin"
+
+
+class SessionStatus(StrEnum):
+    RUNNING = "running"
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    ARCHIVED = "archived"
+    FAILED = "failed"
+    # Kept for sessions that were there before workspaces.
+    SUBMITTED_FOR_REVIEW = "submitted_for_review"
+    IMPLEMENTED = "implemented"
+
+
+class Verdict(StrEnum):
+    CONFIRMED = "confirmed"
+    FALSE_POSITIVE = "false_positive"
+    FALSE_NEGATIVE = "false_negative"
+    ADJUSTMENT = "adjustment"
+    UNSURE = "unsure"
+    COMMENT = "comment"
+
+
+class FeedbackState(StrEnum):
+    OPEN = "open"
+    SENT = "sent"
+    ADDRESSED = "addressed"
+    VERIFIED = "verified"
+    DISPUTED = "disputed"
+    WITHDRAWN = "withdrawn"
+
+
+class VersionStatus(StrEnum):
+    CANDIDATE = "candidate"
+    DEPLOYED = "deployed"
+    RETIRED = "retired"
+    REJECTED = "rejected"
+
+
+LIVE_EXECUTION: Final = (ExecutionStatus.PENDING, ExecutionStatus.RUNNING, ExecutionStatus.RETRY)
+ASKING_VERDICTS: Final = (Verdict.FALSE_POSITIVE, Verdict.FALSE_NEGATIVE, Verdict.ADJUSTMENT, Verdict.COMMENT)
+QUIET_VERDICTS: Final = (Verdict.CONFIRMED, Verdict.UNSURE)
+JUDGED_VERDICTS: Final = (Verdict.CONFIRMED, Verdict.FALSE_POSITIVE, Verdict.FALSE_NEGATIVE, Verdict.ADJUSTMENT)
+PLACED_VERDICTS: Final = JUDGED_VERDICTS
+PHASES: Final = tuple(ExecutionPhase)
+
+W = WorkspaceStatus
+WORKER: Final = "worker"  # the application itself, never a person
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One row of the lifecycle table. `who` holds the roles, or the worker, that may take it."""
+
+    verb: str
+    source: WorkspaceStatus | None
+    target: WorkspaceStatus
+    who: frozenset[str]
+
+
+def _row(verb: str, source: WorkspaceStatus | None, target: WorkspaceStatus, *who: str) -> Transition:
+    return Transition(verb, source, target, frozenset(who))
+
+
+_MEMBERS: Final = (Role.MEMBER, Role.ADMIN)
+TRANSITIONS: Final[tuple[Transition, ...]] = (
+    _row("create", None, W.SOON, *_MEMBERS),
+    _row("launch_first", W.SOON, W.IMPLEMENTING, *_MEMBERS),
+    _row("implemented", W.IMPLEMENTING, W.BETA, WORKER),
+    _row("implementation_failed", W.IMPLEMENTING, W.SOON, WORKER, *_MEMBERS),  # people: by canceling a queued one
+    _row("approve", W.BETA, W.IN_REVIEW, *_MEMBERS),
+    _row("verify", W.IN_REVIEW, W.VERIFIED, Role.ADMIN),
+    _row("void", W.IN_REVIEW, W.BETA, WORKER),
+    _row("return", W.IN_REVIEW, W.BETA, Role.ADMIN),
+    _row("withdraw", W.IN_REVIEW, W.BETA, *_MEMBERS),
+    _row("reopen", W.VERIFIED, W.BETA, Role.ADMIN),
+    _row("redeployed", W.VERIFIED, W.BETA, WORKER),
+)
+
+EXECUTION_TRANSITIONS: Final[frozenset[tuple[ExecutionStatus, ExecutionStatus]]] = frozenset(
+    {
+        (ExecutionStatus.PENDING, ExecutionStatus.RUNNING),
+        (ExecutionStatus.PENDING, ExecutionStatus.FAILED),
+        (ExecutionStatus.RUNNING, ExecutionStatus.COMPLETED),
+        (ExecutionStatus.RUNNING, ExecutionStatus.FAILED),
+        (ExecutionStatus.RUNNING, ExecutionStatus.RETRY),
+        (ExecutionStatus.RETRY, ExecutionStatus.RUNNING),
+        (ExecutionStatus.RETRY, ExecutionStatus.FAILED),
+    }
+)
+
+FEEDBACK_TRANSITIONS: Final[frozenset[tuple[FeedbackState, FeedbackState]]] = frozenset(
+    {
+        (FeedbackState.OPEN, FeedbackState.SENT),
+        (FeedbackState.OPEN, FeedbackState.DISPUTED),
+        (FeedbackState.OPEN, FeedbackState.WITHDRAWN),
+        (FeedbackState.SENT, FeedbackState.ADDRESSED),
+        (FeedbackState.SENT, FeedbackState.OPEN),
+        (FeedbackState.ADDRESSED, FeedbackState.VERIFIED),
+        (FeedbackState.ADDRESSED, FeedbackState.OPEN),
+        (FeedbackState.ADDRESSED, FeedbackState.DISPUTED),
+        (FeedbackState.VERIFIED, FeedbackState.OPEN),
+        (FeedbackState.DISPUTED, FeedbackState.OPEN),
+        (FeedbackState.DISPUTED, FeedbackState.WITHDRAWN),
+    }
+)
+
+# Every verb of the services that a person can ask for, and the roles that may.
+EVERYONE: Final = frozenset({Role.VIEWER, Role.MEMBER, Role.ADMIN})
+MEMBERS: Final = frozenset(_MEMBERS)
+ADMINS: Final = frozenset({Role.ADMIN})
+PERMISSIONS: Final[dict[str, frozenset[Role]]] = {
+    "read": EVERYONE,
+    "export": EVERYONE,
+    "create_workspace": MEMBERS,
+    "describe_workspace": MEMBERS,
+    "comment": MEMBERS,
+    "upload": MEMBERS,
+    "import_candles": MEMBERS,
+    "run_session": MEMBERS,
+    "judge": MEMBERS,
+    "complete_session": MEMBERS,
+    "launch": MEMBERS,
+    "cancel": MEMBERS,
+    "approve": MEMBERS,
+    "withdraw": MEMBERS,
+    "verify": ADMINS,
+    "return": ADMINS,
+    "reopen": ADMINS,
+    "archive": ADMINS,
+    "manage_people": ADMINS,
+}
+
+
+def transition(verb: str, source: WorkspaceStatus | None) -> Transition | None:
+    """The row for this verb out of this status, or None when the table does not hold it."""
+    return next((t for t in TRANSITIONS if t.verb == verb and t.source == source), None)
+
+
+def bump(version: str, *, code_changed: bool) -> str:
+    """The next semantic version of a deploy: minor when code changed, patch when only parameters did."""
+    major, minor, patch = (int(part) for part in version.split("."))
+    return f"{major}.{minor + 1}.0" if code_changed else f"{major}.{minor}.{patch + 1}"
+
+
+def verified_version(version: str) -> str:
+    """The version a verification makes: 1.0.0 the first time, the next major later."""
+    return f"{int(version.split('.')[0]) + 1}.0.0"

@@ -1,0 +1,40 @@
+"""The tables. The seed's models carry the seed's names in snake_case."""
+
+from services.models.base import Base, new_id, now
+from services.models.detector import DetectorVersion, Evaluation
+from services.models.execution import (
+    ClaudeExecution,
+    ExecutionAttempt,
+    ExecutionFeedback,
+    GateWaiver,
+    ImplementationSession,
+)
+from services.models.feedback import FeedbackItem
+from services.models.record import Attachment, AuditEvent, Setting
+from services.models.session import CandleDataset, Detection, PatternSession
+from services.models.user import User
+from services.models.workspace import PatternWorkspace, ReadMarker, WorkspaceMessage
+
+__all__ = [
+    "Attachment",
+    "AuditEvent",
+    "Base",
+    "CandleDataset",
+    "ClaudeExecution",
+    "Detection",
+    "DetectorVersion",
+    "Evaluation",
+    "ExecutionAttempt",
+    "ExecutionFeedback",
+    "FeedbackItem",
+    "GateWaiver",
+    "ImplementationSession",
+    "PatternSession",
+    "PatternWorkspace",
+    "ReadMarker",
+    "Setting",
+    "User",
+    "WorkspaceMessage",
+    "new_id",
+    "now",
+]
