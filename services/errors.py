@@ -61,6 +61,10 @@ class DetectorError(PatternDeskError):
         self.log = log
 
 
+class Cancelled(PatternDeskError):
+    """The person cancelled while it ran; the processes it had started are gone when this is raised."""
+
+
 class RepositoryError(PatternDeskError):
     """The pattern repository is missing, dirty or refuses a commit or push."""
 
