@@ -1,0 +1,162 @@
+"""People: who acts, what their role lets them do, and the audit trail of what they did."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from services.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from services.lifecycle import PERMISSIONS, Role
+from services.models import AuditEvent, User, now
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The person in whose name a use case runs. Made by this module only, from a row that is active."""
+
+    id: uuid.UUID
+    name: str
+    email: str
+    role: Role
+
+    def may(self, permission: str) -> bool:
+        return self.role in PERMISSIONS[permission]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    id: uuid.UUID
+    email: str
+    name: str
+    image: str | None
+    role: str
+    is_active: bool
+    created_at: datetime
+    last_seen_at: datetime | None
+
+
+def require(actor: Actor, permission: str) -> None:
+    """Raises NotAllowed with a sentence when the actor's role does not cover the permission."""
+    if actor.role not in PERMISSIONS[permission]:
+        needed = " or ".join(sorted(PERMISSIONS[permission]))
+        raise NotAllowed(f"{actor.name} is a {actor.role}; to {permission.replace('_', ' ')} takes a {needed}.")
+
+
+def _actor(user: User) -> Actor:
+    return Actor(id=user.id, name=user.name, email=user.email, role=Role(user.role))
+
+
+def actor_by_id(session: Session, person_id: uuid.UUID) -> Actor:
+    """The actor for an active person; raises NotAllowed for one who is unknown or was deactivated."""
+    user = session.get(User, person_id)
+    if user is None or not user.is_active:
+        raise NotAllowed("This person is not known here, or is no longer active.")
+    return _actor(user)
+
+
+def actor_by_email(session: Session, email: str) -> Actor:
+    """The actor for an active person's address, whatever its case."""
+    user = session.scalar(select(User).where(func.lower(User.email) == email.strip().lower()))
+    if user is None or not user.is_active:
+        raise NotAllowed(f"Nobody active here has the address {email}.")
+    return _actor(user)
+
+
+def sign_in(session: Session, *, email: str, name: str | None, image: str | None = None) -> Actor:
+    """The actor for somebody an identity provider vouches for; a new person starts as a viewer."""
+    address = email.strip().lower()
+    if "@" not in address:
+        raise InvalidInput("The identity provider sent no e-mail address.")
+    user = session.scalar(select(User).where(func.lower(User.email) == address))
+    if user is None:
+        user = User(email=address, name=name or address, image=image, role=Role.VIEWER)
+        session.add(user)
+        session.flush()
+        record(session, actor=None, action="person_joined", object_type="user", object_id=user.id)
+    if not user.is_active:
+        raise NotAllowed("This account was deactivated; an admin can turn it on again.")
+    if user.last_seen_at is None or now() - user.last_seen_at > timedelta(minutes=5):
+        user.last_seen_at = now()
+    return _actor(user)
+
+
+def ensure_person(session: Session, *, email: str, name: str, role: Role) -> Actor:
+    """The person with this address, made with this role when missing. For the command line and the demo."""
+    user = session.scalar(select(User).where(func.lower(User.email) == email.lower()))
+    if user is None:
+        user = User(email=email.lower(), name=name, role=role)
+        session.add(user)
+        session.flush()
+        record(session, actor=None, action="person_added", object_type="user", object_id=user.id, after={"role": role})
+    return _actor(user)
+
+
+def list_people(session: Session) -> list[Person]:
+    users = session.scalars(select(User).order_by(User.created_at, User.id))
+    return [
+        Person(u.id, u.email, u.name, u.image, u.role, u.is_active, u.created_at, u.last_seen_at) for u in users
+    ]
+
+
+def set_role(session: Session, person_id: uuid.UUID, role: Role, *, actor: Actor) -> None:
+    """Gives a person a role. The last active admin cannot step down."""
+    require(actor, "manage_people")
+    user = _locked(session, person_id)
+    if user.role == Role.ADMIN and role != Role.ADMIN:
+        _keep_an_admin(session, user)
+    before, user.role = user.role, role
+    record(session, actor=actor, action="role_changed", object_type="user", object_id=user.id,
+           before={"role": before}, after={"role": role})
+
+
+def set_active(session: Session, person_id: uuid.UUID, active: bool, *, actor: Actor) -> None:
+    """Lets a person in or shuts them out from their next run on. The last active admin stays."""
+    require(actor, "manage_people")
+    user = _locked(session, person_id)
+    if not active and user.role == Role.ADMIN:
+        _keep_an_admin(session, user)
+    before, user.is_active = user.is_active, active
+    record(session, actor=actor, action="active_changed", object_type="user", object_id=user.id,
+           before={"is_active": before}, after={"is_active": active})
+
+
+def _locked(session: Session, person_id: uuid.UUID) -> User:
+    user = session.get(User, person_id, with_for_update=True)
+    if user is None:
+        raise NotFound("There is no such person.")
+    return user
+
+
+def _keep_an_admin(session: Session, leaving: User) -> None:
+    others = select(User.id).where(User.role == Role.ADMIN, User.is_active, User.id != leaving.id).with_for_update()
+    if not session.scalars(others).first():
+        raise Conflict("There must be at least one active admin; make somebody else an admin first.")
+
+
+def record(
+    session: Session,
+    *,
+    actor: Actor | None,
+    action: str,
+    object_type: str,
+    object_id: uuid.UUID | str,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    """Appends to the audit trail; `actor` None is the application itself."""
+    session.add(
+        AuditEvent(
+            actor_id=actor.id if actor else None,
+            action=action,
+            object_type=object_type,
+            object_id=str(object_id),
+            before=dict(before) if before else None,
+            after=dict(after) if after else None,
+        )
+    )

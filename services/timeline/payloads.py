@@ -1,0 +1,231 @@
+"""The typed `data` of every message type. A message that does not fit its type is a bug, so writing it raises."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from services.lifecycle import MessageType as T
+
+
+class Payload(BaseModel):
+    model_config = ConfigDict(extra="forbid", use_enum_values=True)
+
+
+class PatternCreated(Payload):
+    pattern_type: str
+    category: str
+    status: str
+
+
+class PatternDescriptionSubmitted(Payload):
+    description: str
+    identification_steps: list[str]
+    attachment_count: int
+
+
+class SessionCreated(Payload):
+    session_id: UUID
+    name: str
+    symbol: str
+    timeframe: str
+    candle_count: int
+    detection_count: int | None = None
+    version: str | None = None
+    carried_count: int | None = None
+
+
+class SessionCompleted(Payload):
+    session_id: UUID
+    tp: int
+    fp: int
+    fn: int
+    success_rate: float | None
+    unsure: int = 0
+    ci_low: float | None = None
+    ci_high: float | None = None
+    version: str | None = None
+
+
+class FeedbackAdded(Payload):
+    feedback_id: UUID
+    verdict: str
+    candle_index: int | None = None
+    candle_time: datetime | None = None
+    made_by: str = "person"
+
+
+class FeedbackBatchSent(Payload):
+    session_id: UUID | None = None
+    session_ids: list[UUID]
+    feedback_ids: list[UUID]
+    feedback_count: int
+    total_comments: int
+    total_images: int
+
+
+class ClaudeStarted(Payload):
+    execution_id: UUID
+    feedback_count: int
+    agent: str
+
+
+class ClaudePhaseUpdate(Payload):
+    execution_id: UUID
+    phase: str
+    phase_started_at: datetime
+    current_task: str | None = None
+    checkpoint: str | None = None
+
+
+class ClaudeCheckpoint(Payload):
+    execution_id: UUID
+    phase: str
+    checkpoint: str
+    details: str | None = None
+    files_changed: list[str] | None = None
+
+
+class ClaudeCompleted(Payload):
+    execution_id: UUID
+    duration_s: float
+    files_changed: list[str]
+    commit_hash: str | None
+    commit_message: str | None
+    summary: str | None = None
+
+
+class ClaudeFailed(Payload):
+    execution_id: UUID
+    error: str
+    phase: str | None
+    will_retry: bool
+    retry_count: int
+    advice: str | None = None
+
+
+class DeployStarted(Payload):
+    execution_id: UUID
+    commit_hash: str
+    deployment_id: str | None = None
+    target: str = "local"
+
+
+class DeployBuilding(Payload):
+    execution_id: UUID
+    deployment_id: str
+
+
+class DeploySuccess(Payload):
+    execution_id: UUID
+    deployment_id: str
+    deploy_url: str | None
+    version: str
+    duration_s: float
+
+
+class DeployFailed(Payload):
+    execution_id: UUID
+    deployment_id: str | None = None
+    error: str
+    logs: str
+    retry_count: int
+    will_retry: bool
+
+
+class DeployRetry(Payload):
+    execution_id: UUID
+    retry_number: int
+    max_retries: int
+    previous_error: str
+
+
+class Approval(Payload):
+    previous_status: str
+    new_status: str
+    evidence: dict[str, Any]
+    comment: str | None = None
+
+
+class VersionUpdated(Payload):
+    previous_version: str
+    new_version: str
+    changes: list[str]
+
+
+class StatusChanged(Payload):
+    previous_status: str
+    new_status: str
+    reason: str | None = None
+
+
+class Comment(Payload):
+    pass
+
+
+class ReviewReturned(Payload):
+    previous_status: str
+    new_status: str
+    reason: str
+
+
+class ApprovalVoided(Payload):
+    previous_status: str
+    new_status: str
+    reason: str
+
+
+class GateWaived(Payload):
+    execution_id: UUID
+    broken_ids: list[UUID]
+    reason: str
+
+
+class VersionRolledBack(Payload):
+    previous_version: str
+    new_version: str
+    reason: str
+
+
+class MarkDisputed(Payload):
+    feedback_ids: list[UUID]
+    candle_index: int | None = None
+    candle_time: datetime | None = None
+
+
+PAYLOADS: dict[T, type[Payload]] = {
+    T.PATTERN_CREATED: PatternCreated,
+    T.PATTERN_DESCRIPTION_SUBMITTED: PatternDescriptionSubmitted,
+    T.SESSION_CREATED: SessionCreated,
+    T.SESSION_COMPLETED: SessionCompleted,
+    T.FEEDBACK_ADDED: FeedbackAdded,
+    T.FEEDBACK_BATCH_SENT: FeedbackBatchSent,
+    T.CLAUDE_STARTED: ClaudeStarted,
+    T.CLAUDE_PHASE_UPDATE: ClaudePhaseUpdate,
+    T.CLAUDE_CHECKPOINT: ClaudeCheckpoint,
+    T.CLAUDE_COMPLETED: ClaudeCompleted,
+    T.CLAUDE_FAILED: ClaudeFailed,
+    T.DEPLOY_STARTED: DeployStarted,
+    T.DEPLOY_BUILDING: DeployBuilding,
+    T.DEPLOY_SUCCESS: DeploySuccess,
+    T.DEPLOY_FAILED: DeployFailed,
+    T.DEPLOY_RETRY: DeployRetry,
+    T.USER_APPROVED: Approval,
+    T.ADMIN_VERIFIED: Approval,
+    T.VERSION_UPDATED: VersionUpdated,
+    T.STATUS_CHANGED: StatusChanged,
+    T.COMMENT: Comment,
+    T.REVIEW_RETURNED: ReviewReturned,
+    T.APPROVAL_VOIDED: ApprovalVoided,
+    T.GATE_WAIVED: GateWaived,
+    T.VERSION_ROLLED_BACK: VersionRolledBack,
+    T.MARK_DISPUTED: MarkDisputed,
+}
+
+
+def validated(kind: T, data: dict[str, Any]) -> dict[str, Any]:
+    """The payload as stored in jsonb. Raises pydantic.ValidationError when it does not fit the type."""
+    return PAYLOADS[kind].model_validate(data).model_dump(mode="json", exclude_none=True)

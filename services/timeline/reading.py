@@ -1,0 +1,212 @@
+"""Reading a timeline: pages by keyset, everything after a place, one entry, and a search.
+
+The related rows come by one query a kind (author, session, feedback, execution), never by a wide join: that is the
+shape the measured floor has, and it stays flat however long the timeline is.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+
+from sqlalchemy.orm import Session
+
+from services.database.rows import fetch, fetch_dicts
+from services.lifecycle import MessageType as T
+
+PAGE = 50
+
+FILTERS: Mapping[str, tuple[T, ...]] = {
+    "people": (T.COMMENT, T.PATTERN_DESCRIPTION_SUBMITTED, T.USER_APPROVED, T.ADMIN_VERIFIED, T.REVIEW_RETURNED),
+    "corrections": (T.FEEDBACK_ADDED, T.FEEDBACK_BATCH_SENT, T.SESSION_COMPLETED, T.MARK_DISPUTED),
+    "executions": (T.CLAUDE_STARTED, T.CLAUDE_PHASE_UPDATE, T.CLAUDE_CHECKPOINT, T.CLAUDE_COMPLETED, T.CLAUDE_FAILED),
+    "deploys": (
+        T.DEPLOY_STARTED, T.DEPLOY_BUILDING, T.DEPLOY_SUCCESS, T.DEPLOY_FAILED, T.DEPLOY_RETRY, T.VERSION_UPDATED,
+        T.VERSION_ROLLED_BACK,
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One message with what it refers to. The related values are plain dictionaries, ready for JSON."""
+
+    id: uuid.UUID
+    seq: int
+    type: str
+    created_at: datetime
+    author: dict[str, Any] | None
+    author_type: str
+    title: str | None
+    content: str | None
+    data: dict[str, Any]
+    attachments: list[str]
+    session: dict[str, Any] | None
+    feedback: dict[str, Any] | None
+    execution: dict[str, Any] | None
+    status: str | None
+    progress: int | None
+    edited_at: datetime | None
+    deleted_at: datetime | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry for the timeline component: strings, numbers and nulls alone."""
+        return {
+            "id": str(self.id), "seq": self.seq, "type": self.type, "created_at": _iso(self.created_at),
+            "author": self.author, "author_type": self.author_type, "title": self.title, "content": self.content,
+            "data": self.data, "attachments": self.attachments, "session": self.session, "feedback": self.feedback,
+            "execution": self.execution, "status": self.status, "progress": self.progress,
+            "edited_at": _iso(self.edited_at), "deleted_at": _iso(self.deleted_at),
+        }  # fmt: skip
+
+
+_COLUMNS: LiteralString = (
+    "id, seq, type, created_at, author_id, author_type, title, content, data, attachments, session_id, feedback_id, "
+    "execution_id, status, progress, edited_at, deleted_at"
+)
+_NEWEST: LiteralString = (
+    f"SELECT {_COLUMNS} FROM workspace_messages WHERE workspace_id = %(w)s "
+    "ORDER BY created_at DESC, id DESC LIMIT %(n)s"
+)
+_BEFORE: LiteralString = (
+    f"SELECT {_COLUMNS} FROM workspace_messages WHERE workspace_id = %(w)s AND (created_at, id) < (%(at)s, %(id)s) "
+    "ORDER BY created_at DESC, id DESC LIMIT %(n)s"
+)
+_FILTERED: LiteralString = (
+    f"SELECT {_COLUMNS} FROM workspace_messages WHERE workspace_id = %(w)s AND (created_at, id) < (%(at)s, %(id)s) "
+    "AND (%(types)s::text[] IS NULL OR type = ANY(%(types)s)) "
+    "AND (%(like)s::text IS NULL OR content ILIKE %(like)s OR title ILIKE %(like)s) "
+    "ORDER BY created_at DESC, id DESC LIMIT %(n)s"
+)
+_AFTER: LiteralString = (
+    f"SELECT {_COLUMNS} FROM workspace_messages WHERE workspace_id = %(w)s AND seq > %(seq)s ORDER BY seq LIMIT %(n)s"
+)
+_ONE: LiteralString = f"SELECT {_COLUMNS} FROM workspace_messages WHERE id = %(id)s"
+_FORWARD: LiteralString = (
+    f"SELECT {_COLUMNS} FROM workspace_messages WHERE workspace_id = %(w)s AND (created_at, id) > (%(at)s, %(id)s) "
+    "ORDER BY created_at, id LIMIT %(n)s"
+)
+_AUTHORS: LiteralString = "SELECT id, name, image FROM users WHERE id = ANY(%(ids)s)"
+_SESSIONS: LiteralString = "SELECT id, name, status FROM pattern_sessions WHERE id = ANY(%(ids)s)"
+_FEEDBACK: LiteralString = (
+    "SELECT f.id, f.verdict, f.state, f.expected_kind, f.expected_direction, f.candle_index, f.candle_time, f.price, "
+    "f.made_by, e.number FROM feedback_items f LEFT JOIN claude_executions e ON e.id = f.execution_id "
+    "WHERE f.id = ANY(%(ids)s)"
+)
+_EXECUTIONS: LiteralString = (
+    "SELECT id, number, status, phase, progress, agent, canceled_at IS NOT NULL, cost_usd, cardinality(feedback_ids), "
+    "triggered_at, completed_at, phases, retry_count FROM claude_executions WHERE id = ANY(%(ids)s)"
+)
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def page(
+    session: Session,
+    workspace_id: uuid.UUID,
+    *,
+    before: tuple[datetime, uuid.UUID] | None = None,
+    limit: int = PAGE,
+    kinds: str | None = None,
+    search: str | None = None,
+) -> list[TimelineEntry]:
+    """The newest `limit` entries before a place (or the newest of all), oldest first.
+
+    `before` is (created_at, id) of the oldest entry one has; `kinds` a key of FILTERS; `search` words in the text.
+    """
+    params: dict[str, Any] = {"w": workspace_id, "n": limit}
+    if kinds or search:
+        at, last = before or (datetime.max, uuid.UUID(int=2**128 - 1))
+        wanted = [t.value for t in FILTERS[kinds]] if kinds else None
+        pattern = f"%{_escaped(search)}%" if search else None
+        params |= {"at": "infinity" if before is None else at, "id": last, "types": wanted, "like": pattern}
+        rows = fetch(session, _FILTERED, params)
+    elif before is None:
+        rows = fetch(session, _NEWEST, params)
+    else:
+        rows = fetch(session, _BEFORE, params | {"at": before[0], "id": before[1]})
+    rows.reverse()
+    return _entries(session, rows)
+
+
+def entries_after(session: Session, workspace_id: uuid.UUID, after_seq: int, limit: int = 200) -> list[TimelineEntry]:
+    """What came after a place, in the order of `seq`, for readers that catch up."""
+    return _entries(session, fetch(session, _AFTER, {"w": workspace_id, "seq": after_seq, "n": limit}))
+
+
+def entry(session: Session, message_id: uuid.UUID) -> TimelineEntry | None:
+    """One entry as it is now."""
+    found = _entries(session, fetch(session, _ONE, {"id": message_id}))
+    return found[0] if found else None
+
+
+def full(session: Session, workspace_id: uuid.UUID, *, batch: int = 2000) -> Iterator[TimelineEntry]:
+    """The whole timeline, oldest first, a batch at a time so that memory stays flat."""
+    at: datetime | str = "-infinity"
+    last = uuid.UUID(int=0)
+    while True:
+        rows = fetch(session, _FORWARD, {"w": workspace_id, "at": at, "id": last, "n": batch})
+        yield from _entries(session, rows)
+        if len(rows) < batch:
+            return
+        at, last = rows[-1][3], rows[-1][0]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+
+
+def _ids(rows: Iterable[Sequence[Any]], column: int) -> list[uuid.UUID]:
+    return list({row[column] for row in rows if row[column] is not None})
+
+
+def _entries(session: Session, rows: list[tuple[Any, ...]]) -> list[TimelineEntry]:
+    authors = _related(session, _AUTHORS, _ids(rows, 4), _author)
+    sessions = _related(session, _SESSIONS, _ids(rows, 10), _session)
+    feedback = _related(session, _FEEDBACK, _ids(rows, 11), _feedback)
+    executions = _related(session, _EXECUTIONS, _ids(rows, 12), _execution)
+    return [
+        TimelineEntry(
+            r[0], r[1], r[2], r[3], authors.get(r[4]), r[5], r[6], r[7], r[8] or {}, r[9], sessions.get(r[10]),
+            feedback.get(r[11]), executions.get(r[12]), r[13], r[14], r[15], r[16],
+        )
+        for r in rows
+    ]  # fmt: skip
+
+
+def _related(session: Session, sql: LiteralString, ids: list[uuid.UUID], make: Any) -> dict[uuid.UUID, dict[str, Any]]:
+    return {row[0]: make(row) for row in fetch(session, sql, {"ids": ids})} if ids else {}
+
+
+def _author(r: tuple[Any, ...]) -> dict[str, Any]:
+    return {"id": str(r[0]), "name": r[1], "image": r[2]}
+
+
+def _session(r: tuple[Any, ...]) -> dict[str, Any]:
+    return {"id": str(r[0]), "name": r[1], "status": r[2]}
+
+
+def _feedback(r: tuple[Any, ...]) -> dict[str, Any]:
+    return {
+        "id": str(r[0]), "verdict": r[1], "state": r[2], "kind": r[3], "direction": r[4], "candle_index": r[5],
+        "candle_time": _iso(r[6]), "price": r[7], "made_by": r[8], "execution_number": r[9],
+    }  # fmt: skip
+
+
+def _execution(r: tuple[Any, ...]) -> dict[str, Any]:
+    return {
+        "id": str(r[0]), "number": r[1], "status": r[2], "phase": r[3], "progress": r[4], "agent": r[5],
+        "canceled": r[6], "cost_usd": float(r[7]), "feedback_count": r[8], "started_at": _iso(r[9]),
+        "completed_at": _iso(r[10]), "phases": r[11] or {}, "retry_count": r[12],
+    }  # fmt: skip
+
+
+def attachment_names(session: Session, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Name, kind and type of stored attachments, by storage key."""
+    sql: LiteralString = "SELECT storage_key, name, kind, content_type FROM attachments WHERE storage_key = ANY(%(keys)s)"
+    return {row["storage_key"]: row for row in fetch_dicts(session, sql, {"keys": list(keys)})}
