@@ -1,0 +1,43 @@
+"""Workspaces: one a pattern, from `soon` to `verified`."""
+
+from services.workspaces.changing import (
+    archive,
+    create,
+    describe,
+    has_live_execution,
+    is_described,
+    link,
+    lock,
+    move,
+    restore,
+)
+from services.workspaces.reading import (
+    FullWorkspace,
+    WorkspaceDetail,
+    WorkspaceRow,
+    find_id,
+    get,
+    list_workspaces,
+    sparklines,
+    with_timeline,
+)
+
+__all__ = [
+    "FullWorkspace",
+    "WorkspaceDetail",
+    "WorkspaceRow",
+    "archive",
+    "create",
+    "describe",
+    "find_id",
+    "get",
+    "has_live_execution",
+    "is_described",
+    "link",
+    "list_workspaces",
+    "lock",
+    "move",
+    "restore",
+    "sparklines",
+    "with_timeline",
+]

@@ -1,0 +1,226 @@
+"""Reading workspaces: the list with its latest execution and message, one in full, sparklines."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services import timeline
+from services.database.rows import fetch
+from services.errors import NotFound
+from services.models import PatternWorkspace, User
+from services.timeline import TimelineEntry
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceRow:
+    """A workspace as lists show it, with its latest execution and message (None where there is none yet)."""
+
+    id: uuid.UUID
+    pattern_type: str
+    name: str
+    category: str
+    status: str
+    version: str
+    session_count: int
+    feedback_count: int
+    open_count: int
+    success_rate: float | None
+    success_tp: int
+    success_fp: int
+    success_fn: int
+    last_tested_at: datetime | None
+    updated_at: datetime
+    archived_at: datetime | None
+    execution_id: uuid.UUID | None
+    execution_number: int | None
+    execution_status: str | None
+    execution_phase: str | None
+    execution_progress: int | None
+    message_type: str | None
+    message_title: str | None
+    message_at: datetime | None
+
+
+# Latest rows by lateral index look-ups: two an entry, however long the history is.
+_LIST: LiteralString = """
+SELECT w.id, w.pattern_type, w.name, w.category, w.status, w.version, w.session_count, w.feedback_count,
+       coalesce(o.n, 0), w.success_rate, w.success_tp, w.success_fp, w.success_fn, w.last_tested_at, w.updated_at,
+       w.archived_at, e.id, e.number, e.status, e.phase, e.progress, m.type, m.title, m.created_at
+FROM pattern_workspaces w
+LEFT JOIN LATERAL (
+    SELECT id, number, status, phase, progress FROM claude_executions
+    WHERE workspace_id = w.id ORDER BY triggered_at DESC LIMIT 1) e ON true
+LEFT JOIN LATERAL (
+    SELECT type, title, created_at FROM workspace_messages
+    WHERE workspace_id = w.id ORDER BY created_at DESC, id DESC LIMIT 1) m ON true
+LEFT JOIN (
+    SELECT workspace_id, count(*) AS n FROM feedback_items
+    WHERE state = 'open' AND verdict NOT IN ('confirmed', 'unsure') GROUP BY workspace_id) o ON o.workspace_id = w.id
+WHERE (%(archived)s OR w.archived_at IS NULL)
+  AND (%(statuses)s::text[] IS NULL OR w.status = ANY(%(statuses)s))
+  AND (%(like)s::text IS NULL OR w.name ILIKE %(like)s OR w.pattern_type ILIKE %(like)s OR w.category ILIKE %(like)s)
+  AND (%(creator)s::uuid IS NULL OR w.created_by_id = %(creator)s)
+ORDER BY w.category, w.name, w.id
+LIMIT %(limit)s OFFSET %(offset)s
+"""
+
+
+def list_workspaces(
+    session: Session,
+    *,
+    statuses: Sequence[str] | None = None,
+    search: str | None = None,
+    created_by_id: uuid.UUID | None = None,
+    archived: bool = False,
+    limit: int = 1000,
+    offset: int = 0,
+) -> list[WorkspaceRow]:
+    """Workspaces by category and name. The number of queries is one, whatever the number of workspaces."""
+    like = "%" + search.strip().replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%" if search else None
+    params = {"archived": archived, "statuses": list(statuses) if statuses else None, "like": like,
+              "creator": created_by_id, "limit": limit, "offset": offset}
+    return [WorkspaceRow(*row) for row in fetch(session, _LIST, params)]
+
+
+_SPARK: LiteralString = """
+SELECT s.workspace_id, sum(s.tp)::int AS tp, (sum(s.tp) + sum(s.fp) + sum(s.fn))::int AS n
+FROM pattern_sessions s JOIN detector_versions v ON v.id = s.detector_version_id
+WHERE s.workspace_id = ANY(%(ids)s) AND s.status = 'completed'
+GROUP BY s.workspace_id, v.id, v.created_at HAVING sum(s.tp) + sum(s.fp) + sum(s.fn) > 0
+ORDER BY s.workspace_id, v.created_at
+"""
+
+
+def sparklines(session: Session, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[float]]:
+    """Success rate by version, oldest first, of each workspace that was tested."""
+    lines: dict[uuid.UUID, list[float]] = {}
+    for workspace_id, tp, n in fetch(session, _SPARK, {"ids": list(ids)}):
+        lines.setdefault(workspace_id, []).append(tp / n)
+    return lines
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceDetail:
+    """Everything a workspace's screen shows beside the timeline."""
+
+    id: uuid.UUID
+    pattern_type: str
+    name: str
+    category: str
+    status: str
+    version: str
+    description: str | None
+    user_reasoning: str | None
+    identification_steps: list[str]
+    attachments: list[str]
+    rules: str | None
+    session_count: int
+    feedback_count: int
+    open_count: int
+    holdout_count: int
+    success_rate: float | None
+    success_tp: int
+    success_fp: int
+    success_fn: int
+    last_tested_at: datetime | None
+    deployed_version_id: uuid.UUID | None
+    created_at: datetime
+    implemented_at: datetime | None
+    approved_at: datetime | None
+    verified_at: datetime | None
+    archived_at: datetime | None
+    created_by_name: str | None
+    approved_by_id: uuid.UUID | None
+    approved_by_name: str | None
+    verified_by_name: str | None
+    message_seq: int
+
+    @property
+    def is_described(self) -> bool:
+        return bool(self.description and self.user_reasoning and self.identification_steps)
+
+
+_COUNTS: LiteralString = """
+SELECT (SELECT count(*) FROM feedback_items WHERE workspace_id = %(w)s AND state = 'open'
+        AND verdict NOT IN ('confirmed', 'unsure')),
+       (SELECT count(*) FROM pattern_sessions WHERE workspace_id = %(w)s AND split = 'holdout')
+"""
+
+
+def get(session: Session, workspace_id: uuid.UUID) -> WorkspaceDetail:
+    """One workspace. Raises NotFound."""
+    w = session.get(PatternWorkspace, workspace_id)
+    if w is None:
+        raise NotFound("There is no such workspace; it may have been removed, or the link is wrong.")
+    names = dict(
+        session.execute(
+            select(User.id, User.name).where(User.id.in_([w.created_by_id, w.approved_by_id, w.verified_by_id]))
+        ).tuples()
+    )
+    open_count, holdout_count = fetch(session, _COUNTS, {"w": workspace_id})[0]
+    return WorkspaceDetail(
+        id=w.id, pattern_type=w.pattern_type, name=w.name, category=w.category, status=w.status, version=w.version,
+        description=w.description, user_reasoning=w.user_reasoning,
+        identification_steps=[str(s) for s in w.identification_steps or []], attachments=list(w.attachments),
+        rules=w.rules, session_count=w.session_count, feedback_count=w.feedback_count, open_count=open_count,
+        holdout_count=holdout_count, success_rate=w.success_rate, success_tp=w.success_tp, success_fp=w.success_fp,
+        success_fn=w.success_fn, last_tested_at=w.last_tested_at, deployed_version_id=w.deployed_version_id,
+        created_at=w.created_at, implemented_at=w.implemented_at, approved_at=w.approved_at,
+        verified_at=w.verified_at, archived_at=w.archived_at, created_by_name=names.get(w.created_by_id),
+        approved_by_id=w.approved_by_id,
+        approved_by_name=names.get(w.approved_by_id) if w.approved_by_id else None,
+        verified_by_name=names.get(w.verified_by_id) if w.verified_by_id else None, message_seq=w.message_seq,
+    )  # fmt: skip
+
+
+def find_id(session: Session, pattern: str) -> uuid.UUID:
+    """The workspace for a pattern type or an id, as the command line takes it. Raises NotFound."""
+    where = PatternWorkspace.pattern_type == pattern.strip().lower()
+    try:
+        where = PatternWorkspace.id == uuid.UUID(pattern)
+    except ValueError:
+        pass
+    found = session.scalar(select(PatternWorkspace.id).where(where))
+    if found is None:
+        raise NotFound(f"There is no workspace for the pattern '{pattern}'.")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class FullWorkspace:
+    """The seed's first sample query: the workspace, its whole timeline, five sessions, the latest execution."""
+
+    workspace: WorkspaceDetail
+    messages: list[TimelineEntry]
+    sessions: list[dict[str, Any]]
+    latest_execution: dict[str, Any] | None
+
+
+_LAST_SESSIONS: LiteralString = (
+    "SELECT id, name, status, success_rate, created_at FROM pattern_sessions WHERE workspace_id = %(w)s "
+    "ORDER BY created_at DESC LIMIT 5"
+)
+_LAST_EXECUTION: LiteralString = (
+    "SELECT id, number, status, phase, progress, triggered_at FROM claude_executions WHERE workspace_id = %(w)s "
+    "ORDER BY triggered_at DESC LIMIT 1"
+)
+
+
+def with_timeline(session: Session, workspace_id: uuid.UUID) -> FullWorkspace:
+    """The workspace with its full timeline, oldest first (the seed's first sample query)."""
+    keys = ("id", "name", "status", "success_rate", "created_at")
+    execution_keys = ("id", "number", "status", "phase", "progress", "triggered_at")
+    latest = fetch(session, _LAST_EXECUTION, {"w": workspace_id})
+    return FullWorkspace(
+        workspace=get(session, workspace_id),
+        messages=list(timeline.full(session, workspace_id)),
+        sessions=[dict(zip(keys, r, strict=True)) for r in fetch(session, _LAST_SESSIONS, {"w": workspace_id})],
+        latest_execution=dict(zip(execution_keys, latest[0], strict=True)) if latest else None,
+    )
