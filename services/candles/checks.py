@@ -1,0 +1,190 @@
+"""What must hold for candles before a detector sees them, and what a person should know about them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from services.candles.bars import PRICES, Bars, Floats, Ints, Mask, rows_text
+from services.candles.times import common_step
+
+_DAY = 86_400
+MAX_GAPS_LISTED = 100
+JUMP_IN_ATR = 6.0
+ATR_BARS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class QualityReport:
+    """What was found in a file. With `errors` the candles are refused; `warnings` are for the person to weigh.
+
+    `gaps` lists the longest holes, in order of time: {"after", "before"} (the bars' opens around the hole, ISO 8601,
+    UTC), "missing_bars" (an estimate from the usual spacing) and "row" (of the bar after it). `rows` counts bars.
+    """
+
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    gaps: list[dict[str, Any]] = field(default_factory=list)
+    rows: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """For `candle_datasets.quality`."""
+        return asdict(self)
+
+
+def repair(bars: Bars) -> tuple[Bars, list[str]]:
+    """Bars in the order of time without exact repetitions, and a note for each thing that was changed."""
+    notes: list[str] = []
+    steps = np.diff(bars.time)
+    if len(steps) and (steps < 0).any():
+        if (steps <= 0).all():
+            bars = bars.take(np.arange(len(bars), dtype=np.int64)[::-1])
+            notes.append("The file has the newest bar first; it was turned round.")
+        else:
+            where = rows_text(bars.rows[1:][steps < 0])
+            bars = bars.take(np.argsort(bars.time, kind="stable"))
+            notes.append(f"The bars were not in the order of time ({where}); they were sorted.")
+    table = bars.table()
+    same = np.zeros(len(bars), dtype=np.bool_)
+    same[1:] = table[1:] == table[:-1]
+    if same.any():
+        notes.append(
+            f"{int(same.sum()):,} bars were there twice, exactly alike ({rows_text(bars.rows[same])}); dropped."
+        )
+        bars = bars.take(~same)
+    return bars, notes
+
+
+def check(bars: Bars, *, allow_nonpositive: bool = False, now: datetime | None = None) -> QualityReport:
+    """Check repaired bars. `now` is for the unfinished last bar. Warnings are looked for only when nothing is wrong."""
+    errors = _errors(bars, allow_nonpositive=allow_nonpositive)
+    if errors:
+        return QualityReport(errors=errors, rows=len(bars))
+    step = common_step(bars.time)
+    gaps, gap_warnings = _gaps(bars, step)
+    last = _last_bar(bars, step, now or datetime.now(UTC))
+    warnings = [*gap_warnings, *_volume(bars), *_jumps(bars), *_spacing(bars, step), *last]
+    return QualityReport(warnings=warnings, gaps=gaps, rows=len(bars))
+
+
+def _errors(bars: Bars, *, allow_nonpositive: bool) -> list[str]:
+    prices = np.stack([getattr(bars, name) for name in PRICES])
+    top, bottom = np.maximum(bars.open, bars.close), np.minimum(bars.open, bars.close)
+    repeated = np.zeros(len(bars), dtype=np.bool_)
+    repeated[1:] = np.diff(bars.time) <= 0
+    found: list[tuple[str, Mask]] = [
+        ("a price is missing", np.isnan(prices).any(axis=0)),
+        ("a price is infinite", np.isinf(prices).any(axis=0)),
+        ("high is below open or close", bars.high < top),
+        ("low is above open or close", bars.low > bottom),
+        ("the time of another bar is repeated with other prices", repeated),
+        ("the volume is negative or infinite", (bars.volume < 0) | np.isinf(bars.volume)),
+    ]
+    if not allow_nonpositive:
+        found.append(("a price is zero or negative", np.asarray((prices <= 0).any(axis=0))))
+    return [f"{what} in {rows_text(np.sort(bars.rows[where]))}" for what, where in found if where.any()]
+
+
+def _gaps(bars: Bars, step: int) -> tuple[list[dict[str, Any]], list[str]]:
+    """Holes that are neither the market's usual closing hours nor, for daily bars, weekends and holidays."""
+    steps = np.diff(bars.time)
+    if not step or not len(steps):
+        return [], []
+    where = np.flatnonzero(_is_gap(bars.time, steps, step))
+    if not len(where):
+        return [], []
+    missing = np.maximum(steps[where] // step - 1, 1)
+    longest = np.sort(np.argsort(-missing, kind="stable")[:MAX_GAPS_LISTED])
+    gaps = [
+        {
+            "after": _iso(int(bars.time[where[i]])),
+            "before": _iso(int(bars.time[where[i] + 1])),
+            "missing_bars": int(missing[i]),
+            "row": int(bars.rows[where[i] + 1]),
+        }
+        for i in longest
+    ]
+    count = f"{len(where):,} gaps" if len(where) > 1 else "A gap"
+    worst = gaps[int(np.argmax(missing[longest]))]
+    text = f"{count} in time; the longest lies between {worst['after']} and {worst['before']}."
+    return gaps, [text]
+
+
+def _is_gap(time: Ints, steps: Ints, step: int) -> Mask:
+    if step >= 7 * _DAY:
+        return np.asarray(steps > 1.5 * step)
+    if step >= _DAY:
+        weekend = ((time // _DAY + 4) % 7) % 6 == 0  # 1970-01-01 was a Thursday; Sunday is 0 and Saturday 6
+        always_open = weekend.mean() > 0.2
+        return np.asarray(steps > (1.5 * step if always_open else step + 4 * _DAY))
+    hole = steps > 1.5 * step
+    # a pause that comes again between the same times of day is the market's closing time
+    pause = (time[:-1] % _DAY) * _DAY + time[1:] % _DAY
+    kinds, which, counts = np.unique(pause[hole], return_inverse=True, return_counts=True)
+    usual = np.zeros(len(steps), dtype=np.bool_)
+    if len(kinds):
+        usual[hole] = counts[which] >= 3
+    return np.asarray(hole & ~(usual & (steps <= 5 * _DAY)))
+
+
+def _volume(bars: Bars) -> list[str]:
+    zero = bars.volume == 0
+    if zero.all():
+        return ["The file has no volume; it is taken as 0."]
+    if zero.any():
+        return [f"The volume is 0 or missing in {int(zero.sum()):,} bars ({rows_text(bars.rows[zero])})."]
+    return []
+
+
+def average_true_range(high: Floats, low: Floats, close: Floats, bars: int = ATR_BARS) -> Floats:
+    """The mean true range of up to `bars` bars before each one (Wilder 1978, simple mean); NaN for the first."""
+    before = np.concatenate([close[:1], close[:-1]])
+    true_range = np.maximum(high, before) - np.minimum(low, before)
+    mean = pd.Series(true_range).rolling(bars, min_periods=1).mean().shift(1)
+    return np.asarray(mean.to_numpy(), dtype=np.float64)
+
+
+def _jumps(bars: Bars) -> list[str]:
+    if len(bars) < 3:
+        return []
+    atr = average_true_range(bars.high, bars.low, bars.close)
+    gap = np.zeros(len(bars), dtype=np.float64)
+    gap[1:] = np.abs(bars.open[1:] - bars.close[:-1])
+    where = np.flatnonzero((gap > JUMP_IN_ATR * atr) & (atr > 0))
+    where = where[where > 1]
+    if not len(where):
+        return []
+    first = int(where[0])
+    count = f"{len(where):,} jumps" if len(where) > 1 else "A jump"
+    return [
+        f"{count} of more than {JUMP_IN_ATR:g} average ranges (a split?), in {rows_text(bars.rows[where])}: on "
+        f"{_iso(int(bars.time[first]))[:10]} from {bars.close[first - 1]:g} to {bars.open[first]:g}."
+    ]
+
+
+def _spacing(bars: Bars, step: int) -> list[str]:
+    """Closer bars than usual, or three in a row at another even distance: two timeframes in one file."""
+    steps = np.diff(bars.time)
+    if len(steps) < 2:
+        return []
+    closer = steps < 0.8 * step
+    even = np.zeros(len(steps), dtype=np.bool_)
+    even[2:] = (steps[2:] == steps[1:-1]) & (steps[1:-1] == steps[:-2]) & (steps[2:] > 1.5 * step)
+    mixed = closer | even
+    if not mixed.any():
+        return []
+    return [f"The spacing of the bars is mixed: it changes in {rows_text(bars.rows[1:][mixed])}."]
+
+
+def _last_bar(bars: Bars, step: int, now: datetime) -> list[str]:
+    if step and int(bars.time[-1]) + step > now.timestamp():
+        return [f"The last bar ({_iso(int(bars.time[-1]))}) was not finished; its prices may still change."]
+    return []
+
+
+def _iso(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
