@@ -62,7 +62,8 @@ LEFT JOIN LATERAL (
     WHERE workspace_id = w.id ORDER BY created_at DESC, id DESC LIMIT 1) m ON true
 LEFT JOIN (
     SELECT workspace_id, count(*) AS n FROM feedback_items
-    WHERE state = 'open' AND verdict NOT IN ('confirmed', 'unsure') GROUP BY workspace_id) o ON o.workspace_id = w.id
+    WHERE state = 'open' AND made_by <> 'carried' AND verdict NOT IN ('confirmed', 'unsure')
+    GROUP BY workspace_id) o ON o.workspace_id = w.id
 WHERE (%(archived)s OR w.archived_at IS NULL)
   AND (%(statuses)s::text[] IS NULL OR w.status = ANY(%(statuses)s))
   AND (%(like)s::text IS NULL OR w.name ILIKE %(like)s OR w.pattern_type ILIKE %(like)s OR w.category ILIKE %(like)s)
@@ -149,7 +150,7 @@ class WorkspaceDetail:
 
 _COUNTS: LiteralString = """
 SELECT (SELECT count(*) FROM feedback_items WHERE workspace_id = %(w)s AND state = 'open'
-        AND verdict NOT IN ('confirmed', 'unsure')),
+        AND made_by <> 'carried' AND verdict NOT IN ('confirmed', 'unsure')),
        (SELECT count(*) FROM pattern_sessions WHERE workspace_id = %(w)s AND split = 'holdout')
 """
 

@@ -1,0 +1,24 @@
+"""Feedback: people's judgements, what of them is open, and the regression cases they make."""
+
+from services.feedback.giving import (
+    Place,
+    add_comment_item,
+    add_missed,
+    judge,
+    settle_dispute,
+    withdraw,
+)
+from services.feedback.reading import FeedbackRow, cases, list_feedback, open_batch
+
+__all__ = [
+    "FeedbackRow",
+    "Place",
+    "add_comment_item",
+    "add_missed",
+    "cases",
+    "judge",
+    "list_feedback",
+    "open_batch",
+    "settle_dispute",
+    "withdraw",
+]

@@ -1,0 +1,298 @@
+"""Giving feedback: verdicts on detections, missed places, comments, and taking them back."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services import timeline, workspaces
+from services.detectors.scoring import consensus
+from services.errors import Conflict, InvalidInput, NotFound
+from services.lifecycle import ASKING_VERDICTS, FeedbackState, MessageType, SessionStatus, Verdict
+from services.models import Detection, FeedbackItem, PatternSession, new_id
+from services.people import Actor, require
+
+MAX_REASON = 1_000_000  # characters; it is data to the agent, whatever is in it
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a mark should be. `index` and `time` are of the dataset; prices bound a zone where they are given."""
+
+    index: int
+    time: datetime
+    price: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+def judge(
+    session: Session,
+    detection_id: uuid.UUID,
+    verdict: Verdict,
+    *,
+    reason: str | None = None,
+    expected: Place | None = None,
+    attachments: Sequence[str] = (),
+    made_by: str = "person",
+    actor: Actor,
+) -> uuid.UUID:
+    """One reviewer's verdict on a detection of an active session; a second one replaces the first.
+
+    An adjustment needs `expected`. Returns the feedback item's id.
+    """
+    require(actor, "judge")
+    if verdict in (Verdict.FALSE_NEGATIVE, Verdict.COMMENT):
+        raise InvalidInput("A detection is judged right, wrong, moved or unsure.")
+    if verdict == Verdict.ADJUSTMENT and expected is None:
+        raise InvalidInput("Say where the mark should be: click the candle it belongs to.")
+    detection = session.get(Detection, detection_id)
+    if detection is None:
+        raise NotFound("There is no such detection.")
+    row = _active(session, detection.session_id)
+    if expected is not None:
+        _inside(row, expected.index)
+    item = session.scalar(
+        select(FeedbackItem).where(
+            FeedbackItem.detection_id == detection_id,
+            FeedbackItem.author_id == actor.id,
+            FeedbackItem.state != FeedbackState.WITHDRAWN,
+        )
+    )
+    was_asking = item is not None and _asks(item.verdict)
+    if item is None:
+        item = FeedbackItem(id=new_id(), workspace_id=row.workspace_id, session_id=row.id, author_id=actor.id)
+        item.detection_id = detection_id
+        session.add(item)
+    elif item.state not in (FeedbackState.OPEN, FeedbackState.DISPUTED) and item.made_by != "carried":
+        raise Conflict(f"This correction is {item.state} already; it can't be changed any more.")
+    _fill(item, row, detection, verdict, expected)
+    item.reason, item.made_by = _cleaned(reason), made_by
+    item.state, item.execution_id, item.carried_from_id = FeedbackState.OPEN, None, item.carried_from_id
+    item.attachments = list(attachments) or item.attachments or []
+    session.flush()
+    _count(session, row.workspace_id, (1 if _asks(verdict) else 0) - (1 if was_asking else 0))
+    if _asks(verdict):
+        _announce(session, item, actor)
+    _dispute(session, row, detection)
+    return item.id
+
+
+def _fill(
+    item: FeedbackItem, row: PatternSession, detection: Detection, verdict: Verdict, expected: Place | None
+) -> None:
+    """Writes the judgement so that it can be replayed alone: place, window, what was and what should be."""
+    item.verdict = verdict
+    item.candle_index, item.candle_time, item.price = detection.anchor_index, detection.anchor_time, detection.price
+    item.dataset_id, item.window_start, item.window_end = row.dataset_id, row.start_index, row.end_index
+    item.original = _snapshot(detection)
+    item.expected_kind, item.expected_direction = detection.kind, detection.direction
+    wanted = expected
+    if verdict == Verdict.CONFIRMED:
+        wanted = Place(
+            detection.anchor_index, detection.anchor_time, detection.price, detection.price_low, detection.price_high
+        )
+    item.expected_index = wanted.index if wanted else None
+    item.expected_time = wanted.time if wanted else None
+    item.expected_price = wanted.price if wanted else None
+    item.expected_low = wanted.low if wanted else None
+    item.expected_high = wanted.high if wanted else None
+
+
+def _snapshot(d: Detection) -> dict[str, Any]:
+    return {
+        "key": d.key, "kind": d.kind, "direction": d.direction, "anchor_index": d.anchor_index,
+        "anchor_time": d.anchor_time.isoformat(), "start_index": d.start_index, "end_index": d.end_index,
+        "price": d.price, "price_low": d.price_low, "price_high": d.price_high, "confirmed_index": d.confirmed_index,
+    }  # fmt: skip
+
+
+def add_missed(
+    session: Session,
+    session_id: uuid.UUID,
+    *,
+    kind: str,
+    direction: int,
+    place: Place,
+    reason: str | None = None,
+    attachments: Sequence[str] = (),
+    made_by: str = "person",
+    actor: Actor,
+) -> uuid.UUID:
+    """A mark the detector should have made at `place`. The same one twice is refused. Returns the item's id."""
+    require(actor, "judge")
+    row = _active(session, session_id)
+    _inside(row, place.index)
+    if direction not in (-1, 0, 1):
+        raise InvalidInput("The direction is up (1), down (-1) or none (0).")
+    twice = session.scalar(
+        select(FeedbackItem.id).where(
+            FeedbackItem.session_id == session_id, FeedbackItem.author_id == actor.id,
+            FeedbackItem.detection_id.is_(None), FeedbackItem.expected_kind == kind,
+            FeedbackItem.expected_direction == direction, FeedbackItem.expected_index == place.index,
+            FeedbackItem.state != FeedbackState.WITHDRAWN,
+        )
+    )  # fmt: skip
+    if twice:
+        raise Conflict(f"You have marked #{place.index} as missed already.")
+    item = FeedbackItem(
+        id=new_id(), workspace_id=row.workspace_id, session_id=session_id, author_id=actor.id,
+        verdict=Verdict.FALSE_NEGATIVE, candle_index=place.index, candle_time=place.time, price=place.price,
+        expected_kind=kind, expected_direction=direction, expected_index=place.index, expected_time=place.time,
+        expected_price=place.price, expected_low=place.low, expected_high=place.high, dataset_id=row.dataset_id,
+        window_start=row.start_index, window_end=row.end_index, reason=_cleaned(reason),
+        attachments=list(attachments), made_by=made_by,
+    )  # fmt: skip
+    session.add(item)
+    session.flush()
+    _count(session, row.workspace_id, 1)
+    _announce(session, item, actor)
+    return item.id
+
+
+def add_comment_item(
+    session: Session,
+    workspace_id: uuid.UUID,
+    text: str,
+    *,
+    session_id: uuid.UUID | None = None,
+    attachments: Sequence[str] = (),
+    severity: str | None = None,
+    actor: Actor,
+) -> uuid.UUID:
+    """A correction in words, without a place: it goes to the agent with the batch, but is no regression case."""
+    require(actor, "judge")
+    cleaned = _cleaned(text)
+    if not cleaned and not attachments:
+        raise InvalidInput("Write what should change first.")
+    workspaces.lock(session, workspace_id)
+    item = FeedbackItem(
+        id=new_id(), workspace_id=workspace_id, session_id=session_id, author_id=actor.id, verdict=Verdict.COMMENT,
+        reason=cleaned, attachments=list(attachments), severity=severity, made_by="person",
+    )  # fmt: skip
+    session.add(item)
+    session.flush()
+    _count(session, workspace_id, 1)
+    _announce(session, item, actor)
+    return item.id
+
+
+def withdraw(session: Session, feedback_id: uuid.UUID, *, actor: Actor) -> None:
+    """Takes back one's own feedback while it is open (the undo of the session's screen)."""
+    require(actor, "judge")
+    item = session.get(FeedbackItem, feedback_id, with_for_update=True)
+    if item is None or item.state == FeedbackState.WITHDRAWN:
+        raise NotFound("There is no such feedback.")
+    if item.author_id != actor.id and item.made_by == "person":
+        raise Conflict("Only the person who gave this feedback can take it back.")
+    if item.state not in (FeedbackState.OPEN, FeedbackState.DISPUTED) and item.made_by != "carried":
+        raise Conflict(f"This correction is {item.state} already; it can't be taken back any more.")
+    if item.session_id is not None:
+        _active(session, item.session_id)
+    item.state = FeedbackState.WITHDRAWN
+    session.flush()
+    timeline.announce(session, item.workspace_id)
+
+
+def settle_dispute(session: Session, feedback_id: uuid.UUID, *, reason: str, actor: Actor) -> None:
+    """Opens a disputed mark again with the rule people agreed on; the other sides of it are withdrawn."""
+    require(actor, "judge")
+    item = session.get(FeedbackItem, feedback_id, with_for_update=True)
+    if item is None or item.state != FeedbackState.DISPUTED:
+        raise NotFound("There is no such disputed mark.")
+    if not reason.strip():
+        raise InvalidInput("Write the rule that settles it.")
+    others = session.scalars(
+        select(FeedbackItem).where(
+            FeedbackItem.detection_id == item.detection_id, FeedbackItem.state == FeedbackState.DISPUTED
+        )
+    )
+    for other in others:
+        other.state = FeedbackState.OPEN if other.verdict == item.verdict else FeedbackState.WITHDRAWN
+    item.reason = reason.strip()
+
+
+def _asks(verdict: str) -> bool:
+    return verdict in ASKING_VERDICTS
+
+
+def _cleaned(reason: str | None) -> str | None:
+    cleaned = (reason or "").replace("\x00", "").strip()
+    if len(cleaned) > MAX_REASON:
+        raise InvalidInput(f"A reason holds up to {MAX_REASON:,} characters; this one has {len(cleaned):,}.")
+    return cleaned or None
+
+
+def _inside(row: PatternSession, index: int) -> None:
+    if not row.start_index <= index <= row.end_index:
+        raise InvalidInput(f"#{index} is outside the session's window #{row.start_index} to #{row.end_index}.")
+
+
+def _active(session: Session, session_id: uuid.UUID) -> PatternSession:
+    workspace_id = session.scalar(select(PatternSession.workspace_id).where(PatternSession.id == session_id))
+    if workspace_id is None:
+        raise NotFound("There is no such session.")
+    workspaces.lock(session, workspace_id)
+    row = session.get(PatternSession, session_id, populate_existing=True)
+    if row is None or row.status != SessionStatus.ACTIVE:
+        raise Conflict("This session is not active any more, so its marks stay as they are.")
+    return row
+
+
+def _count(session: Session, workspace_id: uuid.UUID, change: int) -> None:
+    if change:
+        workspaces.lock(session, workspace_id).feedback_count += change
+        session.flush()
+
+
+def _announce(session: Session, item: FeedbackItem, actor: Actor) -> None:
+    timeline.append(
+        session,
+        item.workspace_id,
+        MessageType.FEEDBACK_ADDED,
+        data={
+            "feedback_id": item.id, "verdict": item.verdict, "candle_index": item.candle_index,
+            "candle_time": item.candle_time, "made_by": item.made_by,
+        },
+        actor=actor,
+        content=item.reason[:2000] if item.reason else None,
+        attachments=item.attachments,
+        session_id=item.session_id,
+        feedback_id=item.id,
+        dedupe_key=f"feedback:{item.id}",
+    )  # fmt: skip
+
+
+def _dispute(session: Session, row: PatternSession, detection: Detection) -> None:
+    """Reviewers who are evenly split on a mark make it disputed; it leaves the score until a rule settles it."""
+    items = session.scalars(
+        select(FeedbackItem).where(
+            FeedbackItem.detection_id == detection.id,
+            FeedbackItem.state.in_([FeedbackState.OPEN, FeedbackState.DISPUTED]),
+        )
+    ).all()
+    tied = consensus({str(i.author_id): i.verdict for i in items}) == "disputed"
+    fresh = tied and any(i.state == FeedbackState.OPEN for i in items)
+    for item in items:
+        item.state = FeedbackState.DISPUTED if tied else FeedbackState.OPEN
+    session.flush()
+    if fresh:
+        timeline.append(
+            session,
+            row.workspace_id,
+            MessageType.MARK_DISPUTED,
+            data={
+                "feedback_ids": [i.id for i in items],
+                "candle_index": detection.anchor_index,
+                "candle_time": detection.anchor_time,
+            },
+            title="Reviewers disagree on a mark",
+            session_id=row.id,
+            dedupe_key=f"disputed:{detection.id}:{len(items)}",
+        )

@@ -1,0 +1,32 @@
+"""Sessions: one detector version run over a window of candles, judged by people."""
+
+from services.sessions.reading import SessionDetail, SessionRow, get, gone, list_sessions, marks
+from services.sessions.running import (
+    DEFAULT_WINDOW,
+    MAX_WINDOW,
+    SessionPlan,
+    complete,
+    create,
+    fail,
+    record,
+    rename,
+)
+from services.sessions.scores import consensus_tally
+
+__all__ = [
+    "DEFAULT_WINDOW",
+    "MAX_WINDOW",
+    "SessionDetail",
+    "SessionPlan",
+    "SessionRow",
+    "complete",
+    "consensus_tally",
+    "create",
+    "fail",
+    "get",
+    "gone",
+    "list_sessions",
+    "marks",
+    "record",
+    "rename",
+]

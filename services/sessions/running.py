@@ -1,0 +1,319 @@
+"""Creating a session, recording what the detector said, and completing it.
+
+The detector itself runs between two transactions, never inside one: `create`, then the run, then `record` or `fail`.
+`services.session_runs` puts the three together for the edges.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from services import timeline, workspaces
+from services.detectors.scoring import precision_recall, score
+from services.detectors.splits import SplitWindow, split_beside
+from services.detectors.types import Candles, Detection
+from services.errors import Conflict, InvalidInput, NotFound
+from services.lifecycle import FeedbackState, MessageType, SessionStatus, Verdict, WorkspaceStatus
+from services.models import (
+    CandleDataset,
+    DetectorVersion,
+    FeedbackItem,
+    PatternSession,
+    PatternWorkspace,
+    new_id,
+    now,
+)
+from services.models import Detection as DetectionRow
+from services.people import Actor, require
+from services.sessions.scores import consensus_tally
+
+MAX_WINDOW = 20_000  # bars of one session
+DEFAULT_WINDOW = 500  # bars, when the person gives none: the newest ones
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPlan:
+    """What a run needs: which code, which candles, which window (dataset indexes, inclusive)."""
+
+    session_id: uuid.UUID
+    workspace_id: uuid.UUID
+    pattern_type: str
+    version_id: uuid.UUID
+    version: str
+    commit_hash: str
+    params: dict[str, Any]
+    storage_path: str
+    start_index: int
+    end_index: int
+    retest_of_id: uuid.UUID | None
+
+
+def create(
+    session: Session,
+    workspace_id: uuid.UUID,
+    *,
+    dataset_id: uuid.UUID,
+    start_index: int | None = None,
+    end_index: int | None = None,
+    name: str | None = None,
+    coverage: str = "partial",
+    retest_of_id: uuid.UUID | None = None,
+    actor: Actor,
+) -> SessionPlan:
+    """A session on the deployed version, in `running` until its detections are recorded.
+
+    Raises Conflict when nothing is deployed, InvalidInput for a window outside the dataset (indexes are inclusive).
+    """
+    require(actor, "run_session")
+    workspace = workspaces.lock(session, workspace_id)
+    version = _deployed(session, workspace)
+    dataset = session.get(CandleDataset, dataset_id)
+    if dataset is None:
+        raise NotFound("There is no such dataset; import its candles first.")
+    start, end = _window(dataset, start_index, end_index)
+    if coverage not in ("partial", "exhaustive"):
+        raise InvalidInput("The coverage is 'partial' or 'exhaustive'.")
+    row = PatternSession(
+        id=new_id(), workspace_id=workspace_id, dataset_id=dataset_id, start_index=start, end_index=end,
+        name=(name or "").strip()[:120] or f"{dataset.symbol} {dataset.timeframe} #{start}–#{end}",
+        symbol=dataset.symbol, timeframe=dataset.timeframe, coverage=coverage,
+        detector_version_id=version.id, params=version.params, retest_of_id=retest_of_id, created_by_id=actor.id,
+        split=_split(session, workspace, dataset, start, end), status=SessionStatus.RUNNING,
+        pattern_type=workspace.pattern_type, pattern_version=version.version, pattern_settings=version.params,
+    )  # fmt: skip
+    session.add(row)
+    workspace.session_count += 1
+    session.flush()
+    return SessionPlan(
+        row.id, workspace_id, workspace.pattern_type, version.id, version.version, version.commit_hash,
+        dict(version.params), dataset.storage_path, start, end, retest_of_id,
+    )  # fmt: skip
+
+
+def _deployed(session: Session, workspace: PatternWorkspace) -> DetectorVersion:
+    if workspace.deployed_version_id is None:
+        reason = "launch the first execution" if workspace.status == WorkspaceStatus.SOON else "wait for its first deploy"
+        raise Conflict(f"{workspace.name} has no deployed detector yet; {reason}.", link=workspaces.link(workspace.id))
+    version = session.get(DetectorVersion, workspace.deployed_version_id)
+    assert version is not None  # held by the foreign key
+    return version
+
+
+def _window(dataset: CandleDataset, start: int | None, end: int | None) -> tuple[int, int]:
+    last = dataset.rows - 1
+    end = last if end is None else end
+    start = max(0, end - DEFAULT_WINDOW + 1) if start is None else start
+    if not 0 <= start <= end <= last:
+        raise InvalidInput(f"The window #{start} to #{end} is not inside the dataset's candles #0 to #{last}.")
+    if end - start + 1 > MAX_WINDOW:
+        raise InvalidInput(f"A session covers up to {MAX_WINDOW:,} candles; this window has {end - start + 1:,}.")
+    return start, end
+
+
+def _split(session: Session, workspace: PatternWorkspace, dataset: CandleDataset, start: int, end: int) -> str:
+    others = session.execute(
+        select(PatternSession.start_index, PatternSession.end_index, PatternSession.split).where(
+            PatternSession.workspace_id == workspace.id, PatternSession.dataset_id == dataset.id
+        )
+    )
+    windows = [SplitWindow(a, b, s) for a, b, s in others]  # type: ignore[arg-type]  # a CHECK holds the two words
+    return split_beside(dataset.content_sha256, start, end, windows, holdout_share=workspace.holdout_share)
+
+
+def record(
+    session: Session,
+    session_id: uuid.UUID,
+    detections: Sequence[Detection],
+    candles: Candles,
+    *,
+    run_ms: int,
+    isolation: str,
+    context_bars: int,
+    actor: Actor,
+) -> None:
+    """Stores the detections of a running session, carries verdicts over for a retest, and tells the timeline.
+
+    `candles` is the whole dataset (shape (rows,)), so that times can be looked up by dataset index.
+    """
+    row = _locked(session, session_id)
+    if row.status != SessionStatus.RUNNING:
+        raise Conflict("This session has its detections already.")
+    if detections:
+        session.execute(insert(DetectionRow), [_values(row, d, candles) for d in detections])
+    row.status, row.run_ms, row.isolation = SessionStatus.ACTIVE, run_ms, isolation
+    row.detection_count, row.context_bars = len(detections), context_bars
+    row.start_time = _at(candles, row.start_index)
+    row.end_time = _at(candles, row.end_index)
+    session.flush()
+    carried = _carry_over(session, row) if row.retest_of_id else 0
+    timeline.append(
+        session,
+        row.workspace_id,
+        MessageType.SESSION_CREATED,
+        data={
+            "session_id": row.id, "name": row.name, "symbol": row.symbol, "timeframe": row.timeframe,
+            "candle_count": row.end_index - row.start_index + 1, "detection_count": len(detections),
+            "version": row.pattern_version, "carried_count": carried if row.retest_of_id else None,
+        },
+        actor=actor,
+        title=row.name,
+        session_id=row.id,
+    )  # fmt: skip
+
+
+def _at(candles: Candles, index: int) -> datetime:
+    return datetime.fromtimestamp(int(candles["time"][index]), UTC)
+
+
+def _values(row: PatternSession, d: Detection, candles: Candles) -> dict[str, Any]:
+    return {
+        "id": new_id(), "session_id": row.id, "detector_version_id": row.detector_version_id, "key": d.key,
+        "kind": d.kind, "direction": d.direction, "anchor_index": d.anchor_index,
+        "anchor_time": _at(candles, d.anchor_index), "start_index": d.start_index, "end_index": d.end_index,
+        "price": d.price, "price_low": d.price_low, "price_high": d.price_high,
+        "confirmed_index": d.confirmed_index, "confirmed_at": _at(candles, d.confirmed_index),
+        "confidence": d.confidence, "refs": list(d.refs), "meta": dict(d.meta),
+    }  # fmt: skip
+
+
+def _carry_over(session: Session, row: PatternSession) -> int:
+    """Copies the verdicts on detections that stayed the same, and missed places that are still missed."""
+    new_by_key = {
+        d.key: d for d in session.scalars(select(DetectionRow).where(DetectionRow.session_id == row.id))
+    }
+    places = {(d.kind, d.direction, d.anchor_index) for d in new_by_key.values()}
+    old = session.execute(
+        select(FeedbackItem, DetectionRow.key)
+        .outerjoin(DetectionRow, DetectionRow.id == FeedbackItem.detection_id)
+        .where(
+            FeedbackItem.session_id == row.retest_of_id,
+            FeedbackItem.state.not_in([FeedbackState.WITHDRAWN, FeedbackState.DISPUTED]),
+            FeedbackItem.verdict != Verdict.COMMENT,
+        )
+    ).all()
+    carried = 0
+    asking = 0
+    for item, key in old:
+        detection = new_by_key.get(key) if key else None
+        still_missed = (
+            key is None
+            and item.verdict == Verdict.FALSE_NEGATIVE
+            and (item.expected_kind, item.expected_direction, item.expected_index) not in places
+        )
+        if detection is None and not still_missed:
+            continue
+        session.add(_carried(item, row, detection.id if detection else None))
+        carried += 1
+        asking += item.verdict not in (Verdict.CONFIRMED, Verdict.UNSURE)
+    if asking:
+        workspace = workspaces.lock(session, row.workspace_id)
+        workspace.feedback_count += asking
+    session.flush()
+    return carried
+
+
+_CARRIED_COLUMNS = (
+    "author_id", "verdict", "original", "candle_index", "candle_time", "price", "expected_kind", "expected_direction",
+    "expected_index", "expected_time", "expected_price", "expected_low", "expected_high", "tolerance_bars",
+    "dataset_id", "window_start", "window_end", "reason", "severity", "state", "execution_id", "sent_to_claude_at",
+)  # fmt: skip
+
+
+def _carried(item: FeedbackItem, row: PatternSession, detection_id: uuid.UUID | None) -> FeedbackItem:
+    copied = {column: getattr(item, column) for column in _CARRIED_COLUMNS}
+    return FeedbackItem(
+        **copied, workspace_id=row.workspace_id, session_id=row.id, detection_id=detection_id, made_by="carried",
+        carried_from_id=item.id,
+    )  # fmt: skip
+
+
+def fail(session: Session, session_id: uuid.UUID, sentence: str) -> None:
+    """Ends a running session whose detector could not be run; the sentence is what the person reads."""
+    row = _locked(session, session_id)
+    if row.status == SessionStatus.RUNNING:
+        row.status, row.detector_error = SessionStatus.FAILED, sentence
+
+
+def complete(session: Session, session_id: uuid.UUID, *, actor: Actor) -> None:
+    """Freezes the session's score and, for the deployed version, moves the workspace's success rate with it."""
+    require(actor, "complete_session")
+    workspace_id = session.scalar(select(PatternSession.workspace_id).where(PatternSession.id == session_id))
+    if workspace_id is None:
+        raise NotFound("There is no such session.")
+    workspace = workspaces.lock(session, workspace_id)
+    row = _locked(session, session_id)
+    if row.status != SessionStatus.ACTIVE:
+        raise Conflict(f"This session is {row.status}; only an active one can be completed.")
+    tally = consensus_tally(session, session_id)
+    result = score(tally.tp, tally.fp, tally.fn)
+    pr = precision_recall(tally.tp, tally.fp, tally.fn, exhaustive=row.coverage == "exhaustive")
+    row.tp, row.fp, row.fn, row.unsure_count = tally.tp, tally.fp, tally.fn, tally.unsure
+    row.success_rate, row.ci_low, row.ci_high = result.rate, result.ci_low, result.ci_high
+    row.precision, row.recall = pr.precision, pr.recall
+    row.status, row.completed_at = SessionStatus.COMPLETED, now()
+    workspace.last_tested_at = row.completed_at
+    if row.detector_version_id is not None and row.detector_version_id == workspace.deployed_version_id:
+        workspace.success_tp += row.tp
+        workspace.success_fp += row.fp
+        workspace.success_fn += row.fn
+        workspace.success_rate = score(workspace.success_tp, workspace.success_fp, workspace.success_fn).rate
+    if row.retest_of_id:
+        _settle_addressed(session, row)
+    session.flush()
+    timeline.append(
+        session,
+        row.workspace_id,
+        MessageType.SESSION_COMPLETED,
+        data={
+            "session_id": row.id, "tp": row.tp, "fp": row.fp, "fn": row.fn, "success_rate": row.success_rate,
+            "unsure": row.unsure_count, "ci_low": row.ci_low, "ci_high": row.ci_high, "version": row.pattern_version,
+        },
+        actor=actor,
+        title=row.name,
+        session_id=row.id,
+    )  # fmt: skip
+
+
+def _settle_addressed(session: Session, row: PatternSession) -> None:
+    """A completed retest says of each addressed correction whether its fix held: verified, or open again."""
+    still_wrong = set(
+        session.scalars(
+            select(FeedbackItem.carried_from_id).where(
+                FeedbackItem.session_id == row.id,
+                FeedbackItem.made_by == "carried",
+                FeedbackItem.state != FeedbackState.WITHDRAWN,
+            )
+        )
+    )
+    addressed = session.scalars(
+        select(FeedbackItem).where(
+            FeedbackItem.session_id == row.retest_of_id,
+            FeedbackItem.state == FeedbackState.ADDRESSED,
+            FeedbackItem.made_by != "carried",
+        )
+    )
+    for item in addressed:
+        item.state = FeedbackState.OPEN if item.id in still_wrong else FeedbackState.VERIFIED
+
+
+def rename(session: Session, session_id: uuid.UUID, name: str, *, actor: Actor) -> None:
+    """Gives a session another name."""
+    require(actor, "run_session")
+    cleaned = name.strip()
+    if not 1 <= len(cleaned) <= 120:
+        raise InvalidInput("A name has 1 to 120 characters.")
+    _locked(session, session_id).name = cleaned
+
+
+def _locked(session: Session, session_id: uuid.UUID) -> PatternSession:
+    row = session.get(PatternSession, session_id, with_for_update=True, populate_existing=True)
+    if row is None:
+        raise NotFound("There is no such session.")
+    return row
