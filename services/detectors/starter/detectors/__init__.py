@@ -1,0 +1,1 @@
+"""Chart-pattern detectors, one module per pattern. See AGENTS.md for the contract."""
