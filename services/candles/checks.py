@@ -52,9 +52,7 @@ def repair(bars: Bars) -> tuple[Bars, list[str]]:
     same = np.zeros(len(bars), dtype=np.bool_)
     same[1:] = table[1:] == table[:-1]
     if same.any():
-        notes.append(
-            f"{int(same.sum()):,} bars were there twice, exactly alike ({rows_text(bars.rows[same])}); dropped."
-        )
+        notes.append(f"Exact repetitions of bars were dropped ({rows_text(bars.rows[same])}).")
         bars = bars.take(~same)
     return bars, notes
 
@@ -136,7 +134,7 @@ def _volume(bars: Bars) -> list[str]:
     if zero.all():
         return ["The file has no volume; it is taken as 0."]
     if zero.any():
-        return [f"The volume is 0 or missing in {int(zero.sum()):,} bars ({rows_text(bars.rows[zero])})."]
+        return [f"The volume is 0 or missing in {rows_text(bars.rows[zero])}."]
     return []
 
 

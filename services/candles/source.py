@@ -74,7 +74,8 @@ def _decode(data: bytes) -> str:
         row = data.count(b"\n", 0, start + error.start) + 1
         raise InvalidInput(f"Row {row} of the file is not valid {encoding.upper()} text; save it as UTF-8.") from error
     if "\x00" in text:
-        if encoding == "utf-8" and len(text) > 8 and "\x00" * 4 in (text[0:8:2], text[1:8:2]):
+        halves = [set(text[i:64:2]) == {"\x00"} for i in (0, 1)]
+        if encoding == "utf-8" and halves[0] != halves[1]:
             raise InvalidInput("The file seems to be UTF-16 without a byte order mark; save it as UTF-8.")
         raise InvalidInput("The file is binary, not a table of candles: it has zero bytes in it.")
     text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
