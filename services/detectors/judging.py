@@ -118,7 +118,7 @@ def judge(
     loose: dict[Window, set[DetectionId]] = {}
     touched: set[DetectionId] = set()
     for window, its_cases in by_window.items():
-        detections = detections_by_window[window]
+        detections = sorted(detections_by_window[window], key=_place_of)  # so that ties never depend on their order
         clear = [c for c in its_cases if c.id not in disputed]
         its_seen, held = _judge_window(clear, detections, matcher)
         seen |= its_seen
@@ -236,6 +236,11 @@ def _iou(a: Place, b: Place) -> float:
     if a.low is None or a.high is None or b.low is None or b.high is None:
         return 1.0
     return overlap(a.low, a.high, b.low, b.high)
+
+
+def _place_of(one: Detection) -> tuple[int, str, int, float, float, int]:
+    low, high = (-1.0 if bound is None else bound for bound in (one.price_low, one.price_high))
+    return one.anchor_index, one.kind, one.direction, low, high, one.confirmed_index
 
 
 def _key(place: Place) -> PlaceKey:

@@ -142,6 +142,12 @@ def test_the_same_place_judged_twice_is_one_place_with_two_results() -> None:
     assert result.fixed_places == 2  # "moved" asks for more than the other two, which ask for the same
 
 
+def test_a_tie_does_not_depend_on_the_order_of_the_detections() -> None:
+    cases = [case("a", "confirmed", 52), case("b", "confirmed", 50), case("c", "false_positive", None, 50)]
+    marks = [mark(51), mark(53)]  # as near to "a", but one of them is also near the disputed place
+    assert compare(cases, None, {WINDOW: marks}) == compare(cases, None, {WINDOW: marks[::-1]})
+
+
 def test_contradictions_are_set_aside_and_listed() -> None:
     fine = case("z", "confirmed", 120, 120)
     cases = [case("a", "confirmed", 50, 50), case("b", "false_positive", None, 50), fine]
