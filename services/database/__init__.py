@@ -1,0 +1,1 @@
+"""The engine, transactions, paging and the embedded PostgreSQL server."""

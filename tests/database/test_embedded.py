@@ -1,0 +1,397 @@
+"""The embedded server, with real clusters, real kills and real accounts."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from services.database import embedded
+from services.database.embedded.account import LAUNCH
+from services.database.embedded.paths import LOG_LIMIT
+from services.database.engine import plain_url
+from services.errors import Unavailable
+
+ROOT = Path(__file__).resolve().parents[2]
+QUICK = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "16MB"}
+
+STARTER = """
+import json, sys, time
+from pathlib import Path
+from services.database import embedded
+server = embedded.start(Path(sys.argv[1]), settings=json.loads(sys.argv[2]))
+print(json.dumps({"pid": server.pid, "owned": server.owned, "url": server.url}), flush=True)
+time.sleep(float(sys.argv[3]))
+server.stop()
+"""
+
+
+def starter(folder: Path, stay: float = 60) -> subprocess.Popen[str]:
+    """A process of its own that starts (or attaches to) the server and stays for a while."""
+    return _popen([sys.executable, "-c", STARTER, str(folder), json.dumps(QUICK), str(stay)])
+
+
+def _popen(command: list[str]) -> subprocess.Popen[str]:
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def told(process: subprocess.Popen[str]) -> dict[str, object]:
+    assert process.stdout is not None and process.stderr is not None
+    line = process.stdout.readline()
+    assert line, process.stderr.read()
+    answer: dict[str, object] = json.loads(line)
+    return answer
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def servers_below(folder: Path) -> list[psutil.Process]:
+    found = psutil.process_iter(["name", "cmdline"])
+    return [p for p in found if p.info["name"] == "postgres" and str(folder) in " ".join(p.info["cmdline"] or [])]
+
+
+def query(url: str, statement: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(plain_url(url), autocommit=True) as connection:
+        cursor = connection.execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []
+
+
+def works(program: list[str]) -> bool:
+    return subprocess.run(program, capture_output=True, check=False).returncode == 0
+
+
+def launched(mode: str, folder: Path, *program: str) -> list[str]:
+    nobody = pwd.getpwnam("nobody")
+    return [
+        sys.executable, str(LAUNCH), mode, str(os.getpid()), str(nobody.pw_uid), str(nobody.pw_gid), str(folder),
+        *program,
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder that every account can walk through (pytest's own is closed to others), with a space in its name."""
+    folder = Path(tempfile.mkdtemp(prefix="pattern desk "))
+    folder.chmod(0o755)
+    yield folder
+    assert eventually(lambda: not servers_below(folder)), "a server was left running"
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def killed() -> Iterator[list[subprocess.Popen[str]]]:
+    """Processes put in here are ended after the test."""
+    processes: list[subprocess.Popen[str]] = []
+    yield processes
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def test_a_fresh_folder_gets_a_utf8_server_on_a_private_socket_only(place: Path) -> None:
+    began = time.monotonic()
+    with embedded.start(place / "new" / "data") as server:
+        assert time.monotonic() - began < 20
+        assert server.owned and server.running
+        with sa.create_engine(server.url).connect() as connection:
+            assert connection.scalar(sa.text("SELECT current_database()")) == "patterndesk"
+        shown = {str(row[0]): row[1] for row in query(server.url, "SELECT name, setting FROM pg_settings")}
+        assert {name: shown[name] for name in ("fsync", "full_page_writes", "synchronous_commit")} == dict.fromkeys(
+            ("fsync", "full_page_writes", "synchronous_commit"), "on"
+        )
+        assert shown["listen_addresses"] == "" and shown["max_connections"] == "200"
+        assert not [c for c in psutil.Process(server.pid).net_connections(kind="inet")]
+        assert query(server.url, "SELECT datlocprovider, datlocale, pg_encoding_to_char(encoding) FROM pg_database "
+                     "WHERE datname = current_database()") == [("b", "C.UTF-8", "UTF8")]  # fmt: skip
+        assert server.socket_dir.stat().st_mode & 0o777 == 0o700
+        assert embedded.running_url(place / "new" / "data") == server.url
+    assert not psutil.pid_exists(server.pid)
+    assert embedded.running_url(place / "new" / "data") is None
+
+
+def test_what_was_written_is_there_after_a_restart(place: Path) -> None:
+    with embedded.start(place, settings=QUICK) as server:
+        query(server.url, "CREATE TABLE kept AS SELECT 'ä☃' AS word")
+    with embedded.start(place, settings=QUICK) as server:
+        assert query(server.url, "SELECT word FROM kept") == [("ä☃",)]
+
+
+def test_a_path_too_long_for_a_socket_uses_a_private_folder_elsewhere(place: Path) -> None:
+    deep = place / ("long folder name " * 5).strip() / ("and another one " * 5).strip()
+    with embedded.start(deep, settings=QUICK) as server:
+        assert not server.socket_dir.is_relative_to(deep)
+        assert server.socket_dir.stat().st_mode & 0o777 == 0o700
+        assert embedded.running_url(deep) == server.url
+        assert query(server.url, "SELECT 1") == [(1,)]
+    with embedded.start(deep, settings=QUICK) as again:
+        assert again.url == server.url
+    assert not server.socket_dir.exists()
+
+
+def test_a_comma_in_the_path_is_no_list_of_hosts(place: Path) -> None:
+    with embedded.start(place / "a, b", settings=QUICK) as server:
+        assert query(server.url, "SELECT 1") == [(1,)]
+
+
+def test_the_port_of_the_environment_changes_nothing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGPORT", "7777")
+    with embedded.start(place, settings=QUICK) as server:
+        assert query(server.url, "SELECT 1") == [(1,)]
+
+
+def test_a_second_start_attaches_and_does_not_stop_the_server(place: Path) -> None:
+    with embedded.start(place, settings=QUICK) as server:
+        with embedded.start(place, settings=QUICK) as second:
+            assert not second.owned
+            assert (second.url, second.pid) == (server.url, server.pid)
+        assert query(server.url, "SELECT 1") == [(1,)]
+
+
+def test_two_processes_at_once_share_one_server(place: Path, killed: list[subprocess.Popen[str]]) -> None:
+    killed += [starter(place), starter(place), starter(place)]
+    answers = [told(process) for process in killed]
+    assert sorted(bool(answer["owned"]) for answer in answers) == [False, False, True]
+    assert len({answer["pid"] for answer in answers}) == 1
+
+
+def test_the_server_ends_with_a_process_that_ends_in_order(place: Path, killed: list[subprocess.Popen[str]]) -> None:
+    killed.append(starter(place, stay=0))
+    pid = int(str(told(killed[0])["pid"]))
+    assert killed[0].wait(20) == 0
+    assert not psutil.pid_exists(pid)
+
+
+@pytest.mark.fault
+def test_kill_of_the_starter_ends_the_server_and_the_next_start_has_the_data(
+    place: Path, killed: list[subprocess.Popen[str]]
+) -> None:
+    killed.append(starter(place))
+    answer = told(killed[0])
+    query(str(answer["url"]), "CREATE TABLE kept AS SELECT 7 AS number")
+    killed[0].kill()
+    if sys.platform == "linux":  # elsewhere the kernel does not tell children; the next start ends the server
+        assert eventually(lambda: not psutil.pid_exists(int(str(answer["pid"]))))
+    with embedded.start(place, settings=QUICK) as server:
+        assert server.owned and server.pid != answer["pid"]
+        assert query(server.url, "SELECT number FROM kept") == [(7,)]
+
+
+@pytest.mark.fault
+def test_a_start_right_after_the_kill_of_the_starter_gets_a_server_of_its_own(
+    place: Path, killed: list[subprocess.Popen[str]]
+) -> None:
+    killed.append(starter(place))
+    answer = told(killed[0])
+    killed[0].kill()
+    killed[0].wait()
+    with embedded.start(place, settings=QUICK) as server:
+        assert server.owned and server.pid != answer["pid"]
+        time.sleep(0.3)
+        assert query(server.url, "SELECT 1") == [(1,)]
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("delay", [0.25, 0.45, 0.7])
+def test_a_kill_in_the_middle_of_the_first_start_leaves_a_folder_that_starts(
+    place: Path, killed: list[subprocess.Popen[str]], delay: float
+) -> None:
+    killed.append(starter(place))
+    time.sleep(delay)
+    killed[0].kill()
+    with embedded.start(place, settings=QUICK) as server:
+        assert query(server.url, "SELECT 1") == [(1,)]
+
+
+@pytest.mark.fault
+def test_kill_of_the_postmaster_keeps_what_was_committed(place: Path) -> None:
+    server = embedded.start(place, settings=QUICK)
+    query(server.url, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS number")
+    busy = threading.Thread(target=_sleep_in_the_server, args=(server.url,))
+    busy.start()  # its backend outlives the postmaster for a while and holds the shared memory
+    assert eventually(lambda: query(server.url, "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(2%'") != [])
+    os.kill(server.pid, signal.SIGKILL)
+    assert eventually(lambda: not server.running)
+    assert embedded.running_url(place) is None
+    with embedded.start(place, settings=QUICK) as again:
+        assert again.owned
+        assert query(again.url, "SELECT count(*) FROM kept") == [(1000,)]
+    busy.join()
+
+
+def _sleep_in_the_server(url: str) -> None:
+    with pytest.raises(psycopg.OperationalError):
+        query(url, "SELECT count(*) FROM generate_series(1, 200000) WHERE pg_sleep(2e-5) IS NOT NULL")
+
+
+@pytest.mark.fault
+def test_a_stale_pid_file_does_not_touch_the_innocent_process_it_names(place: Path) -> None:
+    server = embedded.start(place, settings=QUICK)
+    pid_file = place / "postgres" / "cluster" / "postmaster.pid"
+    content = pid_file.read_text()
+    owner = pid_file.stat()
+    server.stop()
+    account = {"user": owner.st_uid, "group": owner.st_gid} if os.geteuid() == 0 else {}
+    innocent = subprocess.Popen(["sleep", "60"], **account)  # type: ignore[call-overload]
+    try:
+        pid_file.write_text(content.replace(str(server.pid), str(innocent.pid), 1))
+        os.chown(pid_file, owner.st_uid, owner.st_gid)
+        assert embedded.running_url(place) is None
+        with embedded.start(place, settings=QUICK) as again:
+            assert query(again.url, "SELECT 1") == [(1,)]
+        assert innocent.poll() is None
+    finally:
+        innocent.kill()
+        innocent.wait()
+
+
+@pytest.mark.fault
+def test_a_stale_pid_file_does_not_touch_the_server_of_another_folder(place: Path) -> None:
+    first = embedded.start(place / "first", settings=QUICK)
+    pid_file = place / "first" / "postgres" / "cluster" / "postmaster.pid"
+    content = pid_file.read_text()
+    first.stop()
+    with embedded.start(place / "other", settings=QUICK) as other:
+        pid_file.write_text(content.replace(str(first.pid), str(other.pid), 1))
+        assert embedded.running_url(place / "first") is None
+        with embedded.start(place / "first", settings=QUICK) as again:
+            assert again.pid != other.pid
+            assert query(again.url, "SELECT 1") == query(other.url, "SELECT 1") == [(1,)]
+
+
+@pytest.mark.fault
+def test_an_empty_pid_file_left_by_a_crash_of_the_machine_is_no_obstacle(place: Path) -> None:
+    embedded.start(place, settings=QUICK).stop()
+    (place / "postgres" / "cluster" / "postmaster.pid").touch()
+    with embedded.start(place, settings=QUICK) as server:
+        assert query(server.url, "SELECT 1") == [(1,)]
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(place: Path) -> None:
+    (place / "data").write_text("a file where the folder should be")
+    with pytest.raises(Unavailable, match=r"^The data folder .*data cannot be written: .*\.$"):
+        embedded.start(place / "data")
+
+
+def test_the_cluster_of_another_major_version_is_refused_and_left_alone(place: Path) -> None:
+    embedded.start(place, settings=QUICK).stop()
+    version = place / "postgres" / "cluster" / "PG_VERSION"
+    version.write_text("17\n")
+    with pytest.raises(Unavailable, match=r"made by PostgreSQL 17, and this release brings \d+"):
+        embedded.start(place)
+    assert version.read_text() == "17\n"
+
+
+def test_a_server_that_does_not_start_says_why(place: Path) -> None:
+    with pytest.raises(Unavailable, match=r"did not become ready: .*shared_buffers.*\.$"):
+        embedded.start(place, settings={"shared_buffers": "much", "fsync": "off"})
+    with embedded.start(place, settings=QUICK) as server:  # and nothing stands in the way afterwards
+        assert server.owned
+
+
+def test_a_start_off_the_main_thread_is_refused(place: Path) -> None:
+    errors: list[BaseException] = []
+
+    def attempt() -> None:
+        try:
+            embedded.start(place, settings=QUICK)
+        except RuntimeError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=attempt)
+    thread.start()
+    thread.join()
+    assert "main thread" in str(errors[0])
+
+
+def test_a_large_log_is_set_aside_at_the_next_start(place: Path) -> None:
+    embedded.start(place, settings=QUICK).stop()
+    log = place / "postgres" / "server.log"
+    with log.open("ab") as file:
+        file.write(b"x" * LOG_LIMIT)
+    embedded.start(place, settings=QUICK).stop()
+    assert log.stat().st_size < 10_000
+    assert (place / "postgres" / "server.log.1").stat().st_size > LOG_LIMIT
+
+
+def test_pg_dump_of_the_wheel_backs_the_server_up(place: Path) -> None:
+    with embedded.start(place, settings=QUICK) as server:
+        query(server.url, "CREATE TABLE kept AS SELECT 7 AS number")
+        dump = [str(embedded.binary("pg_dump")), plain_url(server.url)]
+        result = subprocess.run(dump, capture_output=True, text=True, check=True)
+    assert "COPY public.kept (number) FROM stdin;\n7\n" in result.stdout
+    with pytest.raises(Unavailable, match="pg_nothing"):
+        embedded.binary("pg_nothing")
+
+
+def test_a_folder_below_one_that_is_closed_to_others_works(place: Path) -> None:
+    """As root this is a project under /root: `nobody` cannot get there."""
+    place.chmod(0o700)
+    if os.geteuid() == 0 and not works(launched("namespace", place, "/bin/sh", "-c", "exit 0")):
+        with pytest.raises(Unavailable, match="cannot run as root"):
+            embedded.start(place / "data", settings=QUICK)
+        return
+    for _ in range(2):
+        with embedded.start(place / "data", settings=QUICK) as server:
+            assert query(server.url, "SELECT 1") == [(1,)]
+            assert (place / "data" / "postgres" / "cluster").stat().st_uid == os.geteuid()
+
+
+def test_a_normal_user_starts_the_server_as_itself(place: Path, killed: list[subprocess.Popen[str]]) -> None:
+    program = [
+        sys.executable,
+        "-c",
+        "import os; assert os.geteuid() != 0;" + STARTER,
+        str(place),
+        json.dumps(QUICK),
+        "60",
+    ]
+    if os.geteuid() == 0:
+        check = [
+            sys.executable,
+            "-c",
+            f"import sys; sys.path.insert(0, {str(ROOT)!r}); import services.settings, psycopg",
+        ]
+        if works(launched("switch", place, *check)):
+            nobody = pwd.getpwnam("nobody")
+            os.chown(place, nobody.pw_uid, nobody.pw_gid)
+            program = launched("switch", place, *program)
+        else:  # this interpreter is out of reach for others: be a normal user inside a namespace
+            program = launched("namespace", place, *program)
+    killed.append(_popen(program))
+    answer = told(killed[0])
+    assert answer["owned"]
+    assert psutil.Process(int(str(answer["pid"]))).uids() == psutil.Process(killed[0].pid).uids()
+    assert query(str(answer["url"]), "SELECT 1") == [(1,)]
+
+
+def test_as_root_the_folder_stays_with_the_account_that_owns_it(place: Path) -> None:
+    """Started as root on a normal user's folder, that user can still use it afterwards."""
+    owner = pwd.getpwnam("daemon") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
+    home = place / "postgres"
+    home.mkdir()
+    os.chown(home, owner.pw_uid, owner.pw_gid)
+    with embedded.start(place, settings=QUICK) as server:
+        assert psutil.Process(server.pid).uids().effective == owner.pw_uid
+    assert {path.lstat().st_uid for path in home.rglob("*")} == {owner.pw_uid}
