@@ -1,0 +1,48 @@
+"""The queue of executions: enqueued in the transaction that inserts the execution, run by the workers."""
+
+from __future__ import annotations
+
+import uuid
+from functools import lru_cache
+from typing import Any
+
+from dbos import DBOSClient, EnqueueOptions
+from sqlalchemy.orm import Session
+
+from services.database.engine import database_url, plain_url
+
+SCHEMA = "engine"
+APP_NAME = "patterndesk"
+QUEUE = "executions"
+WORKFLOW = "run_execution"
+# Bumped when the workflow's steps change their order or meaning: a run goes on with the steps it began with.
+WORKFLOW_VERSION = "1"
+
+
+@lru_cache(maxsize=2)
+def client(url: str) -> DBOSClient:
+    """A client of the engine's tables; it never runs anything."""
+    return DBOSClient(system_database_url=plain_url(url), dbos_system_schema=SCHEMA)
+
+
+def enqueue(session: Session, execution_id: uuid.UUID, workspace_id: uuid.UUID) -> None:
+    """Queues the run of an execution in the caller's transaction: both are there, or neither is.
+
+    The execution's id is the workflow's id, and the workspace its partition, so that runs of one never overlap.
+    """
+    options: EnqueueOptions = {
+        "workflow_name": WORKFLOW,
+        "queue_name": QUEUE,
+        "workflow_id": str(execution_id),
+        "queue_partition_key": str(workspace_id),
+        "app_version": WORKFLOW_VERSION,
+    }
+    connection: Any = session.connection()
+    client(_url(session)).enqueue_in_transaction(connection, options, str(execution_id))
+
+
+def _url(session: Session) -> str:
+    bind = session.get_bind()
+    engine = getattr(bind, "engine", bind)
+    url = getattr(engine, "url", None)
+    return url.render_as_string(hide_password=False) if url is not None else database_url()

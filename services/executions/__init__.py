@@ -1,0 +1,66 @@
+"""Executions: launched by people, run by workers through five phases, read by everybody."""
+
+from services.executions.ending import complete, end_canceled, fail, set_status
+from services.executions.launching import (
+    AGENTS,
+    DEPLOY_TARGETS,
+    accept_plan,
+    batch,
+    cancel,
+    check_launchable,
+    launch,
+    link,
+)
+from services.executions.progress import (
+    SPANS,
+    Run,
+    begin,
+    begin_phase,
+    begin_retry,
+    checkpoint,
+    end_phase,
+    heartbeat,
+    load,
+    locked,
+    report,
+)
+from services.executions.reading import (
+    ExecutionDetail,
+    ExecutionRow,
+    get,
+    list_active,
+    list_executions,
+    replay,
+)
+
+__all__ = [
+    "AGENTS",
+    "DEPLOY_TARGETS",
+    "SPANS",
+    "ExecutionDetail",
+    "ExecutionRow",
+    "Run",
+    "accept_plan",
+    "batch",
+    "begin",
+    "begin_phase",
+    "begin_retry",
+    "cancel",
+    "check_launchable",
+    "checkpoint",
+    "complete",
+    "end_canceled",
+    "end_phase",
+    "fail",
+    "get",
+    "heartbeat",
+    "launch",
+    "link",
+    "list_active",
+    "list_executions",
+    "load",
+    "locked",
+    "replay",
+    "report",
+    "set_status",
+]

@@ -1,0 +1,185 @@
+"""How executions end: completed, failed, canceled. The corrections they took are settled in the same transaction."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from services import timeline, workspaces
+from services.errors import IllegalTransition
+from services.lifecycle import (
+    EXECUTION_TRANSITIONS,
+    AuthorType,
+    ExecutionStatus,
+    FeedbackState,
+    MessageStatus,
+    MessageType,
+    WorkspaceStatus,
+)
+from services.models import (
+    ClaudeExecution,
+    ExecutionAttempt,
+    ExecutionFeedback,
+    FeedbackItem,
+    User,
+    WorkspaceMessage,
+    now,
+)
+
+
+def set_status(execution: ClaudeExecution, status: ExecutionStatus) -> None:
+    """The one door for an execution's status; the same status again is no change."""
+    current = ExecutionStatus(execution.status)
+    if current == status:
+        return
+    if (current, status) not in EXECUTION_TRANSITIONS:
+        raise IllegalTransition(f"Execution {execution.number} is {current}; it can't become {status}.")
+    execution.status = status
+
+
+def complete(
+    session: Session,
+    execution: ClaudeExecution,
+    *,
+    summary: str,
+    fixed_ids: Collection[str] = (),
+    resolved_version_id: uuid.UUID | None = None,
+) -> None:
+    """Ends a locked execution well. Corrections it fixed are addressed; the others are open again."""
+    at = now()
+    set_status(execution, ExecutionStatus.COMPLETED)
+    execution.completed_at, execution.progress, execution.summary = at, 100, summary
+    execution.error = execution.errored_at = None
+    _settle(session, execution, fixed_ids, resolved_version_id)
+    end_attempt(session, execution, outcome="completed", reason=None, at=at)
+    session.flush()
+    timeline.append(
+        session,
+        execution.workspace_id,
+        MessageType.CLAUDE_COMPLETED,
+        data={
+            "execution_id": execution.id,
+            "duration_s": round((at - (execution.started_at or execution.triggered_at)).total_seconds(), 3),
+            "files_changed": list(execution.files_changed),
+            "commit_hash": execution.commit_hash,
+            "commit_message": execution.commit_message,
+            "summary": summary,
+        },
+        author_type=_author(execution),
+        title=f"Execution {execution.number} completed",
+        content=summary,
+        execution_id=execution.id,
+        dedupe_key=f"completed:{execution.id}",
+    )
+
+
+def fail(
+    session: Session, execution: ClaudeExecution, *, error: str, advice: str | None = None, outcome: str = "failed"
+) -> None:
+    """Ends a locked execution for good, says why and what to do next, and opens its corrections again."""
+    at = now()
+    set_status(execution, ExecutionStatus.FAILED)
+    execution.error = error if not advice else f"{error} {advice}"
+    execution.errored_at = at
+    execution.completed_at = None
+    _fail_phase(session, execution, at)
+    _settle(session, execution, (), None)
+    end_attempt(session, execution, outcome=outcome, reason=error, at=at)
+    workspace = workspaces.lock(session, execution.workspace_id)
+    session.flush()
+    timeline.append(
+        session,
+        execution.workspace_id,
+        MessageType.CLAUDE_FAILED,
+        data={
+            "execution_id": execution.id, "error": error, "phase": execution.phase, "will_retry": False,
+            "retry_count": execution.retry_count, "advice": advice,
+        },
+        author_type=_author(execution),
+        title=f"Execution {execution.number} {'was canceled' if outcome == 'canceled' else 'failed'}",
+        content=execution.error,
+        execution_id=execution.id,
+        dedupe_key=f"failed:{execution.id}",
+    )  # fmt: skip
+    if workspace.status == WorkspaceStatus.IMPLEMENTING:
+        workspaces.move(
+            session, workspace, "implementation_failed", actor=None, reason=error,
+            dedupe_key=f"status:{execution.id}:soon",
+        )  # fmt: skip
+
+
+def end_canceled(session: Session, execution: ClaudeExecution) -> None:
+    """Ends a locked execution that somebody canceled; the seed has no such status, so `error` says it."""
+    name = session.scalar(select(User.name).where(User.id == execution.canceled_by_id)) or "somebody"
+    fail(session, execution, error=f"Canceled by {name}.", outcome="canceled")
+
+
+def end_attempt(
+    session: Session, execution: ClaudeExecution, *, outcome: str, reason: str | None, at: datetime
+) -> None:
+    """Closes the attempt that is open, if one is, with what it came to."""
+    attempt = session.scalar(
+        select(ExecutionAttempt)
+        .where(ExecutionAttempt.execution_id == execution.id, ExecutionAttempt.ended_at.is_(None))
+        .order_by(ExecutionAttempt.number.desc())
+        .limit(1)
+    )
+    if attempt is not None:
+        attempt.ended_at, attempt.outcome, attempt.reason = at, outcome, reason
+        attempt.commit_hash = execution.commit_hash
+        attempt.deployment_id = execution.deployment_id
+
+
+def _fail_phase(session: Session, execution: ClaudeExecution, at: datetime) -> None:
+    """Marks the phase that was under way, and its message, as failed."""
+    phases = {k: dict(v) for k, v in (execution.phases or {}).items()}
+    for phase in phases.values():
+        if phase.get("status") == "running":
+            phase["status"], phase["completed_at"] = "failed", at.isoformat()
+    execution.phases = phases
+    running = session.scalars(
+        select(WorkspaceMessage).where(
+            WorkspaceMessage.execution_id == execution.id,
+            WorkspaceMessage.type == MessageType.CLAUDE_PHASE_UPDATE,
+            WorkspaceMessage.status == MessageStatus.IN_PROGRESS,
+        )
+    )
+    for message in running:
+        message.status = MessageStatus.FAILED
+
+
+def _settle(
+    session: Session, execution: ClaudeExecution, fixed_ids: Collection[str], version_id: uuid.UUID | None
+) -> None:
+    """Each correction the execution took becomes addressed when the replay shows it fixed, else open again."""
+    fixed = {uuid.UUID(i) for i in fixed_ids}
+    taken = set(
+        session.scalars(select(ExecutionFeedback.feedback_id).where(ExecutionFeedback.execution_id == execution.id))
+    )
+    if taken & fixed:
+        session.execute(
+            update(FeedbackItem)
+            .where(FeedbackItem.id.in_(taken & fixed), FeedbackItem.state == FeedbackState.SENT)
+            .values(state=FeedbackState.ADDRESSED, resolved_version_id=version_id)
+        )
+    if taken - fixed:
+        session.execute(
+            update(FeedbackItem)
+            .where(FeedbackItem.id.in_(taken - fixed), FeedbackItem.state == FeedbackState.SENT)
+            .values(state=FeedbackState.OPEN)
+        )
+    for outcome, ids in (("fixed", taken & fixed), ("not_fixed", taken - fixed)):
+        if ids:
+            session.execute(
+                update(ExecutionFeedback)
+                .where(ExecutionFeedback.execution_id == execution.id, ExecutionFeedback.feedback_id.in_(ids))
+                .values(outcome=outcome)
+            )
+
+
+def _author(execution: ClaudeExecution) -> AuthorType:
+    return AuthorType.CLAUDE if execution.agent == "claude" else AuthorType.SYSTEM

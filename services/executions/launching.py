@@ -1,0 +1,179 @@
+"""Launching, canceling and running again: what people do to executions."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from services import feedback, timeline, workspaces
+from services.database.queue import enqueue
+from services.errors import Conflict, InvalidInput, NotFound
+from services.executions.ending import end_canceled
+from services.feedback import FeedbackRow
+from services.lifecycle import ExecutionStatus, FeedbackState, MessageType, Verdict, WorkspaceStatus
+from services.models import ClaudeExecution, ExecutionFeedback, FeedbackItem, PatternWorkspace, new_id, now
+from services.people import Actor, record, require
+
+AGENTS = ("tuner", "claude")
+DEPLOY_TARGETS = ("local", "vercel")
+
+
+def link(execution_id: uuid.UUID) -> str:
+    """The address of the execution's screen."""
+    return f"/execution?id={execution_id}"
+
+
+def check_launchable(session: Session, workspace: PatternWorkspace) -> None:
+    """Raises a sentence when nothing can be launched in this workspace now."""
+    live = workspaces.has_live_execution(session, workspace.id)
+    if live is not None:
+        raise Conflict(
+            f"Execution {live.number} of {workspace.name} is live; one runs at a time.", link=link(live.id)
+        )
+    if workspace.archived_at is not None:
+        raise Conflict(f"{workspace.name} is archived; restore it first.", link=workspaces.link(workspace.id))
+    if workspace.status == WorkspaceStatus.IN_REVIEW:
+        raise Conflict(
+            f"{workspace.name} is in review; withdraw the approval first, then launch.",
+            link=workspaces.link(workspace.id),
+        )
+    if workspace.status == WorkspaceStatus.SOON and not workspaces.is_described(workspace):
+        raise InvalidInput(
+            f"{workspace.name} is not described yet; write its description, reasoning and steps, then launch."
+        )
+
+
+def batch(
+    session: Session, workspace: PatternWorkspace, feedback_ids: Sequence[uuid.UUID] | None
+) -> list[FeedbackRow]:
+    """The corrections a launch sends: all open ones, or the chosen ones. Raises a sentence when there is none."""
+    available = feedback.open_batch(session, workspace.id)
+    if feedback_ids is not None:
+        chosen = set(feedback_ids)
+        missing = chosen - {f.id for f in available}
+        if missing:
+            raise Conflict(
+                f"{len(missing)} of the chosen corrections can't be sent: they were sent, taken back or belong to a "
+                "hold-out session. Look at the prompt again."
+            )
+        available = [f for f in available if f.id in chosen]
+    if not available and workspace.status != WorkspaceStatus.SOON:
+        held = len(feedback.list_feedback(session, workspace.id, states=["open"]))
+        if held and feedback_ids is None:
+            raise InvalidInput(
+                f"All {held} open corrections belong to hold-out sessions, which the agent never sees; "
+                "judge another window first."
+            )
+        raise InvalidInput("There is no open correction to send; judge a session or write a correction first.")
+    return available
+
+
+def launch(
+    session: Session,
+    workspace_id: uuid.UUID,
+    *,
+    feedback_ids: Sequence[uuid.UUID] | None = None,
+    prompt_file: str | None,
+    agent: str = "tuner",
+    deploy_target: str = "local",
+    stop_after_planning: bool = False,
+    parent_execution_id: uuid.UUID | None = None,
+    max_retries: int = 10,
+    actor: Actor,
+) -> uuid.UUID:
+    """Writes the execution, its links, its messages and its queued job in the caller's one transaction.
+
+    `prompt_file` is the storage key of the prompt that was shown. Returns the execution's id.
+    """
+    require(actor, "launch")
+    if agent not in AGENTS or deploy_target not in DEPLOY_TARGETS:
+        raise InvalidInput(f"Agents are {', '.join(AGENTS)}; deploy targets are {', '.join(DEPLOY_TARGETS)}.")
+    workspace = workspaces.lock(session, workspace_id)
+    check_launchable(session, workspace)
+    items = batch(session, workspace, feedback_ids)
+    workspace.execution_seq += 1
+    execution = ClaudeExecution(
+        id=new_id(), workspace_id=workspace_id, triggered_by=actor.id, number=workspace.execution_seq,
+        feedback_ids=[str(f.id) for f in items], prompt_file=prompt_file, agent=agent, deploy_target=deploy_target,
+        stop_after_planning=stop_after_planning, parent_execution_id=parent_execution_id, max_retries=max_retries,
+        is_first=workspace.status == WorkspaceStatus.SOON,
+    )  # fmt: skip
+    try:
+        with session.begin_nested():
+            session.add(execution)
+    except IntegrityError as error:
+        raise Conflict("Another execution was launched here at the same moment.") from error
+    if items:
+        _send(session, execution, items, actor)
+    if workspace.status == WorkspaceStatus.SOON:
+        workspaces.move(session, workspace, "launch_first", actor=actor, reason=f"execution {execution.number}")
+    record(session, actor=actor, action="launch", object_type="execution", object_id=execution.id,
+           after={"number": execution.number, "agent": agent, "feedback_count": len(items)})
+    enqueue(session, execution.id, workspace_id)
+    timeline.announce(session, workspace_id, execution_id=execution.id)
+    return execution.id
+
+
+def _send(session: Session, execution: ClaudeExecution, items: Sequence[FeedbackRow], actor: Actor) -> None:
+    session.execute(insert(ExecutionFeedback), [{"execution_id": execution.id, "feedback_id": f.id} for f in items])
+    session.execute(
+        update(FeedbackItem)
+        .where(FeedbackItem.id.in_([f.id for f in items]))
+        .values(state=FeedbackState.SENT, sent_to_claude_at=now(), execution_id=execution.id)
+    )
+    sessions = list(dict.fromkeys(f.session_id for f in items if f.session_id))
+    timeline.append(
+        session,
+        execution.workspace_id,
+        MessageType.FEEDBACK_BATCH_SENT,
+        data={
+            "session_id": sessions[0] if len(sessions) == 1 else None,
+            "session_ids": sessions,
+            "feedback_ids": [f.id for f in items],
+            "feedback_count": len(items),
+            "total_comments": sum(1 for f in items if f.reason or f.verdict == Verdict.COMMENT),
+            "total_images": sum(len(f.attachments) for f in items),
+        },
+        actor=actor,
+        title="Feedback sent to Claude" if execution.agent == "claude" else "Feedback sent to the tuner",
+        content=f"Sent {len(items)} corrections for analysis",
+        execution_id=execution.id,
+    )
+
+
+def cancel(session: Session, execution_id: uuid.UUID, *, actor: Actor) -> None:
+    """Asks for the end of a live execution. A queued one ends here; a running one is ended by its worker."""
+    require(actor, "cancel")
+    workspace_id = session.scalar(select(ClaudeExecution.workspace_id).where(ClaudeExecution.id == execution_id))
+    if workspace_id is None:
+        raise NotFound("There is no such execution.")
+    workspaces.lock(session, workspace_id)
+    execution = session.get(ClaudeExecution, execution_id, with_for_update=True, populate_existing=True)
+    assert execution is not None
+    if execution.status in (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED):
+        raise Conflict(f"Execution {execution.number} has ended already.", link=link(execution_id))
+    if execution.canceled_at is not None:
+        return
+    execution.canceled_at, execution.canceled_by_id = now(), actor.id
+    record(session, actor=actor, action="cancel", object_type="execution", object_id=execution.id)
+    if execution.status == ExecutionStatus.PENDING:
+        end_canceled(session, execution)
+    session.flush()
+    timeline.announce(session, workspace_id, execution_id=execution.id)
+
+
+def accept_plan(session: Session, execution_id: uuid.UUID, *, actor: Actor) -> None:
+    """Says yes to the plan of an execution that stopped after planning, and queues what follows."""
+    require(actor, "launch")
+    execution = session.get(ClaudeExecution, execution_id, with_for_update=True)
+    if execution is None:
+        raise NotFound("There is no such execution.")
+    if not execution.stop_after_planning or execution.status != ExecutionStatus.RUNNING or execution.plan is None:
+        raise Conflict("This execution is not waiting for its plan to be accepted.")
+    if execution.plan_accepted_at is None:
+        execution.plan_accepted_at = now()
+        timeline.announce(session, execution.workspace_id, execution_id=execution.id)

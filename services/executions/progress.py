@@ -1,0 +1,292 @@
+"""What a worker writes while an execution runs. Every write states its epoch; an old one is refused.
+
+Steps of the durable workflow run at least once, so every message has a key and every write can bear a second time.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services import timeline, workspaces
+from services.errors import NotFound, StaleEpoch
+from services.executions.ending import end_attempt, set_status
+from services.lifecycle import AuthorType, ExecutionPhase, ExecutionStatus, MessageStatus, MessageType
+from services.models import ClaudeExecution, ExecutionAttempt, PatternWorkspace, now
+
+# Where each phase begins and ends on the scale of 100.
+SPANS: dict[ExecutionPhase, tuple[int, int]] = {
+    ExecutionPhase.PLANNING: (0, 10),
+    ExecutionPhase.IMPLEMENTING: (10, 50),
+    ExecutionPhase.TESTING: (50, 75),
+    ExecutionPhase.REFINING: (75, 85),
+    ExecutionPhase.DEPLOYING: (85, 100),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the worker needs to know of an execution, read once a step."""
+
+    id: uuid.UUID
+    number: int
+    workspace_id: uuid.UUID
+    workspace_name: str
+    pattern_type: str
+    description: str | None
+    user_reasoning: str | None
+    identification_steps: list[str]
+    rules: str | None
+    status: str
+    phase: str | None
+    agent: str
+    deploy_target: str
+    epoch: int
+    is_first: bool
+    stop_after_planning: bool
+    plan_accepted_at: datetime | None
+    feedback_ids: list[str]
+    prompt_file: str | None
+    base_commit: str | None
+    commit_hash: str | None
+    commit_message: str | None
+    deployed_version_id: uuid.UUID | None
+    candidate_version_id: uuid.UUID | None
+    canceled_at: datetime | None
+    retry_count: int
+    max_retries: int
+    plan: dict[str, Any] | None
+    summary: str | None
+    checkpoints: list[dict[str, Any]]
+    log_key: str | None
+
+
+def load(session: Session, execution_id: uuid.UUID) -> Run:
+    """The execution as it is now. Raises NotFound."""
+    execution = session.get(ClaudeExecution, execution_id, populate_existing=True)
+    if execution is None:
+        raise NotFound("There is no such execution.")
+    workspace = session.get(PatternWorkspace, execution.workspace_id, populate_existing=True)
+    assert workspace is not None  # held by the foreign key
+    return Run(
+        id=execution.id, number=execution.number, workspace_id=workspace.id, workspace_name=workspace.name,
+        pattern_type=workspace.pattern_type, description=workspace.description,
+        user_reasoning=workspace.user_reasoning,
+        identification_steps=[str(s) for s in workspace.identification_steps or []], rules=workspace.rules,
+        status=execution.status, phase=execution.phase, agent=execution.agent,
+        deploy_target=execution.deploy_target, epoch=execution.epoch, is_first=execution.is_first,
+        stop_after_planning=execution.stop_after_planning, plan_accepted_at=execution.plan_accepted_at,
+        feedback_ids=list(execution.feedback_ids), prompt_file=execution.prompt_file,
+        base_commit=execution.base_commit, commit_hash=execution.commit_hash,
+        commit_message=execution.commit_message, deployed_version_id=workspace.deployed_version_id,
+        candidate_version_id=execution.candidate_version_id, canceled_at=execution.canceled_at,
+        retry_count=execution.retry_count, max_retries=execution.max_retries, plan=execution.plan,
+        summary=execution.summary, checkpoints=list(execution.checkpoints or []), log_key=execution.log_key,
+    )  # fmt: skip
+
+
+def locked(session: Session, execution_id: uuid.UUID, epoch: int) -> ClaudeExecution:
+    """The execution with workspace and row locked, in that order everywhere. Raises StaleEpoch for an old epoch."""
+    workspace_id = session.scalar(select(ClaudeExecution.workspace_id).where(ClaudeExecution.id == execution_id))
+    if workspace_id is None:
+        raise NotFound("There is no such execution.")
+    workspaces.lock(session, workspace_id)
+    execution = session.get(ClaudeExecution, execution_id, with_for_update=True, populate_existing=True)
+    assert execution is not None
+    if execution.epoch != epoch:
+        raise StaleEpoch(f"Execution {execution.number} was taken over by another worker.")
+    return execution
+
+
+def begin(session: Session, execution_id: uuid.UUID, *, epoch: int, worker_id: str, base_commit: str) -> None:
+    """Starts, or goes on with, an execution. The base commit is the one the first start saw."""
+    execution = locked(session, execution_id, epoch)
+    set_status(execution, ExecutionStatus.RUNNING)
+    execution.started_at = execution.started_at or now()
+    execution.base_commit = execution.base_commit or base_commit
+    execution.worker_id, execution.heartbeat_at = worker_id, now()
+    if not session.scalar(select(ExecutionAttempt.id).where(ExecutionAttempt.execution_id == execution.id).limit(1)):
+        session.add(ExecutionAttempt(execution_id=execution.id, number=1))
+    session.flush()
+    agent = "Claude" if execution.agent == "claude" else "The tuner"
+    timeline.append(
+        session,
+        execution.workspace_id,
+        MessageType.CLAUDE_STARTED,
+        data={
+            "execution_id": execution.id, "feedback_count": len(execution.feedback_ids), "agent": execution.agent,
+        },
+        author_type=author(execution),
+        title=f"Execution {execution.number} started",
+        content=f"{agent} works on {len(execution.feedback_ids)} corrections"
+        if execution.feedback_ids
+        else f"{agent} works from the description",
+        execution_id=execution.id,
+        dedupe_key=f"started:{execution.id}",
+    )  # fmt: skip
+
+
+def author(execution: ClaudeExecution) -> AuthorType:
+    return AuthorType.CLAUDE if execution.agent == "claude" else AuthorType.SYSTEM
+
+
+def phase_key(execution_id: uuid.UUID, phase: ExecutionPhase, attempt: int) -> str:
+    return f"phase:{execution_id}:{attempt}:{phase}"
+
+
+def begin_phase(
+    session: Session, execution_id: uuid.UUID, *, epoch: int, phase: ExecutionPhase, attempt: int, task: str
+) -> None:
+    """Enters a phase (a second time on resuming): row, phases, and the phase's message."""
+    execution = locked(session, execution_id, epoch)
+    set_status(execution, ExecutionStatus.RUNNING)
+    execution.phase = phase
+    low, _ = SPANS[phase]
+    execution.progress = max(execution.progress, low)
+    phases = {k: dict(v) for k, v in (execution.phases or {}).items()}
+    entry = phases.get(phase)
+    if entry is None or entry.get("attempt") != attempt:
+        entry = {"started_at": now().isoformat(), "attempt": attempt}
+    entry |= {"status": "running", "current_task": task, "completed_at": None}
+    phases[phase] = entry
+    execution.phases, execution.heartbeat_at = phases, now()
+    session.flush()
+    key = phase_key(execution_id, phase, attempt)
+    made = timeline.append(
+        session,
+        execution.workspace_id,
+        MessageType.CLAUDE_PHASE_UPDATE,
+        data={
+            "execution_id": execution.id, "phase": phase, "phase_started_at": entry["started_at"],
+            "current_task": task,
+        },
+        author_type=author(execution),
+        title=phase.capitalize(),
+        execution_id=execution.id,
+        status=MessageStatus.IN_PROGRESS,
+        progress=execution.progress,
+        dedupe_key=key,
+    )  # fmt: skip
+    if made is None:
+        timeline.update_progress(
+            session, key, status=MessageStatus.IN_PROGRESS, progress=execution.progress, current_task=task
+        )
+
+
+def report(
+    session: Session,
+    execution_id: uuid.UUID,
+    *,
+    epoch: int,
+    phase: ExecutionPhase,
+    attempt: int,
+    fraction: float,
+    task: str,
+) -> None:
+    """Measured progress inside a phase: `fraction` of its own work, 0 to 1. The total never goes back."""
+    execution = locked(session, execution_id, epoch)
+    low, high = SPANS[phase]
+    execution.progress = max(execution.progress, round(low + (high - low) * min(max(fraction, 0.0), 1.0)))
+    phases = {k: dict(v) for k, v in (execution.phases or {}).items()}
+    phases.setdefault(phase, {})["current_task"] = task
+    execution.phases, execution.heartbeat_at = phases, now()
+    session.flush()
+    timeline.update_progress(
+        session, phase_key(execution_id, phase, attempt), status=MessageStatus.IN_PROGRESS,
+        progress=execution.progress, current_task=task,
+    )  # fmt: skip
+
+
+def checkpoint(
+    session: Session,
+    execution_id: uuid.UUID,
+    *,
+    epoch: int,
+    phase: ExecutionPhase,
+    attempt: int,
+    key: str,
+    text: str,
+    details: str | None = None,
+    ok: bool = True,
+    files_changed: list[str] | None = None,
+) -> None:
+    """Something that was done or found, once per (attempt, key): kept on the execution and told on the timeline."""
+    execution = locked(session, execution_id, epoch)
+    points = [dict(p) for p in execution.checkpoints or []]
+    if any(p["key"] == key and p["attempt"] == attempt for p in points):
+        return
+    points.append(
+        {"key": key, "attempt": attempt, "phase": phase, "text": text, "details": details, "ok": ok,
+         "at": now().isoformat(), "files_changed": files_changed}
+    )  # fmt: skip
+    execution.checkpoints = points
+    session.flush()
+    timeline.append(
+        session,
+        execution.workspace_id,
+        MessageType.CLAUDE_CHECKPOINT,
+        data={
+            "execution_id": execution.id, "phase": phase, "checkpoint": text, "details": details,
+            "files_changed": files_changed,
+        },
+        author_type=author(execution),
+        title=text,
+        content=details,
+        execution_id=execution.id,
+        status=MessageStatus.COMPLETED if ok else MessageStatus.FAILED,
+        dedupe_key=f"checkpoint:{execution_id}:{attempt}:{key}",
+    )  # fmt: skip
+
+
+def end_phase(
+    session: Session,
+    execution_id: uuid.UUID,
+    *,
+    epoch: int,
+    phase: ExecutionPhase,
+    attempt: int,
+    facts: dict[str, Any] | None = None,
+) -> None:
+    """Leaves a phase well; `facts` are columns of the execution that the phase established."""
+    execution = locked(session, execution_id, epoch)
+    for column, value in (facts or {}).items():
+        setattr(execution, column, value)
+    phases = {k: dict(v) for k, v in (execution.phases or {}).items()}
+    entry = phases.setdefault(phase, {})
+    entry |= {"status": "completed", "completed_at": now().isoformat(), "current_task": None}
+    execution.phases, execution.heartbeat_at = phases, now()
+    execution.progress = max(execution.progress, SPANS[phase][1] if phase != ExecutionPhase.DEPLOYING else 99)
+    session.flush()
+    timeline.update_progress(
+        session, phase_key(execution_id, phase, attempt), status=MessageStatus.COMPLETED, progress=execution.progress
+    )
+
+
+def begin_retry(
+    session: Session, execution_id: uuid.UUID, *, epoch: int, attempt: int, reason: str
+) -> None:
+    """Ends the attempt that failed and waits for the next one, in status `retry`. `attempt` is the one that failed."""
+    execution = locked(session, execution_id, epoch)
+    if execution.retry_count >= attempt:
+        return  # this step ran before
+    set_status(execution, ExecutionStatus.RETRY)
+    execution.retry_count, execution.retry_reason = attempt, reason
+    end_attempt(session, execution, outcome="retry", reason=reason, at=now())
+    session.add(ExecutionAttempt(execution_id=execution.id, number=attempt + 1))
+    execution.progress = 0
+    session.flush()
+    timeline.announce(session, execution.workspace_id, execution_id=execution.id)
+
+
+def heartbeat(session: Session, execution_id: uuid.UUID, *, epoch: int) -> bool:
+    """Says the run is alive. Returns whether somebody asked to cancel it. Raises StaleEpoch for an old epoch."""
+    execution = session.get(ClaudeExecution, execution_id, with_for_update=True, populate_existing=True)
+    if execution is None or execution.epoch != epoch:
+        raise StaleEpoch("The run was taken over by another worker.")
+    execution.heartbeat_at = now()
+    return execution.canceled_at is not None

@@ -1,0 +1,182 @@
+"""Reading executions: lists, one in full, its attempts, evaluations and diff facts."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, LiteralString
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services.database.rows import fetch, fetch_dicts
+from services.errors import NotFound
+from services.models import ClaudeExecution, PatternWorkspace, User
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRow:
+    """An execution as lists show it."""
+
+    id: uuid.UUID
+    workspace_id: uuid.UUID
+    workspace_name: str
+    pattern_type: str
+    number: int
+    agent: str
+    status: str
+    phase: str | None
+    progress: int
+    feedback_count: int
+    retry_count: int
+    triggered_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    errored_at: datetime | None
+    canceled: bool
+    triggered_by_name: str
+    deploy_target: str
+    deploy_status: str | None
+    commit_hash: str | None
+    cost_usd: Decimal
+    error: str | None
+
+
+_COLUMNS: LiteralString = """
+SELECT e.id, e.workspace_id, w.name, w.pattern_type, e.number, e.agent, e.status, e.phase, e.progress,
+       cardinality(e.feedback_ids), e.retry_count, e.triggered_at, e.started_at, e.completed_at, e.errored_at,
+       e.canceled_at IS NOT NULL, u.name, e.deploy_target, e.deploy_status, e.commit_hash, e.cost_usd, e.error
+FROM claude_executions e JOIN pattern_workspaces w ON w.id = e.workspace_id JOIN users u ON u.id = e.triggered_by
+"""
+_LIST: LiteralString = (
+    _COLUMNS
+    + """
+WHERE (%(workspace)s::uuid IS NULL OR e.workspace_id = %(workspace)s)
+  AND (%(statuses)s::text[] IS NULL OR e.status = ANY(%(statuses)s))
+  AND (%(agent)s::text IS NULL OR e.agent = %(agent)s)
+ORDER BY e.triggered_at DESC, e.id DESC LIMIT %(limit)s
+"""
+)
+_ACTIVE: LiteralString = (
+    _COLUMNS + "WHERE e.status IN ('pending', 'running', 'retry') ORDER BY e.triggered_at LIMIT %(limit)s"
+)
+
+
+def list_executions(
+    session: Session,
+    *,
+    workspace_id: uuid.UUID | None = None,
+    statuses: list[str] | None = None,
+    agent: str | None = None,
+    limit: int = 200,
+) -> list[ExecutionRow]:
+    """The newest executions first."""
+    params = {"workspace": workspace_id, "statuses": statuses, "agent": agent, "limit": limit}
+    return [ExecutionRow(*row) for row in fetch(session, _LIST, params)]
+
+
+def list_active(session: Session, *, limit: int = 1000) -> list[ExecutionRow]:
+    """Live executions of all workspaces, oldest first (the seed's third critical query)."""
+    return [ExecutionRow(*row) for row in fetch(session, _ACTIVE, {"limit": limit})]
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionDetail:
+    """One execution, whole."""
+
+    row: ExecutionRow
+    parent_execution_id: uuid.UUID | None
+    max_retries: int
+    retry_reason: str | None
+    phases: dict[str, Any]
+    checkpoints: list[dict[str, Any]]
+    files_changed: list[str]
+    commit_message: str | None
+    base_commit: str | None
+    prompt_file: str | None
+    log_key: str | None
+    plan: dict[str, Any] | None
+    plan_accepted_at: datetime | None
+    stop_after_planning: bool
+    summary: str | None
+    test_report: dict[str, Any] | None
+    deploy_started_at: datetime | None
+    deploy_completed_at: datetime | None
+    deploy_url: str | None
+    deploy_logs: str | None
+    deploy_state_raw: str | None
+    deployment_id: str | None
+    candidate_version_id: uuid.UUID | None
+    canceled_at: datetime | None
+    canceled_by_name: str | None
+    heartbeat_at: datetime | None
+    worker_id: str | None
+    input_tokens: int
+    output_tokens: int
+    current_version: str
+    attempts: list[dict[str, Any]]
+
+
+_ATTEMPTS: LiteralString = (
+    "SELECT number, started_at, ended_at, outcome, reason, cost_usd, commit_hash, deployment_id "
+    "FROM execution_attempts WHERE execution_id = %(id)s ORDER BY number"
+)
+
+
+def get(session: Session, execution_id: uuid.UUID) -> ExecutionDetail:
+    """One execution with its attempts. Raises NotFound."""
+    e = session.get(ClaudeExecution, execution_id, populate_existing=True)
+    if e is None:
+        raise NotFound("There is no such execution; it may have been removed, or the link is wrong.")
+    row = fetch(session, _COLUMNS + "WHERE e.id = %(id)s", {"id": execution_id})[0]
+    canceled_by = session.scalar(select(User.name).where(User.id == e.canceled_by_id)) if e.canceled_by_id else None
+    version = session.scalar(select(PatternWorkspace.version).where(PatternWorkspace.id == e.workspace_id))
+    return ExecutionDetail(
+        row=ExecutionRow(*row), parent_execution_id=e.parent_execution_id, max_retries=e.max_retries,
+        retry_reason=e.retry_reason, phases=dict(e.phases or {}), checkpoints=list(e.checkpoints or []),
+        files_changed=list(e.files_changed), commit_message=e.commit_message, base_commit=e.base_commit,
+        prompt_file=e.prompt_file, log_key=e.log_key, plan=e.plan, plan_accepted_at=e.plan_accepted_at,
+        stop_after_planning=e.stop_after_planning, summary=e.summary, test_report=e.test_report,
+        deploy_started_at=e.deploy_started_at, deploy_completed_at=e.deploy_completed_at, deploy_url=e.deploy_url,
+        deploy_logs=e.deploy_logs, deploy_state_raw=e.deploy_state_raw, deployment_id=e.deployment_id,
+        candidate_version_id=e.candidate_version_id, canceled_at=e.canceled_at, canceled_by_name=canceled_by,
+        heartbeat_at=e.heartbeat_at, worker_id=e.worker_id, input_tokens=e.input_tokens,
+        output_tokens=e.output_tokens, current_version=version or "0.0.0",
+        attempts=fetch_dicts(session, _ATTEMPTS, {"id": execution_id}),
+    )  # fmt: skip
+
+
+_EVALUATION: LiteralString = """
+SELECT v.version AS candidate_version, b.version AS baseline_version, ev.*
+FROM evaluations ev
+JOIN detector_versions v ON v.id = ev.detector_version_id
+LEFT JOIN detector_versions b ON b.id = ev.baseline_version_id
+WHERE ev.execution_id = %(id)s AND ev.kind = 'replay' ORDER BY ev.created_at DESC LIMIT 1
+"""
+_CASES: LiteralString = """
+SELECT f.id::text AS case_id, f.verdict, f.expected_kind AS kind, f.expected_direction AS direction,
+       f.candle_index, f.candle_time, f.price, f.expected_index, s.name AS session_name, s.split
+FROM feedback_items f LEFT JOIN pattern_sessions s ON s.id = f.session_id WHERE f.id = ANY(%(ids)s::uuid[])
+"""
+
+
+def replay(session: Session, execution_id: uuid.UUID) -> dict[str, Any] | None:
+    """The newest replay of an execution's candidate with a row a case, broken ones first; None before testing.
+
+    Hold-out cases are left out of the rows: of them only the whole is told.
+    """
+    found = fetch_dicts(session, _EVALUATION, {"id": execution_id})
+    if not found:
+        return None
+    evaluation = found[0]
+    results = {r["case_id"]: r for r in evaluation["case_results"]}
+    rows = [
+        {**facts, **results[facts["case_id"]]}
+        for facts in fetch_dicts(session, _CASES, {"ids": list(results)})
+        if facts["split"] != "holdout"
+    ]
+    order = {"broken": 0, "fixed": 1, "unchanged": 2}
+    rows.sort(key=lambda r: (order.get(r["outcome"], 3), r["candle_index"] if r["candle_index"] is not None else -1))
+    return {**evaluation, "rows": rows}
