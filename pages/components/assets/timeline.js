@@ -1,0 +1,182 @@
+const CARD = new Set(["claude_started", "claude_phase_update", "claude_checkpoint", "claude_completed", "claude_failed"])
+const instances = new WeakMap()
+
+// Entries to rows: executions and deploys gather their messages where the first of them stands.
+function grouped(entries, runs) {
+  const groups = []
+  const cards = new Map()
+  const deploys = new Map()
+  for (const entry of entries) {
+    const id = entry.execution?.id ?? entry.data?.execution_id
+    if (id && runs.has(id) && CARD.has(entry.type)) {
+      if (!cards.has(id)) groups.push(cards.set(id, { key: `run:${id}`, make: executionRow, messages: [], run: runs.get(id), at: entry.created_at }).get(id))
+      cards.get(id).messages.push(entry)
+    } else if (entry.type.startsWith("deploy_")) {
+      let open = deploys.get(id)
+      if (!open || entry.type === "deploy_started" || entry.type === "deploy_retry") {
+        open = { key: `deploy:${entry.id}`, make: deployRow, messages: [], at: entry.created_at }
+        groups.push(open)
+        deploys.set(id, entry.type === "deploy_retry" ? undefined : open)
+      }
+      open.messages.push(entry)
+      if (entry.type === "deploy_success" || entry.type === "deploy_failed") deploys.delete(id)
+    } else groups.push({ key: entry.id, messages: [entry], make: single, at: entry.created_at })
+  }
+  return groups
+}
+
+function single(app, group) {
+  const entry = group.messages[0]
+  if (entry.type === "comment") return commentRow(app, entry)
+  if (entry.type === "feedback_added") return feedbackRow(app, entry)
+  if (entry.type === "pattern_description_submitted") return describedRow(app, entry)
+  return lineRow(app, entry)
+}
+
+class Timeline {
+  constructor(root) {
+    this.scroller = root.querySelector(".scroller")
+    this.rows = root.querySelector(".rows")
+    this.older = root.querySelector(".older")
+    this.pill = root.querySelector(".new")
+    this.offline = root.querySelector(".offline")
+    this.app = { opened: new Set(), clocks: [], act: (name, value) => this.send(name, value) }
+    this.reset()
+    this.pill.onclick = () => this.bottom()
+    this.scroller.onscroll = () => { if (this.atBottom()) this.seen() }
+    this.older.firstElementChild.onclick = () => this.send("older", { at: Date.now() })
+    this.timer = setInterval(() => this.app.clocks.forEach(([, write]) => write()), 1000)
+    this.watch = new ResizeObserver(() => { if (this.pinned) this.bottom() })
+    this.watch.observe(this.scroller)
+    this.live = new Live(this)
+  }
+
+  reset() {
+    this.entries = new Map()
+    this.runs = new Map()
+    this.nodes = new Map()
+    this.unseen = 0
+    this.revision = 0
+    this.pinned = true
+    this.rows.replaceChildren()
+  }
+
+  update(component) {
+    const { data } = component
+    this.send = component.setTriggerValue
+    Object.assign(this.app, { looks: data.looks, viewer: data.viewer })
+    this.kinds = data.kinds ? new Set(data.kinds) : null
+    this.empty = data.empty
+    if (data.scope !== this.scope) this.reset()
+    this.scope = data.scope
+    this.scroller.style.height = data.height
+    this.older.hidden = !data.can_load_older
+    const newest = data.entries.length ? data.entries[data.entries.length - 1].seq : 0
+    const sent = new Set(data.entries.map((e) => e.id))
+    for (const [id, held] of this.entries) if (!sent.has(id) && held.entry.seq <= newest) this.entries.delete(id)
+    this.take(data.entries)
+    this.live.use(data.live_url, Math.max(data.last_seq ?? 0, newest))
+  }
+
+  take(entries) {
+    const keep = this.anchor()
+    const top = Math.max(0, ...[...this.entries.values()].map((held) => held.entry.seq))
+    let fresh = 0
+    let mine = false
+    for (const entry of entries) {
+      if (this.kinds && !this.kinds.has(entry.type)) continue
+      const text = JSON.stringify(entry)
+      const held = this.entries.get(entry.id)
+      if (held?.text === text) continue
+      if (!held && entry.seq > top) {
+        fresh += 1
+        mine = mine || (entry.author?.id === this.app.viewer && entry.type === "comment")
+      }
+      entry.data ??= {}
+      this.entries.set(entry.id, { entry, text, revision: ++this.revision })
+      if (entry.execution?.id) this.runs.set(entry.execution.id, { run: entry.execution, revision: this.revision })
+    }
+    const initial = !this.nodes.size
+    this.render()
+    if (initial || keep.bottom || mine) this.bottom()
+    else {
+      this.restore(keep)
+      this.unseen += fresh
+      this.pill.hidden = !this.unseen
+      this.pill.lastChild.textContent = `${this.unseen} new`
+    }
+  }
+
+  render() {
+    const sorted = [...this.entries.values()].sort((a, b) => a.entry.seq - b.entry.seq)
+    const runs = new Map([...this.runs].map(([id, held]) => [id, held.run]))
+    const wanted = []
+    const used = new Map()
+    let day = null
+    for (const group of grouped(sorted.map((held) => held.entry), runs)) {
+      const name = dayName(new Date(group.at))
+      if (name !== day) wanted.push(this.node(`day:${name}`, name, used, () => el("div", "day", name)))
+      day = name
+      const version = group.messages.map((m) => this.entries.get(m.id).revision).join() + (group.run ? `/${this.runs.get(group.run.id).revision}` : "")
+      wanted.push(this.node(group.key, version, used, () => group.make(this.app, group)))
+    }
+    if (!wanted.length) wanted.push(el("div", "empty", icon("forum"), el("div", "strong", this.empty.title), el("div", "", this.empty.text)))
+    this.nodes = used
+    this.rows.replaceChildren(...wanted)
+    this.app.clocks = this.app.clocks.filter(([node]) => node.isConnected)
+  }
+
+  node(key, version, used, make) {
+    const held = this.nodes.get(key)
+    const next = held?.version === version ? held : { version, node: make() }
+    next.node.dataset.key = key
+    used.set(key, next)
+    return next.node
+  }
+
+  atBottom() {
+    const { scrollHeight, scrollTop, clientHeight } = this.scroller
+    return scrollHeight - scrollTop - clientHeight < 32
+  }
+
+  // The first row in sight and where it stands, so that older rows above it don't move what is being read.
+  anchor() {
+    const top = this.scroller.getBoundingClientRect().top
+    const row = [...this.rows.children].find((node) => node.getBoundingClientRect().bottom > top && !node.classList.contains("day"))
+    return { bottom: this.atBottom(), key: row?.dataset.key, offset: row ? row.getBoundingClientRect().top - top : 0, scroll: this.scroller.scrollTop }
+  }
+
+  restore({ key, offset, scroll }) {
+    const node = this.nodes.get(key)?.node
+    if (!node) this.scroller.scrollTop = scroll
+    else this.scroller.scrollTop += node.getBoundingClientRect().top - this.scroller.getBoundingClientRect().top - offset
+  }
+
+  bottom() {
+    this.scroller.scrollTop = this.scroller.scrollHeight
+    this.seen()
+  }
+
+  seen() {
+    this.pinned = this.atBottom()
+    if (!this.pinned) return
+    this.unseen = 0
+    this.pill.hidden = true
+  }
+
+  close() {
+    clearInterval(this.timer)
+    this.watch.disconnect()
+    this.live.close()
+  }
+}
+
+export default function (component) {
+  const root = component.parentElement.querySelector(".root")
+  if (!instances.has(root)) instances.set(root, new Timeline(root))
+  instances.get(root).update(component)
+  return () => {
+    instances.get(root)?.close()
+    instances.delete(root)
+  }
+}

@@ -1,0 +1,122 @@
+// All messages of one execution are one card; its deploys are one line each.
+const PHASE_NAMES = ["planning", "implementing", "testing", "refining", "deploying"]
+const LIVE = ["pending", "running", "retry"]
+
+function phaseState(run, name) {
+  const known = run.phases?.[name]?.status
+  const at = PHASE_NAMES.indexOf(run.phase)
+  const here = PHASE_NAMES.indexOf(name)
+  if (known === "failed" || (run.status === "failed" && here === at && known !== "completed")) return "failed"
+  if (known === "completed" || run.status === "completed") return known || here <= at ? "done" : "next"
+  if (here === at && LIVE.includes(run.status) && run.status !== "pending") return "now"
+  return here < at ? "done" : "next"
+}
+
+function phaseBar(app, run, messages) {
+  const told = {}
+  for (const message of messages) if (message.type === "claude_phase_update") told[message.data.phase] = message
+  return el("div", "phases", PHASE_NAMES.map((name) => {
+    const state = phaseState(run, name)
+    const its = app.looks.phase_states[state]
+    const times = run.phases?.[name]
+    const spent = times?.started_at && times?.completed_at ? clock(seconds(times.started_at, times.completed_at)) : ""
+    const fill = { done: 1, failed: 1, next: 0 }[state] ?? (told[name]?.progress ?? run.progress ?? 0) / 100
+    const label = app.looks.phases[name].label
+    const what = el("div", "what", icon(state === "next" ? app.looks.phases[name].symbol : its.symbol), el("span", "text", label), spent && el("span", "clock", spent))
+    what.title = join(label, its.label, spent)
+    return el("div", `phase ${state} ${its.color}`, bar(fill, its.color), what)
+  }))
+}
+
+function step(symbol, color, text, details, iso, mark) {
+  const when = mark ? el("span", "muted small", mark) : iso ? stamp(iso) : null
+  if (when) when.className = "muted small"
+  return el("div", `step ${color}`, icon(symbol), el("div", "say", text, details && el("div", "details", details)), when)
+}
+
+function steps(messages) {
+  const list = []
+  for (const message of messages) {
+    const data = message.data ?? {}
+    if (message.type === "claude_checkpoint") list.push(step("check", "green", data.checkpoint ?? message.title, data.details, message.created_at))
+    if (message.type === "claude_failed") list.push(step("close", "red", data.will_retry ? `Failed in ${data.phase}, trying again` : `Failed in ${data.phase}`, data.error, message.created_at))
+    if (message.type === "deploy_building") list.push(step("check", "green", "Deploy building", null, message.created_at))
+  }
+  return list
+}
+
+function nowStep(app, run, messages) {
+  if (!LIVE.includes(run.status)) return null
+  if (run.status === "pending") return step("hourglass_empty", "gray", "Waiting for a worker", null, null)
+  const told = messages.findLast((m) => m.type === "claude_phase_update" && m.data.current_task && m.status === "in_progress")
+  return told ? step("progress_activity", "blue", told.data.current_task, null, null, "now") : null
+}
+
+function facts(app, run, messages) {
+  const sent = run.feedback_count ? count(run.feedback_count, "correction") : ""
+  const cost = run.cost_usd === null || run.cost_usd === undefined ? "" : `$${Number(run.cost_usd).toFixed(2)}`
+  const agent = { claude: "Claude", tuner: "Tuner" }[run.agent] ?? run.agent ?? ""
+  const node = el("span", "muted small")
+  const write = () => { node.textContent = join(agent, sent, run.started_at && duration(seconds(run.started_at, run.completed_at)), cost) }
+  write()
+  if (run.started_at && LIVE.includes(run.status)) app.clocks.push([node, write])
+  return node
+}
+
+function ending(run, messages) {
+  const done = messages.findLast((m) => m.type === "claude_completed")?.data ?? {}
+  const points = messages.filter((m) => m.type === "claude_checkpoint").length
+  const changed = Array.isArray(done.files_changed) ? done.files_changed.length : Number(done.files_changed ?? 0)
+  const parts = [points && count(points, "checkpoint"), changed && count(changed, "file"), done.commit_hash && `commit ${short(done.commit_hash)}`]
+  return parts.filter(Boolean).join(", ") || "Details"
+}
+
+function executionRow(app, group) {
+  const { messages, run } = group
+  const live = LIVE.includes(run.status)
+  const state = run.canceled ? app.looks.executions.canceled : look(app.looks.executions, run.status)
+  const list = steps(messages)
+  const body = el("div", "card box", el("div", "head", el("span", "strong", `Execution ${run.number}`), badge(state), facts(app, run, messages), el("span", "stretch"),
+    live && el("span", "percent small", `${run.progress ?? 0}%`), link(app, "execution", run.id, live ? "Follow" : "Open")), phaseBar(app, run, messages))
+  const failed = messages.findLast((m) => m.type === "claude_failed" && !m.data.will_retry)
+  const finished = messages.findLast((m) => m.type === "claude_completed")
+  if (failed && !live) body.append(el("div", "problem", failed.data.error ?? failed.content))
+  if (finished && !finished.data.commit_hash && finished.content) body.append(el("div", "muted", finished.content))
+  if (live) body.append(el("div", "steps", list, nowStep(app, run, messages)))
+  else if (list.length) body.append(...folded(app, `run:${run.id}`, ending(run, messages), () => el("div", "steps", list)))
+  return row(el("div", "lead", el("span", "face violet", icon(run.agent === "tuner" ? "tune" : "smart_toy"))), body, messages[0].created_at)
+}
+
+function folded(app, name, label, content) {
+  const place = el("div")
+  const button = press(null, "fold", () => {
+    if (app.opened.has(name)) app.opened.delete(name)
+    else app.opened.add(name)
+    show()
+  }, icon("chevron_right"), label)
+  const show = () => {
+    const open = app.opened.has(name)
+    button.setAttribute("aria-expanded", String(open))
+    place.replaceChildren(...(open ? [content()] : []))
+  }
+  show()
+  return [button, place]
+}
+
+const DEPLOYS = { deploy_started: "queued", deploy_building: "building", deploy_success: "ready", deploy_failed: "error" }
+
+function deployRow(app, group) {
+  const data = Object.assign({}, ...group.messages.map((m) => m.data ?? {}))
+  const last = group.messages[group.messages.length - 1]
+  if (last.type === "deploy_retry") {
+    return row(el("div", "lead tone orange", icon("replay")), el("div", "say", el("div", "flow", el("span", "strong", "Deploying again"),
+      el("span", "muted", join(data.retry_number && `retry ${data.retry_number} of ${data.max_retries}`, data.previous_error)))), last.created_at)
+  }
+  const state = DEPLOYS[last.type]
+  const title = { ready: `Deployed${data.version ? ` v${data.version}` : ""}`, error: "Deploy failed" }[state] ?? "Deploying"
+  const note = state === "ready" ? join(data.duration_s !== undefined && data.duration_s !== null && `in ${duration(data.duration_s)}`, data.replay ?? (last.content !== title && last.content))
+    : state === "error" ? join(data.error, data.will_retry && "trying again") : ""
+  const body = el("div", "say", el("div", "flow", el("span", "strong", title), badge(look(app.looks.deploys, state)), data.commit_hash && el("span", "mono muted", short(data.commit_hash)), note && el("span", "muted small", note)))
+  if (state === "error" && data.logs) body.append(...folded(app, `log:${last.id}`, "Deploy log", () => el("pre", "log mono", data.logs)))
+  return row(el("div", `lead${state === "error" ? " tone red" : ""}`, icon("rocket_launch")), body, last.created_at)
+}

@@ -1,0 +1,79 @@
+// Follows the server's event stream. The stream catches up by `after`, so a break in the line loses nothing.
+const REFRESH_MS = 1000
+
+class Live {
+  constructor(timeline) {
+    this.timeline = timeline
+    this.seq = 0
+    this.pause = 1000
+    this.refreshed = 0
+  }
+
+  use(url, seq) {
+    this.seq = Math.max(this.seq, seq)
+    const fresh = url !== this.url
+    this.url = url
+    if (!url) return this.close()
+    if (this.source && this.source.readyState !== EventSource.CLOSED) return undefined
+    if (fresh) this.open()
+    return undefined
+  }
+
+  open() {
+    this.close()
+    const source = new EventSource(`${this.url}${this.url.includes("?") ? "&" : "?"}after=${this.seq}`)
+    this.source = source
+    source.onopen = () => {
+      this.pause = 1000
+      this.timeline.offline.hidden = true
+    }
+    source.addEventListener("entries", (event) => this.entries(JSON.parse(event.data)))
+    source.addEventListener("tick", () => this.refresh())
+    source.addEventListener("expired", () => this.renew(0))
+    source.onerror = () => this.broken(source)
+  }
+
+  entries(list) {
+    for (const entry of list) this.seq = Math.max(this.seq, entry.seq ?? 0)
+    this.timeline.take(list)
+    this.refresh()
+  }
+
+  // A refused stream (the token ran out, the server restarts) needs a new address from the page; one that only broke
+  // off is opened again from here, since the browser's own retry would ask for the old `after`.
+  broken(source) {
+    if (source !== this.source) return
+    const refused = source.readyState === EventSource.CLOSED
+    this.close()
+    this.timeline.offline.hidden = this.pause < 4000
+    if (refused) this.renew(this.pause === 1000 ? 0 : this.pause)
+    else this.retry = setTimeout(() => this.open(), this.pause)
+    this.pause = Math.min(30000, this.pause * 2)
+  }
+
+  renew(delay) {
+    this.close()
+    if (this.asked === this.url) return
+    this.asked = this.url
+    this.retry = setTimeout(() => this.timeline.send("renew", { at: Date.now() }), delay)
+  }
+
+  // At most once a second, and always once after the last event.
+  refresh() {
+    if (this.later) return
+    const wait = Math.max(0, this.refreshed + REFRESH_MS - Date.now())
+    this.later = setTimeout(() => {
+      this.later = null
+      this.refreshed = Date.now()
+      this.timeline.send("refresh", { at: Date.now() })
+    }, wait)
+  }
+
+  close() {
+    clearTimeout(this.retry)
+    clearTimeout(this.later)
+    this.later = null
+    this.source?.close()
+    this.source = null
+  }
+}

@@ -1,0 +1,45 @@
+function foot(card) {
+  if (!card.live) {
+    return el("div", "foot", el("div", "line small muted", el("span", "", card.sessions), card.open && el("span", "open", card.open),
+      el("span", "stretch"), el("span", "", card.tested)))
+  }
+  const { look, label, progress } = card.live
+  const line = el("div", `line small ${look.color}`, icon(look.symbol), el("span", "live", label), el("span", "stretch"),
+    el("span", "muted", progress === null ? "" : `${progress}%`))
+  for (const symbol of line.querySelectorAll(".icon")) symbol.style.color = "var(--c)"
+  return el("div", "foot", line, progress === null ? null : bar(progress / 100, look.color))
+}
+
+function cell(card, open) {
+  const node = el("div", "card cell",
+    el("div", "line", el("span", "name", card.name), badge(card.status)),
+    el("div", "small muted", card.subtitle),
+    el("div", "figures",
+      el("div", "", el("div", `rate${card.tested_yet ? "" : " muted"}`, card.rate), el("div", "small muted", card.evidence)),
+      card.spark.length > 1 ? spark(card.spark) : null),
+    foot(card))
+  node.tabIndex = 0
+  node.setAttribute("role", "link")
+  node.setAttribute("aria-label", card.spoken)
+  node.title = card.name
+  node.onclick = () => open(card.id)
+  node.onkeydown = (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return
+    event.preventDefault()
+    open(card.id)
+  }
+  return node
+}
+
+const shown = new WeakMap()
+
+export default function (component) {
+  const { data, parentElement, setTriggerValue } = component
+  const grid = parentElement.querySelector(".grid")
+  const text = JSON.stringify(data.cards)
+  if (shown.get(grid) === text) return
+  shown.set(grid, text)
+  const focused = [...grid.children].indexOf((grid.getRootNode().activeElement ?? null))
+  grid.replaceChildren(...data.cards.map((card) => cell(card, (id) => setTriggerValue("open", id))))
+  if (focused >= 0) grid.children[focused]?.focus()
+}

@@ -1,0 +1,273 @@
+"""How states look (colour, Material symbol, label) and how numbers, times and candles read. No streamlit here."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+MISSING: Final = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """`color` is a name of the theme's palette, `symbol` a Material symbol's name, `label` what people read."""
+
+    color: str
+    symbol: str
+    label: str
+
+    @property
+    def icon(self) -> str:
+        """The symbol in the notation that Streamlit's widgets take."""
+        return f":material/{self.symbol}:"
+
+
+UNKNOWN: Final = Look("gray", "help", "Unknown")
+
+STATUSES: Final[Mapping[str, Look]] = {
+    "soon": Look("gray", "schedule", "Soon"),
+    "implementing": Look("blue", "build", "Implementing"),
+    "beta": Look("orange", "science", "Beta"),
+    "in_review": Look("violet", "rate_review", "In review"),
+    "verified": Look("green", "verified", "Verified"),
+}
+VERDICTS: Final[Mapping[str, Look]] = {
+    "confirmed": Look("green", "check_circle", "Right"),
+    "false_positive": Look("red", "cancel", "Wrong"),
+    "false_negative": Look("orange", "add_location_alt", "Missed"),
+    "adjustment": Look("violet", "moving", "Moved"),
+    "unsure": Look("gray", "help", "Unsure"),
+    "comment": Look("gray", "chat_bubble", "Comment"),
+}
+EXECUTIONS: Final[Mapping[str, Look]] = {
+    "pending": Look("gray", "hourglass_empty", "Waiting"),
+    "running": Look("blue", "progress_activity", "Running"),
+    "completed": Look("green", "check_circle", "Completed"),
+    "failed": Look("red", "error", "Failed"),
+    "retry": Look("orange", "replay", "Retrying"),
+    "canceled": Look("gray", "block", "Canceled"),
+}
+PHASES: Final[Mapping[str, Look]] = {
+    "planning": Look("gray", "edit_note", "Planning"),
+    "implementing": Look("gray", "code", "Implementing"),
+    "testing": Look("gray", "labs", "Testing"),
+    "refining": Look("gray", "tune", "Refining"),
+    "deploying": Look("gray", "rocket_launch", "Deploying"),
+}
+PHASE_STATES: Final[Mapping[str, Look]] = {
+    "done": Look("green", "check", "Done"),
+    "now": Look("blue", "progress_activity", "Running"),
+    "failed": Look("red", "close", "Failed"),
+    "next": Look("gray", "schedule", "Not started"),
+}
+SESSIONS: Final[Mapping[str, Look]] = {
+    "running": Look("blue", "progress_activity", "Running"),
+    "active": Look("blue", "edit", "Active"),
+    "completed": Look("green", "check_circle", "Completed"),
+    "archived": Look("gray", "inventory_2", "Archived"),
+    "failed": Look("red", "error", "Failed"),
+    "submitted_for_review": Look("violet", "rate_review", "Submitted"),
+    "implemented": Look("green", "verified", "Implemented"),
+}
+FEEDBACK_STATES: Final[Mapping[str, Look]] = {
+    "open": Look("orange", "radio_button_unchecked", "Open"),
+    "sent": Look("blue", "send", "Sent"),
+    "addressed": Look("blue", "build_circle", "Addressed"),
+    "verified": Look("green", "check_circle", "Verified"),
+    "disputed": Look("red", "gavel", "Disputed"),
+    "withdrawn": Look("gray", "undo", "Withdrawn"),
+}
+DEPLOYS: Final[Mapping[str, Look]] = {
+    "queued": Look("gray", "schedule", "Queued"),
+    "building": Look("blue", "progress_activity", "Building"),
+    "ready": Look("green", "check_circle", "Ready"),
+    "error": Look("red", "error", "Failed"),
+    "canceled": Look("gray", "block", "Canceled"),
+}
+REPLAYS: Final[Mapping[str, Look]] = {
+    "fixed": Look("green", "check", "Fixed"),
+    "broken": Look("red", "close", "Broken"),
+    "unchanged": Look("gray", "remove", "Unchanged"),
+}
+KINDS: Final[Mapping[str, str]] = {
+    "swing": "Swing",
+    "swing_high": "Swing high",
+    "swing_low": "Swing low",
+    "bos": "BOS",
+    "choch": "CHoCH",
+    "order_block": "Order block",
+    "fvg": "Fair value gap",
+}
+
+# Marks on charts: one hex for both themes.
+MARKS: Final[Mapping[str, str]] = {
+    "confirmed": "#2E9E68",
+    "false_positive": "#DE5B53",
+    "false_negative": "#C97F1A",
+    "adjustment": "#8E6BDD",
+    "unsure": "#7F8C9D",
+    "comment": "#7F8C9D",
+}
+NOT_JUDGED: Final = "#4F74EA"
+NEUTRAL: Final = "#7F8C9D"
+LIVE: Final = "#2490C4"
+
+
+def look(table: Mapping[str, Look], value: str | None) -> Look:
+    """The look of a value; one that the table doesn't hold reads as its own words, in gray."""
+    if value is None:
+        return UNKNOWN
+    found = table.get(str(value))
+    return found or Look("gray", "help", str(value).replace("_", " ").capitalize())
+
+
+def execution_look(status: str, *, canceled: bool = False) -> Look:
+    """An execution's look: a canceled one ends `failed` in the database, but reads as canceled."""
+    return EXECUTIONS["canceled"] if canceled else look(EXECUTIONS, status)
+
+
+def mark_color(verdict: str | None) -> str:
+    """The colour of a mark on a chart, as hex; None is a mark that nobody judged."""
+    return NOT_JUDGED if verdict is None else MARKS.get(verdict, NEUTRAL)
+
+
+def kind_label(kind: str, direction: int = 0) -> str:
+    """`bos`, 1 → "BOS up"; a swing's direction reads as high or low."""
+    if kind == "swing":
+        return {1: "Swing high", -1: "Swing low"}.get(direction, "Swing")
+    name = KINDS.get(kind) or kind.replace("_", " ").capitalize()
+    if kind in ("swing_high", "swing_low"):
+        return name
+    return name + {1: " up", -1: " down"}.get(direction, "")
+
+
+def percent(rate: float | None) -> str:
+    """0.71 → "71%"; None or NaN → "–"."""
+    return MISSING if _missing(rate) else f"{_half_up(100 * rate)}%"  # type: ignore[operator]
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """0.61, 0.79 → "61–79%"."""
+    if _missing(low) or _missing(high):
+        return MISSING
+    return f"{_half_up(100 * low)}–{_half_up(100 * high)}%"  # type: ignore[operator]
+
+
+def price(value: float | None) -> str:
+    """Two decimals from 10 up, more below, so that 1.08345 keeps its pips: 174.9 → "174.90"."""
+    if _missing(value):
+        return MISSING
+    assert value is not None
+    return f"{value:,.2f}" if abs(value) >= 10 else f"{value:.5f}".rstrip("0").ljust(4, "0")
+
+
+def money(dollars: float | None) -> str:
+    """0.83 → "$0.83"."""
+    return MISSING if _missing(dollars) else f"${dollars:,.2f}"
+
+
+def count(n: int, one: str, many: str | None = None) -> str:
+    """1, "session" → "1 session"; 3 → "3 sessions"."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def candle_label(index: int | None, time: datetime | None) -> str:
+    """312, 2013-06-17 → "#312 · 17 Jun 2013"; an intraday bar carries its time."""
+    parts = [] if index is None else [f"#{index}"]
+    if time is not None:
+        day = f"{time.day} {time:%b %Y}"
+        parts.append(day if (time.hour, time.minute) == (0, 0) else f"{day} {time:%H:%M}")
+    return " · ".join(parts) or MISSING
+
+
+def duration(seconds: float | None) -> str:
+    """401 → "6 min 41 s"; 51 → "51 s"; 7500 → "2 h 5 min"; 0.4 → "under 1 s"."""
+    if _missing(seconds):
+        return MISSING
+    assert seconds is not None
+    if 0 < seconds < 1:
+        return "under 1 s"
+    total = max(0, round(seconds))
+    if total >= 86400:
+        return _two(total // 86400, "d", total % 86400 // 3600, "h")
+    if total >= 3600:
+        return _two(total // 3600, "h", total % 3600 // 60, "min")
+    if total >= 60:
+        return _two(total // 60, "min", total % 60, "s")
+    return f"{total} s"
+
+
+def clock(seconds: float | None) -> str:
+    """151 → "2:31"; 3725 → "1:02:05"."""
+    if _missing(seconds):
+        return MISSING
+    assert seconds is not None
+    total = max(0, round(seconds))
+    hours, minutes = divmod(total // 60, 60)
+    return f"{hours}:{minutes:02}:{total % 60:02}" if hours else f"{minutes}:{total % 60:02}"
+
+
+def when(at: datetime | None, now: datetime | None = None) -> str:
+    """Seen from `now`, in its time zone (UTC by default): "14 min ago", "today 10:42", "yesterday 9:05", "3 Feb"."""
+    if at is None:
+        return MISSING
+    now = now or datetime.now(UTC)
+    at = at.replace(tzinfo=at.tzinfo or UTC).astimezone(now.tzinfo)
+    age = now - at
+    if timedelta(0) <= age < timedelta(minutes=1):
+        return "just now"
+    if timedelta(0) <= age < timedelta(hours=1):
+        return f"{int(age.total_seconds() // 60)} min ago"
+    if at.date() == now.date():
+        return f"today {at:%H:%M}"
+    if at.date() == now.date() - timedelta(days=1):
+        return f"yesterday {at:%H:%M}"
+    return day(at) if at.year == now.year else f"{day(at)} {at.year}"
+
+
+def ago(at: datetime | None, now: datetime | None = None) -> str:
+    """The short form for cards: "14 min ago", "2 h ago", "yesterday", "6 d ago", then the date."""
+    if at is None:
+        return MISSING
+    now = now or datetime.now(UTC)
+    at = at.replace(tzinfo=at.tzinfo or UTC).astimezone(now.tzinfo)
+    seconds = (now - at).total_seconds()
+    if 3600 <= seconds < 86400 and at.date() == now.date():
+        return f"{int(seconds // 3600)} h ago"
+    days = (now.date() - at.date()).days
+    if seconds >= 3600 and days == 1:
+        return "yesterday"
+    return f"{days} d ago" if 1 < days < 14 else when(at, now)
+
+
+def day(at: datetime | None) -> str:
+    """2026-02-03 → "3 Feb"."""
+    return MISSING if at is None else f"{at.day} {at:%b}"
+
+
+def initials(name: str | None) -> str:
+    """ "Mara Klein" → "MK"; "lea" → "LE"."""
+    words = re.findall(r"\w+", name or "")
+    letters = words[0][0] + words[-1][0] if len(words) > 1 else (words[0][:2] if words else "?")
+    return letters.upper()
+
+
+def plain(text: str) -> str:
+    """What a person typed, escaped so that Streamlit's Markdown shows it as typed: no links, images or colours."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!~|<>$:&^=])", r"\\\1", " ".join(text.split()))
+
+
+def _missing(value: float | None) -> bool:
+    return value is None or math.isnan(value)
+
+
+def _half_up(value: float) -> int:
+    return math.floor(value + 0.5)
+
+
+def _two(big: int, big_unit: str, small: int, small_unit: str) -> str:
+    return f"{big} {big_unit}" + (f" {small} {small_unit}" if small else "")

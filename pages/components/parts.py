@@ -1,0 +1,179 @@
+"""What every screen is put together from: headers, badges, metrics, empty states, figures, downloads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, cast
+
+import plotly.graph_objects as go
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from pages.components import looks
+from pages.components.drawn import (
+    checks,
+    facts,
+    interval_bar,
+    lifecycle,
+    phase_bar,
+    rate_card,
+    rate_table,
+    tallies,
+)
+
+__all__ = [
+    "ChartClick",
+    "badge",
+    "chart_card",
+    "chart_click",
+    "checks",
+    "download_csv_button",
+    "empty_state",
+    "execution_badge",
+    "facts",
+    "figure",
+    "header",
+    "interval_bar",
+    "lifecycle",
+    "metric_cards",
+    "phase_bar",
+    "rate_card",
+    "rate_table",
+    "status_badge",
+    "tallies",
+    "verdict_badge",
+]
+
+BadgeColor = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray", "grey", "primary"]
+CONFIG: Final = {"displayModeBar": False, "scrollZoom": False, "displaylogo": False}
+Csv = str | bytes | Callable[[], str | bytes]
+
+
+def badge(look: looks.Look, label: str | None = None) -> None:
+    """A state as a badge, in its colour and with its symbol."""
+    st.badge(looks.plain(label or look.label), icon=look.icon, color=cast("BadgeColor", look.color))
+
+
+def status_badge(status: str) -> None:
+    """A workspace's status."""
+    badge(looks.look(looks.STATUSES, status))
+
+
+def execution_badge(status: str, *, canceled: bool = False) -> None:
+    """An execution's status."""
+    badge(looks.execution_look(status, canceled=canceled))
+
+
+def verdict_badge(verdict: str) -> None:
+    """A verdict as people say it: right, wrong, missed, moved."""
+    badge(looks.look(looks.VERDICTS, verdict))
+
+
+def header(title: str, look: looks.Look | None = None, caption: str | None = None) -> DeltaGenerator:
+    """The first row of a screen: title, badge, caption. Returns the place for its buttons, at the right.
+
+    Title and caption may come from people; they are shown as typed.
+    """
+    row = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    with row:
+        st.title(looks.plain(title), anchor=False, width="content")
+        if look is not None:
+            badge(look)
+        if caption:
+            st.caption(looks.plain(caption), width="content")
+        st.space("stretch")
+        return st.container(horizontal=True, vertical_alignment="center", gap="small", width="content")
+
+
+def metric_cards(items: Sequence[Mapping[str, Any]]) -> None:
+    """A row of figures; each item holds label and value, and optionally delta, delta_color, note, help."""
+    with st.grid(len(items), min_column_width=200, gap="small"):
+        for item in items:
+            st.metric(
+                item["label"],
+                item["value"],
+                item.get("delta"),
+                delta_color=item.get("delta_color", "normal"),
+                delta_description=item.get("note"),
+                help=item.get("help"),
+                border=True,
+                height="stretch",
+            )
+
+
+def empty_state(symbol: str, title: str, what_to_do: str) -> DeltaGenerator:
+    """Says what is not here yet and what to do first. Returns the place for the button that does it."""
+    with st.container(horizontal_alignment="center", gap="xsmall"):
+        st.space("medium")
+        st.markdown(f":gray[:material/{symbol}:]", width="content")
+        st.markdown(f"**{looks.plain(title)}**", width="content")
+        st.caption(looks.plain(what_to_do), width="content")
+        place = st.container(horizontal=True, horizontal_alignment="center", gap="small")
+        st.space("medium")
+    return place
+
+
+@dataclass(frozen=True, slots=True)
+class ChartClick:
+    """What was clicked on a session's chart: a mark (its id) or a candle (its dataset index and close)."""
+
+    mark_id: str | None = None
+    candle_index: int | None = None
+    close: float | None = None
+
+
+def figure(chart: go.Figure, *, key: str, alt: str, clickable: bool = False, zoom: bool = False) -> ChartClick | None:
+    """Draws a figure without plotly's toolbar. A clickable one returns what was clicked in this run."""
+    config = CONFIG | {"scrollZoom": zoom}
+    if not clickable:
+        st.plotly_chart(chart, key=key, config=config, alt=alt)
+        return None
+    event = st.plotly_chart(chart, key=key, config=config, alt=alt, on_select="rerun", selection_mode="points")
+    return chart_click(event)
+
+
+def chart_click(event: object) -> ChartClick | None:
+    """The clicked mark or candle in a plotly selection; a mark wins over the candle behind it."""
+    selection = event.get("selection") if isinstance(event, Mapping) else None
+    points = selection.get("points", []) if isinstance(selection, Mapping) else []
+    clicks = [c for c in (_click(p.get("customdata")) for p in points if isinstance(p, Mapping)) if c is not None]
+    return min(clicks, key=lambda c: c.mark_id is None) if clicks else None
+
+
+def _click(custom: object) -> ChartClick | None:
+    values = list(custom.values()) if isinstance(custom, Mapping) else custom
+    if not isinstance(values, Sequence) or isinstance(values, str) or len(values) < 2:
+        return None
+    if values[0] == "mark" and isinstance(values[1], str):
+        return ChartClick(mark_id=values[1])
+    if values[0] == "candle" and len(values) >= 6:
+        return ChartClick(candle_index=int(values[1]), close=float(values[5]))
+    return None
+
+
+def chart_card(title: str, note: str, chart: go.Figure, csv: Csv, *, name: str, alt: str) -> None:
+    """A bordered chart with its title, a note beside it and a small button for exactly the rows that it shows."""
+    with st.container(border=True, gap="xsmall"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{looks.plain(title)}** :gray[{looks.plain(note)}]", width="stretch")
+            download_csv_button("CSV", csv, name, type="tertiary")
+        figure(chart, key=f"chart-{name}", alt=alt)
+
+
+def download_csv_button(
+    label: str, data: Csv, name: str, *, type: Literal["primary", "secondary", "tertiary"] = "secondary"
+) -> None:
+    """Downloads `data` as <name>.csv without a rerun; a callable is asked only on the click."""
+    safe_name = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "export"
+    st.download_button(
+        label,
+        data,
+        file_name=f"{safe_name}.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        type=type,
+        key=f"csv-{safe_name}",
+    )
