@@ -1,0 +1,289 @@
+"""Live updates: one LISTEN connection per server process, fanned out to the open pages of each workspace.
+
+What is committed is notified on one channel; the entry it names is read once per notification, whatever the number of
+viewers. A reader that reconnects says which `seq` it saw last and gets what came after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import psycopg
+from prometheus_client import Gauge
+from sse_starlette import ServerSentEvent
+
+from services import timeline
+from services.database.engine import database_url, is_unreachable, plain_url, transaction
+from services.errors import Unavailable
+from services.logs import get_logger, log_unexpected
+
+QUEUE_SIZE = 256  # events a viewer may lag behind before it is dropped and reconnects
+PAGE = 200
+RETRY_MS = 2000
+_FIRST_PAUSE, _LONGEST_PAUSE, _PROBE_SECONDS = 0.5, 30.0, 60.0  # seconds
+_VIEWERS = Gauge("patterndesk_live_viewers", "Open live streams")
+_LISTENING = Gauge("patterndesk_live_listening", "1 while the server listens to the database")
+
+Entry = dict[str, Any]
+
+
+class EntrySource(Protocol):
+    """Where entries come from, as JSON objects; called in threads."""
+
+    def after(self, workspace_id: uuid.UUID, seq: int, limit: int) -> Sequence[Entry]:
+        """Entries of the workspace whose seq is above `seq`, oldest first."""
+        ...
+
+    def named(self, message_ids: Sequence[uuid.UUID]) -> Sequence[Entry]:
+        """The entries with these ids in that order, without those that are gone."""
+        ...
+
+
+class TimelineSource:
+    """Entries from the timeline service."""
+
+    def after(self, workspace_id: uuid.UUID, seq: int, limit: int) -> Sequence[Entry]:
+        with transaction() as session:
+            return [entry.as_json() for entry in timeline.entries_after(session, workspace_id, seq, limit)]
+
+    def named(self, message_ids: Sequence[uuid.UUID]) -> Sequence[Entry]:
+        with transaction() as session:
+            found = [timeline.entry(session, message_id) for message_id in message_ids]
+            return [entry.as_json() for entry in found if entry is not None]
+
+
+@dataclass(frozen=True)
+class Note:
+    """One notification. `seq` and `message_id` name the entry that was written or changed, `execution_id` a run."""
+
+    workspace_id: uuid.UUID
+    seq: int | None = None
+    message_id: uuid.UUID | None = None
+    execution_id: uuid.UUID | None = None
+
+    @staticmethod
+    def parse(payload: str) -> Note:
+        """Raises ValueError, KeyError or TypeError when the payload isn't ours."""
+        values = json.loads(payload)
+        message, execution, seq = values.get("m"), values.get("e"), values.get("s")
+        return Note(
+            workspace_id=uuid.UUID(values["w"]),
+            seq=None if seq is None else int(seq),
+            message_id=None if message is None else uuid.UUID(message),
+            execution_id=None if execution is None else uuid.UUID(execution),
+        )
+
+
+@dataclass(frozen=True)
+class Update:
+    """What a viewer's stream does next: send these entries, read what it missed, tell the page to refresh."""
+
+    entries: tuple[Entry, ...] = ()
+    executions: tuple[str | None, ...] = ()
+    catch_up: bool = False
+
+
+@dataclass(eq=False)
+class Viewer:
+    """One open stream. None in the queue ends it."""
+
+    workspace_id: uuid.UUID
+    queue: asyncio.Queue[Update | None] = field(default_factory=lambda: asyncio.Queue(QUEUE_SIZE))
+
+    def push(self, update: Update) -> bool:
+        """Whether the viewer kept up; one that didn't is ended, and catches up when it connects again."""
+        try:
+            self.queue.put_nowait(update)
+        except asyncio.QueueFull:
+            self.end()
+            return False
+        return True
+
+    def end(self) -> None:
+        while not self.queue.empty():
+            self.queue.get_nowait()
+        self.queue.put_nowait(None)
+
+
+async def connect() -> psycopg.AsyncConnection[Any]:
+    """The connection that listens, with keepalives so that a silent loss is noticed."""
+    url = plain_url(database_url())
+    name = "patterndesk live"
+    alive: dict[str, Any] = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+    return await psycopg.AsyncConnection.connect(url, autocommit=True, connect_timeout=5, application_name=name, **alive)
+
+
+class LiveHub:
+    """Listens and fans out. `start` and `close` belong to the server's lifespan."""
+
+    def __init__(
+        self,
+        source: EntrySource | None = None,
+        connect: Callable[[], Awaitable[psycopg.AsyncConnection[Any]]] = connect,
+    ) -> None:
+        self.source: EntrySource = source or TimelineSource()
+        self.listening = False
+        self._connect = connect
+        self._viewers: dict[uuid.UUID, set[Viewer]] = defaultdict(set)
+        self._notes: asyncio.Queue[Note] = asyncio.Queue()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._dispatch())]
+
+    async def close(self) -> None:
+        for viewer in self._all():
+            viewer.end()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @contextmanager
+    def viewing(self, workspace_id: uuid.UUID) -> Iterator[Viewer]:
+        """A viewer of the workspace for as long as the block runs."""
+        viewer = Viewer(workspace_id)
+        self._viewers[workspace_id].add(viewer)
+        try:
+            with _VIEWERS.track_inprogress():
+                yield viewer
+        finally:
+            self._drop(viewer)
+
+    def notify(self, note: Note) -> None:
+        """Take a notification in; does nothing for workspaces that nobody looks at."""
+        if note.workspace_id in self._viewers:
+            self._notes.put_nowait(note)
+
+    async def _listen(self) -> None:
+        pause, lost = _FIRST_PAUSE, False
+        while True:
+            try:
+                async with await self._connect() as connection:
+                    await connection.execute(f"LISTEN {timeline.LIVE_CHANNEL}")
+                    self._set_listening(True)
+                    if lost:
+                        self._push(self._all(), Update(executions=(None,), catch_up=True))
+                    pause, lost = _FIRST_PAUSE, True
+                    await self._receive(connection)
+            except (psycopg.Error, OSError, Unavailable) as error:
+                get_logger(__name__).warning("live updates wait for the database", error=str(error), pause=pause)
+            except Exception as error:  # noqa: BLE001  # a bug here must not end live updates for good
+                log_unexpected(error, part="live updates")
+            self._set_listening(False)
+            lost = True
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _receive(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        while True:
+            async for notification in connection.notifies(timeout=_PROBE_SECONDS):
+                try:
+                    self.notify(Note.parse(notification.payload))
+                except (ValueError, KeyError, TypeError, AttributeError):
+                    get_logger(__name__).warning("unreadable notification", size=len(notification.payload))
+            await connection.execute("SELECT 1")  # a server that vanished without a word raises here
+
+    async def _dispatch(self) -> None:
+        while True:
+            notes = [await self._notes.get()]
+            while not self._notes.empty():
+                notes.append(self._notes.get_nowait())
+            grouped: dict[uuid.UUID, list[Note]] = defaultdict(list)
+            for note in notes:
+                grouped[note.workspace_id].append(note)
+            for workspace_id, group in grouped.items():
+                update = await self._update(group)
+                self._push(list(self._viewers.get(workspace_id, ())), update)
+
+    async def _update(self, notes: list[Note]) -> Update:
+        """One update for all notes of a workspace that wait; entries that can't be read now are caught up later."""
+        ids = list(dict.fromkeys(note.message_id for note in notes if note.message_id))
+        executions = tuple(dict.fromkeys(str(note.execution_id) for note in notes if note.execution_id))
+        catch_up = any(note.seq is not None and note.message_id is None for note in notes)
+        try:
+            entries = tuple(await asyncio.to_thread(self.source.named, ids)) if ids else ()
+        except Exception as error:  # noqa: BLE001  # viewers catch up by themselves
+            if not is_unreachable(error):
+                log_unexpected(error, part="live updates")
+            return Update(executions=(*executions, None), catch_up=True)
+        return Update(entries, executions, catch_up)
+
+    def _push(self, viewers: list[Viewer], update: Update) -> None:
+        for viewer in viewers:
+            if not viewer.push(update):
+                self._drop(viewer)
+
+    def _drop(self, viewer: Viewer) -> None:
+        viewers = self._viewers.get(viewer.workspace_id, set())
+        viewers.discard(viewer)
+        if not viewers:
+            self._viewers.pop(viewer.workspace_id, None)
+
+    def _all(self) -> list[Viewer]:
+        return [viewer for viewers in self._viewers.values() for viewer in viewers]
+
+    def _set_listening(self, listening: bool) -> None:
+        self.listening = listening
+        _LISTENING.set(listening)
+
+
+async def stream(
+    hub: LiveHub, workspace_id: uuid.UUID, *, after: int | None, resumed: bool, expires_at: datetime
+) -> AsyncIterator[ServerSentEvent]:
+    """The events of one viewer: `entries` (a JSON list; the id is the last seq seen), `tick` ({"execution": id or null}:
+    refresh), `expired` (the token's time is over; the page mints another).
+
+    `after`: the last seq the page holds, None for live only. `resumed`: the browser reconnected by itself, so changes
+    to entries that it already holds may have passed unseen, and a tick tells the page to refresh.
+    """
+    reader = _Reader(hub.source, workspace_id, after)
+    with hub.viewing(workspace_id) as viewer:
+        yield ServerSentEvent(comment="live", retry=RETRY_MS)
+        update: Update | None = Update(executions=(None,) if resumed else (), catch_up=True)
+        while update is not None:
+            try:
+                async for event in reader.events(update):
+                    yield event
+            except Exception as error:  # noqa: BLE001  # logged, and the stream ends
+                if not is_unreachable(error) and not isinstance(error, Unavailable):
+                    log_unexpected(error, part="live stream", workspace_id=str(workspace_id))
+                return  # the browser reconnects and catches up
+            try:
+                remaining = (expires_at - datetime.now(UTC)).total_seconds()
+                update = await asyncio.wait_for(viewer.queue.get(), max(remaining, 0))
+            except TimeoutError:
+                yield ServerSentEvent(event="expired", data="{}")
+                return
+
+
+@dataclass
+class _Reader:
+    source: EntrySource
+    workspace_id: uuid.UUID
+    last: int | None
+
+    async def events(self, update: Update) -> AsyncIterator[ServerSentEvent]:
+        if update.catch_up and self.last is not None:
+            while page := await asyncio.to_thread(self.source.after, self.workspace_id, self.last, PAGE):
+                yield self._entries(page)
+                if len(page) < PAGE:
+                    break
+        if update.entries:
+            yield self._entries(update.entries)
+        for execution in update.executions:
+            yield ServerSentEvent(event="tick", data=json.dumps({"execution": execution}), id=self._id())
+
+    def _entries(self, entries: Sequence[Entry]) -> ServerSentEvent:
+        self.last = max(self.last or 0, *(int(entry["seq"]) for entry in entries))
+        return ServerSentEvent(event="entries", data=json.dumps(list(entries)), id=self._id())
+
+    def _id(self) -> str | None:
+        return None if self.last is None else str(self.last)

@@ -1,0 +1,197 @@
+"""The addresses beside the screens: health, metrics, exports, live updates, attachments."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import AsyncIterator, Generator
+from typing import Final
+from urllib.parse import quote
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sse_starlette import EventSourceResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from services.database.engine import database_url, transaction
+from services.errors import Conflict, InvalidInput, NotAllowed, NotFound, PatternDeskError, Unavailable
+from services.logs import log_unexpected
+from services.people import actor_by_id
+from services.web import tokens
+from services.web.guards import is_forwarded, is_loopback, is_loopback_host
+from services.web.live import LiveHub, stream
+
+NO_STORE: Final = {"Cache-Control": "no-store"}
+# Shown in the page; anything else is a download. SVG is not among them, because it runs scripts.
+INLINE_TYPES: Final = frozenset(
+    {"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "video/mp4", "video/webm", "video/quicktime"}
+)
+_NAME_REFUSED = re.compile(r"[^A-Za-z0-9._ -]+")
+_EXPORT_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{7,254}")
+_STATUS: Final[tuple[tuple[type[PatternDeskError], int], ...]] = (
+    (NotAllowed, 403),
+    (NotFound, 404),
+    (InvalidInput, 400),
+    (Conflict, 409),
+    (Unavailable, 503),
+)
+
+
+def build(hub: LiveHub) -> list[Route]:
+    """The routes, with the hub that feeds the live ones."""
+
+    async def live(request: Request) -> Response:
+        return await _live(request, hub)
+
+    return [
+        Route("/healthz", healthz, methods=["GET"]),
+        Route("/readyz", readyz, methods=["GET"]),
+        Route("/metrics", metrics, methods=["GET"]),
+        Route("/live", live, methods=["GET"]),
+        Route("/exports/{name}", export, methods=["GET"]),
+        Route("/attachments/{key:path}", attachment, methods=["GET"]),
+    ]
+
+
+async def expected_error(_request: Request, error: Exception) -> Response:
+    """The answer for an expected error: its sentence, as text."""
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
+    return PlainTextResponse(str(error), status, NO_STORE)
+
+
+async def healthz(_request: Request) -> Response:
+    """The process answers; nothing else is looked at."""
+    return JSONResponse({"status": "ok"}, headers=NO_STORE)
+
+
+async def readyz(_request: Request) -> Response:
+    """200 when the database answers and its schema is the one that this version needs, else 503 with the reason."""
+    reason = await run_in_threadpool(_reason_not_ready)
+    if reason is None:
+        return JSONResponse({"status": "ok"}, headers=NO_STORE)
+    return JSONResponse({"status": "unavailable", "reason": reason}, 503, NO_STORE)
+
+
+async def metrics(request: Request) -> Response:
+    """Prometheus text, for this machine or for the bearer of a metrics token."""
+    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+    token = bearer if scheme.lower() == "bearer" else request.query_params.get("token")
+    if token or not _asked_from_here(request):
+        if not token:
+            return _unsigned("The metrics need a token, except from the machine itself.")
+        tokens.read("metrics", token)
+    return Response(await run_in_threadpool(generate_latest), media_type=CONTENT_TYPE_LATEST, headers=NO_STORE)
+
+
+async def export(request: Request) -> Response:
+    """A report as CSV, streamed. The token names person, report and filters."""
+    token = request.query_params.get("token")
+    if not token:
+        return _unsigned("This export needs a token; start it from the page that shows the table.")
+    grant = tokens.read("export", token)
+    report = str(grant.object.get("report", ""))
+    if request.path_params["name"] != f"{report}.csv" or not _EXPORT_NAME.fullmatch(report):
+        raise NotAllowed("This link is for another export.")
+    chunks = _csv(report, dict(grant.object.get("filters") or {}), uuid.UUID(grant.person_id))
+    # The first chunk is read before the answer starts, so that a refusal still has its status and sentence.
+    first = await run_in_threadpool(next, chunks, None)
+    return StreamingResponse(
+        _rest(first, chunks),
+        media_type="text/csv; charset=utf-8",
+        headers={**NO_STORE, "Content-Disposition": disposition("attachment", f"{report}.csv")},
+    )
+
+
+async def attachment(request: Request) -> Response:
+    """A stored file, for the bearer of a token for exactly this file."""
+    token = request.query_params.get("token")
+    if not token:
+        return _unsigned("This file needs a token; open it from the page that shows it.")
+    grant = tokens.read("attachment", token)
+    key = request.path_params["key"]
+    if grant.object.get("key") != key or not _KEY.fullmatch(key) or ".." in key:
+        raise NotAllowed("This link is for another file.")
+    from services import attachments
+
+    await run_in_threadpool(_require_active, grant.person_id)
+    content, content_type, name = await run_in_threadpool(attachments.open_attachment, key)
+    inline = content_type in INLINE_TYPES
+    headers = {
+        "Cache-Control": "private, max-age=900",
+        "Content-Disposition": disposition("inline" if inline else "attachment", name),
+        "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
+    }
+    return Response(content, media_type=content_type if inline else "application/octet-stream", headers=headers)
+
+
+async def _live(request: Request, hub: LiveHub) -> Response:
+    token = request.query_params.get("token")
+    if not token:
+        return _unsigned("Live updates need a token; they start from the workspace's page.")
+    grant = tokens.read("live", token)
+    try:
+        workspace_id = uuid.UUID(str(grant.object["workspace_id"]))
+    except (KeyError, ValueError):
+        raise NotAllowed("This link is for no workspace.") from None
+    await run_in_threadpool(_require_active, grant.person_id)
+    resumed = request.headers.get("last-event-id")
+    seen = resumed or request.query_params.get("after")
+    if seen and not re.fullmatch(r"[0-9]{1,18}", seen):
+        raise InvalidInput("The number of the last entry seen must be a whole number.")
+    after = int(seen) if seen else None
+    events = stream(hub, workspace_id, after=after, resumed=bool(resumed), expires_at=grant.expires_at)
+    return EventSourceResponse(events, ping=15, headers=NO_STORE)
+
+
+def disposition(kind: str, name: str) -> str:
+    """A Content-Disposition whose file name holds letters, digits, dots, dashes and blanks alone."""
+    safe = _NAME_REFUSED.sub("_", name).strip(" .")[:120] or "download"
+    return f"{kind}; filename=\"{safe}\"; filename*=utf-8''{quote(safe, safe='')}"
+
+
+def _reason_not_ready() -> str | None:
+    from services.database import migrate
+
+    try:
+        return migrate.readiness(database_url())
+    except PatternDeskError as error:
+        return error.sentence
+    except Exception as error:  # noqa: BLE001  # a probe is told, with a reference, rather than sent away with a 500
+        return f"The database cannot be asked; the log holds the error under {log_unexpected(error, part='readyz')}."
+
+
+def _require_active(person_id: str) -> None:
+    """Raises NotAllowed when the person was shut out since the token was minted."""
+    with transaction() as session:
+        actor_by_id(session, uuid.UUID(person_id))
+
+
+def _csv(report: str, filters: dict[str, object], person_id: uuid.UUID) -> Generator[bytes]:
+    from services import exports
+
+    yield from exports.stream_csv(report, filters, actor_id=person_id)
+
+
+async def _rest(first: bytes | None, chunks: Generator[bytes]) -> AsyncIterator[bytes]:
+    chunk = first
+    try:
+        while chunk is not None:
+            yield chunk
+            chunk = await run_in_threadpool(next, chunks, None)
+    finally:
+        chunks.close()  # the reader may have gone; the export's transaction must not wait for the collector
+
+
+def _asked_from_here(request: Request) -> bool:
+    """Whether this machine asks directly; a proxy on this machine shows by its headers or by the public host name."""
+    client, server = request.client, request.scope.get("server")
+    host = request.headers.get("host", "").lower()
+    near = bool(client and server and is_loopback(client.host) and is_loopback_host(host, server[1]))
+    return near and not is_forwarded(request.headers)
+
+
+def _unsigned(sentence: str) -> Response:
+    return PlainTextResponse(sentence, 401, NO_STORE)
