@@ -1,0 +1,68 @@
+"""Preparing and launching an execution: the prompt is made and stored first, shown, and then sent as it is."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services import datasets, deployments, executions, prompts, storage, workspaces
+from services.candles.store import load_frame
+from services.database.engine import transaction
+from services.feedback import FeedbackRow
+from services.people import Actor, require
+from services.settings import get_settings
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedLaunch:
+    """What would be sent: the corrections, the prompt as text, and the key of the stored prompt file."""
+
+    workspace_id: uuid.UUID
+    agent: str
+    items: list[FeedbackRow]
+    text: str
+    prompt_file: str
+
+    @property
+    def feedback_ids(self) -> list[uuid.UUID]:
+        return [f.id for f in self.items]
+
+
+def prepare_launch(
+    workspace_id: uuid.UUID, *, feedback_ids: Sequence[uuid.UUID] | None = None, agent: str = "tuner", actor: Actor
+) -> PreparedLaunch:
+    """Makes and stores the prompt for all open corrections, or the chosen ones. Raises what a launch would raise."""
+    require(actor, "launch")
+    with transaction() as session:
+        workspace = workspaces.lock(session, workspace_id)
+        executions.check_launchable(session, workspace)
+        items = executions.batch(session, workspace, feedback_ids)
+        detail = workspaces.get(session, workspace_id)
+        version = (
+            deployments.get_version(session, detail.deployed_version_id) if detail.deployed_version_id else None
+        )
+        wanted = {f.dataset_id for f in items if f.dataset_id}
+        places = {str(i): datasets.get(session, i).storage_path for i in wanted}
+    root = get_settings().storage_root
+    frames = {dataset_id: load_frame(root, path) for dataset_id, path in places.items()}
+    prompt = prompts.build(detail, items, frames, params=version.params if version else None, agent=agent)
+    key = storage.put(root, prompts.as_bytes(prompt), suffix=".json")
+    return PreparedLaunch(workspace_id, agent, items, prompts.readable(prompt), key)
+
+
+def launch(
+    prepared: PreparedLaunch,
+    *,
+    stop_after_planning: bool = False,
+    deploy_target: str = "local",
+    parent_execution_id: uuid.UUID | None = None,
+    actor: Actor,
+) -> uuid.UUID:
+    """Sends exactly what was prepared. Returns the execution's id."""
+    with transaction() as session:
+        return executions.launch(
+            session, prepared.workspace_id, feedback_ids=prepared.feedback_ids, prompt_file=prepared.prompt_file,
+            agent=prepared.agent, deploy_target=deploy_target, stop_after_planning=stop_after_planning,
+            parent_execution_id=parent_execution_id, actor=actor,
+        )  # fmt: skip

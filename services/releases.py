@@ -1,0 +1,54 @@
+"""Where code lives on this machine: the pattern repository, its releases by commit, and each pattern's pointer."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+from services.detectors.repository import checkout_release, ensure_repository
+from services.errors import RepositoryError
+from services.settings import get_settings
+
+
+def repository() -> Path:
+    """The pattern repository on this machine: the configured path, a clone of the configured URL, or the starter."""
+    settings = get_settings()
+    configured = settings.repository_path
+    if "://" in configured or configured.startswith("git@"):
+        return ensure_repository(settings.data_dir / "patterns", configured)
+    return ensure_repository(Path(configured))
+
+
+def releases_dir() -> Path:
+    return get_settings().data_dir / "releases"
+
+
+def release(commit_hash: str) -> Path:
+    """The files of a deployed commit, read only for detectors; made again from the repository when they are gone."""
+    if not commit_hash:
+        raise RepositoryError("This version has no commit, so it can't be run.")
+    releases_dir().mkdir(parents=True, exist_ok=True)
+    return checkout_release(repository(), commit_hash, releases_dir() / commit_hash)
+
+
+def pointer(pattern_type: str) -> Path:
+    """The link that says which release a pattern runs."""
+    return get_settings().data_dir / "current" / pattern_type
+
+
+def switch(pattern_type: str, commit_hash: str) -> Path:
+    """Points a pattern at a release, atomically: readers see the old one or the new one. Other patterns stay."""
+    target = release(commit_hash)
+    link = pointer(pattern_type)
+    link.parent.mkdir(parents=True, exist_ok=True)
+    fresh = link.parent / f".{pattern_type}.{uuid.uuid4().hex}"
+    fresh.symlink_to(target)
+    os.replace(fresh, link)
+    return target
+
+
+def current_commit(pattern_type: str) -> str | None:
+    """The commit a pattern points at, None before its first deploy."""
+    link = pointer(pattern_type)
+    return link.resolve().name if link.is_symlink() else None
