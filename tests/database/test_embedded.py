@@ -100,6 +100,22 @@ def place() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="module")
+def used() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="pattern desk "))
+    folder.chmod(0o755)
+    embedded.start(folder / "data", settings=QUICK).stop()
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def data(used: Path) -> Iterator[Path]:
+    """A data folder that was used before. Tests share it, since making one costs most of a second, and leave it sound."""
+    yield used / "data"
+    assert eventually(lambda: not servers_below(used)), "a server was left running"
+
+
 @pytest.fixture
 def killed() -> Iterator[list[subprocess.Popen[str]]]:
     """Processes put in here are ended after the test."""
@@ -131,11 +147,11 @@ def test_a_fresh_folder_gets_a_utf8_server_on_a_private_socket_only(place: Path)
     assert embedded.running_url(place / "new" / "data") is None
 
 
-def test_what_was_written_is_there_after_a_restart(place: Path) -> None:
-    with embedded.start(place, settings=QUICK) as server:
-        query(server.url, "CREATE TABLE kept AS SELECT 'ä☃' AS word")
-    with embedded.start(place, settings=QUICK) as server:
-        assert query(server.url, "SELECT word FROM kept") == [("ä☃",)]
+def test_what_was_written_is_there_after_a_restart(data: Path) -> None:
+    with embedded.start(data, settings=QUICK) as server:
+        query(server.url, "CREATE TABLE word_kept AS SELECT 'ä☃' AS word")
+    with embedded.start(data, settings=QUICK) as server:
+        assert query(server.url, "SELECT word FROM word_kept") == [("ä☃",)]
 
 
 def test_a_path_too_long_for_a_socket_uses_a_private_folder_elsewhere(place: Path) -> None:
@@ -150,20 +166,22 @@ def test_a_path_too_long_for_a_socket_uses_a_private_folder_elsewhere(place: Pat
     assert not server.socket_dir.exists()
 
 
-def test_a_comma_in_the_path_is_no_list_of_hosts(place: Path) -> None:
-    with embedded.start(place / "a, b", settings=QUICK) as server:
+def test_a_comma_in_the_path_is_no_list_of_hosts(data: Path) -> None:
+    renamed = data.rename(data.with_name("a, b"))
+    with embedded.start(renamed, settings=QUICK) as server:
         assert query(server.url, "SELECT 1") == [(1,)]
+    renamed.rename(data)
 
 
-def test_the_port_of_the_environment_changes_nothing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_port_of_the_environment_changes_nothing(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGPORT", "7777")
-    with embedded.start(place, settings=QUICK) as server:
+    with embedded.start(data, settings=QUICK) as server:
         assert query(server.url, "SELECT 1") == [(1,)]
 
 
-def test_a_second_start_attaches_and_does_not_stop_the_server(place: Path) -> None:
-    with embedded.start(place, settings=QUICK) as server:
-        with embedded.start(place, settings=QUICK) as second:
+def test_a_second_start_attaches_and_does_not_stop_the_server(data: Path) -> None:
+    with embedded.start(data, settings=QUICK) as server:
+        with embedded.start(data, settings=QUICK) as second:
             assert not second.owned
             assert (second.url, second.pid) == (server.url, server.pid)
         assert query(server.url, "SELECT 1") == [(1,)]
@@ -176,8 +194,8 @@ def test_two_processes_at_once_share_one_server(place: Path, killed: list[subpro
     assert len({answer["pid"] for answer in answers}) == 1
 
 
-def test_the_server_ends_with_a_process_that_ends_in_order(place: Path, killed: list[subprocess.Popen[str]]) -> None:
-    killed.append(starter(place, stay=0))
+def test_the_server_ends_with_a_process_that_ends_in_order(data: Path, killed: list[subprocess.Popen[str]]) -> None:
+    killed.append(starter(data, stay=0))
     pid = int(str(told(killed[0])["pid"]))
     assert killed[0].wait(20) == 0
     assert not psutil.pid_exists(pid)
@@ -185,28 +203,28 @@ def test_the_server_ends_with_a_process_that_ends_in_order(place: Path, killed: 
 
 @pytest.mark.fault
 def test_kill_of_the_starter_ends_the_server_and_the_next_start_has_the_data(
-    place: Path, killed: list[subprocess.Popen[str]]
+    data: Path, killed: list[subprocess.Popen[str]]
 ) -> None:
-    killed.append(starter(place))
+    killed.append(starter(data))
     answer = told(killed[0])
-    query(str(answer["url"]), "CREATE TABLE kept AS SELECT 7 AS number")
+    query(str(answer["url"]), "CREATE TABLE number_kept AS SELECT 7 AS number")
     killed[0].kill()
     if sys.platform == "linux":  # elsewhere the kernel does not tell children; the next start ends the server
         assert eventually(lambda: not psutil.pid_exists(int(str(answer["pid"]))))
-    with embedded.start(place, settings=QUICK) as server:
+    with embedded.start(data, settings=QUICK) as server:
         assert server.owned and server.pid != answer["pid"]
-        assert query(server.url, "SELECT number FROM kept") == [(7,)]
+        assert query(server.url, "SELECT number FROM number_kept") == [(7,)]
 
 
 @pytest.mark.fault
 def test_a_start_right_after_the_kill_of_the_starter_gets_a_server_of_its_own(
-    place: Path, killed: list[subprocess.Popen[str]]
+    data: Path, killed: list[subprocess.Popen[str]]
 ) -> None:
-    killed.append(starter(place))
+    killed.append(starter(data))
     answer = told(killed[0])
     killed[0].kill()
     killed[0].wait()
-    with embedded.start(place, settings=QUICK) as server:
+    with embedded.start(data, settings=QUICK) as server:
         assert server.owned and server.pid != answer["pid"]
         time.sleep(0.3)
         assert query(server.url, "SELECT 1") == [(1,)]
@@ -225,18 +243,18 @@ def test_a_kill_in_the_middle_of_the_first_start_leaves_a_folder_that_starts(
 
 
 @pytest.mark.fault
-def test_kill_of_the_postmaster_keeps_what_was_committed(place: Path) -> None:
-    server = embedded.start(place, settings=QUICK)
-    query(server.url, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS number")
+def test_kill_of_the_postmaster_keeps_what_was_committed(data: Path) -> None:
+    server = embedded.start(data, settings=QUICK)
+    query(server.url, "CREATE TABLE series_kept AS SELECT generate_series(1, 1000) AS number")
     busy = threading.Thread(target=_sleep_in_the_server, args=(server.url,))
     busy.start()  # its backend outlives the postmaster for a while and holds the shared memory
     assert eventually(lambda: query(server.url, "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(2%'") != [])
     os.kill(server.pid, signal.SIGKILL)
     assert eventually(lambda: not server.running)
-    assert embedded.running_url(place) is None
-    with embedded.start(place, settings=QUICK) as again:
+    assert embedded.running_url(data) is None
+    with embedded.start(data, settings=QUICK) as again:
         assert again.owned
-        assert query(again.url, "SELECT count(*) FROM kept") == [(1000,)]
+        assert query(again.url, "SELECT count(*) FROM series_kept") == [(1000,)]
     busy.join()
 
 
@@ -246,9 +264,9 @@ def _sleep_in_the_server(url: str) -> None:
 
 
 @pytest.mark.fault
-def test_a_stale_pid_file_does_not_touch_the_innocent_process_it_names(place: Path) -> None:
-    server = embedded.start(place, settings=QUICK)
-    pid_file = place / "postgres" / "cluster" / "postmaster.pid"
+def test_a_stale_pid_file_does_not_touch_the_innocent_process_it_names(data: Path) -> None:
+    server = embedded.start(data, settings=QUICK)
+    pid_file = data / "postgres" / "cluster" / "postmaster.pid"
     content = pid_file.read_text()
     owner = pid_file.stat()
     server.stop()
@@ -257,8 +275,8 @@ def test_a_stale_pid_file_does_not_touch_the_innocent_process_it_names(place: Pa
     try:
         pid_file.write_text(content.replace(str(server.pid), str(innocent.pid), 1))
         os.chown(pid_file, owner.st_uid, owner.st_gid)
-        assert embedded.running_url(place) is None
-        with embedded.start(place, settings=QUICK) as again:
+        assert embedded.running_url(data) is None
+        with embedded.start(data, settings=QUICK) as again:
             assert query(again.url, "SELECT 1") == [(1,)]
         assert innocent.poll() is None
     finally:
@@ -267,24 +285,24 @@ def test_a_stale_pid_file_does_not_touch_the_innocent_process_it_names(place: Pa
 
 
 @pytest.mark.fault
-def test_a_stale_pid_file_does_not_touch_the_server_of_another_folder(place: Path) -> None:
-    first = embedded.start(place / "first", settings=QUICK)
-    pid_file = place / "first" / "postgres" / "cluster" / "postmaster.pid"
+def test_a_stale_pid_file_does_not_touch_the_server_of_another_folder(data: Path, place: Path) -> None:
+    first = embedded.start(data, settings=QUICK)
+    pid_file = data / "postgres" / "cluster" / "postmaster.pid"
     content = pid_file.read_text()
     first.stop()
     with embedded.start(place / "other", settings=QUICK) as other:
         pid_file.write_text(content.replace(str(first.pid), str(other.pid), 1))
-        assert embedded.running_url(place / "first") is None
-        with embedded.start(place / "first", settings=QUICK) as again:
+        assert embedded.running_url(data) is None
+        with embedded.start(data, settings=QUICK) as again:
             assert again.pid != other.pid
             assert query(again.url, "SELECT 1") == query(other.url, "SELECT 1") == [(1,)]
 
 
 @pytest.mark.fault
-def test_an_empty_pid_file_left_by_a_crash_of_the_machine_is_no_obstacle(place: Path) -> None:
-    embedded.start(place, settings=QUICK).stop()
-    (place / "postgres" / "cluster" / "postmaster.pid").touch()
-    with embedded.start(place, settings=QUICK) as server:
+def test_an_empty_pid_file_left_by_a_crash_of_the_machine_is_no_obstacle(data: Path) -> None:
+    embedded.start(data, settings=QUICK).stop()
+    (data / "postgres" / "cluster" / "postmaster.pid").touch()
+    with embedded.start(data, settings=QUICK) as server:
         assert query(server.url, "SELECT 1") == [(1,)]
 
 
@@ -294,28 +312,30 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(place: Path) -> None:
         embedded.start(place / "data")
 
 
-def test_the_cluster_of_another_major_version_is_refused_and_left_alone(place: Path) -> None:
-    embedded.start(place, settings=QUICK).stop()
-    version = place / "postgres" / "cluster" / "PG_VERSION"
+def test_the_cluster_of_another_major_version_is_refused_and_left_alone(data: Path) -> None:
+    embedded.start(data, settings=QUICK).stop()
+    version = data / "postgres" / "cluster" / "PG_VERSION"
+    ours = version.read_text()
     version.write_text("17\n")
     with pytest.raises(Unavailable, match=r"made by PostgreSQL 17, and this release brings \d+"):
-        embedded.start(place)
+        embedded.start(data)
     assert version.read_text() == "17\n"
+    version.write_text(ours)
 
 
-def test_a_server_that_does_not_start_says_why(place: Path) -> None:
+def test_a_server_that_does_not_start_says_why(data: Path) -> None:
     with pytest.raises(Unavailable, match=r"did not become ready: .*shared_buffers.*\.$"):
-        embedded.start(place, settings={"shared_buffers": "much", "fsync": "off"})
-    with embedded.start(place, settings=QUICK) as server:  # and nothing stands in the way afterwards
+        embedded.start(data, settings={"shared_buffers": "much", "fsync": "off"})
+    with embedded.start(data, settings=QUICK) as server:  # and nothing stands in the way afterwards
         assert server.owned
 
 
-def test_a_start_off_the_main_thread_is_refused(place: Path) -> None:
+def test_a_start_off_the_main_thread_is_refused(data: Path) -> None:
     errors: list[BaseException] = []
 
     def attempt() -> None:
         try:
-            embedded.start(place, settings=QUICK)
+            embedded.start(data, settings=QUICK)
         except RuntimeError as error:
             errors.append(error)
 
@@ -325,22 +345,22 @@ def test_a_start_off_the_main_thread_is_refused(place: Path) -> None:
     assert "main thread" in str(errors[0])
 
 
-def test_a_large_log_is_set_aside_at_the_next_start(place: Path) -> None:
-    embedded.start(place, settings=QUICK).stop()
-    log = place / "postgres" / "server.log"
+def test_a_large_log_is_set_aside_at_the_next_start(data: Path) -> None:
+    embedded.start(data, settings=QUICK).stop()
+    log = data / "postgres" / "server.log"
     with log.open("ab") as file:
         file.write(b"x" * LOG_LIMIT)
-    embedded.start(place, settings=QUICK).stop()
+    embedded.start(data, settings=QUICK).stop()
     assert log.stat().st_size < 10_000
-    assert (place / "postgres" / "server.log.1").stat().st_size > LOG_LIMIT
+    assert (data / "postgres" / "server.log.1").stat().st_size > LOG_LIMIT
 
 
-def test_pg_dump_of_the_wheel_backs_the_server_up(place: Path) -> None:
-    with embedded.start(place, settings=QUICK) as server:
-        query(server.url, "CREATE TABLE kept AS SELECT 7 AS number")
+def test_pg_dump_of_the_wheel_backs_the_server_up(data: Path) -> None:
+    with embedded.start(data, settings=QUICK) as server:
+        query(server.url, "CREATE TABLE dump_kept AS SELECT 7 AS number")
         dump = [str(embedded.binary("pg_dump")), plain_url(server.url)]
         result = subprocess.run(dump, capture_output=True, text=True, check=True)
-    assert "COPY public.kept (number) FROM stdin;\n7\n" in result.stdout
+    assert "COPY public.dump_kept (number) FROM stdin;\n7\n" in result.stdout
     with pytest.raises(Unavailable, match="pg_nothing"):
         embedded.binary("pg_nothing")
 
