@@ -136,7 +136,7 @@ def apply(*, cpu_s: int, memory_mb: int, file_mb: int, writing: bool) -> bool:
     _drop_capabilities(libc)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     machine = platform.machine()
-    if machine not in _ARCH:
+    if machine not in _ARCH or struct.calcsize("P") != 8:  # a 32-bit process makes other calls
         return False
     program = filter_program(machine, writing=writing)
     buffer = ctypes.create_string_buffer(program, len(program))

@@ -2,7 +2,7 @@
 
 Look-ahead and repainting by prefixes: for a cut t, detect(C[:t]) must equal the detections of detect(C) that were
 confirmed before t. Bounded memory by suffixes: detect(C[s:]) must agree with detect(C) on all that is confirmed after
-the declared warm-up and age.
+the declared warm-up, age and lag.
 """
 
 from __future__ import annotations
@@ -165,7 +165,8 @@ class _ContractRun:
         return Check("confirmation_lag", True, f"At most {spec.confirmation_lag} bars, as declared.")
 
     def bounded_memory(self, spec: DetectorSpec, cuts: int) -> Check:
-        name, need, rows = "bounded_memory", spec.warmup_bars + spec.max_age_bars, len(self.candles)
+        name, rows = "bounded_memory", len(self.candles)
+        need = spec.warmup_bars + spec.max_age_bars + spec.confirmation_lag  # counted back from the confirming bar
         if rows <= need + 1:
             return Check(name, True, f"Not checked: it takes more than {need + 1} candles, these are {rows}.")
         at = {self.rng.randrange(1, rows - need) for _ in range(max(3, cuts // 2))}

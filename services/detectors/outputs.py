@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Mapping
@@ -129,7 +130,7 @@ def parse_detections(raw: object, candles: Candles, spec: DetectorSpec, *, offse
         raise _rubbish(f"it is {_show(raw)}, not a list of detections")
     found = [_detection(row, number, candles, spec, offset) for number, row in enumerate(raw)]
     found.sort(key=lambda d: (d.anchor_index, d.kind, d.direction))
-    for one, other in zip(found, found[1:], strict=False):
+    for one, other in itertools.pairwise(found):
         if one.key == other.key:
             raise _rubbish(f"bar {one.anchor_index} has the same {one.kind} twice")
     return tuple(found)

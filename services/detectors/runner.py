@@ -27,7 +27,8 @@ import time
 import traceback
 from typing import IO, Any
 
-WARM = ("numpy", "numpy.lib.stride_tricks", "bisect", "collections", "dataclasses", "enum", "functools", "itertools", "math")
+# What detectors usually import, loaded before the fork.
+WARM = ("numpy", "numpy.lib.stride_tricks", "collections", "dataclasses", "enum", "functools", "itertools", "math")
 LOG_BYTES = 64 << 10
 TOO_MUCH_MEMORY = {"status": "memory", "detail": "it asked for more memory than it may use"}
 
@@ -121,9 +122,9 @@ def run_test(request: dict[str, Any], _payload: bytes) -> Any:
             self.outcomes: dict[str, str] = {}
 
         def pytest_runtest_logreport(self, report: Any) -> None:
-            if report.when == "call" or report.outcome != "passed":
-                if self.outcomes.get(report.nodeid) != "failed":
-                    self.outcomes[report.nodeid] = report.outcome
+            counts = report.when == "call" or report.outcome != "passed"
+            if counts and self.outcomes.get(report.nodeid) != "failed":
+                self.outcomes[report.nodeid] = report.outcome
 
         def pytest_collectreport(self, report: Any) -> None:
             if report.failed:

@@ -7,37 +7,33 @@ becomes a DetectorError with one sentence, a kind and the log; the worker itself
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import io
 import json
 import os
 import re
-import selectors
 import shutil
 import signal
-import struct
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from services.detectors.frames import Cancel, exchange, pack
 from services.detectors.isolation import environment, inside, isolation, isolation_note, worker_command
 from services.detectors.outputs import complete_params, parse_detections, parse_spec
 from services.detectors.types import CANDLE_DTYPE, Candles, Detection, DetectorSpec, Params
-from services.errors import Cancelled, DetectorError, InvalidInput
+from services.errors import DetectorError, InvalidInput
 
 __all__ = [
     "Cancel", "DetectorRun", "Limits", "TestReport", "Worker", "describe", "isolation", "isolation_note",
     "parse_detections", "run_detector", "run_tests", "warm",
 ]  # fmt: skip
 
-Cancel = Callable[[], bool]
-_TICK_S = 0.1
 _START_S = 30.0
 _GRACE_S = 5.0  # the worker enforces wall_s itself; this is for a worker that no longer does
 _PATTERN = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -180,7 +176,7 @@ class Worker:
         full = {"op": op, "root": inside(self.root, self.form), "pattern": self.pattern_type, "wall_s": limits.wall_s}
         full |= {"cpu_s": limits.cpu_s, "memory_mb": limits.memory_mb, "output_mb": limits.output_mb}
         text = json.dumps(full | (header or {})).encode()
-        frame = struct.pack(">II", len(text), len(payload)) + text + payload
+        frame = pack(text, payload)
         done = False
         try:
             if self._process is None or self._process.poll() is not None:
@@ -202,7 +198,7 @@ class Worker:
         if not self.root.is_dir():
             raise DetectorError("The detector is missing: its release folder isn't there.", kind="missing")
         self._tmp = tempfile.mkdtemp(prefix="patterndesk-detector-")
-        self._stderr = tempfile.TemporaryFile()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the worker
         self._process = subprocess.Popen(
             worker_command(self.root, self.form),
             stdin=subprocess.PIPE,
@@ -213,44 +209,15 @@ class Worker:
             start_new_session=True,
             bufsize=0,
         )
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None and hasattr(fcntl, "F_SETPIPE_SZ"):
-                with contextlib.suppress(OSError):  # fewer wake-ups; the system may allow less
-                    fcntl.fcntl(stream, fcntl.F_SETPIPE_SZ, 1 << 20)
         self._exchange(b"", _START_S, cancelled)
 
     def _exchange(self, frame: bytes, seconds: float, cancelled: Cancel | None) -> tuple[dict[str, Any], bytes]:
-        """Send a frame and read one; never blocks longer than a tick without asking whether to stop."""
-        process = self._process
-        assert process is not None and process.stdin is not None and process.stdout is not None
-        deadline = time.monotonic() + seconds
-        largest = (self.limits.output_mb << 20) * 2 + (1 << 20)
-        waiting, got = memoryview(frame), bytearray()
-        with selectors.DefaultSelector() as selector:
-            os.set_blocking(process.stdin.fileno(), False)
-            os.set_blocking(process.stdout.fileno(), False)
-            selector.register(process.stdout, selectors.EVENT_READ)
-            if waiting:
-                selector.register(process.stdin, selectors.EVENT_WRITE)
-            while True:
-                for key, _ in selector.select(_TICK_S):
-                    if key.fileobj is process.stdin:
-                        waiting = waiting[_write(process.stdin.fileno(), waiting) :]
-                        if not waiting:
-                            selector.unregister(process.stdin)
-                        continue
-                    chunk = os.read(process.stdout.fileno(), 1 << 20)
-                    if not chunk:
-                        raise self._lost()
-                    got += chunk
-                if (answer := _parse(got)) is not None:
-                    return answer
-                if cancelled is not None and cancelled():
-                    raise Cancelled("The run was cancelled.")
-                if time.monotonic() > deadline:
-                    raise DetectorError("The detector took too long: its process doesn't answer.", kind="timeout")
-                if len(got) > largest:
-                    raise DetectorError("The detector's output can't be used: it is too large.", kind="rubbish")
+        assert self._process is not None
+        largest = (self.limits.output_mb << 20) + (1 << 20)
+        try:
+            return exchange(self._process, frame, seconds=seconds, largest=largest, cancelled=cancelled)
+        except EOFError as error:
+            raise self._lost() from error
 
     def _lost(self) -> DetectorError:
         assert self._stderr is not None
@@ -271,28 +238,8 @@ def _value(body: bytes) -> Any:
         raise _replaced() from error
 
 
-def _write(fd: int, data: memoryview) -> int:
-    try:
-        return os.write(fd, data[: 1 << 20])
-    except BlockingIOError:
-        return 0
-    except BrokenPipeError:
-        return len(data)  # reading then finds the end of the stream and says so
-
-
-def _parse(got: bytearray) -> tuple[dict[str, Any], bytes] | None:
-    if len(got) < 8:
-        return None
-    head, body = struct.unpack(">II", bytes(got[:8]))
-    if len(got) < 8 + head + body:
-        return None
-    return json.loads(bytes(got[8 : 8 + head])), bytes(got[8 + head : 8 + head + body])
-
-
 @contextlib.contextmanager
-def warm(
-    root: Path, pattern_type: str, *, limits: Limits | None = None, form: str | None = None
-) -> Iterator[Worker]:
+def warm(root: Path, pattern_type: str, *, limits: Limits | None = None, form: str | None = None) -> Iterator[Worker]:
     """A warm worker for many runs of one detector; it is killed on leaving. `form` overrides `isolation()`."""
     with Worker(root, pattern_type, limits=limits, form=form) as worker:
         yield worker

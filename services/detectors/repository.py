@@ -1,0 +1,337 @@
+"""The pattern repository: a git repository of detectors, and what the app does with it.
+
+Git runs with none of the person's or the machine's configuration, without hooks and without asking anything. All
+paths are local; `ensure_repository` clones when the repository is given by URL.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import io
+import os
+import shutil
+import subprocess
+import tarfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from services.detectors.bundle import code_sha256, read_params, write_params
+from services.errors import Cancelled, RepositoryError
+
+__all__ = [
+    "changed_files", "check_repository", "checkout_release", "code_sha256", "commit_all", "create_worktree", "diff",
+    "ensure_repository", "git", "head", "merge_to_main", "pull", "push", "read_params", "remove_worktree",
+    "repository_lock", "write_params",
+]  # fmt: skip
+
+STARTER = Path(__file__).parent / "starter"
+AUTHOR = "Pattern Desk"
+EMAIL = "patterndesk@localhost"
+MAIN = "main"
+_TIMEOUT_S = 60.0
+_NETWORK_TIMEOUT_S = 180.0
+_SETTINGS = {
+    "safe.directory": "*",
+    "core.hooksPath": "/dev/null",
+    "core.fsmonitor": "false",
+    "core.autocrlf": "false",
+    "core.quotePath": "false",
+    "commit.gpgSign": "false",
+    "gc.autoDetach": "false",
+    "protocol.ext.allow": "never",
+    "rebase.autoStash": "false",
+}
+_KEPT = ("PATH", "HOME", "TMPDIR", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR")  # for pushing by ssh and https
+
+
+def _environment(author: str = AUTHOR) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    who = {"GIT_AUTHOR_NAME": author, "GIT_AUTHOR_EMAIL": EMAIL, "GIT_COMMITTER_NAME": AUTHOR}
+    return kept | who | {
+        "GIT_COMMITTER_EMAIL": EMAIL,
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_SSH_COMMAND": "ssh -oBatchMode=yes",
+        "GIT_EDITOR": "true",
+        "GIT_ATTR_NOSYSTEM": "1",
+        "LC_ALL": "C.UTF-8",
+    }  # fmt: skip
+
+
+def _run(path: Path, args: tuple[str, ...], *, timeout: float = _TIMEOUT_S, author: str = AUTHOR) -> bytes:
+    command = ["git", *(part for item in _SETTINGS.items() for part in ("-c", "=".join(item))), *args]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=path,
+            env=_environment(author),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        missing = "git isn't installed" if path.is_dir() else f"The pattern repository's folder {path} isn't there"
+        raise RepositoryError(f"{missing}.") from error
+    except subprocess.TimeoutExpired as error:
+        raise RepositoryError(f"git {args[0]} in the pattern repository wasn't done after {timeout:g} s.") from error
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
+        reasons = [line for line in said if line.startswith(("fatal:", "error:"))] or said[-1:] or ["no reason"]
+        reason = reasons[0]
+        raise RepositoryError(f"git {args[0]} failed in the pattern repository: {reason[:300].rstrip('.')}.")
+    return done.stdout
+
+
+def git(path: Path, *args: str, timeout: float = _TIMEOUT_S) -> str:
+    """git's output, stripped; RepositoryError with its reason when it fails or takes longer than `timeout` seconds."""
+    return _run(path, args, timeout=timeout).decode("utf-8", "replace").strip()
+
+
+def head(path: Path, ref: str = "HEAD") -> str:
+    """The full commit hash of `ref`."""
+    return git(path, "rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
+
+
+def _has_main(path: Path) -> bool:
+    try:
+        head(path, f"refs/heads/{MAIN}")
+    except RepositoryError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _locked(file: Path, cancelled: Callable[[], bool] | None, seconds: float) -> Iterator[None]:
+    deadline = time.monotonic() + seconds
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a") as handle:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if cancelled is not None and cancelled():
+                    raise Cancelled("The run was cancelled.") from None
+                if time.monotonic() > deadline:
+                    raise RepositoryError("The pattern repository is busy with another merge; try again.") from error
+                time.sleep(0.1)
+        yield
+
+
+@contextlib.contextmanager
+def repository_lock(
+    repo: Path, *, cancelled: Callable[[], bool] | None = None, seconds: float = 300.0
+) -> Iterator[None]:
+    """One at a time per repository, among processes and threads; not reentrant. RepositoryError after `seconds`."""
+    common = Path(git(repo, "rev-parse", "--path-format=absolute", "--git-common-dir"))
+    with _locked(common / "patterndesk.lock", cancelled, seconds):
+        yield
+
+
+def ensure_repository(path: Path, url: str | None = None) -> Path:
+    """The repository at `path`, made from the starter (or cloned from `url`) when there is nothing there yet.
+
+    Safe when several processes do it at once, and leaves nothing half-made. RepositoryError when something else is
+    in the way or the clone fails.
+    """
+    path = path.absolute()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(path.parent / f".{path.name}.lock", None, 120.0):
+            if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+                _create(path, url)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RepositoryError(f"The pattern repository can't be made at {path}: {reason}.") from error
+    check_repository(path, clean=False)
+    return path
+
+
+def _create(path: Path, url: str | None) -> None:
+    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}"
+    try:
+        if url is not None:
+            _run(path.parent, ("clone", "--", url, str(temporary)), timeout=_NETWORK_TIMEOUT_S)
+        else:
+            shutil.copytree(STARTER, temporary, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", ".pytest_cache"))
+            git(temporary, "init", "--initial-branch", MAIN)
+            git(temporary, "add", "--all")
+            git(temporary, "commit", "-m", "Starter detectors: swings, break of structure, change of character")
+        temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_repository(path: Path, *, clean: bool = True) -> None:
+    """RepositoryError with one sentence when it is missing, no git repository, without a main branch, or dirty."""
+    if not path.is_dir():
+        raise RepositoryError(f"The pattern repository {path} isn't there.")
+    try:
+        top = git(path, "rev-parse", "--show-toplevel")
+    except RepositoryError as error:
+        raise RepositoryError(f"The folder {path} is no git repository.") from error
+    if Path(top).resolve() != path.resolve():
+        raise RepositoryError(f"The folder {path} is no git repository of its own, only a part of {top}.")
+    if not _has_main(path):
+        raise RepositoryError(f"The pattern repository {path} has no branch {MAIN}.")
+    if clean and (files := _dirty(path)):
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        raise RepositoryError(f"The pattern repository {path} has changes that aren't committed: {files[0]}{more}.")
+
+
+def _dirty(path: Path) -> list[str]:
+    rows = _run(path, ("status", "--porcelain", "-z", "--no-renames")).decode("utf-8", "replace").split("\0")
+    return [row[3:] for row in rows if row]
+
+
+def create_worktree(path: Path, ref: str, to: Path) -> Path:
+    """A worktree at `to`, detached at `ref`. One that is there already is kept as it is: a step may run twice."""
+    to = to.absolute()
+    if (to / ".git").exists():
+        head(to)
+        return to
+    to.parent.mkdir(parents=True, exist_ok=True)
+    git(path, "worktree", "prune")
+    git(path, "worktree", "add", "--force", "--detach", str(to), head(path, ref))
+    return to
+
+
+def remove_worktree(path: Path, to: Path) -> None:
+    """Remove the worktree and its files, whatever state it is in; nothing when it isn't there."""
+    shutil.rmtree(to, ignore_errors=True)
+    git(path, "worktree", "prune")
+
+
+def commit_all(worktree: Path, message: str, author_name: str = AUTHOR) -> str | None:
+    """Commit everything in the worktree; the new hash, or None when nothing has changed."""
+    git(worktree, "add", "--all")
+    if not git(worktree, "diff", "--cached", "--name-only"):
+        return None
+    author = author_name.translate({ord(c): None for c in "<>\n\r\0"}).strip() or AUTHOR
+    _run(worktree, ("commit", "--no-verify", "--cleanup=whitespace", "-m", message), author=author)
+    return head(worktree)
+
+
+def changed_files(worktree: Path, base: str, to: str = "HEAD") -> list[str]:
+    """Paths that differ between two commits, sorted; a renamed file is both its names."""
+    out = _run(worktree, ("diff", "--name-only", "-z", "--no-renames", head(worktree, base), head(worktree, to), "--"))
+    return sorted(name for name in out.decode("utf-8", "replace").split("\0") if name)
+
+
+def diff(path: Path, base: str, to: str, *, path_filter: str | None = None, max_bytes: int = 200_000) -> str:
+    """The unified diff between two commits, of one path if given; cut at `max_bytes` with a last line saying so."""
+    only = ["--", f":(literal){path_filter}"] if path_filter else ["--"]
+    out = _run(path, ("diff", "--no-color", "--no-ext-diff", "--no-textconv", head(path, base), head(path, to), *only))
+    if len(out) <= max_bytes:
+        return out.decode("utf-8", "replace")
+    kept = out[:max_bytes].decode("utf-8", "ignore")
+    return f"{kept}\n(cut: {len(out) - max_bytes} more bytes)\n"
+
+
+def _is_ancestor(repo: Path, older: str, newer: str) -> bool:
+    return git(repo, "rev-list", "--count", older, f"^{newer}") == "0"
+
+
+def _rebased(repo: Path, sha: str, onto: str) -> str:
+    """`sha` and what leads to it, replayed on `onto` in a worktree of its own; RepositoryError on a conflict."""
+    common = Path(git(repo, "rev-parse", "--path-format=absolute", "--git-common-dir"))
+    place = common / "patterndesk-merge" / uuid.uuid4().hex
+    create_worktree(repo, sha, place)
+    try:
+        try:
+            git(place, "rebase", onto)
+        except RepositoryError as error:
+            files = git(place, "diff", "--name-only", "--diff-filter=U").splitlines()
+            if not files:
+                raise
+            where = ", ".join(files[:3])
+            raise RepositoryError(f"The change conflicts with what is on {MAIN} by now, in {where}.") from error
+        return head(place)
+    finally:
+        remove_worktree(repo, place)
+
+
+def merge_to_main(
+    repo: Path,
+    sha: str,
+    *,
+    verify: Callable[[str], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> str:
+    """Bring `sha` onto main by fast-forward, rebased if main has moved; the commit that main then has.
+
+    Under the repository's lock. `verify` is called with the commit inside the lock before main moves, and only when a
+    rebase made it differ from `sha`; what it raises stops the merge. A working tree that has main checked out is
+    updated with it. Merging the same commit again changes nothing. RepositoryError on a conflict or a dirty tree.
+    """
+    with repository_lock(repo, cancelled=cancelled):
+        check_repository(repo)
+        main, new = head(repo, f"refs/heads/{MAIN}"), head(repo, sha)
+        if _is_ancestor(repo, new, main):
+            return main
+        if not _is_ancestor(repo, main, new):
+            new = _rebased(repo, new, main)
+            if new == main:
+                return main
+            if verify is not None:
+                verify(new)
+        _move_main(repo, main, new)
+        return new
+
+
+def pull(repo: Path, *, cancelled: Callable[[], bool] | None = None) -> bool:
+    """Bring main up to `origin`'s main by fast-forward; False when there is no such remote.
+
+    Commits that only we have stay. RepositoryError when both sides have some, or the remote doesn't answer.
+    """
+    if "origin" not in git(repo, "remote").splitlines():
+        return False
+    with repository_lock(repo, cancelled=cancelled):
+        check_repository(repo)
+        git(repo, "fetch", "origin", MAIN, timeout=_NETWORK_TIMEOUT_S)
+        main, theirs = head(repo, f"refs/heads/{MAIN}"), head(repo, "FETCH_HEAD")
+        if _is_ancestor(repo, theirs, main):
+            return True
+        if not _is_ancestor(repo, main, theirs):
+            raise RepositoryError(f"The branch {MAIN} of the pattern repository and that of its origin have diverged.")
+        _move_main(repo, main, theirs)
+    return True
+
+
+def _move_main(repo: Path, old: str, new: str) -> None:
+    if git(repo, "rev-parse", "--abbrev-ref", "HEAD") == MAIN:
+        git(repo, "merge", "--ff-only", new)
+    else:
+        git(repo, "update-ref", f"refs/heads/{MAIN}", new, old)
+
+
+def push(repo: Path, ref: str = MAIN) -> bool:
+    """Push a branch to `origin`; False when there is no such remote. RepositoryError when it is refused."""
+    if "origin" not in git(repo, "remote").splitlines():
+        return False
+    git(repo, "push", "origin", f"refs/heads/{ref}:refs/heads/{ref}", timeout=_NETWORK_TIMEOUT_S)
+    return True
+
+
+def checkout_release(repo: Path, sha: str, to: Path) -> Path:
+    """The files of a commit at `to`, without git's own; complete or not there at all. Kept when it is there already."""
+    if to.is_dir():
+        return to
+    archive = _run(repo, ("archive", "--format=tar", head(repo, sha)))
+    temporary = to.parent / f".{to.name}.{uuid.uuid4().hex}"
+    try:
+        temporary.mkdir(parents=True)
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            tar.extractall(temporary, filter="data")
+        temporary.rename(to)
+    except (OSError, tarfile.TarError) as error:
+        if not to.is_dir():  # another process may have been quicker
+            raise RepositoryError(f"The release {sha[:12]} can't be written to {to.parent}: {error}.") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return to

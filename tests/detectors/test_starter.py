@@ -1,0 +1,66 @@
+"""The starter repository: its own tests pass, its detectors hold the contract over their whole parameter space."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from services.detectors.contract import check_contract
+from services.detectors.repository import STARTER
+from services.detectors.sandbox import run_tests, warm
+from tests.detectors.planted import random_walk
+
+PATTERNS = ("swings", "bos", "choch")
+
+
+def test_the_starters_own_tests_pass() -> None:
+    report = run_tests(STARTER)
+    assert report.passed, report.output
+    assert report.failed == 0 and report.total >= 15
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_defaults_hold_the_contract(pattern: str) -> None:
+    report = check_contract(STARTER, pattern, random_walk(900, 1), {}, cuts=14)
+    assert report.passed, report.failure
+    assert report.cuts > 20
+
+
+@pytest.mark.parametrize("pattern", ["swings", "choch"])  # bos is choch with one sign changed
+@pytest.mark.parametrize("end", ["low", "high"])
+def test_the_ends_of_the_parameter_space_hold_it_too(pattern: str, end: str) -> None:
+    with warm(STARTER, pattern) as worker:
+        spec = worker.spec()
+    params: dict[str, object] = {p.name: getattr(p, end) if p.type != "bool" else end == "high" for p in spec.params}
+    params["prominence"] = 0.5  # at 4 ATR hardly anything is left to check
+    report = check_contract(STARTER, pattern, random_walk(900, 2), params, cuts=5)
+    assert report.passed, report.failure
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_defaults_mark_a_readable_number_of_places(pattern: str) -> None:
+    with warm(STARTER, pattern) as worker:
+        found = worker.detect(random_walk(3000, 4), {}).detections
+    assert 3000 / 200 <= len(found) <= 3000 / 5
+    assert {d.direction for d in found} == {1, -1}
+
+
+def test_swing_parameters_change_what_bos_finds() -> None:
+    candles = random_walk(2000, 5)
+    with warm(STARTER, "bos") as worker:
+        keys = [{d.key for d in worker.detect(candles, {"left": n}).detections} for n in (2, 12)]
+    assert keys[0] != keys[1] and all(keys)
+
+
+def test_a_break_names_the_swing_that_it_breaks() -> None:
+    candles = random_walk(2000, 6)
+    with warm(STARTER, "bos") as worker, warm(STARTER, "swings") as other:
+        breaks = worker.detect(candles, {}).detections
+        swings = {(d.anchor_index, d.direction): d for d in other.detect(candles, {}).detections}
+    for d in breaks:
+        swing = swings[d.refs[0], d.direction]
+        assert swing.confirmed_index < d.anchor_index == d.confirmed_index
+        assert d.price == swing.price
+        assert (candles["close"][d.anchor_index] - d.price) * d.direction > 0
+        between = candles["close"][swing.confirmed_index : d.anchor_index]
+        assert np.all((between - d.price) * d.direction <= 0)
