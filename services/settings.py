@@ -29,6 +29,7 @@ class Settings(BaseSettings):
     oidc_server_metadata_url: str | None = Field(None, validation_alias="OIDC_SERVER_METADATA_URL")
     oidc_redirect_uri: str | None = Field(None, validation_alias="OIDC_REDIRECT_URI")
 
+    tuner_points: int = Field(300, ge=10, le=1000, validation_alias="TUNER_POINTS")  # of a parameter search
     worker_concurrency: int = Field(2, ge=1, le=64, validation_alias="WORKER_CONCURRENCY")
     min_judged_marks: int = Field(10, ge=1, validation_alias="MIN_JUDGED_MARKS")  # evidence for an approval
     approver_may_verify: bool = Field(False, validation_alias="APPROVER_MAY_VERIFY")  # a team of one

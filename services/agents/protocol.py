@@ -1,0 +1,80 @@
+"""What an agent is asked to do and what it answers. The app tests, commits and deploys; an agent only edits files."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from services.detectors.types import Candles, Case, DetectorSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One execution as an agent sees it. `cases` are those of tune sessions alone; hold-out never gets here.
+
+    `candles` loads a whole dataset by id (shape (rows,)). `report(fraction, task)` takes measured progress of the
+    phase, 0 to 1; `checkpoint(key, text, details, ok)` something done or found; `cancelled()` is to be asked often.
+    """
+
+    execution_id: uuid.UUID
+    pattern_type: str
+    name: str
+    is_first: bool
+    worktree: Path
+    prompt: bytes
+    cases: Sequence[Case]
+    sent_ids: frozenset[str]
+    current_params: Mapping[str, Any] | None
+    candles: Callable[[str], Candles]
+    report: Callable[[float, str], None]
+    checkpoint: Callable[..., None]
+    cancelled: Callable[[], bool]
+    log: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the agent means to do, for people to read, and facts it wants back in the next phase (JSON-able)."""
+
+    summary: str
+    steps: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What the agent did to the worktree. `changed` False: it found nothing better, and says so in `summary`."""
+
+    changed: bool
+    summary: str
+    commit_message: str = ""
+    changes: tuple[str, ...] = ()
+    cost_usd: float = 0.0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the app did not take the change: which gate failed, and what it said."""
+
+    gate: str  # tests, contract, replay, deploy
+    sentence: str
+    log: str = ""
+    broken_ids: tuple[str, ...] = ()
+
+
+class Agent(Protocol):
+    """An agent. Each method may raise PatternDeskError with a sentence (final) or Cancelled."""
+
+    name: str
+    origin: str  # of the versions it makes: agent, tuner, starter
+
+    def plan(self, work: Work, spec: DetectorSpec | None) -> Plan: ...
+
+    def implement(self, work: Work, spec: DetectorSpec | None, plan: Mapping[str, Any]) -> Change: ...
+
+    def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> Change: ...

@@ -1,0 +1,38 @@
+"""Which agents there are on this machine, and whether each can work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.agents.protocol import Agent
+from services.agents.tuner import Tuner
+from services.errors import InvalidInput
+from services.settings import get_settings
+
+
+@dataclass(frozen=True, slots=True)
+class AgentInfo:
+    """An agent as screens and `patterndesk info` show it; `reason` says what is missing when it is not available."""
+
+    name: str
+    title: str
+    available: bool
+    reason: str | None
+
+
+def agents() -> list[AgentInfo]:
+    """All agents, the default first."""
+    return [
+        AgentInfo("tuner", "Tuner (parameter search)", True, None),
+        AgentInfo("claude", "Claude", False, "Claude is not connected; the tuner is used instead."),
+    ]
+
+
+def make(name: str) -> Agent:
+    """The agent by name. Raises InvalidInput when it can't work here."""
+    for info in agents():
+        if info.name == name:
+            if not info.available:
+                raise InvalidInput(info.reason or f"The agent {name} is not available here.")
+            return Tuner(max_points=get_settings().tuner_points)
+    raise InvalidInput(f"There is no agent called {name}.")

@@ -1,0 +1,178 @@
+"""The local deploy: a release folder of the commit, checked and smoke-tested, then an atomic switch for its pattern.
+
+What a deploy came to is a small file beside the releases, written whole or not at all, so that a deploy can be found
+again after a kill and goes on from the start of its build.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import shutil
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from services import releases
+from services.deploys.protocol import Deployment, DeployRequest
+from services.detectors.bundle import patterns, read_params
+from services.detectors.sandbox import warm
+from services.detectors.types import CANDLE_DTYPE, Candles
+from services.errors import NotFound, PatternDeskError
+from services.lifecycle import DeployStatus
+from services.settings import get_settings
+
+KEEP = 10  # releases that no pattern points at
+_PROVIDED = {"numpy"}  # beside the standard library; what the sandbox gives a detector
+
+
+class LocalDeployer:
+    """Deploys to this machine. Goes through the same states and logs as a remote target."""
+
+    name = "local"
+
+    def create(self, request: DeployRequest) -> Deployment:
+        """Queues a deploy; the same request again finds the one that is there."""
+        deployment_id = f"local-{request.execution_id}-{request.attempt}"
+        if not self._file(deployment_id).exists():
+            self._save(request, Deployment(deployment_id, DeployStatus.QUEUED, "QUEUED", ""))
+        return self._load(deployment_id)[1]
+
+    def follow(
+        self, deployment_id: str, *, cancelled: Callable[[], bool] | None = None
+    ) -> Iterator[Deployment]:
+        """Builds the release, telling each state as it is reached; ends with ready, error or canceled."""
+        request, state = self._load(deployment_id)
+        if state.ended:
+            yield state
+            return
+        log = _Log()
+        log.line(f"Deploying {request.commit_hash[:12]} for {request.pattern_type} as v{request.version}")
+        yield self._save(request, Deployment(deployment_id, DeployStatus.BUILDING, "BUILDING", log.text))
+        for step in (self._checkout, self._check_imports, self._smoke):
+            if cancelled and cancelled():
+                log.line("Canceled.")
+                yield self._save(request, Deployment(deployment_id, DeployStatus.CANCELED, "CANCELED", log.text))
+                return
+            try:
+                step(request, log, cancelled)
+            except PatternDeskError as error:
+                log.line(f"Failed: {error}")
+                yield self._save(
+                    request, Deployment(deployment_id, DeployStatus.ERROR, "ERROR", log.text, error=str(error))
+                )
+                return
+            yield self._save(request, Deployment(deployment_id, DeployStatus.BUILDING, "BUILDING", log.text))
+        target = releases.switch(request.pattern_type, request.commit_hash)
+        log.line(f"Switched {request.pattern_type} to {request.commit_hash[:12]}")
+        self._prune(log)
+        yield self._save(
+            request, Deployment(deployment_id, DeployStatus.READY, "READY", log.text, url=f"local:{target.name}")
+        )
+
+    def cancel(self, deployment_id: str) -> Deployment:
+        """Ends a deploy that has not ended; one that has is read again."""
+        request, state = self._load(deployment_id)
+        if state.ended:
+            return state
+        return self._save(request, Deployment(deployment_id, DeployStatus.CANCELED, "CANCELED", state.logs))
+
+    def roll_back(self, pattern_type: str, commit_hash: str) -> Deployment:
+        """Points the pattern at an earlier commit."""
+        releases.switch(pattern_type, commit_hash)
+        return Deployment(f"rollback-{commit_hash[:12]}", DeployStatus.READY, "READY", f"Switched to {commit_hash}")
+
+    def _checkout(self, request: DeployRequest, log: _Log, cancelled: Callable[[], bool] | None) -> None:
+        target = releases.release(request.commit_hash)
+        log.line(f"Release folder {target.name[:12]} with {sum(1 for _ in target.rglob('*.py'))} Python files")
+
+    def _check_imports(self, request: DeployRequest, log: _Log, cancelled: Callable[[], bool] | None) -> None:
+        target = releases.release(request.commit_hash)
+        for file in sorted((target / "detectors").glob("*.py")):
+            for name in _imported(file):
+                if name not in sys.stdlib_module_names and name not in _PROVIDED and name != "detectors":
+                    raise PatternDeskError(f"{file.name} imports {name}, which detectors don't have.")
+        log.line("Dependencies: the standard library and numpy alone")
+
+    def _smoke(self, request: DeployRequest, log: _Log, cancelled: Callable[[], bool] | None) -> None:
+        target = releases.release(request.commit_hash)
+        candles = _smoke_candles()
+        for pattern in patterns(target):
+            with warm(target, pattern) as worker:
+                spec = worker.spec(cancelled=cancelled)
+                params = read_params(target, pattern) or spec.defaults()
+                run = worker.detect(candles, params, cancelled=cancelled)
+            log.line(f"Smoke test {pattern}: {len(run.detections)} detections in {run.run_ms} ms ({run.isolation})")
+
+    def _prune(self, log: _Log) -> None:
+        """Keeps what a pattern points at and the newest others; sessions make an older one again when they need it."""
+        pointed = {p.resolve().name for p in releases.pointer("x").parent.iterdir() if p.is_symlink()}
+        others = [p for p in releases.releases_dir().iterdir() if p.is_dir() and p.name not in pointed]
+        others = [p for p in others if not p.name.startswith(".")]
+        for old in sorted(others, key=lambda p: p.stat().st_mtime, reverse=True)[KEEP:]:
+            shutil.rmtree(old, ignore_errors=True)
+            log.line(f"Removed the old release {old.name[:12]}")
+
+    def _file(self, deployment_id: str) -> Path:
+        if not all(c.isalnum() or c == "-" for c in deployment_id):
+            raise NotFound("There is no such deployment.")
+        return get_settings().data_dir / "deploys" / f"{deployment_id}.json"
+
+    def _load(self, deployment_id: str) -> tuple[DeployRequest, Deployment]:
+        try:
+            raw = json.loads(self._file(deployment_id).read_text())
+        except FileNotFoundError as error:
+            raise NotFound("There is no such deployment.") from error
+        request = raw["request"] | {"execution_id": uuid.UUID(raw["request"]["execution_id"])}
+        state = raw["deployment"] | {"status": DeployStatus(raw["deployment"]["status"])}
+        return DeployRequest(**request), Deployment(**state)
+
+    def _save(self, request: DeployRequest, deployment: Deployment) -> Deployment:
+        file = self._file(deployment.id)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fresh = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
+        content = {"request": asdict(request) | {"execution_id": str(request.execution_id)}}
+        fresh.write_text(json.dumps(content | {"deployment": asdict(deployment)}))
+        os.replace(fresh, file)
+        return deployment
+
+
+class _Log:
+    def __init__(self) -> None:
+        self.text = ""
+        self._start = time.monotonic()
+
+    def line(self, text: str) -> None:
+        at = datetime.now(UTC).strftime("%H:%M:%S")
+        self.text += f"{at} +{time.monotonic() - self._start:6.2f}s {text}\n"
+
+
+def _imported(file: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Import):
+            names |= {a.name.split(".")[0] for a in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+def _smoke_candles() -> Candles:
+    """400 bars of a seeded random walk; enough for every starter to find something."""
+    rng = np.random.default_rng(7)
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.015, 400)))
+    open_ = np.concatenate([[100.0], close[:-1]])
+    candles = np.zeros(400, dtype=CANDLE_DTYPE)
+    candles["time"] = np.arange(400) * 86_400
+    candles["open"], candles["close"] = open_, close
+    candles["high"] = np.maximum(open_, close) * (1 + rng.uniform(0, 0.01, 400))
+    candles["low"] = np.minimum(open_, close) * (1 - rng.uniform(0, 0.01, 400))
+    candles["volume"] = 1000.0
+    return candles

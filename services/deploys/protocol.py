@@ -1,0 +1,53 @@
+"""What a deploy target is asked, and what it answers. Every target goes through the same states."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.lifecycle import DeployStatus
+
+
+@dataclass(frozen=True, slots=True)
+class DeployRequest:
+    """One deploy: which commit, for which pattern, on whose behalf. `attempt` tells retries of one execution apart."""
+
+    execution_id: uuid.UUID
+    attempt: int
+    pattern_type: str
+    commit_hash: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A deploy as its target tells it. `raw` is the target's own word; `logs` is what there is so far."""
+
+    id: str
+    status: DeployStatus
+    raw: str
+    logs: str
+    url: str | None = None
+    error: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.status in (DeployStatus.READY, DeployStatus.ERROR, DeployStatus.CANCELED)
+
+
+class Deployer(Protocol):
+    """A deploy target. `create` finds a deploy of the same request before it makes one, so a retry makes no second."""
+
+    name: str
+
+    def create(self, request: DeployRequest) -> Deployment: ...
+
+    def follow(
+        self, deployment_id: str, *, cancelled: Callable[[], bool] | None = None
+    ) -> Iterator[Deployment]: ...
+
+    def cancel(self, deployment_id: str) -> Deployment: ...
+
+    def roll_back(self, pattern_type: str, commit_hash: str) -> Deployment: ...

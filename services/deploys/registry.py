@@ -1,0 +1,37 @@
+"""Which deploy targets there are, and whether each can be used here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.deploys.local import LocalDeployer
+from services.deploys.protocol import Deployer
+from services.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class TargetInfo:
+    """A deploy target as screens and `patterndesk info` show it."""
+
+    name: str
+    title: str
+    available: bool
+    reason: str | None
+
+
+def targets() -> list[TargetInfo]:
+    """All targets, the default first."""
+    return [
+        TargetInfo("local", "This machine", True, None),
+        TargetInfo("vercel", "Vercel", False, "Vercel is not connected; releases are deployed to this machine."),
+    ]
+
+
+def make(name: str) -> Deployer:
+    """The target by name. Raises InvalidInput when it can't be used here."""
+    for info in targets():
+        if info.name == name:
+            if not info.available:
+                raise InvalidInput(info.reason or f"The deploy target {name} is not available here.")
+            return LocalDeployer()
+    raise InvalidInput(f"There is no deploy target called {name}.")
