@@ -107,7 +107,7 @@ def empty_state(symbol: str, title: str, what_to_do: str) -> DeltaGenerator:
     """Says what is not here yet and what to do first. Returns the place for the button that does it."""
     with st.container(horizontal_alignment="center", gap="xsmall"):
         st.space("medium")
-        st.markdown(f":gray[:material/{symbol}:]", width="content")
+        st.markdown(f"## :gray[:material/{symbol}:]", width="content", anchors=False)
         st.markdown(f"**{looks.plain(title)}**", width="content")
         st.caption(looks.plain(what_to_do), width="content")
         place = st.container(horizontal=True, horizontal_alignment="center", gap="small")

@@ -21,7 +21,7 @@ def judging_bar(*, key: str, disabled: bool = False) -> tuple[str | None, str]:
     `st.bottom`, so that phones have it at hand. The reason empties once a verdict took it.
     """
     pressed: str | None = None
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         if st.button("Back", key=f"{key}-back", type="tertiary", icon=":material/chevron_left:", shortcut="K"):
             pressed = BACK
         for verdict, shortcut in VERDICT_KEYS.items():

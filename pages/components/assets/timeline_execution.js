@@ -48,7 +48,7 @@ function steps(messages) {
 function nowStep(app, run, messages) {
   if (!LIVE.includes(run.status)) return null
   if (run.status === "pending") return step("hourglass_empty", "gray", "Waiting for a worker", null, null)
-  const told = messages.findLast((m) => m.type === "claude_phase_update" && m.data.current_task && m.status === "in_progress")
+  const told = messages.findLast((m) => m.type === "claude_phase_update" && m.data.phase === run.phase && m.data.current_task && m.status !== "completed")
   return told ? step("progress_activity", "blue", told.data.current_task, null, null, "now") : null
 }
 

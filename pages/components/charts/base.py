@@ -34,11 +34,12 @@ def blank(height: int, **layout: Any) -> go.Figure:
             "yanchor": "bottom",
             "title": {"text": ""},
             "itemsizing": "constant",
+            "traceorder": "normal",
         },
         **layout,
     )
-    figure.update_xaxes(showgrid=False, zeroline=False, automargin=True, title={"text": ""})
-    figure.update_yaxes(gridcolor=GRID, zeroline=False, automargin=True, title={"text": ""})
+    figure.update_xaxes(showgrid=False, zeroline=False, automargin=True)
+    figure.update_yaxes(gridcolor=GRID, zeroline=False, automargin=True)
     return figure
 
 

@@ -208,6 +208,7 @@ def _symbols(figure: go.Figure, group: list[Mark], color: str, current: str | No
                 "symbol": [shapes.get(m.direction, "diamond") for m in group],
                 "size": [15 if m.id == current else 11 for m in group],
                 "color": CLEAR if group[0].verdict is None else color,
+                "opacity": 1,
                 "line": {"color": color, "width": [2.6 if m.id == current else 1.8 for m in group]},
             },
             unselected={"marker": {"opacity": 1}},

@@ -62,7 +62,7 @@ def overview_strip(
 ) -> go.Figure:
     """All marks of the window first..last as ticks by verdict, with the part in view shaded. A tick is clickable."""
     figure = blank(40, hovermode="closest", dragmode=False, showlegend=False)
-    figure.update_layout(margin={"l": 8, "r": 8, "t": 2, "b": 2})
+    figure.update_layout(margin={"l": 8, "r": 48, "t": 2, "b": 2})
     if view is not None:
         figure.add_shape(
             type="rect", x0=view[0], x1=view[1], y0=0, y1=1, fillcolor=BAND[dark], line={"width": 0}, layer="below"
@@ -79,6 +79,7 @@ def overview_strip(
                 marker={
                     "symbol": "line-ns",
                     "size": 11,
+                    "opacity": 1,
                     "line": {"width": [3.5 if m.id == current else 2 for m in group], "color": color},
                 },
                 unselected={"marker": {"opacity": 1}},
