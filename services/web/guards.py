@@ -7,11 +7,11 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -67,14 +67,8 @@ def is_loopback_host(host: str, port: int | None) -> bool:
 
 
 def cookies_of(headers: Headers) -> Mapping[str, str]:
-    """The request's cookies; what can't be read as cookies counts as none."""
-    jar: SimpleCookie = SimpleCookie()
-    for raw in headers.getlist("cookie"):
-        try:
-            jar.load(raw)
-        except CookieError:
-            continue
-    return {name: morsel.value for name, morsel in jar.items()}
+    """The request's cookies, read as browsers write them: one that is odd does not hide the others."""
+    return cookie_parser("; ".join(headers.getlist("cookie")))
 
 
 def refusal(scope: Scope, policy: Policy) -> Refusal | None:

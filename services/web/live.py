@@ -118,7 +118,9 @@ async def connect() -> psycopg.AsyncConnection[Any]:
     url = plain_url(database_url())
     name = "patterndesk live"
     alive: dict[str, Any] = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-    return await psycopg.AsyncConnection.connect(url, autocommit=True, connect_timeout=5, application_name=name, **alive)
+    return await psycopg.AsyncConnection.connect(
+        url, autocommit=True, connect_timeout=5, application_name=name, **alive
+    )
 
 
 class LiveHub:

@@ -19,7 +19,7 @@ import pytest
 from services.settings import ROOT, get_settings
 from services.web import tokens
 
-ROUTER = '''
+ROUTER = """
 import streamlit as st
 
 def home():
@@ -29,15 +29,15 @@ def home():
 
 st.navigation([st.Page(home, default=True), st.Page("second.py")]).run()
 st.text("the router ran")
-'''
-BROKEN_ROUTE = '''
+"""
+BROKEN_ROUTE = """
 from starlette.routing import Route
 
 async def broken(request):
     raise RuntimeError("postgresql://desk:hunter2secret@db/desk cannot be read")
 
 app._user_routes.append(Route("/broken", broken))
-'''
+"""
 
 
 @dataclass(frozen=True)

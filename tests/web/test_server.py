@@ -31,7 +31,9 @@ EVERY_ANSWER = (
 )
 
 
-@pytest.mark.parametrize("host", ["evil.example", "localhost", "localhost:1", "127.0.0.1.nip.io:{port}", "localhost.:{port}"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost", "localhost:1", "127.0.0.1.nip.io:{port}", "localhost.:{port}"]
+)
 @pytest.mark.parametrize("path", ["/", "/healthz", "/static/x.js"])
 def test_other_host_names_are_refused(server: Running, host: str, path: str) -> None:
     answer = httpx.get(server.url + path, headers={"Host": host.format(port=server.port)})

@@ -1,0 +1,141 @@
+"""How the routes hand out exports and files: status before the first byte, safe names and headers, no reader left open."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import types
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+import services
+from services.errors import NotAllowed, NotFound, PatternDeskError
+from services.web import routes, tokens
+from services.web.live import LiveHub
+from services.web.routes import disposition
+
+PERSON = uuid.UUID("018f0000-0000-7000-8000-000000000001")
+KEY = "ab/" + "c" * 64
+
+
+class Reports:
+    """A source of rows with the signature of the exports service, so that the route's own work shows."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, Any], uuid.UUID]] = []
+        self.closed = False
+
+    def stream_csv(self, report: str, filters: dict[str, Any], actor_id: uuid.UUID) -> Iterator[bytes]:
+        self.asked.append((report, filters, actor_id))
+        if report == "unknown":
+            raise NotFound("There is no report of that name.")
+        if report == "people":
+            raise NotAllowed("Only an admin exports people.")
+        try:
+            yield b"a,b\r\n"
+            yield b""
+            for number in range(1000):
+                yield b"%d,x\r\n" % number
+        finally:
+            self.closed = True
+
+
+@pytest.fixture
+def reports(monkeypatch: pytest.MonkeyPatch) -> Reports:
+    module, source = types.ModuleType("services.exports"), Reports()
+    module.stream_csv = source.stream_csv  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "services.exports", module)
+    monkeypatch.setattr(services, "exports", module, raising=False)
+    return source
+
+
+class Client:
+    """Asks an app in this process, from another machine's address."""
+
+    def __init__(self, app: Starlette) -> None:
+        self.transport = httpx.ASGITransport(app, client=("10.0.0.9", 4000))
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            async with httpx.AsyncClient(transport=self.transport, base_url="http://localhost") as client:
+                return await client.get(path, **options)
+
+        return asyncio.run(ask())
+
+
+@pytest.fixture
+def client(data_dir: Path) -> Client:
+    handlers = {PatternDeskError: routes.expected_error}
+    return Client(Starlette(routes=routes.build(LiveHub()), exception_handlers=handlers))  # type: ignore[arg-type]
+
+
+def export_of(report: str, **filters: Any) -> str:
+    return f"/exports/{report}.csv?token=" + tokens.mint("export", PERSON, report=report, filters=filters)
+
+
+def test_an_export_is_streamed_for_the_person_of_the_token(client: Client, reports: Reports) -> None:
+    answer = client.get(export_of("executions", days=30))
+    assert answer.status_code == 200 and answer.text.count("\r\n") == 1001
+    assert reports.asked == [("executions", {"days": 30}, PERSON)] and reports.closed
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert 'attachment; filename="executions.csv"' in answer.headers["content-disposition"]
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(("report", "status"), [("unknown", 404), ("people", 403)])
+def test_a_refusal_has_its_status_and_sentence(client: Client, reports: Reports, report: str, status: int) -> None:
+    answer = client.get(export_of(report))
+    assert (answer.status_code, answer.text[-1]) == (status, ".")
+
+
+@pytest.mark.parametrize("report", ["../secret", "A", "a b", ""])
+def test_only_plain_report_names_pass(client: Client, reports: Reports, report: str) -> None:
+    token = tokens.mint("export", PERSON, report=report, filters={})
+    assert client.get("/exports/x.csv", params={"token": token}).status_code == 403
+    assert reports.asked == []
+
+
+@pytest.mark.parametrize(
+    ("content_type", "served", "kind"),
+    [
+        ("image/png", "image/png", "inline"),
+        ("image/svg+xml", "application/octet-stream", "attachment"),
+        ("text/html", "application/octet-stream", "attachment"),
+        ("application/pdf", "application/octet-stream", "attachment"),
+    ],
+)
+def test_files_never_run_in_the_page(
+    client: Client, monkeypatch: pytest.MonkeyPatch, content_type: str, served: str, kind: str
+) -> None:
+    module = types.ModuleType("services.attachments")
+    module.open_attachment = lambda key: (b"<svg/>", content_type, 'a"\r\nX: y/..ä.svg')  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "services.attachments", module)
+    monkeypatch.setattr(services, "attachments", module, raising=False)
+    monkeypatch.setattr(routes, "_require_active", lambda person_id: None)
+    answer = client.get(f"/attachments/{KEY}", params={"token": tokens.mint("attachment", PERSON, key=KEY)})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].partition(";")[0] == served
+    assert answer.headers["content-disposition"].startswith(f'{kind}; filename="a_X_ y_.._.svg"')
+    assert "sandbox" in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("../../etc/passwd", "_.._etc_passwd"), ("", "download"), ("....", "download"), ("ok 1.csv", "ok 1.csv")],
+)
+def test_download_names_hold_nothing_but_plain_characters(name: str, expected: str) -> None:
+    assert f'filename="{expected}"' in disposition("attachment", name)
+
+
+def test_metrics_need_a_token_from_elsewhere(client: Client) -> None:
+    assert client.get("/metrics").status_code == 401
+    assert client.get("/metrics", headers={"Authorization": "Bearer wrong"}).status_code == 403
+    token = tokens.mint("metrics", PERSON)
+    answer = client.get("/metrics", headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 200 and "patterndesk_unexpected_errors_total" in answer.text

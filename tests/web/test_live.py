@@ -1,0 +1,268 @@
+"""Live updates on a real database: what is committed reaches every viewer, also after everything that goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from sse_starlette import ServerSentEvent
+
+from services import people, timeline, workspaces
+from services.database import embedded, migrate
+from services.database.engine import get_engine, plain_url, transaction
+from services.lifecycle import Role
+from services.people import Actor
+from services.settings import get_settings
+from services.web import tokens
+from services.web.live import QUEUE_SIZE, Entry, LiveHub, Note, TimelineSource, Update, stream
+from tests.web.conftest import running
+
+
+@dataclass(frozen=True)
+class Desk:
+    url: str
+    data_dir: Path
+    actor: Actor
+    workspace_id: uuid.UUID
+
+    def comment(self, text: str) -> uuid.UUID:
+        with transaction() as session:
+            return timeline.comment(session, self.workspace_id, text, actor=self.actor)
+
+    def edit(self, message_id: uuid.UUID, text: str) -> None:
+        with transaction() as session:
+            timeline.edit_comment(session, message_id, text, actor=self.actor)
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    folder = tmp_path_factory.mktemp("live")
+    server = embedded.start(folder, settings={"fsync": "off"})
+    try:
+        migrate.upgrade(server.url)
+        yield server.url, folder
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def desk(database: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """A workspace of its own for each test, with its first message."""
+    url, folder = database
+    monkeypatch.setenv("DATABASE_URL", url)
+    monkeypatch.setenv("DATA_DIR", str(folder))
+    get_settings.cache_clear()
+    get_engine.cache_clear()
+    with transaction() as session:
+        actor = people.ensure_person(session, email="mia@example.com", name="Mia", role=Role.MEMBER)
+        kind = f"swings_{uuid.uuid4().hex[:12]}"
+        workspace_id = workspaces.create(session, pattern_type=kind, name="Swings", category="structure", actor=actor)
+    yield Desk(url, folder, actor, workspace_id)
+    get_engine().dispose()
+    get_settings.cache_clear()
+    get_engine.cache_clear()
+
+
+class Counting(TimelineSource):
+    """The real source, counting how often entries are fetched."""
+
+    def __init__(self) -> None:
+        self.fetches = 0
+
+    def named(self, message_ids: Sequence[uuid.UUID]) -> Sequence[Entry]:
+        self.fetches += 1
+        return super().named(message_ids)
+
+
+@asynccontextmanager
+async def listening(source: TimelineSource | None = None) -> AsyncIterator[LiveHub]:
+    hub = LiveHub(source)
+    hub.start()
+    try:
+        await eventually(lambda: hub.listening)
+        yield hub
+    finally:
+        await hub.close()
+
+
+async def eventually(holds: Callable[[], bool], seconds: float = 15) -> None:
+    async with asyncio.timeout(seconds):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
+def open_stream(hub: LiveHub, desk: Desk, *, after: int | None = 0, resumed: bool = False, seconds: float = 60) -> Any:
+    expires_at = datetime.now(UTC) + timedelta(seconds=seconds)
+    return stream(hub, desk.workspace_id, after=after, resumed=resumed, expires_at=expires_at)
+
+
+async def following(events: AsyncIterator[ServerSentEvent]) -> ServerSentEvent:
+    """The next event that is no comment."""
+    async with asyncio.timeout(15):
+        async for event in events:
+            if event.event:
+                return event
+    raise AssertionError("the stream ended")
+
+
+def texts(event: ServerSentEvent) -> list[str | None]:
+    assert event.event == "entries"
+    return [entry["content"] for entry in json.loads(event.data)]
+
+
+def test_what_came_before_then_what_comes(desk: Desk) -> None:
+    async def scene() -> None:
+        async with listening() as hub:
+            events = open_stream(hub, desk)
+            first = await following(events)
+            [created] = json.loads(first.data)
+            assert (created["type"], created["seq"], first.id) == ("pattern_created", 1, "1")
+            message = await asyncio.to_thread(desk.comment, "one")
+            second = await following(events)
+            assert (texts(second), second.id) == (["one"], "2")
+            await asyncio.to_thread(desk.comment, "two")
+            assert texts(await following(events)) == ["two"]
+            await asyncio.to_thread(desk.edit, message, "one, better")
+            changed = await following(events)
+            assert (texts(changed), changed.id) == (["one, better"], "3")  # the place in the stream never goes back
+            await events.aclose()
+
+    asyncio.run(scene())
+
+
+def test_a_roll_back_is_not_shown_and_other_workspaces_stay_apart(desk: Desk) -> None:
+    def fail() -> None:
+        with pytest.raises(ZeroDivisionError), transaction() as session:
+            timeline.comment(session, desk.workspace_id, "never", actor=desk.actor)
+            raise ZeroDivisionError
+
+    async def scene() -> None:
+        async with listening() as hub:
+            events = open_stream(hub, desk, after=1)
+            waiting = asyncio.create_task(following(events))
+            await eventually(lambda: bool(hub._all()))
+            await asyncio.to_thread(fail)
+            hub.notify(Note(uuid.uuid4(), seq=1, message_id=uuid.uuid4()))
+            await asyncio.to_thread(desk.comment, "kept")
+            assert texts(await waiting) == ["kept"]
+
+    asyncio.run(scene())
+
+
+def test_an_entry_is_read_once_for_all_viewers(desk: Desk) -> None:
+    async def scene() -> None:
+        source = Counting()
+        async with listening(source) as hub:
+            viewers = [open_stream(hub, desk, after=1) for _ in range(20)]
+            waiting = [asyncio.create_task(following(events)) for events in viewers]
+            await eventually(lambda: len(hub._all()) == 20)
+            await asyncio.to_thread(desk.comment, "for all")
+            assert [texts(event) for event in await asyncio.gather(*waiting)] == [["for all"]] * 20
+            assert source.fetches == 1
+
+    asyncio.run(scene())
+
+
+def test_an_execution_ticks_and_a_resumed_reader_is_told_to_refresh(desk: Desk) -> None:
+    execution = uuid.uuid4()
+
+    def announce() -> None:
+        with transaction() as session:
+            timeline.announce(session, desk.workspace_id, execution_id=execution)
+
+    async def scene() -> None:
+        async with listening() as hub:
+            events = open_stream(hub, desk, after=1, resumed=True)
+            event = await following(events)
+            assert (event.event, json.loads(event.data)) == ("tick", {"execution": None})
+            await asyncio.to_thread(announce)
+            event = await following(events)
+            assert (event.event, json.loads(event.data)) == ("tick", {"execution": str(execution)})
+
+    asyncio.run(scene())
+
+
+def test_nothing_is_missed_while_the_listener_was_cut_off(desk: Desk) -> None:
+    def cut() -> None:
+        with psycopg.connect(plain_url(desk.url), autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'patterndesk live'"
+            )
+
+    async def scene() -> None:
+        async with listening() as hub:
+            events = open_stream(hub, desk, after=1)
+            waiting = asyncio.create_task(following(events))
+            await eventually(lambda: bool(hub._all()))
+            await asyncio.to_thread(cut)
+            await eventually(lambda: not hub.listening)
+            await asyncio.to_thread(desk.comment, "in the dark")
+            assert texts(await waiting) == ["in the dark"]
+            assert (await following(events)).event == "tick"
+            await asyncio.to_thread(desk.comment, "in the light")
+            assert texts(await following(events)) == ["in the light"]
+
+    asyncio.run(scene())
+
+
+def test_a_viewer_that_lags_is_dropped_and_the_others_are_not(desk: Desk) -> None:
+    async def scene() -> None:
+        hub = LiveHub()
+        with hub.viewing(desk.workspace_id) as slow, hub.viewing(desk.workspace_id) as quick:
+            for _ in range(QUEUE_SIZE + 1):
+                hub._push(hub._all(), Update(executions=(None,)))
+                quick.queue.get_nowait()
+            assert hub._all() == [quick]
+            assert slow.queue.get_nowait() is None
+        assert not hub._viewers
+
+    asyncio.run(scene())
+
+
+def test_the_stream_ends_with_its_token(desk: Desk) -> None:
+    async def scene() -> None:
+        async with listening() as hub:
+            events = [event async for event in open_stream(hub, desk, after=1, seconds=0.2)]
+            assert events[-1].event == "expired" and not hub._all()
+
+    asyncio.run(scene())
+
+
+def test_over_the_wire(desk: Desk, tmp_path: Path) -> None:
+    with running(tmp_path / "app", DATABASE_URL=desk.url) as server, httpx.Client(timeout=10) as browser:
+        assert browser.get(server.url + "/readyz").json() == {"status": "ok"}
+        (desk.data_dir / tokens.KEY_FILE).write_text((server.data_dir / tokens.KEY_FILE).read_text())
+        tokens._stored_key.cache_clear()
+        browser.get(server.url + "/")
+        token = tokens.mint("live", desk.actor.id, workspace_id=str(desk.workspace_id))
+        with browser.stream("GET", server.url + "/live", params={"token": token, "after": 1}) as answer:
+            assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/event-stream")
+            lines = answer.iter_lines()
+            assert next(line for line in lines if line.startswith(":"))  # the stream is open
+            time.sleep(0.2)
+            started = time.monotonic()
+            desk.comment("live")
+            data = next(line for line in lines if line.startswith("data:"))
+            took = time.monotonic() - started
+            assert json.loads(data.removeprefix("data:"))[0]["content"] == "live"
+            assert took < 2, took
+            stranger = tokens.mint("live", uuid.uuid4(), workspace_id=str(desk.workspace_id))
+            refused = browser.get(server.url + "/live", params={"token": stranger})
+            assert refused.status_code == 403 and refused.text.endswith(".")
+            bad = browser.get(server.url + "/live", params={"token": token, "after": "x"})
+            assert bad.status_code == 400
+            started = time.monotonic()
+            server.process.terminate()
+            server.process.wait(10)
+            assert time.monotonic() - started < 6  # an open stream does not hold the server up
