@@ -1,130 +1,35 @@
-"""The embedded server, with real clusters, real kills and real accounts."""
+"""The embedded server, with real clusters and real accounts."""
 
 from __future__ import annotations
 
 import json
 import os
 import pwd
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
-import psycopg
 import pytest
 import sqlalchemy as sa
 
 from services.database import embedded
-from services.database.embedded.account import LAUNCH
 from services.database.embedded.paths import LOG_LIMIT
 from services.database.engine import plain_url
 from services.errors import Unavailable
-
-ROOT = Path(__file__).resolve().parents[2]
-QUICK = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "16MB"}
-
-STARTER = """
-import json, sys, time
-from pathlib import Path
-from services.database import embedded
-server = embedded.start(Path(sys.argv[1]), settings=json.loads(sys.argv[2]))
-print(json.dumps({"pid": server.pid, "owned": server.owned, "url": server.url}), flush=True)
-time.sleep(float(sys.argv[3]))
-server.stop()
-"""
-
-
-def starter(folder: Path, stay: float = 60) -> subprocess.Popen[str]:
-    """A process of its own that starts (or attaches to) the server and stays for a while."""
-    return _popen([sys.executable, "-c", STARTER, str(folder), json.dumps(QUICK), str(stay)])
-
-
-def _popen(command: list[str]) -> subprocess.Popen[str]:
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def told(process: subprocess.Popen[str]) -> dict[str, object]:
-    assert process.stdout is not None and process.stderr is not None
-    line = process.stdout.readline()
-    assert line, process.stderr.read()
-    answer: dict[str, object] = json.loads(line)
-    return answer
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
-
-
-def servers_below(folder: Path) -> list[psutil.Process]:
-    found = psutil.process_iter(["name", "cmdline"])
-    return [p for p in found if p.info["name"] == "postgres" and str(folder) in " ".join(p.info["cmdline"] or [])]
-
-
-def query(url: str, statement: str) -> list[tuple[object, ...]]:
-    with psycopg.connect(plain_url(url), autocommit=True) as connection:
-        cursor = connection.execute(statement.encode())
-        return cursor.fetchall() if cursor.description else []
-
-
-def works(program: list[str]) -> bool:
-    return subprocess.run(program, capture_output=True, check=False).returncode == 0
-
-
-def launched(mode: str, folder: Path, *program: str) -> list[str]:
-    nobody = pwd.getpwnam("nobody")
-    return [
-        sys.executable, str(LAUNCH), mode, str(os.getpid()), str(nobody.pw_uid), str(nobody.pw_gid), str(folder),
-        *program,
-    ]  # fmt: skip
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A folder that every account can walk through (pytest's own is closed to others), with a space in its name."""
-    folder = Path(tempfile.mkdtemp(prefix="pattern desk "))
-    folder.chmod(0o755)
-    yield folder
-    assert eventually(lambda: not servers_below(folder)), "a server was left running"
-    shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="module")
-def used() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="pattern desk "))
-    folder.chmod(0o755)
-    embedded.start(folder / "data", settings=QUICK).stop()
-    yield folder
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def data(used: Path) -> Iterator[Path]:
-    """A data folder that was used before. Tests share it, since making one costs most of a second, and leave it sound."""
-    yield used / "data"
-    assert eventually(lambda: not servers_below(used)), "a server was left running"
-
-
-@pytest.fixture
-def killed() -> Iterator[list[subprocess.Popen[str]]]:
-    """Processes put in here are ended after the test."""
-    processes: list[subprocess.Popen[str]] = []
-    yield processes
-    for process in processes:
-        process.kill()
-        process.communicate()
+from tests.database.servers import (
+    QUICK,
+    ROOT,
+    STARTER,
+    launched,
+    popen,
+    query,
+    starter,
+    told,
+    works,
+)
 
 
 def test_a_fresh_folder_gets_a_utf8_server_on_a_private_socket_only(place: Path) -> None:
@@ -200,112 +105,6 @@ def test_the_server_ends_with_a_process_that_ends_in_order(data: Path, killed: l
     pid = int(str(told(killed[0])["pid"]))
     assert killed[0].wait(20) == 0
     assert not psutil.pid_exists(pid)
-
-
-@pytest.mark.fault
-def test_kill_of_the_starter_ends_the_server_and_the_next_start_has_the_data(
-    data: Path, killed: list[subprocess.Popen[str]]
-) -> None:
-    killed.append(starter(data))
-    answer = told(killed[0])
-    query(str(answer["url"]), "CREATE TABLE number_kept AS SELECT 7 AS number")
-    killed[0].kill()
-    if sys.platform == "linux":  # elsewhere the kernel does not tell children; the next start ends the server
-        assert eventually(lambda: not psutil.pid_exists(int(str(answer["pid"]))))
-    with embedded.start(data, settings=QUICK) as server:
-        assert server.owned and server.pid != answer["pid"]
-        assert query(server.url, "SELECT number FROM number_kept") == [(7,)]
-
-
-@pytest.mark.fault
-def test_a_start_right_after_the_kill_of_the_starter_gets_a_server_of_its_own(
-    data: Path, killed: list[subprocess.Popen[str]]
-) -> None:
-    killed.append(starter(data))
-    answer = told(killed[0])
-    killed[0].kill()
-    killed[0].wait()
-    with embedded.start(data, settings=QUICK) as server:
-        assert server.owned and server.pid != answer["pid"]
-        time.sleep(0.3)
-        assert query(server.url, "SELECT 1") == [(1,)]
-
-
-@pytest.mark.fault
-@pytest.mark.parametrize("delay", [0.25, 0.45, 0.7])
-def test_a_kill_in_the_middle_of_the_first_start_leaves_a_folder_that_starts(
-    place: Path, killed: list[subprocess.Popen[str]], delay: float
-) -> None:
-    killed.append(starter(place))
-    time.sleep(delay)
-    killed[0].kill()
-    with embedded.start(place, settings=QUICK) as server:
-        assert query(server.url, "SELECT 1") == [(1,)]
-
-
-@pytest.mark.fault
-def test_kill_of_the_postmaster_keeps_what_was_committed(data: Path) -> None:
-    server = embedded.start(data, settings=QUICK)
-    query(server.url, "CREATE TABLE series_kept AS SELECT generate_series(1, 1000) AS number")
-    busy = threading.Thread(target=_compute_in_the_server, args=(server.url,))
-    busy.start()  # its backend notices the postmaster's end only when it is done, and holds the shared memory until then
-    others = "SELECT 1 FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query LIKE '%5000000%'"
-    assert eventually(lambda: query(server.url, others) != [])
-    os.kill(server.pid, signal.SIGKILL)
-    assert eventually(lambda: not server.running)
-    assert embedded.running_url(data) is None
-    with embedded.start(data, settings=QUICK) as again:
-        assert again.owned
-        assert query(again.url, "SELECT count(*) FROM series_kept") == [(1000,)]
-    busy.join()
-
-
-def _compute_in_the_server(url: str) -> None:
-    with suppress(psycopg.OperationalError):
-        query(url, "SELECT count(*) FROM generate_series(1, 5000000)")
-
-
-@pytest.mark.fault
-def test_a_stale_pid_file_does_not_touch_the_innocent_process_it_names(data: Path) -> None:
-    server = embedded.start(data, settings=QUICK)
-    pid_file = data / "postgres" / "cluster" / "postmaster.pid"
-    content = pid_file.read_text()
-    owner = pid_file.stat()
-    server.stop()
-    account = {"user": owner.st_uid, "group": owner.st_gid} if os.geteuid() == 0 else {}
-    innocent = subprocess.Popen(["sleep", "60"], **account)  # type: ignore[call-overload]
-    try:
-        pid_file.write_text(content.replace(str(server.pid), str(innocent.pid), 1))
-        os.chown(pid_file, owner.st_uid, owner.st_gid)
-        assert embedded.running_url(data) is None
-        with embedded.start(data, settings=QUICK) as again:
-            assert query(again.url, "SELECT 1") == [(1,)]
-        assert innocent.poll() is None
-    finally:
-        innocent.kill()
-        innocent.wait()
-
-
-@pytest.mark.fault
-def test_a_stale_pid_file_does_not_touch_the_server_of_another_folder(data: Path, place: Path) -> None:
-    first = embedded.start(data, settings=QUICK)
-    pid_file = data / "postgres" / "cluster" / "postmaster.pid"
-    content = pid_file.read_text()
-    first.stop()
-    with embedded.start(place / "other", settings=QUICK) as other:
-        pid_file.write_text(content.replace(str(first.pid), str(other.pid), 1))
-        assert embedded.running_url(data) is None
-        with embedded.start(data, settings=QUICK) as again:
-            assert again.pid != other.pid
-            assert query(again.url, "SELECT 1") == query(other.url, "SELECT 1") == [(1,)]
-
-
-@pytest.mark.fault
-def test_an_empty_pid_file_left_by_a_crash_of_the_machine_is_no_obstacle(data: Path) -> None:
-    embedded.start(data, settings=QUICK).stop()
-    (data / "postgres" / "cluster" / "postmaster.pid").touch()
-    with embedded.start(data, settings=QUICK) as server:
-        assert query(server.url, "SELECT 1") == [(1,)]
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(place: Path) -> None:
@@ -401,7 +200,7 @@ def test_a_normal_user_starts_the_server_as_itself(place: Path, killed: list[sub
             program = launched("switch", place, *program)
         else:  # this interpreter is out of reach for others: be a normal user inside a namespace
             program = launched("namespace", place, *program)
-    killed.append(_popen(program))
+    killed.append(popen(program))
     answer = told(killed[0])
     assert answer["owned"]
     assert psutil.Process(int(str(answer["pid"]))).uids() == psutil.Process(killed[0].pid).uids()
