@@ -197,15 +197,16 @@ class Worker:
         self.close()
         if not self.root.is_dir():
             raise DetectorError("The detector is missing: its release folder isn't there.", kind="missing")
-        self._tmp = tempfile.mkdtemp(prefix="patterndesk-detector-")
+        if self.form == "reduced":  # bubblewrap gives its own, which ends with it
+            self._tmp = tempfile.mkdtemp(prefix="patterndesk-detector-")
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the worker
         self._process = subprocess.Popen(
             worker_command(self.root, self.form),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
-            env=environment(self._tmp),
-            cwd=self._tmp,
+            env=environment(self._tmp or "/tmp"),
+            cwd=self._tmp or "/",
             start_new_session=True,
             bufsize=0,
         )

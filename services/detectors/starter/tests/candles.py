@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from detectors.base import Candles
+from detectors.base import Candles, Floats
 
 DTYPE = [("time", "<i8"), ("open", "<f8"), ("high", "<f8"), ("low", "<f8"), ("close", "<f8"), ("volume", "<f8")]
 
 
-def from_closes(closes: Sequence[float], wick: float = 0.5) -> Candles:
+def from_closes(closes: Sequence[float] | Floats, wick: float = 0.5) -> Candles:
     """Daily candles that open at the close before and reach `wick` beyond their body on both sides."""
     close = np.asarray(closes, dtype=float)
     out = np.zeros(len(close), dtype=DTYPE)
