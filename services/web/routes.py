@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from services import attachments
 from services.database.engine import database_url, transaction
 from services.errors import Conflict, InvalidInput, NotAllowed, NotFound, PatternDeskError, Unavailable
 from services.logs import log_unexpected
@@ -114,17 +115,20 @@ async def attachment(request: Request) -> Response:
     key = request.path_params["key"]
     if grant.object.get("key") != key or not _KEY.fullmatch(key) or ".." in key:
         raise NotAllowed("This link is for another file.")
-    from services import attachments
+    opened = await run_in_threadpool(_opened, grant.person_id, key)
+    content_type, headers = file_headers(opened.content_type, opened.name)
+    return Response(opened.data, media_type=content_type, headers=headers)
 
-    await run_in_threadpool(_require_active, grant.person_id)
-    content, content_type, name = await run_in_threadpool(attachments.open_attachment, key)
+
+def file_headers(content_type: str, name: str) -> tuple[str, dict[str, str]]:
+    """The content type a stored file is served as, and headers under which it can't run anything in our origin."""
     inline = content_type in INLINE_TYPES
     headers = {
         "Cache-Control": "private, max-age=900",
         "Content-Disposition": disposition("inline" if inline else "attachment", name),
         "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
     }
-    return Response(content, media_type=content_type if inline else "application/octet-stream", headers=headers)
+    return content_type if inline else "application/octet-stream", headers
 
 
 async def _live(request: Request, hub: LiveHub) -> Response:
@@ -167,6 +171,12 @@ def _require_active(person_id: str) -> None:
     """Raises NotAllowed when the person was shut out since the token was minted."""
     with transaction() as session:
         actor_by_id(session, uuid.UUID(person_id))
+
+
+def _opened(person_id: str, key: str) -> attachments.Opened:
+    with transaction() as session:
+        actor_by_id(session, uuid.UUID(person_id))
+        return attachments.open_attachment(session, key)
 
 
 def _csv(report: str, filters: dict[str, object], person_id: uuid.UUID) -> Generator[bytes]:

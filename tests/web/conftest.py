@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from services import people, timeline, workspaces
+from services.database import embedded, migrate
+from services.database.engine import get_engine, transaction
+from services.lifecycle import Role
+from services.people import Actor
 from services.settings import ROOT, get_settings
 from services.web import tokens
 
@@ -139,3 +145,49 @@ def minting(server: Running, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     get_settings.cache_clear()
     yield
     get_settings.cache_clear()
+
+
+@dataclass(frozen=True)
+class Desk:
+    url: str
+    data_dir: Path
+    actor: Actor
+    workspace_id: uuid.UUID
+
+    def comment(self, text: str) -> uuid.UUID:
+        with transaction() as session:
+            return timeline.comment(session, self.workspace_id, text, actor=self.actor)
+
+    def edit(self, message_id: uuid.UUID, text: str) -> None:
+        with transaction() as session:
+            timeline.edit_comment(session, message_id, text, actor=self.actor)
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    folder = tmp_path_factory.mktemp("live")
+    server = embedded.start(folder, settings={"fsync": "off"})
+    try:
+        migrate.upgrade(server.url)
+        yield server.url, folder
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def desk(database: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """A workspace of its own for each test, with its first message."""
+    url, folder = database
+    monkeypatch.setenv("DATABASE_URL", url)
+    monkeypatch.setenv("DATA_DIR", str(folder))
+    get_settings.cache_clear()
+    get_engine.cache_clear()
+    with transaction() as session:
+        actor = people.ensure_person(session, email="mia@example.com", name="Mia", role=Role.MEMBER)
+        kind = f"swings_{uuid.uuid4().hex[:12]}"
+        workspace_id = workspaces.create(session, pattern_type=kind, name="Swings", category="structure", actor=actor)
+    yield Desk(url, folder, actor, workspace_id)
+    get_engine().dispose()
+    tokens._stored_key.cache_clear()
+    get_settings.cache_clear()
+    get_engine.cache_clear()

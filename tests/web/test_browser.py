@@ -70,7 +70,7 @@ def test_charts_tables_components_uploads_and_errors(page: Page, tmp_path: Path)
         page.locator("[data-testid=stDataFrame] canvas").nth(1).wait_for(state="attached")
         page.get_by_text("component works").wait_for()
         page.wait_for_function("document.querySelector('[data-testid=stImage] img').naturalWidth > 0")
-        page.set_input_files("input[type=file]", files=[{"name": "a.csv", "mimeType": "text/csv", "buffer": b"hello"}])
+        page.set_input_files("input[type=file]", files={"name": "a.csv", "mimeType": "text/csv", "buffer": b"hello"})
         page.get_by_text("received a.csv of 5").wait_for()
         with page.expect_download() as download:
             page.get_by_text("fetch it").click()

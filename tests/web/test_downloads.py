@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import sys
 import types
 import uuid
@@ -12,16 +13,19 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 from starlette.applications import Starlette
 
 import services
+from services import attachments
+from services.database.engine import transaction
 from services.errors import NotAllowed, NotFound, PatternDeskError
 from services.web import routes, tokens
 from services.web.live import LiveHub
-from services.web.routes import disposition
+from services.web.routes import disposition, file_headers
+from tests.web.conftest import Desk
 
 PERSON = uuid.UUID("018f0000-0000-7000-8000-000000000001")
-KEY = "ab/" + "c" * 64
 
 
 class Reports:
@@ -72,7 +76,7 @@ class Client:
 @pytest.fixture
 def client(data_dir: Path) -> Client:
     handlers = {PatternDeskError: routes.expected_error}
-    return Client(Starlette(routes=routes.build(LiveHub()), exception_handlers=handlers))  # type: ignore[arg-type]
+    return Client(Starlette(routes=routes.build(LiveHub()), exception_handlers=handlers))
 
 
 def export_of(report: str, **filters: Any) -> str:
@@ -101,28 +105,29 @@ def test_only_plain_report_names_pass(client: Client, reports: Reports, report: 
     assert reports.asked == []
 
 
-@pytest.mark.parametrize(
-    ("content_type", "served", "kind"),
-    [
-        ("image/png", "image/png", "inline"),
-        ("image/svg+xml", "application/octet-stream", "attachment"),
-        ("text/html", "application/octet-stream", "attachment"),
-        ("application/pdf", "application/octet-stream", "attachment"),
-    ],
-)
-def test_files_never_run_in_the_page(
-    client: Client, monkeypatch: pytest.MonkeyPatch, content_type: str, served: str, kind: str
-) -> None:
-    module = types.ModuleType("services.attachments")
-    module.open_attachment = lambda key: (b"<svg/>", content_type, 'a"\r\nX: y/..ä.svg')  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "services.attachments", module)
-    monkeypatch.setattr(services, "attachments", module, raising=False)
-    monkeypatch.setattr(routes, "_require_active", lambda person_id: None)
-    answer = client.get(f"/attachments/{KEY}", params={"token": tokens.mint("attachment", PERSON, key=KEY)})
-    assert answer.status_code == 200
-    assert answer.headers["content-type"].partition(";")[0] == served
-    assert answer.headers["content-disposition"].startswith(f'{kind}; filename="a_X_ y_.._.svg"')
-    assert "sandbox" in answer.headers["content-security-policy"]
+def test_a_file_is_opened_for_an_active_person_alone(client: Client, desk: Desk) -> None:
+    picture = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(picture, "PNG")
+    checked = attachments.check(picture.getvalue(), "swing high.png")
+    key = attachments.store(checked)
+    with transaction() as session:
+        key = attachments.add(session, checked, storage_key=key, actor=desk.actor)
+    answer = client.get(f"/attachments/{key}", params={"token": tokens.mint("attachment", desk.actor.id, key=key)})
+    assert (answer.status_code, answer.content) == (200, checked.data)
+    assert answer.headers["content-type"] == "image/png" and "sandbox" in answer.headers["content-security-policy"]
+    stranger = tokens.mint("attachment", uuid.uuid4(), key=key)
+    assert client.get(f"/attachments/{key}", params={"token": stranger}).status_code == 403
+    missing = key.replace(key[6:20], "0" * 14)
+    token = tokens.mint("attachment", desk.actor.id, key=missing)
+    assert client.get(f"/attachments/{missing}", params={"token": token}).status_code == 404
+
+
+@pytest.mark.parametrize("content_type", ["image/svg+xml", "text/html", "application/pdf", "text/csv"])
+def test_files_never_run_in_the_page(content_type: str) -> None:
+    served, headers = file_headers(content_type, 'a"\r\nX: y/..ä.svg')
+    assert served == "application/octet-stream"
+    assert headers["Content-Disposition"].startswith('attachment; filename="a_X_ y_.._.svg"')
+    assert "sandbox" in headers["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,8 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,60 +17,11 @@ import psycopg
 import pytest
 from sse_starlette import ServerSentEvent
 
-from services import people, timeline, workspaces
-from services.database import embedded, migrate
-from services.database.engine import get_engine, plain_url, transaction
-from services.lifecycle import Role
-from services.people import Actor
-from services.settings import get_settings
+from services import timeline
+from services.database.engine import plain_url, transaction
 from services.web import tokens
 from services.web.live import QUEUE_SIZE, Entry, LiveHub, Note, TimelineSource, Update, stream
-from tests.web.conftest import running
-
-
-@dataclass(frozen=True)
-class Desk:
-    url: str
-    data_dir: Path
-    actor: Actor
-    workspace_id: uuid.UUID
-
-    def comment(self, text: str) -> uuid.UUID:
-        with transaction() as session:
-            return timeline.comment(session, self.workspace_id, text, actor=self.actor)
-
-    def edit(self, message_id: uuid.UUID, text: str) -> None:
-        with transaction() as session:
-            timeline.edit_comment(session, message_id, text, actor=self.actor)
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    folder = tmp_path_factory.mktemp("live")
-    server = embedded.start(folder, settings={"fsync": "off"})
-    try:
-        migrate.upgrade(server.url)
-        yield server.url, folder
-    finally:
-        server.stop()
-
-
-@pytest.fixture
-def desk(database: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    """A workspace of its own for each test, with its first message."""
-    url, folder = database
-    monkeypatch.setenv("DATABASE_URL", url)
-    monkeypatch.setenv("DATA_DIR", str(folder))
-    get_settings.cache_clear()
-    get_engine.cache_clear()
-    with transaction() as session:
-        actor = people.ensure_person(session, email="mia@example.com", name="Mia", role=Role.MEMBER)
-        kind = f"swings_{uuid.uuid4().hex[:12]}"
-        workspace_id = workspaces.create(session, pattern_type=kind, name="Swings", category="structure", actor=actor)
-    yield Desk(url, folder, actor, workspace_id)
-    get_engine().dispose()
-    get_settings.cache_clear()
-    get_engine.cache_clear()
+from tests.web.conftest import Desk, running
 
 
 class Counting(TimelineSource):
@@ -116,9 +66,13 @@ async def following(events: AsyncIterator[ServerSentEvent]) -> ServerSentEvent:
     raise AssertionError("the stream ended")
 
 
+def loaded(event: ServerSentEvent) -> Any:
+    return json.loads(str(event.data))
+
+
 def texts(event: ServerSentEvent) -> list[str | None]:
     assert event.event == "entries"
-    return [entry["content"] for entry in json.loads(event.data)]
+    return [entry["content"] for entry in loaded(event)]
 
 
 def test_what_came_before_then_what_comes(desk: Desk) -> None:
@@ -126,7 +80,7 @@ def test_what_came_before_then_what_comes(desk: Desk) -> None:
         async with listening() as hub:
             events = open_stream(hub, desk)
             first = await following(events)
-            [created] = json.loads(first.data)
+            [created] = loaded(first)
             assert (created["type"], created["seq"], first.id) == ("pattern_created", 1, "1")
             message = await asyncio.to_thread(desk.comment, "one")
             second = await following(events)
@@ -185,10 +139,10 @@ def test_an_execution_ticks_and_a_resumed_reader_is_told_to_refresh(desk: Desk) 
         async with listening() as hub:
             events = open_stream(hub, desk, after=1, resumed=True)
             event = await following(events)
-            assert (event.event, json.loads(event.data)) == ("tick", {"execution": None})
+            assert (event.event, loaded(event)) == ("tick", {"execution": None})
             await asyncio.to_thread(announce)
             event = await following(events)
-            assert (event.event, json.loads(event.data)) == ("tick", {"execution": str(execution)})
+            assert (event.event, loaded(event)) == ("tick", {"execution": str(execution)})
 
     asyncio.run(scene())
 
