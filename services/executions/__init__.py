@@ -23,6 +23,7 @@ from services.executions.progress import (
     load,
     locked,
     report,
+    take_over,
 )
 from services.executions.reading import (
     ExecutionDetail,
@@ -63,4 +64,5 @@ __all__ = [
     "replay",
     "report",
     "set_status",
+    "take_over",
 ]

@@ -290,3 +290,13 @@ def heartbeat(session: Session, execution_id: uuid.UUID, *, epoch: int) -> bool:
         raise StaleEpoch("The run was taken over by another worker.")
     execution.heartbeat_at = now()
     return execution.canceled_at is not None
+
+
+def take_over(session: Session, execution_id: uuid.UUID, *, worker_id: str) -> int:
+    """The next epoch of a run, for the worker that begins or goes on with it; older ones can't write any more."""
+    execution = session.get(ClaudeExecution, execution_id, with_for_update=True, populate_existing=True)
+    if execution is None:
+        raise NotFound("There is no such execution.")
+    execution.epoch += 1
+    execution.worker_id, execution.heartbeat_at = worker_id, now()
+    return execution.epoch

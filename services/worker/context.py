@@ -1,0 +1,164 @@
+"""One run of an execution in this process: its epoch, its worktree, its log, its heartbeat and its cancel flag."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from services import datasets, executions, feedback, releases, storage
+from services.agents.protocol import Work
+from services.candles.store import load_array
+from services.database.engine import transaction
+from services.detectors import repository
+from services.detectors.bundle import read_params
+from services.detectors.types import Candles, Case
+from services.errors import Cancelled, StaleEpoch
+from services.executions import Run
+from services.lifecycle import ExecutionPhase
+from services.logs import get_logger
+from services.settings import get_settings
+
+BEAT_S = 0.5
+log = get_logger(__name__)
+
+
+class RunContext:
+    """What the phases of one run share. Every write goes through `epoch`, so a run taken over can't write on."""
+
+    def __init__(self, execution_id: uuid.UUID, epoch: int, worker_id: str) -> None:
+        self.execution_id, self.epoch, self.worker_id = execution_id, epoch, worker_id
+        self._canceled, self._lost = threading.Event(), threading.Event()
+
+    def run(self) -> Run:
+        with transaction() as session:
+            return executions.load(session, self.execution_id)
+
+    @property
+    def folder(self) -> Path:
+        return get_settings().data_dir / "work" / str(self.execution_id)
+
+    @property
+    def worktree(self) -> Path:
+        return self.folder / "tree"
+
+    @property
+    def repository(self) -> Path:
+        return releases.repository()
+
+    @property
+    def ref(self) -> str:
+        """Where work in progress is kept, so that another machine can go on."""
+        return f"refs/patterndesk/executions/{self.execution_id}"
+
+    def cancelled(self) -> bool:
+        """Whether the run is to stop, because somebody said so or because another worker has it."""
+        return self._canceled.is_set() or self._lost.is_set()
+
+    def check(self) -> None:
+        """Raises Cancelled or StaleEpoch when the run is to stop."""
+        if self._lost.is_set():
+            raise StaleEpoch("The run was taken over by another worker.")
+        if self._canceled.is_set():
+            raise Cancelled("The run was canceled.")
+
+    @contextmanager
+    def beating(self) -> Iterator[None]:
+        """Says twice a second that the run is alive, and hears of cancels, while the block runs."""
+        stop = threading.Event()
+        thread = threading.Thread(target=self._beat, args=(stop,), name=f"beat-{self.execution_id}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join(timeout=5)
+
+    def _beat(self, stop: threading.Event) -> None:
+        while not stop.wait(BEAT_S):
+            try:
+                with transaction() as session:
+                    if executions.heartbeat(session, self.execution_id, epoch=self.epoch):
+                        self._canceled.set()
+            except StaleEpoch:
+                self._lost.set()
+                return
+            except (OperationalError, InterfaceError, DBAPIError) as error:
+                log.warning("heartbeat_missed", execution=str(self.execution_id), error=str(error)[:200])
+
+    def write(self, text: str) -> None:
+        """Adds a line to the run's log on this machine; `save_log` puts the whole behind the storage URL."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        stamp = datetime.now(UTC).strftime("%H:%M:%S")
+        with (self.folder / "log.txt").open("a", encoding="utf-8", errors="replace") as file:
+            file.write(f"{stamp} {text}\n")
+
+    def save_log(self) -> str | None:
+        """Stores the log as it is; returns its key, None when nothing was written."""
+        file = self.folder / "log.txt"
+        if not file.exists():
+            return None
+        return storage.put(get_settings().storage_root, file.read_bytes(), suffix=".txt")
+
+    def keep(self) -> None:
+        """Keeps the worktree's commit under the execution's ref, and pushes it when there is a remote."""
+        repo = self.repository
+        repository.git(repo, "update-ref", self.ref, repository.head(self.worktree))
+        if "origin" in repository.git(repo, "remote").splitlines():
+            repository.git(repo, "push", "--force", "origin", f"{self.ref}:{self.ref}", timeout=120)
+
+    def cases(self) -> list[Case]:
+        with transaction() as session:
+            run = executions.load(session, self.execution_id)
+            return feedback.cases(session, run.workspace_id)
+
+    def candles(self, dataset_id: str) -> Candles:
+        with transaction() as session:
+            path = datasets.get(session, uuid.UUID(dataset_id)).storage_path
+        return load_array(get_settings().storage_root, path)
+
+    def checkpoint(
+        self, phase: ExecutionPhase, attempt: int, key: str, text: str, details: str | None = None, ok: bool = True,
+        files_changed: list[str] | None = None,
+    ) -> None:  # fmt: skip
+        self.write(f"[{phase}] {text}" + (f": {details}" if details else ""))
+        with transaction() as session:
+            executions.checkpoint(
+                session, self.execution_id, epoch=self.epoch, phase=phase, attempt=attempt, key=key, text=text,
+                details=details, ok=ok, files_changed=files_changed,
+            )  # fmt: skip
+
+    def report(self, phase: ExecutionPhase, attempt: int, fraction: float, task: str) -> None:
+        self.check()
+        with transaction() as session:
+            executions.report(
+                session, self.execution_id, epoch=self.epoch, phase=phase, attempt=attempt, fraction=fraction,
+                task=task,
+            )  # fmt: skip
+
+    def work(self, run: Run, phase: ExecutionPhase, attempt: int) -> Work:
+        """The execution as the agent sees it: tune cases alone."""
+        prompt = storage.get(get_settings().storage_root, run.prompt_file) if run.prompt_file else b"{}"
+
+        def checkpoint(key: str, text: str, details: str | None = None, ok: bool = True) -> None:
+            self.checkpoint(phase, attempt, f"{phase}:{key}", text, details, ok)
+
+        return Work(
+            execution_id=run.id, pattern_type=run.pattern_type, name=run.workspace_name, is_first=run.is_first,
+            worktree=self.worktree, prompt=prompt, cases=[c for c in self.cases() if c.split != "holdout"],
+            sent_ids=frozenset(run.feedback_ids), current_params=self.base_params(run), candles=self.candles,
+            report=lambda fraction, task: self.report(phase, attempt, fraction, task), checkpoint=checkpoint,
+            cancelled=self.cancelled, log=self.write,
+        )  # fmt: skip
+
+    def base_params(self, run: Run) -> dict[str, Any] | None:
+        """The parameters the execution began with: those at its base commit."""
+        if run.deployed_version_id is None or run.base_commit is None:
+            return None
+        return read_params(releases.release(run.base_commit), run.pattern_type)

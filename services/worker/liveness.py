@@ -1,0 +1,122 @@
+"""Which workers live: a lock each, a watchdog that hands the runs of dead ones over, and an end for frozen ones.
+
+Each worker holds an advisory lock on its executor id through a connection of its own, from before it launches until
+it ends. A free lock means a dead worker. A frozen one keeps its lock but stops beating; its connection is ended.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import LiteralString
+
+import psycopg
+
+from services.database.queue import SCHEMA
+from services.logs import get_logger
+
+WATCH_S = 1.0
+FROZEN_AFTER_S = 8.0
+log = get_logger(__name__)
+
+_PENDING: LiteralString = (
+    f"SELECT DISTINCT executor_id FROM {SCHEMA}.workflow_status WHERE status = 'PENDING' AND executor_id IS NOT NULL"
+)
+_FROZEN: LiteralString = """
+SELECT DISTINCT worker_id FROM claude_executions
+WHERE status = 'running' AND worker_id IS NOT NULL AND heartbeat_at < now() - make_interval(secs => %(after)s)
+"""
+_END_HOLDER: LiteralString = """
+SELECT pg_terminate_backend(pid) FROM pg_locks
+WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND ((classid::bigint << 32) | objid::bigint) = %(key)s AND objsubid = 1
+"""
+
+
+def lock_key(executor_id: str) -> int:
+    """The advisory lock of an executor id: 63 bits of its hash."""
+    return int.from_bytes(hashlib.sha256(executor_id.encode()).digest()[:8], "big") >> 1
+
+
+class WorkerLock:
+    """Holds this worker's lock; calls `on_lost` once when its connection is gone."""
+
+    def __init__(self, url: str, executor_id: str, on_lost: Callable[[], None]) -> None:
+        self._connection = psycopg.connect(url, autocommit=True, application_name=f"worker {executor_id}"[:63])
+        taken = self._connection.execute("SELECT pg_try_advisory_lock(%s)", [lock_key(executor_id)]).fetchone()
+        if not taken or not taken[0]:
+            raise RuntimeError(f"the executor id {executor_id} is in use")
+        self._on_lost, self._stop = on_lost, threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="worker-lock", daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(WATCH_S):
+            try:
+                self._connection.execute("SELECT 1")
+            except psycopg.Error as error:
+                log.error("worker_lock_lost", error=str(error)[:200])
+                self._on_lost()
+                return
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join(timeout=5)
+        self._connection.close()
+
+
+class Watchdog:
+    """Looks once a second for runs whose worker is dead or frozen, and hands them to this one."""
+
+    def __init__(self, url: str, executor_id: str, recover: Callable[[list[str]], object]) -> None:
+        self._url, self._executor_id, self._recover = url, executor_id, recover
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _watch(self) -> None:
+        while not self._stop.wait(WATCH_S):
+            try:
+                with psycopg.connect(self._url, autocommit=True, connect_timeout=5) as connection:
+                    while not self._stop.wait(WATCH_S):
+                        self._look(connection)
+            except psycopg.Error as error:
+                log.warning("watchdog_database_away", error=str(error)[:200])
+
+    def _look(self, connection: psycopg.Connection[tuple[object, ...]]) -> None:
+        for (frozen,) in connection.execute(_FROZEN, {"after": FROZEN_AFTER_S}).fetchall():
+            if frozen != self._executor_id and not _is_free(connection, str(frozen)):
+                log.warning("worker_frozen", worker=frozen)
+                connection.execute(_END_HOLDER, {"key": lock_key(str(frozen))})
+        dead = [
+            str(executor)
+            for (executor,) in connection.execute(_PENDING).fetchall()
+            if executor != self._executor_id and _is_free(connection, str(executor))
+        ]
+        if dead:
+            log.warning("taking_over", workers=dead)
+            self._recover(dead)
+
+
+def _is_free(connection: psycopg.Connection[tuple[object, ...]], executor_id: str) -> bool:
+    key = lock_key(executor_id)
+    row = connection.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone()
+    if not row or not row[0]:
+        return False
+    connection.execute("SELECT pg_advisory_unlock(%s)", [key])
+    return True
+
+
+def end_process(code: int = 70) -> None:
+    """Ends this process and all it started at once: a worker that lost its lock must not write on."""
+    time.sleep(0)
+    os.killpg(os.getpgid(0), 9) if os.getpgid(0) == os.getpid() else os._exit(code)

@@ -1,0 +1,78 @@
+"""The worker process: takes runs from the queue until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import uuid
+from types import FrameType
+
+import psycopg
+from dbos import DBOS, DBOSConfig
+
+from services.database.engine import database_url, plain_url, transaction
+from services.database.queue import APP_NAME, QUEUE, SCHEMA, WORKFLOW_VERSION
+from services.logs import get_logger
+from services.worker import workflow
+from services.worker.liveness import Watchdog, WorkerLock, end_process
+
+DRAIN_S = 20
+log = get_logger(__name__)
+
+
+def run_worker(concurrency: int) -> None:
+    """Runs until SIGTERM or SIGINT, then lets the steps that are under way end, at most DRAIN_S seconds."""
+    url = plain_url(database_url())
+    executor_id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    lock = WorkerLock(url, executor_id, end_process)
+    workflow.set_worker_id(executor_id)
+    config: DBOSConfig = {
+        "name": APP_NAME,
+        "system_database_url": url,
+        "dbos_system_schema": SCHEMA,
+        "executor_id": executor_id,
+        "application_version": WORKFLOW_VERSION,
+        "run_migrations": False,
+        "console_log_level": "WARNING",
+        "sys_db_pool_size": 5 + concurrency,
+    }
+    stop = threading.Event()
+
+    def ask_to_stop(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGINT, ask_to_stop)
+    DBOS(config=config)
+    DBOS.launch()
+    DBOS.register_queue(
+        QUEUE, worker_concurrency=concurrency, partition_concurrency=1, polling_interval_sec=0.1,
+        on_conflict="always_update",
+    )  # fmt: skip
+    watchdog = Watchdog(url, executor_id, DBOS._recover_pending_workflows)  # the library's own way to hand runs over
+    watchdog.start()
+    _sweep_sessions()
+    log.info("worker_started", executor=executor_id, concurrency=concurrency)
+    stop.wait()
+    log.info("worker_draining", executor=executor_id)
+    watchdog.close()
+    DBOS.destroy(workflow_completion_timeout_sec=DRAIN_S)
+    lock.close()
+
+
+def _sweep_sessions() -> None:
+    """Sessions whose run was cut off by a kill are failed, so that none shows as running for ever."""
+    try:
+        with transaction() as session:
+            from services.database.rows import fetch
+
+            fetch(
+                session,
+                "UPDATE pattern_sessions SET status = 'failed', "
+                "detector_error = 'The run was interrupted; run it again.' "
+                "WHERE status = 'running' AND created_at < now() - interval '5 minutes' RETURNING id",
+            )
+    except psycopg.Error as error:
+        log.warning("sweep_failed", error=str(error)[:200])

@@ -1,0 +1,138 @@
+"""The five phases of an execution. Each runs as one durable step, so each bears a second run in the same worktree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from services import executions
+from services.agents import registry as agent_registry
+from services.agents.protocol import Change, Refusal
+from services.database.engine import transaction
+from services.detectors import repository
+from services.detectors.bundle import owned_paths, patterns
+from services.detectors.sandbox import describe
+from services.detectors.types import DetectorSpec
+from services.executions import Run
+from services.lifecycle import ExecutionPhase
+from services.worker.context import RunContext
+
+Outcome = dict[str, Any]
+PLANNING, IMPLEMENTING, REFINING = ExecutionPhase.PLANNING, ExecutionPhase.IMPLEMENTING, ExecutionPhase.REFINING
+
+
+def in_phase(
+    ctx: RunContext, phase: ExecutionPhase, attempt: int, task: str, body: Callable[[Run], tuple[Outcome, dict[str, Any]]]
+) -> Outcome:
+    """Enters the phase, runs `body`, leaves it with the columns that `body` established, and keeps the work."""
+    with transaction() as session:
+        executions.begin_phase(session, ctx.execution_id, epoch=ctx.epoch, phase=phase, attempt=attempt, task=task)
+    ctx.write(f"== {phase} (attempt {attempt}): {task}")
+    with ctx.beating():
+        outcome, facts = body(ctx.run())
+        ctx.check()
+        if (ctx.worktree / ".git").exists():
+            ctx.keep()
+        facts |= {"log_key": ctx.save_log()}
+    with transaction() as session:
+        executions.end_phase(session, ctx.execution_id, epoch=ctx.epoch, phase=phase, attempt=attempt, facts=facts)
+    return outcome
+
+
+def spec_of(ctx: RunContext, run: Run) -> DetectorSpec | None:
+    """What the pattern's module in the worktree declares, None when there is no module."""
+    if run.pattern_type not in patterns(ctx.worktree):
+        return None
+    return describe(ctx.worktree, run.pattern_type, cancelled=ctx.cancelled)
+
+
+def plan(ctx: RunContext, attempt: int) -> Outcome:
+    """Checks the repository, makes the worktree at the base commit, and has the agent plan."""
+
+    def body(run: Run) -> tuple[Outcome, dict[str, Any]]:
+        repo = ctx.repository
+        repository.check_repository(repo)
+        open_worktree(ctx, run)
+        agent = agent_registry.make(run.agent)
+        made = agent.plan(ctx.work(run, PLANNING, attempt), spec_of(ctx, run))
+        ctx.checkpoint(PLANNING, attempt, "plan", "Plan", made.summary)
+        facts = {"summary": made.summary, "steps": list(made.steps), "facts": dict(made.facts)}
+        return {"outcome": "ok"}, {"plan": facts}
+
+    return in_phase(ctx, PLANNING, attempt, "Reading the corrections", body)
+
+
+def open_worktree(ctx: RunContext, run: Run) -> None:
+    """The run's worktree: kept when it is there, else made from the kept ref or the base commit."""
+    repo = ctx.repository
+    start = run.base_commit or repository.head(repo, "refs/heads/main")
+    if repository.git(repo, "for-each-ref", "--format=%(objectname)", ctx.ref):
+        start = ctx.ref
+    repository.create_worktree(repo, start, ctx.worktree)
+
+
+def implement(ctx: RunContext, attempt: int) -> Outcome:
+    """Has the agent change the worktree, and commits what belongs to this pattern."""
+
+    def body(run: Run) -> tuple[Outcome, dict[str, Any]]:
+        open_worktree(ctx, run)
+        agent = agent_registry.make(run.agent)
+        change = agent.implement(ctx.work(run, IMPLEMENTING, attempt), spec_of(ctx, run), run.plan or {})
+        return commit(ctx, run, change, IMPLEMENTING, attempt, "implement")
+
+    return in_phase(ctx, IMPLEMENTING, attempt, "Changing the detector", body)
+
+
+def refine(ctx: RunContext, attempt: int, refusal: dict[str, Any] | None, round_number: int) -> Outcome:
+    """Feeds a refusal back to the agent; without one, there is nothing to refine and the phase says so."""
+
+    def body(run: Run) -> tuple[Outcome, dict[str, Any]]:
+        open_worktree(ctx, run)
+        if refusal is None:
+            ctx.checkpoint(REFINING, attempt, f"refine:{round_number}:none", "Nothing to refine: every gate passed")
+            return {"outcome": "ok", "changed": False, "summary": run.summary or ""}, {}
+        agent = agent_registry.make(run.agent)
+        told = Refusal(refusal["gate"], refusal["sentence"], refusal.get("log", ""), tuple(refusal.get("broken_ids", ())))
+        ctx.checkpoint(REFINING, attempt, f"refine:{round_number}:told", "The refusal went back to the agent",
+                       told.sentence)
+        change = agent.refine(ctx.work(run, REFINING, attempt), spec_of(ctx, run), told, round_number)
+        return commit(ctx, run, change, REFINING, attempt, f"refine:{round_number}")
+
+    task = "Nothing to refine" if refusal is None else f"Refining: {refusal['sentence']}"
+    return in_phase(ctx, REFINING, attempt, task, body)
+
+
+def commit(
+    ctx: RunContext, run: Run, change: Change, phase: ExecutionPhase, attempt: int, key: str
+) -> tuple[Outcome, dict[str, Any]]:
+    """Commits the agent's change once: a step that runs again finds its own commit and makes no second."""
+    outcome: Outcome = {"outcome": "ok", "changed": change.changed, "summary": change.summary,
+                        "changes": list(change.changes)}
+    if not change.changed:
+        repository.git(ctx.worktree, "checkout", "--", ".")
+        return outcome, {"summary": change.summary}
+    base = run.base_commit or repository.head(ctx.worktree)
+    trailer = f"Execution: {run.id}"
+    message = f"{change.commit_message}\n\n{change.summary}\n\n{trailer}\n"
+    repository.commit_all(ctx.worktree, message, run.agent.capitalize())
+    head = repository.head(ctx.worktree)
+    files = repository.changed_files(ctx.worktree, base) if head != base else []
+    outside = [f for f in files if f not in owned_paths(run.pattern_type)]
+    if outside:
+        ctx.checkpoint(phase, attempt, f"{key}:outside", "Changed files outside the pattern", ", ".join(outside[:5]),
+                       ok=False, files_changed=outside)
+        return outcome | {"outside": outside}, {}
+    if not files:
+        return outcome | {"changed": False}, {"summary": change.summary}
+    ctx.checkpoint(phase, attempt, f"{key}:commit", f"Committed {head[:8]}", ", ".join(files), files_changed=files)
+    return outcome | {"commit": head}, {
+        "commit_hash": head, "commit_message": change.commit_message, "files_changed": files,
+        "summary": change.summary,
+    }  # fmt: skip
+
+
+def origin_of(run: Run) -> str:
+    """Where a version comes from, as `detector_versions.origin` says it."""
+    if run.agent == "claude":
+        return "agent"
+    return "starter" if run.is_first else "tuner"
