@@ -1,0 +1,164 @@
+"""The reports that can be exported, what each can be narrowed by, and the reading of those filters."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final, LiteralString
+
+import pandas as pd
+from sqlalchemy.orm import Session
+
+from services import executions, sessions, stats, workspaces
+from services.errors import InvalidInput
+from services.executions.launching import AGENTS
+from services.exports import statements as sql
+from services.lifecycle import (
+    EVERYONE,
+    MEMBERS,
+    ExecutionStatus,
+    FeedbackState,
+    Role,
+    SessionStatus,
+    Verdict,
+    WorkspaceStatus,
+)
+from services.stats.runs import DURATIONS
+from services.stats.success import OVER_TIME
+
+Params = dict[str, Any]
+_ANY: Final[Params] = {
+    "w": None, "session": None, "execution": None, "status": None, "state": None, "verdict": None, "agent": None,
+    "since": "-infinity", "until": "infinity",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report: `filters` it takes, the one it can't do without (`needs`), who may have it, and either a statement that
+    is streamed or a function that makes a small frame. `statuses` are the values of its filter `status`."""
+
+    title: str
+    filters: tuple[str, ...] = ()
+    needs: str | None = None
+    sql: LiteralString | None = None
+    frame: Callable[[Session, Params], pd.DataFrame] | None = None
+    statuses: type[StrEnum] | None = None
+    roles: frozenset[Role] = EVERYONE
+
+
+_REPLAY_COLUMNS: Final = (
+    "case_id", "outcome", "verdict", "kind", "direction", "candle_index", "candle_time", "price", "expected_index",
+    "before", "after", "before_seen", "after_seen", "session_name", "split",
+)  # fmt: skip
+
+
+def _replay(session: Session, params: Params) -> pd.DataFrame:
+    found = executions.replay(session, params["execution"])
+    return pd.DataFrame(found["rows"] if found else [], columns=list(_REPLAY_COLUMNS))
+
+
+def _statistic(function: Callable[[Session, stats.Filters], pd.DataFrame]) -> Callable[[Session, Params], pd.DataFrame]:
+    def run(session: Session, params: Params) -> pd.DataFrame:
+        since, until = (params[k] if isinstance(params[k], datetime) else None for k in ("since", "until"))
+        return function(session, stats.Filters(params["w"], since, until))
+
+    return run
+
+
+_PERIOD: Final = ("workspace", "since", "until")
+REPORTS: Final[Mapping[str, Report]] = {
+    "workspaces": Report("Workspaces", ("status",), sql=sql.WORKSPACES, statuses=WorkspaceStatus),
+    "timeline": Report("Timeline of a workspace", _PERIOD, needs="workspace", sql=sql.TIMELINE),
+    "sessions": Report("Sessions", (*_PERIOD, "status"), sql=sql.SESSIONS, statuses=SessionStatus),
+    "marks": Report("Marks of a session", ("session",), needs="session", sql=sql.MARKS),
+    "feedback": Report("Feedback", (*_PERIOD, "session", "state", "verdict"), sql=sql.FEEDBACK),
+    "executions": Report("Executions", (*_PERIOD, "status", "agent"), sql=sql.EXECUTIONS, statuses=ExecutionStatus),
+    "attempts": Report("Attempts of executions", (*_PERIOD, "execution"), sql=sql.ATTEMPTS),
+    "replay": Report("Replay of an execution", ("execution",), needs="execution", frame=_replay),
+    "success_by_version": Report("Success rate by version", _PERIOD, frame=_statistic(stats.success_by_version)),
+    "success_over_time": Report("Success rate over time", _PERIOD, sql=OVER_TIME),
+    "executions_by_day": Report("Executions by day and outcome", _PERIOD, frame=_statistic(stats.executions_by_day)),
+    "duration_by_phase": Report("Duration by phase", _PERIOD, sql=DURATIONS),
+    "retries": Report("Executions by retries", _PERIOD, frame=_statistic(stats.retries)),
+    "deploy_outcomes": Report("Deploy outcomes", _PERIOD, frame=_statistic(stats.deploy_outcomes)),
+    "feedback_flow": Report("Feedback flow by week", _PERIOD, frame=_statistic(stats.feedback_flow)),
+    "time_to_fix": Report("Time from feedback to fix", _PERIOD, frame=_statistic(stats.time_to_fix)),
+    "cost": Report("Cost by day and agent", _PERIOD, frame=_statistic(stats.cost)),
+    "people": Report("People", sql=sql.PEOPLE, roles=MEMBERS),
+    "audit": Report("Audit trail", ("since", "until"), sql=sql.AUDIT, roles=MEMBERS),
+}
+
+
+def find_report(name: str) -> Report:
+    """Raises InvalidInput for a name that no report has."""
+    report = REPORTS.get(name)
+    if report is None:
+        raise InvalidInput(f"There is no report '{str(name)[:60]}'; there are {', '.join(sorted(REPORTS))}.")
+    return report
+
+
+def read_filters(session: Session, report: Report, filters: Mapping[str, str]) -> Params:
+    """The statement's parameters. Empty filters count as not given.
+
+    A workspace is a pattern type or an id; `since` (inside) and `until` (outside) are ISO dates or times, UTC unless
+    they say otherwise. Raises InvalidInput for an unknown filter or value, NotFound for what does not exist.
+    """
+    given = {name: str(value).strip() for name, value in filters.items() if value is not None and str(value).strip()}
+    unknown = sorted(set(filters) - set(report.filters))
+    if unknown:
+        can = f"it can be narrowed by {', '.join(report.filters)}" if report.filters else "it has no filters"
+        raise InvalidInput(f"The report '{report.title}' has no filter '{unknown[0][:60]}'; {can}.")
+    if report.needs and report.needs not in given:
+        raise InvalidInput(f"The report '{report.title}' needs to know which {report.needs}.")
+    params = dict(_ANY)
+    for name, value in given.items():
+        params["w" if name == "workspace" else name] = _value(session, report, name, value)
+    if all(isinstance(params[k], datetime) for k in ("since", "until")) and params["until"] <= params["since"]:
+        raise InvalidInput("The period ends before it begins.")
+    return params
+
+
+def _value(session: Session, report: Report, name: str, value: str) -> Any:
+    match name:
+        case "workspace":
+            return workspaces.find_id(session, value)
+        case "session":
+            return sessions.get(session, _id(name, value)).id
+        case "execution":
+            return executions.get(session, _id(name, value)).row.id
+        case "since" | "until":
+            return _time(name, value)
+        case "status":
+            return _one_of(name, value, report.statuses or ())
+        case "state":
+            return _one_of(name, value, FeedbackState)
+        case "verdict":
+            return _one_of(name, value, Verdict)
+        case _:
+            return _one_of(name, value, AGENTS)
+
+
+def _id(name: str, value: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(value)
+    except ValueError:
+        raise InvalidInput(f"'{value[:60]}' is no id of a {name}.") from None
+
+
+def _time(name: str, value: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(value)
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidInput(f"'{value[:60]}' is no date for {name}; write it as 2026-01-31.") from None
+
+
+def _one_of(name: str, value: str, known: Iterable[str]) -> str:
+    words = [str(word) for word in known]
+    if value not in words:
+        raise InvalidInput(f"'{value[:60]}' is no {name}; there are {', '.join(words)}.")
+    return value

@@ -1,0 +1,118 @@
+"""The statements of the reports that are plain SQL. Every one takes the same parameters; None means "any"."""
+
+from __future__ import annotations
+
+from typing import Final, LiteralString
+
+WORKSPACES: Final[LiteralString] = """
+SELECT w.id, w.pattern_type, w.name, w.category, w.status, w.version, w.session_count, w.feedback_count,
+       w.success_rate, w.success_tp AS tp, w.success_fp AS fp, w.success_fn AS fn,
+       w.success_tp + w.success_fp + w.success_fn AS n, w.last_tested_at, w.description, w.user_reasoning,
+       w.identification_steps, w.created_at, c.name AS created_by, w.implemented_at, w.approved_at,
+       a.name AS approved_by, w.verified_at, v.name AS verified_by, w.archived_at
+FROM pattern_workspaces w
+JOIN users c ON c.id = w.created_by_id
+LEFT JOIN users a ON a.id = w.approved_by_id
+LEFT JOIN users v ON v.id = w.verified_by_id
+WHERE (%(status)s::text IS NULL OR w.status = %(status)s)
+ORDER BY w.category, w.name, w.id
+"""
+TIMELINE: Final[LiteralString] = """
+SELECT m.seq, m.created_at, m.type, m.author_type, u.name AS author, m.title, m.content, m.status, m.progress,
+       s.name AS session, f.verdict AS feedback_verdict, f.candle_index AS feedback_candle_index,
+       e.number AS execution_number, m.data, m.attachments, m.edited_at, m.deleted_at, m.id, m.session_id,
+       m.feedback_id, m.execution_id
+FROM workspace_messages m
+LEFT JOIN users u ON u.id = m.author_id
+LEFT JOIN pattern_sessions s ON s.id = m.session_id
+LEFT JOIN feedback_items f ON f.id = m.feedback_id
+LEFT JOIN claude_executions e ON e.id = m.execution_id
+WHERE m.workspace_id = %(w)s AND m.created_at >= %(since)s AND m.created_at < %(until)s
+ORDER BY m.created_at, m.id
+"""
+SESSIONS: Final[LiteralString] = """
+SELECT s.id, w.pattern_type, w.name AS workspace, s.name, s.symbol, s.timeframe, coalesce(v.version, s.pattern_version)
+       AS version, s.status, s.split, s.coverage, s.start_index, s.end_index, s.start_time, s.end_time,
+       s.detection_count, s.tp, s.fp, s.fn, s.tp + s.fp + s.fn AS n, s.unsure_count, s.success_rate, s.ci_low,
+       s.ci_high, s.precision, s.recall, v.commit_hash, s.params, d.content_sha256 AS dataset_sha256, s.run_ms,
+       s.isolation, s.detector_error, s.retest_of_id, u.name AS created_by, s.created_at, s.completed_at
+FROM pattern_sessions s
+JOIN pattern_workspaces w ON w.id = s.workspace_id
+JOIN users u ON u.id = s.created_by_id
+LEFT JOIN detector_versions v ON v.id = s.detector_version_id
+LEFT JOIN candle_datasets d ON d.id = s.dataset_id
+WHERE (%(w)s::uuid IS NULL OR s.workspace_id = %(w)s) AND (%(status)s::text IS NULL OR s.status = %(status)s)
+  AND s.created_at >= %(since)s AND s.created_at < %(until)s
+ORDER BY s.created_at, s.id
+"""
+# One row a detection and verdict (a detection nobody judged has one row without), then what was missed.
+MARKS: Final[LiteralString] = """
+SELECT d.id AS detection_id, d.kind, d.direction, d.anchor_index, d.anchor_time, d.start_index, d.end_index, d.price,
+       d.price_low, d.price_high, d.confirmed_index, d.confirmed_at, d.confidence, f.id AS feedback_id, f.verdict,
+       f.state, u.name AS reviewer, f.made_by, f.expected_index, f.expected_time, f.expected_price, f.reason,
+       f.created_at AS judged_at
+FROM detections d
+LEFT JOIN feedback_items f ON f.detection_id = d.id AND f.state <> 'withdrawn'
+LEFT JOIN users u ON u.id = f.author_id
+WHERE d.session_id = %(session)s
+UNION ALL
+SELECT NULL, f.expected_kind, f.expected_direction, f.expected_index, f.expected_time, f.expected_index,
+       f.expected_index, f.expected_price, f.expected_low, f.expected_high, NULL, NULL, NULL, f.id, f.verdict, f.state,
+       u.name, f.made_by, f.expected_index, f.expected_time, f.expected_price, f.reason, f.created_at
+FROM feedback_items f JOIN users u ON u.id = f.author_id
+WHERE f.session_id = %(session)s AND f.detection_id IS NULL AND f.verdict = 'false_negative' AND f.state <> 'withdrawn'
+ORDER BY 4, 2, 3, 14
+"""
+FEEDBACK: Final[LiteralString] = """
+SELECT f.id, w.pattern_type, w.name AS workspace, s.name AS session, s.split, u.name AS author, f.made_by, f.verdict,
+       f.state, f.severity, f.expected_kind AS kind, f.expected_direction AS direction, f.candle_index, f.candle_time,
+       f.price, f.expected_index, f.expected_time, f.expected_price, f.expected_low, f.expected_high, f.reason,
+       f.attachments, f.window_start, f.window_end, f.created_at, f.sent_to_claude_at, e.number AS execution_number,
+       v.version AS resolved_version, f.updated_at, f.session_id, f.detection_id, f.dataset_id
+FROM feedback_items f
+JOIN pattern_workspaces w ON w.id = f.workspace_id
+JOIN users u ON u.id = f.author_id
+LEFT JOIN pattern_sessions s ON s.id = f.session_id
+LEFT JOIN claude_executions e ON e.id = f.execution_id
+LEFT JOIN detector_versions v ON v.id = f.resolved_version_id
+WHERE (%(w)s::uuid IS NULL OR f.workspace_id = %(w)s) AND (%(session)s::uuid IS NULL OR f.session_id = %(session)s)
+  AND (%(state)s::text IS NULL OR f.state = %(state)s) AND (%(verdict)s::text IS NULL OR f.verdict = %(verdict)s)
+  AND f.created_at >= %(since)s AND f.created_at < %(until)s
+ORDER BY f.created_at, f.id
+"""
+EXECUTIONS: Final[LiteralString] = """
+SELECT e.id, w.pattern_type, w.name AS workspace, e.number, e.agent, e.status, e.canceled_at IS NOT NULL AS canceled,
+       e.phase, e.progress, cardinality(e.feedback_ids) AS feedback_count, u.name AS triggered_by, e.triggered_at,
+       e.started_at, e.completed_at, e.errored_at, e.canceled_at, e.retry_count, e.max_retries, e.retry_reason,
+       e.deploy_target, e.deploy_status, e.deploy_url, e.deploy_started_at, e.deploy_completed_at, e.deployment_id,
+       e.commit_hash, e.commit_message, e.files_changed, e.cost_usd, e.input_tokens, e.output_tokens, e.summary,
+       e.error, e.parent_execution_id
+FROM claude_executions e
+JOIN pattern_workspaces w ON w.id = e.workspace_id
+JOIN users u ON u.id = e.triggered_by
+WHERE (%(w)s::uuid IS NULL OR e.workspace_id = %(w)s) AND (%(status)s::text IS NULL OR e.status = %(status)s)
+  AND (%(agent)s::text IS NULL OR e.agent = %(agent)s)
+  AND e.triggered_at >= %(since)s AND e.triggered_at < %(until)s
+ORDER BY e.triggered_at, e.id
+"""
+ATTEMPTS: Final[LiteralString] = """
+SELECT w.pattern_type, e.number AS execution_number, a.number, a.started_at, a.ended_at, a.outcome, a.reason,
+       a.cost_usd, a.input_tokens, a.output_tokens, a.commit_hash, a.deployment_id, a.execution_id
+FROM execution_attempts a
+JOIN claude_executions e ON e.id = a.execution_id
+JOIN pattern_workspaces w ON w.id = e.workspace_id
+WHERE (%(w)s::uuid IS NULL OR e.workspace_id = %(w)s)
+  AND (%(execution)s::uuid IS NULL OR a.execution_id = %(execution)s)
+  AND e.triggered_at >= %(since)s AND e.triggered_at < %(until)s
+ORDER BY e.triggered_at, e.id, a.number
+"""
+PEOPLE: Final[LiteralString] = """
+SELECT id, email, name, role, is_active, created_at, last_seen_at FROM users ORDER BY created_at, id
+"""
+AUDIT: Final[LiteralString] = """
+SELECT a.created_at, u.name AS actor, u.email AS actor_email, a.action, a.object_type, a.object_id, a.before, a.after,
+       a.id
+FROM audit_events a LEFT JOIN users u ON u.id = a.actor_id
+WHERE a.created_at >= %(since)s AND a.created_at < %(until)s
+ORDER BY a.created_at, a.id
+"""

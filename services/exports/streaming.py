@@ -1,0 +1,125 @@
+"""Streaming a report. These functions are edges: they open their own read-only transaction and keep it while they run,
+so that a reader who is slow or goes away never holds somebody else's."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from psycopg import postgres, sql
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from services.database.engine import get_engine, transaction
+from services.database.rows import driver
+from services.errors import InvalidInput, NotAllowed
+from services.exports.cells import defused_column, to_csv
+from services.exports.reports import Params, Report, find_report, read_filters
+from services.people import actor_by_id, require
+
+CHUNK: Final = 64 * 1024  # bytes, about
+# Types whose text a spreadsheet can only take for a number, a time or an id; every other column is defused.
+_PLAIN_TYPES: Final = frozenset(
+    postgres.types[name].oid
+    for name in ("int2", "int4", "int8", "float4", "float8", "numeric", "date", "timestamp", "timestamptz", "uuid")
+)
+
+
+def stream_csv(
+    report: str, filters: Mapping[str, str], *, actor_id: uuid.UUID, engine: Engine | None = None
+) -> Iterator[bytes]:
+    """A report as chunks of CSV: the header row first, at once, then the rows as the database sends them.
+
+    Memory stays bounded whatever the number of rows. The person, the report and its filters are checked before this
+    returns: raises NotAllowed, InvalidInput or NotFound. Closing the iterator early ends the statement.
+    """
+    engine = engine or get_engine()
+    found = find_report(report)
+    with transaction(engine) as session:
+        actor = actor_by_id(session, actor_id)
+        require(actor, "export")
+        if actor.role not in found.roles:
+            raise NotAllowed(f"To export '{found.title}' takes a {' or '.join(sorted(found.roles))}.")
+        params = read_filters(session, found, filters)
+    return _stream(found, params, engine)
+
+
+def write_csv(
+    report: str, filters: Mapping[str, str], target: Path | BinaryIO, *, engine: Engine | None = None
+) -> int:
+    """A report into a file or an open binary stream, for the command line, whose user holds the database anyway.
+
+    A file is there whole or not at all. Returns the number of bytes. Raises InvalidInput for an unknown report, filter
+    or a place that cannot be written, NotFound for what does not exist.
+    """
+    engine = engine or get_engine()
+    found = find_report(report)
+    with transaction(engine) as session:
+        params = read_filters(session, found, filters)
+    chunks = _stream(found, params, engine)
+    return _write_file(chunks, target) if isinstance(target, Path) else sum(target.write(c) for c in chunks)
+
+
+def file_name(report: str, filters: Mapping[str, str]) -> str:
+    """A name for the download, of letters, digits, dots and dashes: `patterndesk-sessions-swings-2026-01-01.csv`."""
+    find_report(report)
+    values = [str(value) for _, value in sorted(filters.items()) if value]
+    parts = [re.sub(r"[^A-Za-z0-9]+", "-", part).strip("-") for part in ("patterndesk", report, *values)]
+    return "-".join(part for part in parts if part)[:100].rstrip("-") + ".csv"
+
+
+def _stream(report: Report, params: Params, engine: Engine) -> Iterator[bytes]:
+    with engine.connect() as connection:
+        connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with connection.begin(), Session(bind=connection) as session:
+            if report.frame is not None:
+                yield to_csv(report.frame(session, params))
+            else:
+                yield from _copied(session, report, params)
+
+
+def _copied(session: Session, report: Report, params: Params) -> Iterator[bytes]:
+    assert report.sql is not None
+    inner = sql.SQL(report.sql)
+    with driver(session).cursor() as cursor:
+        cursor.execute(sql.SQL("SELECT * FROM ({}) AS report LIMIT 0").format(inner), params)
+        columns = [(c.name, c.type_code) for c in cursor.description or ()]
+        yield (",".join(name for name, _ in columns) + "\n").encode()
+        shown = sql.SQL(", ").join(
+            sql.Identifier(name) if kind in _PLAIN_TYPES else defused_column(name) for name, kind in columns
+        )
+        statement = sql.SQL("COPY (SELECT {} FROM ({}) AS report) TO STDOUT (FORMAT csv)").format(shown, inner)
+        buffer = bytearray()
+        with cursor.copy(statement, params) as copy:
+            for block in copy:
+                buffer += block
+                if len(buffer) >= CHUNK:
+                    yield bytes(buffer)
+                    buffer.clear()
+        if buffer:
+            yield bytes(buffer)
+
+
+def _write_file(chunks: Iterator[bytes], path: Path) -> int:
+    """Beside the target first, then renamed over it."""
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}-")
+    except OSError as error:
+        raise InvalidInput(f"The file {path} cannot be written ({error.strerror}).") from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            size = sum(file.write(chunk) for chunk in chunks)
+        Path(name).chmod(0o644)
+        os.replace(name, path)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise InvalidInput(f"The file {path} cannot be written ({error.strerror}).") from error
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return size
