@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
+# What the existing tables point at, from 0005 on:
+LINKS = (  # table, column, referred table, on delete
+    ("pattern_sessions", "workspace_id", "pattern_workspaces", "CASCADE"),
+    ("pattern_sessions", "dataset_id", "candle_datasets", None),
+    ("pattern_sessions", "detector_version_id", "detector_versions", None),
+    ("pattern_sessions", "retest_of_id", "pattern_sessions", None),
+    ("feedback_items", "workspace_id", "pattern_workspaces", "CASCADE"),
+    ("feedback_items", "detection_id", "detections", "CASCADE"),
+    ("feedback_items", "dataset_id", "candle_datasets", None),
+    ("feedback_items", "carried_from_id", "feedback_items", "SET NULL"),
+    ("feedback_items", "execution_id", "claude_executions", None),
+    ("feedback_items", "resolved_version_id", "detector_versions", None),
+)
+
 # A UUIDv7 of an old time. `rank` orders what happened at the same moment: a pattern, its session, feedback, completion.
 NEW_ID = """
 CREATE OR REPLACE FUNCTION pg_temp.new_id(at timestamptz, rank integer DEFAULT 0) RETURNS uuid LANGUAGE sql VOLATILE AS
@@ -162,10 +176,10 @@ SELECT id, workspace_id, row_number() OVER (PARTITION BY workspace_id ORDER BY a
 FROM told
 """
 _COUNTERS = """
-UPDATE pattern_workspaces w
-SET message_seq = (SELECT coalesce(max(m.seq), 0) FROM workspace_messages m WHERE m.workspace_id = w.id),
-    feedback_count = (SELECT count(*) FROM feedback_items f
-                      WHERE f.workspace_id = w.id AND f.verdict NOT IN ('confirmed', 'unsure'))
+UPDATE pattern_workspaces w SET message_seq = m.number, feedback_count = m.asking
+FROM (SELECT workspace_id, count(*) AS number, count(*) FILTER (WHERE type = 'feedback_added') AS asking
+      FROM workspace_messages GROUP BY workspace_id) m
+WHERE m.workspace_id = w.id
 """
 
 UP_AFTER_DATASETS = (_FEEDBACK, _MESSAGES, _COUNTERS)
@@ -224,24 +238,29 @@ UPDATE users u SET role = a.before ->> 'role' FROM audit_events a
 WHERE a.action = 'migrated' AND a.object_type = 'user' AND a.object_id = u.id::text AND u.role = a.after ->> 'role'
 """
 
+# The new tables are emptied at once: row by row, each deletion would search tables that have no index for it. That
+# takes the foreign keys off for the moment; they come back as 0005 made them.
+_TAKE_OFF = tuple(f"ALTER TABLE {table} DROP CONSTRAINT fk_{table}_{column}_{to}" for table, column, to, _ in LINKS)
+_EMPTY = """
+TRUNCATE read_markers, gate_waivers, execution_attempts, execution_feedback, evaluations, detections, detector_versions,
+         workspace_messages, claude_executions, pattern_workspaces, candle_datasets
+"""
+_PUT_ON = tuple(
+    f"ALTER TABLE {table} ADD CONSTRAINT fk_{table}_{column}_{to} FOREIGN KEY ({column}) REFERENCES {to} (id)"
+    f"{f' ON DELETE {on_delete}' if on_delete else ''} NOT VALID"
+    for table, column, to, on_delete in LINKS
+)
+
 DOWN = (
-    "DELETE FROM workspace_messages",
+    "TRUNCATE workspace_messages, execution_feedback",
     _SESSIONS_BACK,
     _FEEDBACK_TO_A_SESSION,
-    "DELETE FROM execution_feedback",
     "DELETE FROM feedback_items WHERE session_id IS NULL",
     _FEEDBACK_BACK,
     _ROLES_BACK,
     "DELETE FROM audit_events WHERE action IN ('migrated', 'candles_left_in_session')",
     _SESSIONS_UNLINKED,
-    "DELETE FROM detections",
-    "DELETE FROM evaluations",
-    "DELETE FROM gate_waivers",
-    "UPDATE pattern_workspaces SET deployed_version_id = NULL",
-    "UPDATE claude_executions SET candidate_version_id = NULL, parent_execution_id = NULL",
-    "UPDATE detector_versions SET parent_id = NULL",
-    "DELETE FROM detector_versions",
-    "DELETE FROM claude_executions",
-    "DELETE FROM pattern_workspaces",
-    "DELETE FROM candle_datasets",
+    *_TAKE_OFF,
+    _EMPTY,
+    *_PUT_ON,
 )

@@ -9,10 +9,13 @@ Revises: 0004
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql as pg
 
+from migrations.moving import LINKS
 from services.errors import Conflict
 
 revision = "0005"
@@ -25,23 +28,11 @@ TIME = sa.DateTime(timezone=True)
 ZERO = sa.text("0")
 COMMENT = "deprecated: superseded by claude_executions, kept for backward compatibility"
 
-LINKS = (  # table, column, referred table, on delete
-    ("pattern_sessions", "workspace_id", "pattern_workspaces", "CASCADE"),
-    ("pattern_sessions", "dataset_id", "candle_datasets", None),
-    ("pattern_sessions", "detector_version_id", "detector_versions", None),
-    ("pattern_sessions", "retest_of_id", "pattern_sessions", None),
-    ("feedback_items", "workspace_id", "pattern_workspaces", "CASCADE"),
-    ("feedback_items", "detection_id", "detections", "CASCADE"),
-    ("feedback_items", "dataset_id", "candle_datasets", None),
-    ("feedback_items", "carried_from_id", "feedback_items", "SET NULL"),
-    ("feedback_items", "execution_id", "claude_executions", None),
-    ("feedback_items", "resolved_version_id", "detector_versions", None),
-)
 RENAMED = (("reasoning", "reason"), ("created_by_id", "author_id"))
 AUTHOR_KEYS = ("fk_feedback_items_created_by_id_users", "fk_feedback_items_author_id_users")
 
 
-def _session_columns() -> list[sa.Column[object]]:
+def _session_columns() -> list[sa.Column[Any]]:
     return [
         sa.Column("workspace_id", UUID),
         sa.Column("dataset_id", UUID),
@@ -70,7 +61,7 @@ def _session_columns() -> list[sa.Column[object]]:
     ]
 
 
-def _feedback_columns() -> list[sa.Column[object]]:
+def _feedback_columns() -> list[sa.Column[Any]]:
     return [
         sa.Column("workspace_id", UUID),
         sa.Column("detection_id", UUID),
@@ -98,7 +89,7 @@ def _feedback_columns() -> list[sa.Column[object]]:
     ]
 
 
-def _user_columns() -> list[sa.Column[object]]:
+def _user_columns() -> list[sa.Column[Any]]:
     return [
         sa.Column("is_active", sa.Boolean, nullable=False, server_default=sa.text("true")),
         sa.Column("created_at", TIME, nullable=False, server_default=sa.text("now()")),
@@ -106,17 +97,17 @@ def _user_columns() -> list[sa.Column[object]]:
     ]
 
 
+def _new_columns() -> dict[str, list[sa.Column[Any]]]:
+    return {"users": _user_columns(), "pattern_sessions": _session_columns(), "feedback_items": _feedback_columns()}
+
+
 def upgrade() -> None:
     _refuse_double_emails()
-    for table, columns in (
-        ("users", _user_columns()),
-        ("pattern_sessions", _session_columns()),
-        ("feedback_items", _feedback_columns()),
-    ):
-        for column in columns:
-            op.add_column(table, column)
-    for old, new in RENAMED:
-        op.alter_column("feedback_items", old, new_column_name=new)
+    for table, columns in _new_columns().items():
+        for new in columns:
+            op.add_column(table, new)
+    for before, after in RENAMED:
+        op.alter_column("feedback_items", before, new_column_name=after)
     op.execute("ALTER TABLE feedback_items RENAME CONSTRAINT {} TO {}".format(*AUTHOR_KEYS))
     op.alter_column("pattern_sessions", "pattern_type", existing_type=sa.Text, nullable=True)
     op.alter_column("feedback_items", "type", existing_type=sa.Text, nullable=True)
@@ -139,15 +130,11 @@ def downgrade() -> None:
     op.alter_column("feedback_items", "type", existing_type=sa.Text, nullable=False)
     op.alter_column("pattern_sessions", "pattern_type", existing_type=sa.Text, nullable=False)
     op.execute("ALTER TABLE feedback_items RENAME CONSTRAINT {1} TO {0}".format(*AUTHOR_KEYS))
-    for old, new in RENAMED:
-        op.alter_column("feedback_items", new, new_column_name=old)
-    for table, columns in (
-        ("feedback_items", _feedback_columns()),
-        ("pattern_sessions", _session_columns()),
-        ("users", _user_columns()),
-    ):
-        for column in columns:
-            op.drop_column(table, column.name)
+    for before, after in RENAMED:
+        op.alter_column("feedback_items", after, new_column_name=before)
+    for table, columns in _new_columns().items():
+        for new in columns:
+            op.drop_column(table, new.name)
 
 
 def _refuse_double_emails() -> None:

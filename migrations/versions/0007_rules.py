@@ -66,13 +66,12 @@ INDEXES = (  # name, table, columns, unique, condition
 def upgrade() -> None:
     for table, name, condition in CHECKS:
         op.create_check_constraint(op.f(f"ck_{table}_{name}"), table, condition, postgresql_not_valid=True)
-    for name, table, columns, unique, condition in INDEXES:
-        where = sa.text(condition) if condition else None
-        op.create_index(op.f(name), table, columns, unique=unique, postgresql_where=where)
+    for index, table, columns, unique, where in INDEXES:
+        op.create_index(op.f(index), table, columns, unique=unique, postgresql_where=sa.text(where) if where else None)
 
 
 def downgrade() -> None:
-    for name, table, _columns, _unique, _condition in reversed(INDEXES):
-        op.drop_index(op.f(name), table_name=table)
+    for index, table, _columns, _unique, _where in reversed(INDEXES):
+        op.drop_index(op.f(index), table_name=table)
     for table, name, _condition in reversed(CHECKS):
         op.drop_constraint(op.f(f"ck_{table}_{name}"), table, type_="check")

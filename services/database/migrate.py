@@ -10,6 +10,7 @@ from typing import Final
 
 import alembic.command
 import alembic.util
+import psycopg.errors
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
@@ -118,7 +119,9 @@ def _current(connection: Connection) -> str | None:
     """Read without Alembic's own context, which costs more than the query. Leaves no transaction open."""
     try:
         found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    except ProgrammingError:
+    except ProgrammingError as error:
+        if not isinstance(error.orig, psycopg.errors.UndefinedTable):
+            raise
         found = None
     connection.rollback()
     return found

@@ -116,7 +116,7 @@ def test_candles_become_datasets_where_they_can_be_used_as_they_stand(moved: Con
         assert sessions[uid(2, number)].dataset_id is None
     assert sessions[uid(2, 7)].candle_data == old_data.BAD
     stored = store.load_array(get_settings().storage_root, good.storage_path)
-    assert [dict(zip(stored.dtype.names, row, strict=True)) for row in stored.tolist()] == old_data.GOOD
+    assert [dict(zip(stored.dtype.names or (), row, strict=True)) for row in stored.tolist()] == old_data.GOOD
     why = dict(
         rows(moved, "SELECT object_id, after ->> 'reason' FROM audit_events WHERE action = 'candles_left_in_session'")
     )
