@@ -28,21 +28,9 @@ import traceback
 from typing import IO, Any
 
 # What detectors usually import, loaded before the fork.
-WARM = (
-    "numpy",
-    "numpy.lib.stride_tricks",
-    "collections",
-    "dataclasses",
-    "enum",
-    "functools",
-    "itertools",
-    "math",
-)
+WARM = ("numpy", "numpy.lib.stride_tricks", "collections", "dataclasses", "enum", "functools", "itertools", "math")
 LOG_BYTES = 64 << 10
-TOO_MUCH_MEMORY = {
-    "status": "memory",
-    "detail": "it asked for more memory than it may use",
-}
+TOO_MUCH_MEMORY = {"status": "memory", "detail": "it asked for more memory than it may use"}
 
 
 def read_exactly(source: IO[bytes], size: int) -> bytes:
@@ -117,9 +105,7 @@ def run_detect(request: dict[str, Any], payload: bytes) -> Any:
     for _ in range(request.get("repeat", 1)):
         found = detect(candles, json.loads(json.dumps(params)))
         if not isinstance(found, list):
-            raise Refused(
-                "rubbish", f"detect returned {type(found).__name__}, not a list"
-            )
+            raise Refused("rubbish", f"detect returned {type(found).__name__}, not a list")
         runs.append(found)
     run_ms = (time.perf_counter() - started) * 1000 / len(runs)
     return {"runs": runs, "mutated": candles.tobytes() != before, "run_ms": run_ms}
@@ -148,15 +134,7 @@ def run_test(request: dict[str, Any], _payload: bytes) -> Any:
     os.chdir(root)
     sys.path.insert(0, root)
     config = os.path.join(root, "pytest.ini")
-    options = [
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "--import-mode=importlib",
-        "--rootdir",
-        root,
-        "--color=no",
-    ]
+    options = ["-q", "-p", "no:cacheprovider", "--import-mode=importlib", "--rootdir", root, "--color=no"]
     options += ["-c", config if os.path.isfile(config) else os.devnull]
     status = int(pytest.main([*options, *request["targets"]], plugins=[counter]))
     failed = sum(outcome == "failed" for outcome in counter.outcomes.values())
@@ -188,19 +166,11 @@ def as_text(answer: dict[str, Any]) -> bytes:
     except MemoryError:
         answer, body = dict(TOO_MUCH_MEMORY), b""
     except (TypeError, ValueError, RecursionError) as error:
-        answer, body = (
-            {
-                "status": "rubbish",
-                "detail": f"the result is no plain data: {error}"[:500],
-            },
-            b"",
-        )
+        answer, body = {"status": "rubbish", "detail": f"the result is no plain data: {error}"[:500]}, b""
     return json.dumps(answer).encode() + b"\n" + body
 
 
-def child(
-    request: dict[str, Any], payload: bytes, files: tuple[IO[bytes], ...], confine: Any
-) -> None:
+def child(request: dict[str, Any], payload: bytes, files: tuple[IO[bytes], ...], confine: Any) -> None:
     """Confines this process, runs one request and leaves what came of it in the first file. Never returns."""
     result, out, err = files
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -258,46 +228,26 @@ def tail(source: IO[bytes]) -> str:
 def judge(request: dict[str, Any], status: int | None, line: bytes) -> dict[str, Any]:
     """What came of a child: its own answer, or why it has none."""
     if status is None:
-        return {
-            "status": "timeout",
-            "detail": f"it was not done after {request['wall_s']:g} s",
-        }
+        return {"status": "timeout", "detail": f"it was not done after {request['wall_s']:g} s"}
     code = os.waitstatus_to_exitcode(status)
     if code == -signal.SIGXCPU:
-        return {
-            "status": "timeout",
-            "detail": f"it used more than {request['cpu_s']} s of processor time",
-        }
+        return {"status": "timeout", "detail": f"it used more than {request['cpu_s']} s of processor time"}
     if code in (3, -signal.SIGXFSZ):
-        return {
-            "status": "rubbish",
-            "detail": f"it gave out more than {request['output_mb']} MB",
-        }
+        return {"status": "rubbish", "detail": f"it gave out more than {request['output_mb']} MB"}
     try:
         answer = json.loads(line)
     except ValueError:
         answer = None
-    if (
-        code != 0
-        or not isinstance(answer, dict)
-        or not isinstance(answer.get("status"), str)
-    ):
+    if code != 0 or not isinstance(answer, dict) or not isinstance(answer.get("status"), str):
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return {
-            "status": "crash",
-            "detail": f"its process ended with {how} and left no result",
-        }
+        return {"status": "crash", "detail": f"its process ended with {how} and left no result"}
     return answer
 
 
-def handle(
-    request: dict[str, Any], payload: bytes, secret_fds: tuple[int, ...], confine: Any
-) -> tuple[Any, bytes]:
+def handle(request: dict[str, Any], payload: bytes, secret_fds: tuple[int, ...], confine: Any) -> tuple[Any, bytes]:
     """Forks, waits, and turns what the child left into an answer frame."""
     with contextlib.ExitStack() as stack:
-        result, out, err = (
-            stack.enter_context(tempfile.TemporaryFile()) for _ in range(3)
-        )
+        result, out, err = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(3))
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
@@ -315,11 +265,7 @@ def handle(
         noise, log = tail(out), tail(err)
     if answer["status"] == "ok" and request["op"] != "test" and noise:
         answer = {"status": "noise", "detail": f"it printed {noise[:80]!r}"}
-    header = {
-        "status": answer["status"],
-        "detail": str(answer.get("detail", "")),
-        "log": noise + log,
-    }
+    header = {"status": answer["status"], "detail": str(answer.get("detail", "")), "log": noise + log}
     header["confined"] = bool(answer.get("confined"))
     return header, value
 
@@ -342,12 +288,7 @@ def main() -> None:
     with contextlib.suppress(EOFError):
         while True:
             header, payload = read_frame(requests)
-            write_frame(
-                answers,
-                *handle(
-                    header, payload, (requests.fileno(), answers.fileno()), confine
-                ),
-            )
+            write_frame(answers, *handle(header, payload, (requests.fileno(), answers.fileno()), confine))
 
 
 if __name__ == "__main__":

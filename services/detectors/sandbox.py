@@ -24,21 +24,9 @@ from typing import Any, Self
 import numpy as np
 
 from services.detectors.frames import Cancel, exchange, pack
-from services.detectors.isolation import (
-    environment,
-    inside,
-    isolation,
-    isolation_note,
-    worker_command,
-)
+from services.detectors.isolation import environment, inside, isolation, isolation_note, worker_command
 from services.detectors.outputs import complete_params, parse_detections, parse_spec
-from services.detectors.types import (
-    CANDLE_DTYPE,
-    Candles,
-    Detection,
-    DetectorSpec,
-    Params,
-)
+from services.detectors.types import CANDLE_DTYPE, Candles, Detection, DetectorSpec, Params
 from services.errors import DetectorError, InvalidInput
 
 __all__ = [
@@ -47,9 +35,7 @@ __all__ = [
 ]  # fmt: skip
 
 _START_S = 30.0
-_GRACE_S = (
-    5.0  # the worker enforces wall_s itself; this is for a worker that no longer does
-)
+_GRACE_S = 5.0  # the worker enforces wall_s itself; this is for a worker that no longer does
 _PATTERN = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _SAYINGS = {
     "noise": "The detector printed to its output, which only its result may use",
@@ -99,17 +85,13 @@ class TestReport:
 def check_pattern_type(pattern_type: str) -> str:
     """A pattern type is a module name: small letters, digits and underscores; InvalidInput otherwise."""
     if not _PATTERN.fullmatch(pattern_type):
-        raise InvalidInput(
-            f"{pattern_type[:40]!r} is no pattern type: use small letters, digits and underscores."
-        )
+        raise InvalidInput(f"{pattern_type[:40]!r} is no pattern type: use small letters, digits and underscores.")
     return pattern_type
 
 
 def _npy(candles: Candles) -> bytes:
     if candles.dtype != CANDLE_DTYPE:
-        raise InvalidInput(
-            "The candles don't have the columns time, open, high, low, close, volume."
-        )
+        raise InvalidInput("The candles don't have the columns time, open, high, low, close, volume.")
     buffer = io.BytesIO()
     np.save(buffer, candles, allow_pickle=False)
     return buffer.getvalue()
@@ -122,22 +104,13 @@ class Worker:
     """
 
     def __init__(
-        self,
-        root: Path,
-        pattern_type: str | None = None,
-        *,
-        limits: Limits | None = None,
-        form: str | None = None,
+        self, root: Path, pattern_type: str | None = None, *, limits: Limits | None = None, form: str | None = None
     ) -> None:
         self.root = root.resolve()
-        self.pattern_type = (
-            None if pattern_type is None else check_pattern_type(pattern_type)
-        )
+        self.pattern_type = None if pattern_type is None else check_pattern_type(pattern_type)
         self.limits = limits or Limits()
         self.form = form or isolation()
-        self.confined = (
-            False  # whether the last request's system call filter was in force
-        )
+        self.confined = False  # whether the last request's system call filter was in force
         self._process: subprocess.Popen[bytes] | None = None
         self._stderr: io.BufferedRandom | None = None
         self._tmp: str | None = None
@@ -175,27 +148,14 @@ class Worker:
         return self._spec
 
     def detect(
-        self,
-        candles: Candles,
-        params: Params,
-        *,
-        offset: int = 0,
-        cancelled: Cancel | None = None,
+        self, candles: Candles, params: Params, *, offset: int = 0, cancelled: Cancel | None = None
     ) -> DetectorRun:
         """Run detect once. `offset` is the dataset index of the first candle; missing parameters take defaults."""
-        runs, value = self.detect_repeated(
-            candles, params, 1, offset=offset, cancelled=cancelled
-        )
+        runs, value = self.detect_repeated(candles, params, 1, offset=offset, cancelled=cancelled)
         return DetectorRun(runs[0], round(value["run_ms"]), self.form)
 
     def detect_repeated(
-        self,
-        candles: Candles,
-        params: Params,
-        repeat: int,
-        *,
-        offset: int = 0,
-        cancelled: Cancel | None = None,
+        self, candles: Candles, params: Params, repeat: int, *, offset: int = 0, cancelled: Cancel | None = None
     ) -> tuple[list[tuple[Detection, ...]], dict[str, Any]]:
         """Run detect `repeat` times in one process on the same array; the results, and {mutated, run_ms}."""
         spec = self.spec(cancelled=cancelled)
@@ -204,37 +164,17 @@ class Worker:
         _, body = self.request("detect", header, _npy(candles), cancelled=cancelled)
         value = _value(body)
         runs = value.pop("runs", None) if isinstance(value, dict) else None
-        if (
-            not isinstance(runs, list)
-            or len(runs) != repeat
-            or not isinstance(value.get("run_ms"), float)
-        ):
+        if not isinstance(runs, list) or len(runs) != repeat or not isinstance(value.get("run_ms"), float):
             raise _replaced()
-        return [
-            parse_detections(raw, candles, spec, offset=offset) for raw in runs
-        ], value
+        return [parse_detections(raw, candles, spec, offset=offset) for raw in runs], value
 
     def request(
-        self,
-        op: str,
-        header: dict[str, Any] | None = None,
-        payload: bytes = b"",
-        *,
-        cancelled: Cancel | None = None,
+        self, op: str, header: dict[str, Any] | None = None, payload: bytes = b"", *, cancelled: Cancel | None = None
     ) -> tuple[dict[str, Any], bytes]:
         """One exchange; DetectorError unless its status is ok, Cancelled (and the worker gone) when cancelled."""
         limits = self.limits
-        full = {
-            "op": op,
-            "root": inside(self.root, self.form),
-            "pattern": self.pattern_type,
-            "wall_s": limits.wall_s,
-        }
-        full |= {
-            "cpu_s": limits.cpu_s,
-            "memory_mb": limits.memory_mb,
-            "output_mb": limits.output_mb,
-        }
+        full = {"op": op, "root": inside(self.root, self.form), "pattern": self.pattern_type, "wall_s": limits.wall_s}
+        full |= {"cpu_s": limits.cpu_s, "memory_mb": limits.memory_mb, "output_mb": limits.output_mb}
         text = json.dumps(full | (header or {})).encode()
         frame = pack(text, payload)
         done = False
@@ -246,26 +186,17 @@ class Worker:
         finally:
             if not done:
                 self.close()
-        status, detail, log = (
-            answer["status"],
-            answer.get("detail", ""),
-            answer.get("log", ""),
-        )
+        status, detail, log = answer["status"], answer.get("detail", ""), answer.get("log", "")
         self.confined = bool(answer.get("confined"))
         if status != "ok":
             status = status if status in _SAYINGS else "crash"
-            raise DetectorError(
-                f"{_SAYINGS[status]}: {detail.rstrip('.')}.", kind=status, log=log
-            )
+            raise DetectorError(f"{_SAYINGS[status]}: {detail.rstrip('.')}.", kind=status, log=log)
         return answer, body
 
     def _start(self, cancelled: Cancel | None) -> None:
         self.close()
         if not self.root.is_dir():
-            raise DetectorError(
-                "The detector is missing: its release folder isn't there.",
-                kind="missing",
-            )
+            raise DetectorError("The detector is missing: its release folder isn't there.", kind="missing")
         if self.form == "reduced":  # bubblewrap gives its own, which ends with it
             self._tmp = tempfile.mkdtemp(prefix="patterndesk-detector-")
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the worker
@@ -281,19 +212,11 @@ class Worker:
         )
         self._exchange(b"", _START_S, cancelled)
 
-    def _exchange(
-        self, frame: bytes, seconds: float, cancelled: Cancel | None
-    ) -> tuple[dict[str, Any], bytes]:
+    def _exchange(self, frame: bytes, seconds: float, cancelled: Cancel | None) -> tuple[dict[str, Any], bytes]:
         assert self._process is not None
         largest = (self.limits.output_mb << 20) + (1 << 20)
         try:
-            return exchange(
-                self._process,
-                frame,
-                seconds=seconds,
-                largest=largest,
-                cancelled=cancelled,
-            )
+            return exchange(self._process, frame, seconds=seconds, largest=largest, cancelled=cancelled)
         except EOFError as error:
             raise self._lost() from error
 
@@ -301,16 +224,11 @@ class Worker:
         assert self._stderr is not None
         self._stderr.seek(0)
         log = self._stderr.read(64 << 10).decode("utf-8", "replace")
-        return DetectorError(
-            "The detector crashed: its process is gone.", kind="crash", log=log
-        )
+        return DetectorError("The detector crashed: its process is gone.", kind="crash", log=log)
 
 
 def _replaced() -> DetectorError:
-    return DetectorError(
-        "The detector's output can't be used: it replaced the runner's answer.",
-        kind="rubbish",
-    )
+    return DetectorError("The detector's output can't be used: it replaced the runner's answer.", kind="rubbish")
 
 
 def _value(body: bytes) -> Any:
@@ -322,13 +240,7 @@ def _value(body: bytes) -> Any:
 
 
 @contextlib.contextmanager
-def warm(
-    root: Path,
-    pattern_type: str,
-    *,
-    limits: Limits | None = None,
-    form: str | None = None,
-) -> Iterator[Worker]:
+def warm(root: Path, pattern_type: str, *, limits: Limits | None = None, form: str | None = None) -> Iterator[Worker]:
     """A warm worker for many runs of one detector; it is killed on leaving. `form` overrides `isolation()`."""
     with Worker(root, pattern_type, limits=limits, form=form) as worker:
         yield worker
@@ -375,33 +287,17 @@ def run_tests(
 
     Tests that time out, crash or aren't there are a report that didn't pass, not an error.
     """
-    targets = (
-        ["tests"]
-        if pattern_type is None
-        else [f"tests/test_{check_pattern_type(pattern_type)}.py"]
-    )
+    targets = ["tests"] if pattern_type is None else [f"tests/test_{check_pattern_type(pattern_type)}.py"]
     started = time.monotonic()
     if not (root / targets[0]).exists():
-        return TestReport(
-            False, 0, 0, 0.0, f"There is no {targets[0]} in the pattern repository."
-        )
+        return TestReport(False, 0, 0, 0.0, f"There is no {targets[0]} in the pattern repository.")
     with Worker(root, limits=limits or TEST_LIMITS, form=form) as worker:
         try:
-            answer, body = worker.request(
-                "test", {"targets": targets}, cancelled=cancelled
-            )
+            answer, body = worker.request("test", {"targets": targets}, cancelled=cancelled)
         except DetectorError as error:
-            return TestReport(
-                False,
-                0,
-                0,
-                time.monotonic() - started,
-                f"{error}\n{error.log}".rstrip(),
-            )
+            return TestReport(False, 0, 0, time.monotonic() - started, f"{error}\n{error.log}".rstrip())
     value = _value(body)
-    if not isinstance(value, dict) or not all(
-        isinstance(value.get(k), int) for k in ("status", "total", "failed")
-    ):
+    if not isinstance(value, dict) or not all(isinstance(value.get(k), int) for k in ("status", "total", "failed")):
         raise _replaced()
     total, failed = value["total"], value["failed"]
     passed = value["status"] == 0 and failed == 0 and total > 0

@@ -69,21 +69,13 @@ def test_every_planted_leak_is_refused(root: Path, leak: str) -> None:
     failed = {check.name for check in report.checks if not check.passed}
     assert "no_look_ahead" in failed, report.checks
     assert report.failure is not None and report.failure.kind == "look_ahead"
-    assert (
-        report.failure.detail.startswith("Look-ahead: ")
-        and "with all of them" in report.failure.detail
-    )
+    assert report.failure.detail.startswith("Look-ahead: ") and "with all of them" in report.failure.detail
 
 
 def test_the_sentence_names_the_bar(root: Path) -> None:
-    report = check_contract(
-        plant(root, LEAKS["future maximum"]), "planted", CANDLES, {}
-    )
+    report = check_contract(plant(root, LEAKS["future maximum"]), "planted", CANDLES, {})
     assert report.failure is not None
-    assert (
-        "candles up to #" in report.failure.detail
-        and "mark +1 at #" in report.failure.detail
-    )
+    assert "candles up to #" in report.failure.detail and "mark +1 at #" in report.failure.detail
 
 
 def test_an_honest_detector_passes_and_the_report_is_json(root: Path) -> None:
@@ -101,11 +93,7 @@ def test_an_honest_detector_passes_and_the_report_is_json(root: Path) -> None:
     ("body", "name", "says"),
     [
         ("candles['close'] += 1\nreturn []", "input_unmutated", "changes the candles"),
-        (
-            "import random\nreturn [detection('mark', 0, 3, 3, price=random.random())]",
-            "same_result",
-            "Not the same",
-        ),
+        ("import random\nreturn [detection('mark', 0, 3, 3, price=random.random())]", "same_result", "Not the same"),
         (
             "global N\nN = globals().get('N', 0) + 1\nreturn [detection('mark', 0, 0, 0, meta={'n': N})]",
             "same_result",
@@ -117,40 +105,21 @@ def test_an_honest_detector_passes_and_the_report_is_json(root: Path) -> None:
             "in another one",
         ),
         ("c = candles['close'][-1]\nreturn []", "small_input", "With 0 candles"),
+        ("return [detection('mark', 0, 5, 5)]", "small_input", "outside of its 0 candles"),
         (
-            "return [detection('mark', 0, 5, 5)]",
-            "small_input",
-            "outside of its 0 candles",
-        ),
-        (
-            (
-                "c = np.cumsum(candles['close'] > candles['open'])\n"
-                "return [detection('mark', 0, i, i) for i in range(len(c)) if c[i] % 7 == 0]"
-            ),
+            "c = candles['close'].cumsum() // 1\nreturn [detection('mark', 0, i, i) for i in np.where(c % 7 == 1)[0]]",
             "bounded_memory",
             "remembers more than the 80 bars",
         ),
-        (
-            "return [detection('mark', 0, i - 30, i) for i in range(30, len(candles))]",
-            "confirmation_lag",
-            "30 bars",
-        ),
+        ("return [detection('mark', 0, i - 30, i) for i in range(30, len(candles))]", "confirmation_lag", "30 bars"),
         ("print('hello')\nreturn []", "output", "printed"),
         ("while True: pass", "time_limit", "took too long"),
-        (
-            "return [detection('mark', 0, 0, len(candles))]",
-            "output",
-            "outside of its 600 candles",
-        ),
+        ("return [detection('mark', 0, 0, len(candles))]", "output", "outside of its 600 candles"),
     ],
 )
-def test_each_rule_has_its_sentence(
-    root: Path, body: str, name: str, says: str
-) -> None:
+def test_each_rule_has_its_sentence(root: Path, body: str, name: str, says: str) -> None:
     limits = Limits(wall_s=1.0) if name == "time_limit" else None
-    report = check_contract(
-        plant(root, body), "planted", CANDLES, {}, limits=limits, cuts=4
-    )
+    report = check_contract(plant(root, body), "planted", CANDLES, {}, limits=limits, cuts=4)
     assert not report.passed
     details = {check.name: check.detail for check in report.checks if not check.passed}
     assert says in details[name]
@@ -165,9 +134,5 @@ def test_it_can_be_cancelled(root: Path) -> None:
 
     with pytest.raises(Cancelled):
         check_contract(
-            plant(root, "import time; time.sleep(0.2); return []"),
-            "planted",
-            CANDLES,
-            {},
-            cancelled=cancelled,
+            plant(root, "import time; time.sleep(0.2); return []"), "planted", CANDLES, {}, cancelled=cancelled
         )

@@ -19,15 +19,7 @@ import pytest
 
 from services.detectors import isolation as isolation_module
 from services.detectors.outputs import complete_params, parse_detections
-from services.detectors.sandbox import (
-    Limits,
-    Worker,
-    describe,
-    isolation,
-    run_detector,
-    run_tests,
-    warm,
-)
+from services.detectors.sandbox import Limits, Worker, describe, isolation, run_detector, run_tests, warm
 from services.detectors.types import DetectorSpec, ParamSpec
 from services.errors import Cancelled, DetectorError, InvalidInput
 from tests.detectors.planted import plant, random_walk, starter
@@ -56,9 +48,7 @@ def form(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return starter(
-        tmp_path_factory.mktemp("sand box") / "repository"
-    )  # a path with a space
+    return starter(tmp_path_factory.mktemp("sand box") / "repository")  # a path with a space
 
 
 @pytest.fixture(scope="module")
@@ -96,10 +86,7 @@ def test_the_right_form_is_used_and_the_filter_holds(worker: Worker, form: str) 
         ("import os; os.write(1, b'x')\nreturn []", "noise"),
         ("while True: pass", "timeout"),
         ("import time; time.sleep(9)", "timeout"),
-        (
-            "import signal; signal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass",
-            "timeout",
-        ),
+        ("import signal; signal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass", "timeout"),
         ("return [np.ones(1 << 28)]", "memory"),
         ("x = []\nwhile True: x.append('x' * 1_000_000)", "memory"),
         ("raise ValueError('no')", "crash"),
@@ -116,9 +103,7 @@ def test_the_right_form_is_used_and_the_filter_holds(worker: Worker, form: str) 
         ("x = []\nx.append(x)\nreturn x", "rubbish"),
     ],
 )
-def test_what_goes_wrong_has_its_kind_and_the_worker_goes_on(
-    worker: Worker, body: str, kind: str
-) -> None:
+def test_what_goes_wrong_has_its_kind_and_the_worker_goes_on(worker: Worker, body: str, kind: str) -> None:
     worker.limits = SHORT if kind == "timeout" else QUICK
     started = time.monotonic()
     assert said(worker, body).kind == kind
@@ -158,26 +143,18 @@ def test_it_starts_and_ends_no_process(worker: Worker, body: str) -> None:
 def test_it_reaches_no_network(worker: Worker) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        error = said(
-            worker,
-            f"import socket; socket.create_connection(('127.0.0.1', {port}), 0.5)",
-        )
+        error = said(worker, f"import socket; socket.create_connection(('127.0.0.1', {port}), 0.5)")
     assert error.kind == "crash" and "Error" in str(error)
 
 
-def test_it_sees_no_secret(
-    root: Path, form: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_sees_no_secret(root: Path, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://secret")
     monkeypatch.setenv("PYTHONPATH", "/secret")
     plant(root, "return []")
     with warm(root, "planted", limits=QUICK, form=form) as worker:
         names = str(meta(worker, "import os; x = dict(os.environ)"))
         assert "secret" not in names and "DATABASE_URL" not in names
-        seen = meta(
-            worker,
-            "import sys; x = [p for p in sys.path if 'secret' in p or p.endswith('services')]",
-        )
+        seen = meta(worker, "import sys; x = [p for p in sys.path if 'secret' in p or p.endswith('services')]")
         assert seen == []
 
 
@@ -198,9 +175,7 @@ def test_it_writes_nothing_into_the_repository(worker: Worker, root: Path) -> No
     assert sorted(root.rglob("*")) == before
 
 
-def test_under_bubblewrap_the_rest_of_the_disk_and_other_processes_are_not_there(
-    root: Path, tmp_path: Path
-) -> None:
+def test_under_bubblewrap_the_rest_of_the_disk_and_other_processes_are_not_there(root: Path, tmp_path: Path) -> None:
     need_bubblewrap()
     secret = tmp_path / "secret"
     secret.write_text("x")
@@ -208,16 +183,10 @@ def test_under_bubblewrap_the_rest_of_the_disk_and_other_processes_are_not_there
     with warm(root, "planted", limits=QUICK, form="bubblewrap") as worker:
         assert meta(worker, f"import os; x = os.path.exists({str(secret)!r})") is False
         assert (
-            meta(
-                worker,
-                "import os; x = [os.path.exists(p) for p in ('/proc/1', '/etc/passwd', '/home')]",
-            )
+            meta(worker, "import os; x = [os.path.exists(p) for p in ('/proc/1', '/etc/passwd', '/home')]")
             == [False] * 3
         )
-        assert (
-            meta(worker, "import os; x = os.access(os.path.dirname(__file__), os.W_OK)")
-            is False
-        )
+        assert meta(worker, "import os; x = os.access(os.path.dirname(__file__), os.W_OK)") is False
 
 
 def test_nothing_is_left_from_one_request_to_the_next(worker: Worker) -> None:
@@ -238,9 +207,7 @@ def test_a_worker_and_its_detector_end_when_cancelled(worker: Worker) -> None:
     assert worker.detect(CANDLES, {}).detections == ()
 
 
-def test_killing_the_app_ends_the_worker_and_its_detector(
-    root: Path, form: str
-) -> None:
+def test_killing_the_app_ends_the_worker_and_its_detector(root: Path, form: str) -> None:
     plant(root, "import time; time.sleep(30)", name="sleeper")
     code = f"""
 from pathlib import Path
@@ -251,11 +218,7 @@ with warm(Path({str(root)!r}), "sleeper", form={form!r}, limits=Limits(wall_s=30
     print(w._process.pid, flush=True)
     w.detect(random_walk(50), {{}})
 """
-    app = subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdout=subprocess.PIPE,
-        cwd=Path(__file__).parents[2],
-    )
+    app = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
     assert app.stdout is not None
     pid = int(app.stdout.readline())
     time.sleep(0.3)
@@ -285,11 +248,7 @@ def _alive(pid: int) -> bool:
 
 def _processes_with(root: Path) -> list[int]:
     mine = psutil.Process().children(recursive=True)
-    return [
-        p.pid
-        for p in mine
-        if p.status() != psutil.STATUS_ZOMBIE and str(root) in " ".join(p.cmdline())
-    ]
+    return [p.pid for p in mine if p.status() != psutil.STATUS_ZOMBIE and str(root) in " ".join(p.cmdline())]
 
 
 def test_two_workers_at_once(root: Path, form: str) -> None:
@@ -297,9 +256,7 @@ def test_two_workers_at_once(root: Path, form: str) -> None:
     found: list[int] = []
 
     def run() -> None:
-        found.append(
-            len(run_detector(root, "planted", CANDLES, {}, form=form).detections)
-        )
+        found.append(len(run_detector(root, "planted", CANDLES, {}, form=form).detections))
 
     threads = [threading.Thread(target=run) for _ in range(3)]
     for thread in threads:
@@ -310,19 +267,9 @@ def test_two_workers_at_once(root: Path, form: str) -> None:
 
 
 def test_indexes_and_times_are_those_of_the_dataset(root: Path) -> None:
-    plant(
-        root,
-        "return [detection('mark', 1, 2, 4, start=1, end=3, refs=[0], price=np.float64(3))]",
-    )
-    (found,) = run_detector(
-        root, "planted", CANDLES[100:150], {}, offset=100
-    ).detections
-    assert (
-        found.start_index,
-        found.anchor_index,
-        found.end_index,
-        found.confirmed_index,
-    ) == (101, 102, 103, 104)
+    plant(root, "return [detection('mark', 1, 2, 4, start=1, end=3, refs=[0], price=np.float64(3))]")
+    (found,) = run_detector(root, "planted", CANDLES[100:150], {}, offset=100).detections
+    assert (found.start_index, found.anchor_index, found.end_index, found.confirmed_index) == (101, 102, 103, 104)
     assert found.refs == (100,)
     assert found.anchor_time == CANDLES["time"][102]
     assert found.price == 3.0
@@ -347,14 +294,7 @@ def test_candles_of_another_shape_are_refused(root: Path) -> None:
         run_detector(root, "swings", np.zeros(3, dtype=[("close", "<f8")]), {})
 
 
-SPEC = DetectorSpec(
-    "p",
-    ("mark",),
-    (ParamSpec("n", "int", 3, 1, 9), ParamSpec("on", "bool", False)),
-    0,
-    0,
-    0,
-)
+SPEC = DetectorSpec("p", ("mark",), (ParamSpec("n", "int", 3, 1, 9), ParamSpec("on", "bool", False)), 0, 0, 0)
 GOOD = {"kind": "mark", "direction": 1, "anchor_index": 5, "confirmed_index": 6}
 
 
@@ -383,12 +323,8 @@ def test_detections_come_sorted_and_once_each() -> None:
         parse_detections([GOOD, GOOD], CANDLES, SPEC)
 
 
-@pytest.mark.parametrize(
-    "params", [{"n": 0}, {"n": 10}, {"n": 2.0}, {"n": True}, {"on": 1}, {"other": 1}]
-)
-def test_parameters_outside_of_their_declaration_are_refused(
-    params: dict[str, object],
-) -> None:
+@pytest.mark.parametrize("params", [{"n": 0}, {"n": 10}, {"n": 2.0}, {"n": True}, {"on": 1}, {"other": 1}])
+def test_parameters_outside_of_their_declaration_are_refused(params: dict[str, object]) -> None:
     assert complete_params(SPEC, {"n": 4}) == {"n": 4, "on": False}
     with pytest.raises(DetectorError):
         complete_params(SPEC, params)
@@ -405,9 +341,7 @@ def test_the_repositorys_tests_are_counted(root: Path, form: str) -> None:
     (tests / "test_planted.py").unlink()
 
 
-@pytest.mark.parametrize(
-    "text", ["import nothing_like_it\n", "import os\nos._exit(0)\n", ""]
-)
+@pytest.mark.parametrize("text", ["import nothing_like_it\n", "import os\nos._exit(0)\n", ""])
 def test_broken_or_empty_tests_have_not_passed(root: Path, text: str) -> None:
     file = root / "tests" / "test_planted.py"
     file.write_text(text)
@@ -418,17 +352,13 @@ def test_broken_or_empty_tests_have_not_passed(root: Path, text: str) -> None:
 
 
 def test_endless_tests_end(root: Path) -> None:
-    (root / "tests" / "test_planted.py").write_text(
-        "def test_a():\n    while True: pass\n"
-    )
+    (root / "tests" / "test_planted.py").write_text("def test_a():\n    while True: pass\n")
     report = run_tests(root, "planted", limits=Limits(wall_s=1.5, cpu_s=5))
     (root / "tests" / "test_planted.py").unlink()
     assert not report.passed and "took too long" in report.output
 
 
-def test_without_bubblewrap_the_form_is_reduced_and_says_why(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_without_bubblewrap_the_form_is_reduced_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     isolation_module._probe.cache_clear()
     try:
         monkeypatch.setenv("PATH", "/nowhere")

@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Candles = npt.NDArray[
-    np.void
-]  # fields time, open, high, low, close, volume; one row a closed bar, oldest first
+Candles = npt.NDArray[np.void]  # fields time, open, high, low, close, volume; one row a closed bar, oldest first
 Floats = npt.NDArray[np.float64]
 
 
@@ -24,15 +22,7 @@ def param(
     help: str = "",
 ) -> dict[str, Any]:
     """A declared parameter. `type` is int, float or bool; a bool has no bounds."""
-    return {
-        "name": name,
-        "type": type,
-        "default": default,
-        "low": low,
-        "high": high,
-        "step": step,
-        "help": help,
-    }
+    return {"name": name, "type": type, "default": default, "low": low, "high": high, "step": step, "help": help}
 
 
 def spec(

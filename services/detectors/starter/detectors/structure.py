@@ -17,21 +17,8 @@ from .swings import ATR_PERIOD, MAX_SIDE, SWING_PARAMS, find_swings
 MAX_AGE = 250  # the highest `max_age`
 STRUCTURE_PARAMS = [
     *SWING_PARAMS,
-    param(
-        "max_age",
-        "int",
-        120,
-        20,
-        MAX_AGE,
-        10,
-        "Bars after which a level or a trend is forgotten.",
-    ),
-    param(
-        "use_wick",
-        "bool",
-        False,
-        help="A wick beyond the level is a break, not only a close.",
-    ),
+    param("max_age", "int", 120, 20, MAX_AGE, 10, "Bars after which a level or a trend is forgotten."),
+    param("use_wick", "bool", False, help="A wick beyond the level is a break, not only a close."),
 ]
 WARMUP = MAX_SIDE + ATR_PERIOD
 MAX_AGE_BARS = 2 * MAX_AGE
@@ -50,19 +37,12 @@ class Break:
 
 def find_breaks(candles: Candles, params: dict[str, Any]) -> list[Break]:
     """All breaks, ascending by index. A bar that breaks a high and a low at once (wicks) gives both."""
-    use_wick, max_age, right = (
-        bool(params["use_wick"]),
-        int(params["max_age"]),
-        int(params["right"]),
-    )
+    use_wick, max_age, right = bool(params["use_wick"]), int(params["max_age"]), int(params["right"])
     levels = {1: candles["high"].tolist(), -1: candles["low"].tolist()}
     closes = candles["close"].tolist()
     reach = levels if use_wick else {1: closes, -1: closes}
     swings = find_swings(candles, params)
-    unbroken: dict[int, list[tuple[int, float]]] = {
-        1: [],
-        -1: [],
-    }  # by side, oldest first
+    unbroken: dict[int, list[tuple[int, float]]] = {1: [], -1: []}  # by side, oldest first
     breaks: list[Break] = []
     known, last, trend = 0, 0, 0
     for j in range(len(candles)):

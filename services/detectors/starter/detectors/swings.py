@@ -18,41 +18,16 @@ ATR_PERIOD = 14
 MAX_SIDE = 20  # the highest `left` and `right`
 
 SWING_PARAMS = [
-    param(
-        "left", "int", 5, 1, MAX_SIDE, 1, "Bars before the swing that it must exceed."
-    ),
-    param(
-        "right",
-        "int",
-        3,
-        1,
-        MAX_SIDE,
-        1,
-        "Bars after the swing that must not exceed it; it is known after them.",
-    ),
-    param(
-        "prominence",
-        "float",
-        1.0,
-        0.0,
-        4.0,
-        0.25,
-        "How far it stands out on both sides, in average true ranges.",
-    ),
+    param("left", "int", 5, 1, MAX_SIDE, 1, "Bars before the swing that it must exceed."),
+    param("right", "int", 3, 1, MAX_SIDE, 1, "Bars after the swing that must not exceed it; it is known after them."),
+    param("prominence", "float", 1.0, 0.0, 4.0, 0.25, "How far it stands out on both sides, in average true ranges."),
 ]
 SPEC = spec(
-    "swings",
-    ["swing"],
-    SWING_PARAMS,
-    warmup_bars=MAX_SIDE + ATR_PERIOD,
-    confirmation_lag=MAX_SIDE,
-    max_age_bars=0,
+    "swings", ["swing"], SWING_PARAMS, warmup_bars=MAX_SIDE + ATR_PERIOD, confirmation_lag=MAX_SIDE, max_age_bars=0
 )
 
 
-def swing_highs(
-    tops: Floats, bottoms: Floats, scale: Floats, params: dict[str, Any]
-) -> npt.NDArray[np.intp]:
+def swing_highs(tops: Floats, bottoms: Floats, scale: Floats, params: dict[str, Any]) -> npt.NDArray[np.intp]:
     """Indexes of swing highs, ascending. For swing lows pass negated lows as tops and negated highs as bottoms.
 
     `scale` is the average true range of each bar.
@@ -63,13 +38,9 @@ def swing_highs(
     if not len(top):
         return np.empty(0, dtype=np.intp)
     middle = top[:, left]
-    found = (middle > top[:, :left].max(axis=1)) & (
-        middle >= top[:, left + 1 :].max(axis=1)
-    )
+    found = (middle > top[:, :left].max(axis=1)) & (middle >= top[:, left + 1 :].max(axis=1))
     if params["prominence"] > 0:
-        base = np.maximum(
-            bottom[:, :left].min(axis=1), bottom[:, left + 1 :].min(axis=1)
-        )
+        base = np.maximum(bottom[:, :left].min(axis=1), bottom[:, left + 1 :].min(axis=1))
         found &= middle - base >= params["prominence"] * scale[left : left + len(top)]
     return np.flatnonzero(found) + left
 
@@ -85,12 +56,6 @@ def find_swings(candles: Candles, params: dict[str, Any]) -> list[tuple[int, int
 def detect(candles: Candles, params: dict[str, Any]) -> list[dict[str, Any]]:
     """Each swing as a detection of kind "swing", confirmed `right` bars after it, at its high or low."""
     return [
-        detection(
-            "swing",
-            side,
-            i,
-            i + int(params["right"]),
-            price=float(candles["high" if side > 0 else "low"][i]),
-        )
+        detection("swing", side, i, i + int(params["right"]), price=float(candles["high" if side > 0 else "low"][i]))
         for i, side in find_swings(candles, params)
     ]

@@ -7,14 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from detectors.base import Candles, Floats
 
-DTYPE = [
-    ("time", "<i8"),
-    ("open", "<f8"),
-    ("high", "<f8"),
-    ("low", "<f8"),
-    ("close", "<f8"),
-    ("volume", "<f8"),
-]
+DTYPE = [("time", "<i8"), ("open", "<f8"), ("high", "<f8"), ("low", "<f8"), ("close", "<f8"), ("volume", "<f8")]
 
 
 def from_closes(closes: Sequence[float] | Floats, wick: float = 0.5) -> Candles:

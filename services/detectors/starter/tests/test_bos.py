@@ -4,30 +4,7 @@ from candles import defaults, from_closes, random_walk
 from detectors.bos import SPEC, detect
 
 # Up to 14, down to 11, through 14 (no trend yet), a new high at 17, down, through 17: the second break has the trend.
-UP = [
-    10,
-    11,
-    12,
-    13,
-    14,
-    13,
-    12,
-    11,
-    12,
-    13,
-    14,
-    15,
-    16,
-    17,
-    16,
-    15,
-    14,
-    15,
-    16,
-    17,
-    18,
-    19,
-]
+UP = [10, 11, 12, 13, 14, 13, 12, 11, 12, 13, 14, 15, 16, 17, 16, 15, 14, 15, 16, 17, 18, 19]
 SMALL = {"left": 2, "right": 2, "prominence": 0.0, "max_age": 50}
 
 
@@ -41,11 +18,7 @@ def test_the_second_break_upwards_is_a_bos() -> None:
 
 def test_downwards_is_the_mirror_image() -> None:
     (found,) = detect(from_closes([-x for x in UP]), defaults(SPEC, **SMALL))
-    assert (found["direction"], found["anchor_index"], found["price"]) == (
-        -1,
-        20,
-        -17.5,
-    )
+    assert (found["direction"], found["anchor_index"], found["price"]) == (-1, 20, -17.5)
 
 
 def test_a_touch_is_no_break_and_a_wick_only_when_asked() -> None:
@@ -54,18 +27,12 @@ def test_a_touch_is_no_break_and_a_wick_only_when_asked() -> None:
     assert detect(candles, defaults(SPEC, **SMALL)) == []
     candles["high"][19] = 17.6
     assert detect(candles, defaults(SPEC, **SMALL)) == []
-    assert [
-        d["anchor_index"]
-        for d in detect(candles, defaults(SPEC, **SMALL, use_wick=True))
-    ] == [19]
+    assert [d["anchor_index"] for d in detect(candles, defaults(SPEC, **SMALL, use_wick=True))] == [19]
 
 
 def test_a_level_that_is_too_old_does_not_break() -> None:
     flat = [*UP[:16], *([14.0, 14.5] * 15), 19]
-    assert [
-        d["refs"]
-        for d in detect(from_closes(flat), defaults(SPEC, **{**SMALL, "max_age": 60}))
-    ] == [[13]]
+    assert [d["refs"] for d in detect(from_closes(flat), defaults(SPEC, **{**SMALL, "max_age": 60}))] == [[13]]
     assert detect(from_closes(flat), defaults(SPEC, **{**SMALL, "max_age": 20})) == []
 
 
