@@ -48,6 +48,8 @@ __all__ = [
 
 BadgeColor = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray", "grey", "primary"]
 CONFIG: Final = {"displayModeBar": False, "scrollZoom": False, "displaylogo": False}
+# Plotly fades all candles once anything is selected, and has no attribute against it.
+STEADY_CANDLES: Final = "<style>.js-plotly-plot .boxlayer path.box { opacity: 1 !important; }</style>"
 Csv = str | bytes | Callable[[], str | bytes]
 
 
@@ -130,6 +132,7 @@ def figure(chart: go.Figure, *, key: str, alt: str, clickable: bool = False, zoo
     if not clickable:
         st.plotly_chart(chart, key=key, config=config, alt=alt)
         return None
+    st.html(STEADY_CANDLES)
     event = st.plotly_chart(chart, key=key, config=config, alt=alt, on_select="rerun", selection_mode="points")
     return chart_click(event)
 

@@ -33,6 +33,17 @@ function single(app, group) {
   return lineRow(app, entry)
 }
 
+// Puts the nodes in order and leaves those alone that stand where they belong: moving a row lays out all of them anew.
+function place(parent, wanted) {
+  const kept = new Set(wanted)
+  for (const node of [...parent.children]) if (!kept.has(node)) node.remove()
+  let at = parent.firstChild
+  for (const node of wanted) {
+    if (node === at) at = at.nextSibling
+    else parent.insertBefore(node, at)
+  }
+}
+
 class Timeline {
   constructor(root) {
     this.scroller = root.querySelector(".scroller")
@@ -58,6 +69,7 @@ class Timeline {
     this.unseen = 0
     this.revision = 0
     this.pinned = true
+    this.dirty = true
     this.rows.replaceChildren()
   }
 
@@ -73,13 +85,14 @@ class Timeline {
     this.older.hidden = !data.can_load_older
     const newest = data.entries.length ? data.entries[data.entries.length - 1].seq : 0
     const sent = new Set(data.entries.map((e) => e.id))
-    for (const [id, held] of this.entries) if (!sent.has(id) && held.entry.seq <= newest) this.entries.delete(id)
+    for (const [id, held] of this.entries) {
+      if (!sent.has(id) && held.entry.seq <= newest) this.dirty = this.entries.delete(id)
+    }
     this.take(data.entries)
     this.live.use(data.live_url, Math.max(data.last_seq ?? 0, newest))
   }
 
   take(entries) {
-    const keep = this.anchor()
     const top = Math.max(0, ...[...this.entries.values()].map((held) => held.entry.seq))
     let fresh = 0
     let mine = false
@@ -94,10 +107,14 @@ class Timeline {
       }
       entry.data ??= {}
       this.entries.set(entry.id, { entry, text, revision: ++this.revision })
+      this.dirty = true
       if (entry.execution?.id) this.runs.set(entry.execution.id, { run: entry.execution, revision: this.revision })
     }
+    if (!this.dirty) return
     const initial = !this.nodes.size
+    const keep = this.anchor()
     this.render()
+    this.dirty = false
     if (initial || keep.bottom || mine) this.bottom()
     else {
       this.restore(keep)
@@ -122,7 +139,7 @@ class Timeline {
     }
     if (!wanted.length) wanted.push(el("div", "empty", icon("forum"), el("div", "strong", this.empty.title), el("div", "", this.empty.text)))
     this.nodes = used
-    this.rows.replaceChildren(...wanted)
+    place(this.rows, wanted)
     this.app.clocks = this.app.clocks.filter(([node]) => node.isConnected)
   }
 

@@ -105,7 +105,7 @@ const LINES = {
   version_updated: (e) => ["new_releases", "", `Version ${join(e.data.previous_version && `${e.data.previous_version} → ${e.data.new_version}`) || e.data.new_version}`, typeof e.data.changes === "string" ? e.data.changes : (e.data.changes ?? []).join?.(", ")],
   version_rolled_back: (e) => ["history", "orange", `Rolled back${e.data.new_version ?? e.data.version ? ` to v${e.data.new_version ?? e.data.version}` : ""}`, first(e.author) && `by ${first(e.author)}`, e.data.reason],
   mark_disputed: (e) => ["gavel", "orange", "Mark disputed", first(e.author) && `by ${first(e.author)}`, e.data.reason],
-  status_changed: (e, app) => ["swap_horiz", "", `${look(app.looks.statuses, e.data.new_status).label}`, e.data.previous_status && `was ${look(app.looks.statuses, e.data.previous_status).label.toLowerCase()}`, e.data.reason],
+  status_changed: (e, app) => ["swap_horiz", "", `Status: ${look(app.looks.statuses, e.data.new_status).label}`, e.data.previous_status && `was ${look(app.looks.statuses, e.data.previous_status).label.toLowerCase()}`, e.data.reason],
 }
 
 function sessionDone(app, entry) {

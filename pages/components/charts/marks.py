@@ -62,7 +62,7 @@ def add_marks(figure: go.Figure, items: Sequence[Mark], current: str | None) -> 
         group = [m for m in items if m.verdict == verdict]
         color = looks.mark_color(verdict)
         _legend_entry(figure, verdict, color)
-        shared: dict[str, Any] = {"legendgroup": str(verdict), "showlegend": False}
+        shared: dict[str, Any] = {"legendgroup": safe(verdict), "showlegend": False}
         if lines := [m for m in group if m.is_break]:
             _segments(figure, lines, color, current, shared)
         for zone in (m for m in group if m.is_zone):
@@ -138,7 +138,7 @@ def _legend_entry(figure: go.Figure, verdict: str | None, color: str) -> None:
             y=[None],
             mode="markers",
             name=safe(LEGEND.get(verdict, str(verdict))),
-            legendgroup=str(verdict),
+            legendgroup=safe(verdict),
             marker={"symbol": "circle", "size": 10, "color": fill, "line": {"color": color, "width": 2}},
         )
     )

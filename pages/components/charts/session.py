@@ -14,7 +14,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pages.components import looks
-from pages.components.charts.base import ACCENT, BAND, CLEAR, blank, safe
+from pages.components.charts.base import ACCENT, BAND, CLEAR, blank, rgba, safe
 from pages.components.charts.marks import Mark, add_marks, as_marks, on_chart
 from pages.components.charts.view import View, date_labels, inside, price_range
 
@@ -29,9 +29,13 @@ def session_chart(
     current: str | None = None,
     view: View | None = None,
     dark: bool = False,
+    picked: int | None = None,
     height: int = HEIGHT,
 ) -> go.Figure:
-    """The chart of a session. `view` is (first, last) dataset index; None centres on the current mark or the end."""
+    """The chart of a session. `view` is (first, last) dataset index; None centres on the current mark or the end.
+
+    `picked` is the candle that was clicked, to add a missed mark at.
+    """
     items = as_marks(marks, candles)
     chosen = next((m for m in items if m.id == current), None)
     shown = inside(view, candles, chosen.anchor if chosen else None)
@@ -39,6 +43,14 @@ def session_chart(
     figure.add_trace(_bars(candles))
     add_marks(figure, items, current)
     figure.add_trace(_click_areas(candles))
+    if picked is not None:
+        figure.add_vrect(
+            x0=picked - 0.5,
+            x1=picked + 0.5,
+            fillcolor=rgba(looks.MARKS["false_negative"], 0.28),
+            line_width=0,
+            layer="below",
+        )
     if chosen is not None:
         _highlight(figure, chosen, dark)
     prices = [p for m in items if shown[0] <= m.start and m.end <= shown[1] for p in (m.low, m.high)]
