@@ -166,7 +166,9 @@ def test_session_chart_places_and_identifies_marks_and_candles() -> None:
     frame = candles()
     high, low = mark(), mark(direction=-1, anchor_index=210, verdict="confirmed")
     broken = mark(kind="bos", anchor_index=230, start_index=215, end_index=230, price=112.5, verdict="false_positive")
-    missed = mark(detection_id=None, feedback_id="f-1", kind="choch", anchor_index=240, end_index=240, refs=[235], price=99.0)
+    missed = mark(
+        detection_id=None, feedback_id="f-1", kind="choch", anchor_index=240, end_index=240, refs=[235], price=99.0
+    )
     figure = charts.session_chart(frame, pd.DataFrame([high, low, broken, missed]), current=broken["detection_id"])
     places = clickable(figure)
     assert places[high["detection_id"]] == (200, pytest.approx(frame.loc[200, "high"] * 1.016))

@@ -81,6 +81,7 @@ class Timeline {
     this.empty = data.empty
     if (data.scope !== this.scope) this.reset()
     this.scope = data.scope
+    const keep = this.anchor()
     this.scroller.style.height = data.height
     this.older.hidden = !data.can_load_older
     const newest = data.entries.length ? data.entries[data.entries.length - 1].seq : 0
@@ -88,11 +89,11 @@ class Timeline {
     for (const [id, held] of this.entries) {
       if (!sent.has(id) && held.entry.seq <= newest) this.dirty = this.entries.delete(id)
     }
-    this.take(data.entries)
+    this.take(data.entries, keep)
     this.live.use(data.live_url, Math.max(data.last_seq ?? 0, newest))
   }
 
-  take(entries) {
+  take(entries, keep = this.anchor()) {
     const top = Math.max(0, ...[...this.entries.values()].map((held) => held.entry.seq))
     let fresh = 0
     let mine = false
@@ -112,7 +113,6 @@ class Timeline {
     }
     if (!this.dirty) return
     const initial = !this.nodes.size
-    const keep = this.anchor()
     this.render()
     this.dirty = false
     if (initial || keep.bottom || mine) this.bottom()

@@ -52,8 +52,8 @@ class Live {
   }
 
   renew(delay) {
-    this.close()
     if (this.asked === this.url) return
+    this.close()
     this.asked = this.url
     this.retry = setTimeout(() => this.timeline.send("renew", { at: Date.now() }), delay)
   }
