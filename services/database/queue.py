@@ -45,4 +45,7 @@ def _url(session: Session) -> str:
     bind = session.get_bind()
     engine = getattr(bind, "engine", bind)
     url = getattr(engine, "url", None)
-    return url.render_as_string(hide_password=False) if url is not None else database_url()
+    if url is None:
+        return database_url()
+    rendered: str = url.render_as_string(hide_password=False)
+    return rendered.replace("+", "%20").replace("postgresql%20psycopg", "postgresql+psycopg")  # libpq knows no "+"

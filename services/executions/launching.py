@@ -41,7 +41,7 @@ def check_launchable(session: Session, workspace: PatternWorkspace) -> None:
             f"{workspace.name} is in review; withdraw the approval first, then launch.",
             link=workspaces.link(workspace.id),
         )
-    if workspace.status == WorkspaceStatus.SOON and not workspaces.is_described(workspace):
+    if workspace.deployed_version_id is None and not workspaces.is_described(workspace):
         raise InvalidInput(
             f"{workspace.name} is not described yet; write its description, reasoning and steps, then launch."
         )
@@ -61,7 +61,7 @@ def batch(
                 "hold-out session. Look at the prompt again."
             )
         available = [f for f in available if f.id in chosen]
-    if not available and workspace.status != WorkspaceStatus.SOON:
+    if not available and workspace.deployed_version_id is not None:
         held = len(feedback.list_feedback(session, workspace.id, states=["open"]))
         if held and feedback_ids is None:
             raise InvalidInput(
@@ -100,7 +100,7 @@ def launch(
         id=new_id(), workspace_id=workspace_id, triggered_by=actor.id, number=workspace.execution_seq,
         feedback_ids=[str(f.id) for f in items], prompt_file=prompt_file, agent=agent, deploy_target=deploy_target,
         stop_after_planning=stop_after_planning, parent_execution_id=parent_execution_id, max_retries=max_retries,
-        is_first=workspace.status == WorkspaceStatus.SOON,
+        is_first=workspace.deployed_version_id is None,
     )  # fmt: skip
     try:
         with session.begin_nested():

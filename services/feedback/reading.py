@@ -90,6 +90,7 @@ SELECT f.id, f.session_id, f.dataset_id, f.window_start, f.window_end, f.verdict
 FROM feedback_items f JOIN pattern_sessions s ON s.id = f.session_id
 WHERE f.workspace_id = %(w)s AND f.verdict IN ('confirmed', 'false_positive', 'false_negative', 'adjustment')
   AND f.state NOT IN ('withdrawn', 'disputed') AND f.made_by <> 'carried' AND f.dataset_id IS NOT NULL
+  AND f.expected_kind IS NOT NULL AND f.expected_direction IS NOT NULL AND f.window_start IS NOT NULL
   AND s.status IN ('active', 'completed')
 ORDER BY f.created_at, f.id
 """

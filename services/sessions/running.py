@@ -149,8 +149,8 @@ def record(
         session.execute(insert(DetectionRow), [_values(row, d, candles) for d in detections])
     row.status, row.run_ms, row.isolation = SessionStatus.ACTIVE, run_ms, isolation
     row.detection_count, row.context_bars = len(detections), context_bars
-    row.start_time = _at(candles, row.start_index)
-    row.end_time = _at(candles, row.end_index)
+    row.start_time = bar_time(candles, row.start_index)
+    row.end_time = bar_time(candles, row.end_index)
     session.flush()
     carried = _carry_over(session, row) if row.retest_of_id else 0
     timeline.append(
@@ -168,7 +168,8 @@ def record(
     )  # fmt: skip
 
 
-def _at(candles: Candles, index: int) -> datetime:
+def bar_time(candles: Candles, index: int) -> datetime:
+    """The open of a bar of the whole dataset, UTC."""
     return datetime.fromtimestamp(int(candles["time"][index]), UTC)
 
 
@@ -176,9 +177,9 @@ def _values(row: PatternSession, d: Detection, candles: Candles) -> dict[str, An
     return {
         "id": new_id(), "session_id": row.id, "detector_version_id": row.detector_version_id, "key": d.key,
         "kind": d.kind, "direction": d.direction, "anchor_index": d.anchor_index,
-        "anchor_time": _at(candles, d.anchor_index), "start_index": d.start_index, "end_index": d.end_index,
+        "anchor_time": bar_time(candles, d.anchor_index), "start_index": d.start_index, "end_index": d.end_index,
         "price": d.price, "price_low": d.price_low, "price_high": d.price_high,
-        "confirmed_index": d.confirmed_index, "confirmed_at": _at(candles, d.confirmed_index),
+        "confirmed_index": d.confirmed_index, "confirmed_at": bar_time(candles, d.confirmed_index),
         "confidence": d.confidence, "refs": list(d.refs), "meta": dict(d.meta),
     }  # fmt: skip
 

@@ -163,7 +163,9 @@ def get(session: Session, workspace_id: uuid.UUID) -> WorkspaceDetail:
     names = dict(
         session.execute(
             select(User.id, User.name).where(User.id.in_([w.created_by_id, w.approved_by_id, w.verified_by_id]))
-        ).tuples()
+        )
+        .tuples()
+        .all()
     )
     open_count, holdout_count = fetch(session, _COUNTS, {"w": workspace_id})[0]
     return WorkspaceDetail(

@@ -1,0 +1,104 @@
+"""What the commands share: a database to talk to, the acting person, waiting, reports."""
+
+from __future__ import annotations
+
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from services import executions, exports, people
+from services.agents import registry as agents
+from services.database import embedded
+from services.database.engine import database_url, plain_url, transaction
+from services.deploys import registry as deploys
+from services.detectors.sandbox import isolation
+from services.errors import InvalidInput, NotAllowed, Unavailable
+from services.lifecycle import Role
+from services.models import User
+from services.people import Actor
+from services.settings import Settings
+
+
+@contextmanager
+def with_database(settings: Settings) -> Iterator[str]:
+    """The database's address; an embedded one is started for the time being when none runs."""
+    if settings.database_url or embedded.running_url(settings.data_dir):
+        yield database_url()
+        return
+    with embedded.start(settings.data_dir) as server:
+        yield server.url
+
+
+def acting(email: str | None) -> Actor:
+    """The person a command acts for: the named one, or the only admin there is (of a local installation)."""
+    with transaction() as session:
+        if email:
+            return people.actor_by_email(session, email)
+        admins = session.scalars(
+            select(User.id).where(User.role == Role.ADMIN, User.is_active).order_by(User.created_at).limit(1)
+        ).all()
+        if not admins:
+            raise NotAllowed("There is no admin yet; name a person with --as, or build the demo first.")
+        return people.actor_by_id(session, admins[0])
+
+
+def information(settings: Settings) -> dict[str, Any]:
+    """What `patterndesk info` prints. The address carries no password."""
+    address: str | None = None
+    try:
+        address = plain_url(database_url())
+    except Unavailable:
+        address = None
+    shown = address
+    if address and "@" in address and ":" in address.split("://", 1)[1].split("@", 1)[0]:
+        scheme, rest = address.split("://", 1)
+        who, where = rest.split("@", 1)
+        shown = f"{scheme}://{who.split(':', 1)[0]}@{where}"
+    return {
+        "database_url": shown,
+        "data_dir": str(settings.data_dir),
+        "versions": {name: version(name) for name in ("patterndesk", "streamlit", "sqlalchemy", "dbos", "pandas")}
+        | {"python": sys.version.split()[0]},
+        "isolation": isolation(),
+        "agents": [{"name": a.name, "available": a.available, "reason": a.reason} for a in agents.agents()],
+        "deploy_targets": [{"name": t.name, "available": t.available, "reason": t.reason} for t in deploys.targets()],
+    }
+
+
+def wait_for(execution_id: uuid.UUID, *, seconds: float = 3600) -> str:
+    """Waits until the execution has ended, at most `seconds`; returns its status."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with transaction() as session:
+            status = executions.load(session, execution_id).status
+        if status in ("completed", "failed"):
+            return status
+        time.sleep(0.2)
+    raise Unavailable("The execution has not ended in time; look at its page.")
+
+
+def write_report(report: str, filters: dict[str, str], output: Path | None, actor: Actor) -> None:
+    """Streams a report to a file (written whole, or not at all) or to standard output."""
+    chunks = exports.stream_csv(report, filters, actor_id=actor.id)
+    if output is None:
+        for chunk in chunks:
+            sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+        return
+    fresh = output.with_name(f".{output.name}.part")
+    try:
+        with fresh.open("wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+        fresh.replace(output)
+    except OSError as error:
+        raise InvalidInput(f"The file {output} can't be written: {error.strerror}.") from error
+    finally:
+        fresh.unlink(missing_ok=True)

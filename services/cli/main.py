@@ -1,0 +1,243 @@
+"""The commands. Expected errors are one sentence on stderr: exit code 2 for the caller's fault, 1 for ours."""
+
+from __future__ import annotations
+
+import json
+import sys
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from services.errors import InvalidInput, PatternDeskError, Unavailable
+from services.settings import get_settings
+
+app = typer.Typer(name="patterndesk", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+As = Annotated[str | None, typer.Option("--as", help="The e-mail address of the person in whose name it is done.")]
+
+
+def main() -> None:
+    """Runs the command line and ends the process with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command; returns its exit code."""
+    from pydantic import ValidationError
+
+    try:
+        get_settings()
+        result = app(args=arguments, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except PatternDeskError as error:
+        return _say(str(error), error.exit_code)
+    except ValidationError as error:
+        first = error.errors()[0]
+        return _say(f"The setting {'.'.join(map(str, first['loc']))} can't be used: {first['msg']}.", 2)
+    except Abort:
+        return _say("Stopped.", 1)
+    except TyperException as error:
+        return _say(_usage(error), 2)
+    except Exception as error:  # noqa: BLE001  # the last net: a reference instead of a traceback
+        return _unexpected(error)
+
+
+def _usage(error: TyperException) -> str:
+    """What was wrong with the call, as the library words it."""
+    worded = getattr(error, "format_message", None)
+    return str(worded()) if callable(worded) else str(error)
+
+
+def _say(sentence: str, code: int) -> int:
+    typer.echo(sentence, err=True)
+    return code
+
+
+def _unexpected(error: Exception) -> int:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from services.database.engine import is_unreachable
+    from services.logs import configure, log_unexpected
+
+    if isinstance(error, SQLAlchemyError) and is_unreachable(error):
+        return _say("The database can't be reached; look whether it runs and DATABASE_URL is right.", 1)
+    try:
+        configure("cli", get_settings().data_dir)
+    except OSError:
+        pass
+    return _say(f"Something went wrong. Reference {log_unexpected(error)} finds it in the log.", 1)
+
+
+def _print(result: dict[str, Any], as_json: bool, text: Callable[[dict[str, Any]], str]) -> None:
+    typer.echo(json.dumps(result, default=str) if as_json else text(result))
+
+
+@app.command()
+def up() -> None:
+    """Start everything: database, migrations, worker, server, and the demo on the first start."""
+    from services.cli.up import up as start
+
+    start(get_settings())
+
+
+@app.command()
+def worker(concurrency: Annotated[int | None, typer.Option(help="Runs at a time.", min=1, max=64)] = None) -> None:
+    """Take runs from the queue until stopped. Any number of workers may run, on any number of machines."""
+    from services.logs import configure
+    from services.worker.main import run_worker
+
+    settings = get_settings()
+    configure("worker", settings.data_dir)
+    run_worker(concurrency or settings.worker_concurrency)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version's schema."""
+    from services.cli.data import with_database
+    from services.database.migrate import head, upgrade
+
+    with with_database(get_settings()) as url:
+        upgrade(url)
+        typer.echo(f"The database is at revision {head()}.")
+
+
+@app.command()
+def demo(
+    reset: Annotated[bool, typer.Option("--reset", help="Remove the demo's workspaces and make them again.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask before removing.")] = False,
+) -> None:
+    """Build the demo by running the real loop on real candles. A worker has to run."""
+    from services.cli import demo as module
+
+    if reset and not yes and sys.stdin.isatty():
+        typer.confirm("Remove the demo's three workspaces and everything on their timelines?", abort=True)
+    module.build(reset=reset)
+
+
+@app.command()
+def info(as_json: Json = False) -> None:
+    """What runs here: database, data folder, versions, isolation, agents, deploy targets."""
+    from services.cli.data import information
+
+    _print(information(get_settings()), as_json, lambda r: "\n".join(f"{k}: {v}" for k, v in r.items()))
+
+
+@app.command("import-candles")
+def import_candles(
+    file: Annotated[Path, typer.Argument(help="A CSV or Parquet file of candles.")],
+    symbol: Annotated[str, typer.Option(help="The instrument, for example AAPL.")],
+    timeframe: Annotated[str, typer.Option(help="The length of a bar, for example 1d or 15m.")],
+    tz: Annotated[str | None, typer.Option(help="The time zone, when the file does not carry one.")] = None,
+    person: As = None,
+    as_json: Json = False,
+) -> None:
+    """Import a file of candles as a dataset."""
+    from services import actions
+    from services.cli.data import acting
+
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"The file {file} can't be read: {error.strerror}.") from error
+    row = actions.import_candles(
+        data, filename=file.name, symbol=symbol, timeframe=timeframe, tz=tz, actor=acting(person)
+    )
+    result = {
+        "dataset_id": str(row.id), "rows": row.rows, "start_at": row.start_at.isoformat(),
+        "end_at": row.end_at.isoformat(), "warnings": row.quality.get("warnings", []),
+    }  # fmt: skip
+    _print(result, as_json, lambda r: f"Dataset {r['dataset_id']}: {r['rows']} candles, {len(r['warnings'])} warnings.")
+
+
+@app.command("run-session")
+def run_session(
+    pattern: Annotated[str, typer.Argument(help="The pattern type, or the workspace's id.")],
+    dataset: Annotated[str, typer.Option(help="The dataset's id.")],
+    start: Annotated[str | None, typer.Option("--from", help="First time of the window, ISO.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Last time of the window, ISO.")] = None,
+    person: As = None,
+    as_json: Json = False,
+) -> None:
+    """Run the deployed detector over a window of a dataset."""
+    from services import actions, sessions, workspaces
+    from services.cli.data import acting
+    from services.database.engine import transaction
+
+    with transaction() as session:
+        workspace_id = workspaces.find_id(session, pattern)
+    session_id = actions.run_session(
+        workspace_id, dataset_id=_uuid(dataset, "dataset"), start=_time(start), end=_time(end), actor=acting(person)
+    )
+    with transaction() as session:
+        count = sessions.get(session, session_id).detection_count
+    result = {"session_id": str(session_id), "detections": count}
+    _print(result, as_json, lambda r: f"Session {r['session_id']}: {r['detections']} detections.")
+
+
+@app.command()
+def launch(
+    pattern: Annotated[str, typer.Argument(help="The pattern type, or the workspace's id.")],
+    agent: Annotated[str, typer.Option(help="tuner or claude.")] = "tuner",
+    person: As = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for its end.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Launch an execution over the open corrections, or the first one over the description."""
+    from services import actions, executions, workspaces
+    from services.cli.data import acting, wait_for
+    from services.database.engine import transaction
+
+    actor = acting(person)
+    with transaction() as session:
+        workspace_id = workspaces.find_id(session, pattern)
+    prepared = actions.prepare_launch(workspace_id, agent=agent, actor=actor)
+    execution_id = actions.launch(prepared, actor=actor)
+    if wait:
+        wait_for(execution_id)
+    with transaction() as session:
+        found = executions.get(session, execution_id)
+    result = {"execution_id": str(execution_id), "status": found.row.status}
+    _print(result, as_json, lambda r: f"Execution {r['execution_id']} is {r['status']}.")
+    if found.row.status == "failed":
+        raise Unavailable(found.row.error or "The execution failed.")
+
+
+@app.command()
+def export(
+    report: Annotated[str, typer.Argument(help="The report's name; a wrong one lists them all.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The file; standard output without it.")] = None,
+    filters: Annotated[list[str] | None, typer.Option("--filter", help="name=value, as the report takes it.")] = None,
+    person: As = None,
+) -> None:
+    """Write a report as CSV."""
+    from services.cli.data import acting, write_report
+
+    pairs = [f.partition("=") for f in filters or []]
+    if any(not sep for _, sep, _ in pairs):
+        raise InvalidInput("A filter is written as name=value.")
+    write_report(report, {name: value for name, _, value in pairs}, output, acting(person))
+
+
+def _uuid(text: str, what: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError as error:
+        raise InvalidInput(f"'{text}' is no {what} id.") from error
+
+
+def _time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInput(f"'{text}' is no time; write it as 2013-06-17 or 2013-06-17T14:30+00:00.") from error
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
