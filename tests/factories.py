@@ -54,7 +54,8 @@ def days(count: float) -> timedelta:
 def person(session: Session, role: Role = Role.MEMBER, name: str | None = None) -> Actor:
     """A person of this role, through the service. Without a name each call makes another one."""
     called = name or f"{role.value.capitalize()} {uuid.uuid4().hex[:6]}"
-    return people.ensure_person(session, email=f"{called.replace(' ', '.').lower()}@example.com", name=called, role=role)
+    address = f"{called.replace(' ', '.').lower()}@example.com"
+    return people.ensure_person(session, email=address, name=called, role=role)
 
 
 def workspace(

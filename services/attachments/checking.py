@@ -26,11 +26,12 @@ _TEXT_SUFFIXES: Final = frozenset({"", ".txt", ".csv", ".tsv", ".log", ".md", ".
 _MARKUP = re.compile(
     rb"\A(?:\xef\xbb\xbf)?\s*<[a-z!?/]|<\s*(?:!doctype|html|script|svg|math|iframe|object|embed)\b", re.IGNORECASE
 )
-_RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)", re.IGNORECASE)  # names that Windows keeps for itself
+# Names that Windows keeps for itself.
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)", re.IGNORECASE)
 _EBML: Final = b"\x1a\x45\xdf\xa3"
 # Major brands of films; QuickTime, HEIF, AVIF and sound share the box but are other things.
 _MP4_BRANDS: Final = frozenset(
-    {b"isom", b"mp41", b"mp42", b"mp71", b"avc1", b"M4V ", b"dash", b"MSNV", *(f"iso{n}".encode() for n in range(2, 10))}
+    {b"isom", b"mp41", b"mp42", b"mp71", b"avc1", b"M4V ", b"dash", b"MSNV"} | {b"iso%d" % n for n in range(2, 10)}
 )
 
 

@@ -59,7 +59,8 @@ def _refuse_large(image: Image.Image) -> None:
 
 
 def _too_large() -> InvalidInput:
-    return InvalidInput(f"An image holds up to {MAX_PIXELS // 1_000_000} megapixels in all its frames; this one has more.")
+    limit = MAX_PIXELS // 1_000_000
+    return InvalidInput(f"An image holds up to {limit} megapixels in all its frames; this one has more.")
 
 
 def _encoded(image: Image.Image) -> bytes:

@@ -25,7 +25,8 @@ def member(session: Session) -> Actor:
 def imported(session: Session, actor: Actor, **given: str | None) -> datasets.DatasetRow:
     found = candles(rows=40)
     known: dict[str, str | None] = {"name": "Walk", "symbol": "test", "timeframe": "1d", **given}
-    return datasets.import_dataset(session, found, storage_key=save_parquet(STORAGE, found), actor=actor, **known)  # type: ignore[arg-type]
+    key = save_parquet(STORAGE, found)
+    return datasets.import_dataset(session, found, storage_key=key, actor=actor, **known)  # type: ignore[arg-type]
 
 
 def test_what_was_imported_is_recorded_with_its_bars_times_and_hashes(session: Session, member: Actor) -> None:

@@ -157,7 +157,8 @@ def test_phases_last_from_their_start_to_their_end(session: Session, member: Act
     })  # fmt: skip
     execution(session, home, member, status=E.RUNNING, phases={"planning": phase(0, None, "running")})
     odd = workspace(session, member)
-    odd_ones: list[Any] = [[], {"planning": "done"}, {"planning": {"started_at": "soon", "completed_at": "later"}}, None]
+    vague = {"planning": {"started_at": "soon", "completed_at": "later"}}
+    odd_ones: list[Any] = [[], {"planning": "done"}, vague, None]
     for phases in odd_ones:
         execution(session, odd, member, phases=phases)
     table = stats.duration_by_phase(session)
