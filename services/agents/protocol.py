@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from services.detectors.judging import Window
 from services.detectors.types import Candles, Case, DetectorSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """One execution as an agent sees it. `cases` are those of tune sessions alone; hold-out never gets here.
+
+    In the windows of `exhaustive` a reviewer checked every bar, so a detection that nobody judged is a false one.
 
     `candles` loads a whole dataset by id (shape (rows,)). `report(fraction, task)` takes measured progress of the
     phase, 0 to 1; `checkpoint(key, text, details, ok)` something done or found; `cancelled()` is to be asked often.
@@ -26,6 +29,7 @@ class Work:
     worktree: Path
     prompt: bytes
     cases: Sequence[Case]
+    exhaustive: frozenset[Window]
     sent_ids: frozenset[str]
     current_params: Mapping[str, Any] | None
     candles: Callable[[str], Candles]

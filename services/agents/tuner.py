@@ -97,7 +97,10 @@ class Tuner:
 
             def evaluate(params: dict[str, Value]) -> Evaluation | None:
                 try:
-                    counts, broken = tuning_counts(work.cases, self._detect(worker, work, params), baseline=baseline)
+                    counts, broken = tuning_counts(
+                        work.cases, self._detect(worker, work, params), baseline=baseline,
+                        exhaustive_windows=work.exhaustive,
+                    )  # fmt: skip
                 except DetectorError as error:
                     work.log(f"refused {params}: {error}")
                     return None

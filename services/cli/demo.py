@@ -83,8 +83,8 @@ STORIES = (
         "It is the first sign that a trend has ended; I stop looking for continuation and wait.",
         ("Know the trend from the break before", "Take the last confirmed swing on the other side",
          "The first close beyond it is the change"),
-        (("AAPL", 2400, 2899), ("GOOG", 1200, 1699)),
-        False, "in_review",
+        (("AAPL", 2400, 2899), ("GOOG", 1500, 1999), ("IBM", 2500, 2999)),
+        True, "in_review",
     ),
 )  # fmt: skip
 
@@ -231,7 +231,7 @@ def _session(
     candles = load_array(get_settings().storage_root, path)
     session_id = actions.run_session(
         workspace_id, dataset_id=dataset_id, start_index=first, end_index=end,
-        name=f"{symbol} {_year(candles, first)}–{_year(candles, end)} daily", actor=actor,
+        name=f"{symbol} {_year(candles, first)}–{_year(candles, end)} daily", coverage="exhaustive", actor=actor,
     )  # fmt: skip
     _judge(session_id, story.pattern_type, candles, first, end, actor)
     if complete:

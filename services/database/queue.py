@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from functools import lru_cache
 from typing import Any
@@ -22,6 +23,7 @@ WORKFLOW_VERSION = "1"
 @lru_cache(maxsize=2)
 def client(url: str) -> DBOSClient:
     """A client of the engine's tables; it never runs anything."""
+    logging.getLogger("dbos").setLevel(logging.WARNING)  # it tells its address at each start
     return DBOSClient(system_database_url=plain_url(url), dbos_system_schema=SCHEMA)
 
 

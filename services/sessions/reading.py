@@ -172,9 +172,10 @@ def marks(session: Session, session_id: uuid.UUID, *, viewer_id: uuid.UUID | Non
     for row in rows:
         for key in ("detection_id", "feedback_id", "author_id"):
             row[key] = str(row[key]) if row[key] is not None else None
-    return pd.DataFrame(rows, columns=columns).astype(
-        {c: object for c in ("detection_id", "feedback_id", "verdict", "reason", "state", "made_by", "author_id")}
-    )
+    frame = pd.DataFrame(rows, columns=columns, dtype=object)  # object, so that "not judged" stays None and never NaN
+    whole = ["direction", "anchor_index", "start_index", "end_index", "confirmed_index"]
+    prices = ["price", "price_low", "price_high", "confidence"]
+    return frame.astype({**dict.fromkeys(whole, "int64"), **dict.fromkeys(prices, "float64")})
 
 
 _GONE: LiteralString = """
@@ -195,3 +196,14 @@ ORDER BY f.candle_index
 def gone(session: Session, session_id: uuid.UUID) -> list[dict[str, Any]]:
     """Marks that were right in the session this one retests, and that the new version no longer has."""
     return fetch_dicts(session, _GONE, {"id": session_id})
+
+
+_EXHAUSTIVE: LiteralString = """
+SELECT DISTINCT dataset_id, start_index, end_index FROM pattern_sessions
+WHERE workspace_id = %(w)s AND status = 'completed' AND coverage = 'exhaustive' AND dataset_id IS NOT NULL
+"""
+
+
+def exhaustive_windows(session: Session, workspace_id: uuid.UUID) -> list[tuple[uuid.UUID, int, int]]:
+    """Windows (dataset, first and last bar) that a completed session of this workspace declares fully checked."""
+    return [(r[0], r[1], r[2]) for r in fetch(session, _EXHAUSTIVE, {"w": workspace_id})]

@@ -12,13 +12,15 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from services import datasets, executions, feedback, releases, storage
+from services import datasets, executions, feedback, releases, sessions, storage
 from services.agents.protocol import Work
 from services.candles.store import load_array
 from services.database.engine import transaction
 from services.detectors import repository
 from services.detectors.bundle import read_params
+from services.detectors.judging import Window
 from services.detectors.types import Candles, Case
+from services.detectors.windows import windows_of
 from services.errors import Cancelled, StaleEpoch
 from services.executions import Run
 from services.lifecycle import ExecutionPhase
@@ -118,6 +120,12 @@ class RunContext:
             run = executions.load(session, self.execution_id)
             return feedback.cases(session, run.workspace_id)
 
+    def exhaustive(self, run: Run) -> frozenset[Window]:
+        """Windows that a completed session declares fully checked."""
+        with transaction() as session:
+            found = sessions.exhaustive_windows(session, run.workspace_id)
+        return frozenset(Window(str(d), a, b) for d, a, b in found)
+
     def candles(self, dataset_id: str) -> Candles:
         with transaction() as session:
             path = datasets.get(session, uuid.UUID(dataset_id)).storage_path
@@ -146,13 +154,15 @@ class RunContext:
         """The execution as the agent sees it: tune cases alone."""
         prompt = storage.get(get_settings().storage_root, run.prompt_file) if run.prompt_file else b"{}"
 
+        cases = [c for c in self.cases() if c.split != "holdout"]
+
         def checkpoint(key: str, text: str, details: str | None = None, ok: bool = True) -> None:
             self.checkpoint(phase, attempt, f"{phase}:{key}", text, details, ok)
 
         return Work(
             execution_id=run.id, pattern_type=run.pattern_type, name=run.workspace_name, is_first=run.is_first,
-            worktree=self.worktree, prompt=prompt, cases=[c for c in self.cases() if c.split != "holdout"],
-            sent_ids=frozenset(run.feedback_ids), current_params=self.base_params(run), candles=self.candles,
+            worktree=self.worktree, prompt=prompt, cases=cases,
+            exhaustive=self.exhaustive(run) & frozenset(windows_of(cases)), sent_ids=frozenset(run.feedback_ids), current_params=self.base_params(run), candles=self.candles,
             report=lambda fraction, task: self.report(phase, attempt, fraction, task), checkpoint=checkpoint,
             cancelled=self.cancelled, log=self.write,
         )  # fmt: skip

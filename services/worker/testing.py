@@ -12,7 +12,6 @@ from services.database.engine import transaction
 from services.detectors import repository
 from services.detectors.bundle import code_sha256, module_path, read_params
 from services.detectors.contract import ContractReport, check_contract
-from services.detectors.judging import Window
 from services.detectors.replay import ReplayResult, compare
 from services.detectors.sandbox import run_tests, warm
 from services.detectors.types import CANDLE_DTYPE, Candles, Case, DetectorSpec, Matcher, Params
@@ -144,11 +143,6 @@ def _replay(ctx: RunContext, run: Run, params: Params) -> tuple[ReplayResult | N
     """All judged places, hold-out ones too: the gate needs them, the agent never sees them."""
     with transaction() as session:
         cases = feedback.cases(session, run.workspace_id)
-        exhaustive = {
-            Window(str(d.dataset_id), d.start_index, d.end_index)
-            for s in sessions.list_sessions(session, workspace_id=run.workspace_id, status="completed", limit=1000)
-            if (d := sessions.get(session, s.id)).coverage == "exhaustive"
-        }
         version = (
             deployments.get_version(session, run.deployed_version_id) if run.deployed_version_id else None
         )
@@ -162,7 +156,7 @@ def _replay(ctx: RunContext, run: Run, params: Params) -> tuple[ReplayResult | N
     if version is not None:
         with warm(releases.release(version.commit_hash), run.pattern_type) as worker:
             before = detect_windows(worker, windows, ctx.candles, version.params, cancelled=ctx.cancelled)
-    result = compare(cases, before, after, matcher=MATCHER, exhaustive_windows=exhaustive & set(windows))
+    result = compare(cases, before, after, matcher=MATCHER, exhaustive_windows=ctx.exhaustive(run) & set(windows))
     with transaction() as session:
         deployments.add_replay(
             session, run.id, epoch=ctx.epoch, result=result, matcher=MATCHER,
