@@ -96,7 +96,7 @@ const LINES = {
   pattern_created: (e) => ["add_circle", "", "Workspace created", join(first(e.author) && `by ${first(e.author)}`, e.data.category)],
   session_created: (e) => ["candlestick_chart", "", "Session started", join(e.data.symbol, e.data.timeframe, e.data.candle_count && count(e.data.candle_count, "candle"))],
   feedback_batch_sent: (e) => ["send", "", `${count(e.data.feedback_count ?? 0, "correction")} sent`,
-    join(first(e.author) && `by ${first(e.author)}`, (e.data.session_ids ?? []).length && count(e.data.session_ids.length, "session"), e.data.total_images && count(e.data.total_images, "image"))],
+    join(first(e.author) && `by ${first(e.author)}`, (e.data.session_ids ?? []).length ? count(e.data.session_ids.length, "session") : null, e.data.total_images ? count(e.data.total_images, "image") : null), ""],
   user_approved: (e) => ["thumb_up", "violet", "Approved for review", first(e.author) && `by ${first(e.author)}`, e.data.comment],
   admin_verified: (e) => ["verified", "green", "Verified", first(e.author) && `by ${first(e.author)}`, e.data.comment],
   review_returned: (e) => ["undo", "orange", "Returned to beta", first(e.author) && `by ${first(e.author)}`, e.data.reason],

@@ -1,0 +1,19 @@
+function pattern(item, selected, open) {
+  const node = press(item.spoken, `pattern ${item.color}`, () => open(item.id), icon(item.symbol), el("span", "label", item.name), el("span", "rate", item.rate))
+  node.title = item.spoken
+  if (item.id === selected) node.setAttribute("aria-current", "page")
+  return node
+}
+
+const drawn = new WeakMap()
+
+export default function (component) {
+  const { data, parentElement, setTriggerValue } = component
+  const list = parentElement.querySelector("nav")
+  const text = JSON.stringify(data)
+  if (drawn.get(list) === text) return
+  drawn.set(list, text)
+  const open = (id) => setTriggerValue("open", id)
+  const rows = data.groups.flatMap((group) => [el("div", "group", group.name), ...group.items.map((item) => pattern(item, data.selected, open))])
+  list.replaceChildren(...(rows.length ? rows : [el("div", "none", data.none)]))
+}

@@ -1,0 +1,220 @@
+"""The dialogs of a workspace that people fill in: describe, comment, approve, withdraw, reopen, archive, cancel."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import streamlit as st
+
+from pages.components import looks, uploads
+from pages.components.actor import require_actor
+from pages.components.errors import guarded
+from pages.components.parts import checks
+from services import executions, review, timeline, workspaces
+from services.database.engine import transaction
+from services.people import Actor
+from services.workspaces import WorkspaceDetail
+
+_ASKED: Final = "workspace-dialog"
+
+
+def ask(name: str, *details: object) -> None:
+    """Opens a dialog in the next run of the whole page, so that live updates of a part can't close it."""
+    st.session_state[_ASKED] = (name, details)
+    st.rerun()
+
+
+def asked() -> tuple[str, tuple[object, ...]] | None:
+    """The dialog to open in this run, once."""
+    found: tuple[str, tuple[object, ...]] | None = st.session_state.pop(_ASKED, None)
+    return found
+
+
+def _detail(workspace_id: uuid.UUID) -> WorkspaceDetail:
+    with guarded(stop=True), transaction() as session:
+        return workspaces.get(session, workspace_id)
+    raise AssertionError("a guarded block that stops does not go on")
+
+
+@st.dialog("Describe the pattern", width="medium")
+def describe(workspace_id: uuid.UUID) -> None:
+    """Description, reasoning, steps and pictures: what the first execution works from."""
+    actor, found = require_actor(), _detail(workspace_id)
+    with st.form("describe", border=False):
+        description = st.text_area(
+            "Description", found.description or "", height=110, key="describe-description",
+            placeholder="What the pattern is, and where it begins and ends.",
+        )  # fmt: skip
+        reasoning = st.text_area(
+            "Reasoning", found.user_reasoning or "", height=110, key="describe-reasoning",
+            placeholder="Why it matters, and how you tell it from what looks alike.",
+        )  # fmt: skip
+        steps = st.text_area(
+            "Identification steps, one a line", "\n".join(found.identification_steps), height=110,
+            key="describe-steps", placeholder="Find the last confirmed swing\nWait for a close beyond it",
+        )  # fmt: skip
+        files = st.file_uploader(
+            "Charts and files", uploads.FILE_TYPES, accept_multiple_files=True, key="describe-files"
+        )
+        if not st.form_submit_button("Save", type="primary", icon=":material/check:"):
+            return
+    with guarded():
+        kept = uploads.stored(files)
+        with transaction() as session:
+            workspaces.describe(
+                session, workspace_id, description=description, user_reasoning=reasoning,
+                identification_steps=steps.splitlines(), attachments=uploads.recorded(session, kept, actor=actor),
+                actor=actor,
+            )  # fmt: skip
+        st.rerun()
+
+
+def _worded(
+    label: str, act: Callable[[str, Actor], None], *, button: str, symbol: str, text: str = "", lead: str | None = None
+) -> None:
+    """One text and one button; the text stays when the action is refused."""
+    actor = require_actor()
+    if lead:
+        st.text(lead)
+    with st.form("worded", border=False):
+        said = st.text_area(label, text, height=110, key="worded-text")
+        if not st.form_submit_button(button, type="primary", icon=f":material/{symbol}:"):
+            return
+    with guarded():
+        act(said, actor)
+        st.rerun()
+
+
+def _confirmed(sentence: str, act: Callable[[Actor], None], *, button: str, symbol: str) -> None:
+    """One sentence and one button."""
+    actor = require_actor()
+    st.text(sentence)
+    if st.button(button, type="primary", icon=f":material/{symbol}:", key="confirmed"):
+        with guarded():
+            act(actor)
+            st.rerun()
+
+
+@st.dialog("Approve for review")
+def approve(workspace_id: uuid.UUID) -> None:
+    """The evidence as it stands, and a comment for the admin."""
+    with guarded(stop=True), transaction() as session:
+        guards = review.approval_guards(review.evidence(session, workspace_id))
+    checks([(guard.holds, guard.sentence) for guard in guards], key="approve-checks")
+
+    def act(said: str, actor: Actor) -> None:
+        with transaction() as session:
+            review.approve(session, workspace_id, comment=said, actor=actor)
+
+    _worded("Comment for the admin (optional)", act, button="Approve", symbol="thumb_up")
+
+
+@st.dialog("Withdraw the approval")
+def withdraw(workspace_id: uuid.UUID) -> None:
+    """Back to beta by the person who approved."""
+
+    def act(said: str, actor: Actor) -> None:
+        with transaction() as session:
+            review.withdraw(session, workspace_id, reason=said.strip() or None, actor=actor)
+
+    _worded("Reason (optional)", act, button="Withdraw", symbol="undo", lead="The workspace goes back to beta.")
+
+
+@st.dialog("Reopen")
+def reopen(workspace_id: uuid.UUID) -> None:
+    """From verified back to beta, with a reason."""
+
+    def act(said: str, actor: Actor) -> None:
+        with transaction() as session:
+            review.reopen(session, workspace_id, reason=said, actor=actor)
+
+    _worded("Reason", act, button="Reopen", symbol="lock_open", lead="The workspace goes back to beta; the reason shows "
+            "on the timeline.")  # fmt: skip
+
+
+@st.dialog("Archive")
+def archive(workspace_id: uuid.UUID) -> None:
+    """Hides the workspace from lists."""
+
+    def act(actor: Actor) -> None:
+        with transaction() as session:
+            workspaces.archive(session, workspace_id, actor=actor)
+
+    _confirmed("It disappears from the lists; all of it is kept, and an admin can restore it.", act, button="Archive",
+               symbol="archive")  # fmt: skip
+
+
+@st.dialog("Restore")
+def restore(workspace_id: uuid.UUID) -> None:
+    """Brings an archived workspace back."""
+
+    def act(actor: Actor) -> None:
+        with transaction() as session:
+            workspaces.restore(session, workspace_id, actor=actor)
+
+    _confirmed("It comes back into the lists as it was.", act, button="Restore", symbol="unarchive")
+
+
+@st.dialog("Cancel the execution")
+def cancel(execution_id: uuid.UUID, number: int) -> None:
+    """Ends a live execution; its corrections are open again."""
+
+    def act(actor: Actor) -> None:
+        with transaction() as session:
+            executions.cancel(session, execution_id, actor=actor)
+
+    _confirmed(f"Execution {number} ends, nothing of it is deployed, and its corrections are open again.", act,
+               button=f"Cancel execution {number}", symbol="stop_circle")  # fmt: skip
+
+
+@st.dialog("Edit comment")
+def edit_comment(message_id: uuid.UUID) -> None:
+    """Changes one's own comment."""
+    with guarded(stop=True), transaction() as session:
+        found = timeline.entry(session, message_id)
+
+    def act(said: str, actor: Actor) -> None:
+        with transaction() as session:
+            timeline.edit_comment(session, message_id, said, actor=actor)
+
+    _worded("Comment", act, button="Save", symbol="check", text=(found.content or "") if found else "")
+
+
+@st.dialog("Delete comment")
+def delete_comment(message_id: uuid.UUID) -> None:
+    """Takes back one's own comment."""
+
+    def act(actor: Actor) -> None:
+        with transaction() as session:
+            timeline.delete_comment(session, message_id, actor=actor)
+
+    _confirmed("Its place on the timeline stays and says that a comment was deleted.", act, button="Delete",
+               symbol="delete")  # fmt: skip
+
+
+@st.dialog("The pattern as it was described", width="medium")
+def description(workspace_id: uuid.UUID) -> None:
+    """What the agents work from, to read."""
+    actor, found = require_actor(), _detail(workspace_id)
+    if not found.is_described:
+        st.caption("Nobody has described this pattern yet.")
+        return
+    for label, text in (("Description", found.description), ("Reasoning", found.user_reasoning)):
+        st.markdown(f"**{label}**")
+        st.text(text or looks.MISSING)
+    st.markdown("**Identification steps**")
+    st.text("\n".join(f"{n}. {step}" for n, step in enumerate(found.identification_steps, 1)))
+    _pictures(found.attachments, actor)
+
+
+def _pictures(keys: Sequence[str], actor: Actor) -> None:
+    if not keys:
+        return
+    with transaction() as session:
+        known = timeline.attachment_names(session, keys)
+    st.markdown("**Files**")
+    for key in keys:
+        if key in known:
+            st.markdown(f"[{looks.plain(known[key]['name'])}]({uploads.link(key, actor)})")

@@ -1,0 +1,50 @@
+"""Addresses of the screens: from the links that services put into errors and messages to Streamlit's pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, NoReturn
+from urllib.parse import parse_qsl, urlsplit
+
+import streamlit as st
+
+_PAGES_DIR: Final = Path(__file__).resolve().parent.parent
+# The path of an address to the page's file, relative to the router.
+FILES: Final = {
+    "": "workspaces.py",
+    "workspace": "workspace.py",
+    "sessions": "sessions.py",
+    "session": "session.py",
+    "executions": "executions.py",
+    "execution": "execution.py",
+    "review": "review.py",
+    "statistics": "stats.py",
+    "account": "account.py",
+    "admin": "admin.py",
+}
+
+
+def exists(name: str) -> bool:
+    """Whether the screen at this path (a key of FILES) is there."""
+    return name in FILES and (_PAGES_DIR / FILES[name]).is_file()
+
+
+def target(link: str) -> tuple[str, dict[str, str]] | None:
+    """ "/execution?id=1" → ("execution.py", {"id": "1"}); None for what is no address of ours."""
+    parts = urlsplit(link)
+    name = parts.path.strip("/")
+    if parts.scheme or parts.netloc or not exists(name):
+        return None
+    return FILES[name], dict(parse_qsl(parts.query))
+
+
+def go(name: str, **query: object) -> NoReturn:
+    """Opens a screen: `go("workspace", id=workspace_id)`."""
+    st.switch_page(FILES[name], query_params={key: str(value) for key, value in query.items()})
+
+
+def link_to(link: str | None, label: str, *, icon: str | None = None) -> None:
+    """A link to a screen, or nothing when the address is none of ours."""
+    found = target(link) if link else None
+    if found:
+        st.page_link(found[0], label=label, icon=icon, query_params=found[1])

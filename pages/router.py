@@ -1,0 +1,71 @@
+"""The main script: page settings, sign-in, navigation. Every page asks for its actor again, by itself."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import streamlit as st
+
+from pages.components import looks
+from pages.components.actor import current_actor, sign_in_screen
+from pages.components.links import FILES, exists
+
+STATIC = Path(__file__).parent / "static"
+SIDEBAR_PX = 248
+# path, title, symbol, what it is for, whether the menu shows it
+SCREENS = (
+    ("", "Workspaces", "grid_view", "All patterns with their status, success rate and live execution.", True),
+    ("workspace", "Workspace", "forum", "One pattern: its timeline, its numbers and what comes next.", True),
+    ("sessions", "Sessions", "candlestick_chart", "Runs of a detector over candles, to be judged.", True),
+    ("session", "Session", "candlestick_chart", "One run: the chart, and a verdict for every mark.", False),
+    ("executions", "Executions", "bolt", "What the agents are working on and have done.", True),
+    ("execution", "Execution", "bolt", "One execution: phases, log, diff, replay and deploy.", False),
+    ("review", "Review", "fact_check", "What waits for verification, with its evidence.", True),
+    ("statistics", "Statistics", "query_stats", "Success, executions, deploys and feedback over time.", True),
+)
+OWN = (
+    ("account", "Account", "account_circle", "Who you are here; switch or sign out."),
+    ("admin", "Admin", "admin_panel_settings", "People and roles, the system, the audit trail."),
+)
+
+
+def _version() -> str:
+    try:
+        return version("patterndesk")
+    except PackageNotFoundError:
+        return "from source"
+
+
+def _page(path: str, title: str, symbol: str, note: str, *, shown: bool = True) -> st.Page:
+    return st.Page(
+        FILES[path],
+        title=title,
+        icon=f":material/{symbol}:",
+        url_path=path or None,
+        default=path == "",
+        visibility="visible" if shown else "hidden",
+        help=note,
+    )
+
+
+st.set_page_config(
+    page_title="Pattern Desk",
+    page_icon=str(STATIC / "icon.svg"),
+    layout="wide",
+    initial_sidebar_state=SIDEBAR_PX,
+    menu_items={"About": f"**Pattern Desk** {looks.plain(_version())}"},
+)
+actor = current_actor()
+screens = [_page(p, title, symbol, note, shown=shown) for p, title, symbol, note, shown in SCREENS if exists(p)]
+own = [_page(*screen) for screen in OWN if exists(screen[0])]
+# The navigation is told even when nobody is signed in, so that a deep link is known and lands where it points.
+page = st.navigation(
+    {"": screens, looks.plain(actor.name) if actor else "Account": own}, position="top" if actor else "hidden"
+)
+if actor is None:
+    sign_in_screen()
+    st.stop()
+st.set_page_config(page_title=f"{page.title} · Pattern Desk")
+st.logo(str(STATIC / "logo.svg"), icon_image=str(STATIC / "icon.svg"))
+page.run()

@@ -1,0 +1,218 @@
+"""One pattern: the others at the left, its timeline in the middle, its numbers and what comes next at the right."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import streamlit as st
+
+from pages.components import dialogs_runs, dialogs_workspace, looks, summary, uploads
+from pages.components.actor import require_actor
+from pages.components.chat import chat_box
+from pages.components.dialogs_workspace import ask, asked
+from pages.components.errors import guarded
+from pages.components.links import exists, go
+from pages.components.parts import empty_state, header
+from pages.components.pattern_list import pattern_list
+from pages.components.timeline import NOTHING_YET, TimelineAction, timeline
+from services import feedback, workspaces
+from services import timeline as entries_of
+from services.database.engine import transaction
+from services.errors import NotFound
+from services.people import Actor
+from services.timeline import FILTERS, PAGE
+from services.web import tokens
+
+FILTER_LABELS = {"people": "People", "corrections": "Corrections", "executions": "Executions", "deploys": "Deploys"}
+MORE = {
+    "describe": ("edit_note", "Describe", "describe_workspace"),
+    "description": ("description", "Read the description", "read"),
+    "export": ("download", "Export CSV", "export"),
+    "archive": ("archive", "Archive", "archive"),
+    "restore": ("unarchive", "Restore", "archive"),
+}
+DIALOGS: dict[str, Any] = {
+    "launch": dialogs_runs.launch,
+    "run_session": dialogs_runs.run_session,
+    "export": dialogs_runs.export,
+    "describe": dialogs_workspace.describe,
+    "description": dialogs_workspace.description,
+    "approve": dialogs_workspace.approve,
+    "withdraw": dialogs_workspace.withdraw,
+    "reopen": dialogs_workspace.reopen,
+    "archive": dialogs_workspace.archive,
+    "restore": dialogs_workspace.restore,
+    "cancel": dialogs_workspace.cancel,
+    "edit_comment": dialogs_workspace.edit_comment,
+    "delete_comment": dialogs_workspace.delete_comment,
+}
+
+
+def _chosen(actor: Actor) -> uuid.UUID | None:
+    """The workspace of the address, else the one looked at last, else the first; the address then says which."""
+    given = st.query_params.get("id")
+    if given:
+        try:
+            return uuid.UUID(given)
+        except ValueError:
+            raise NotFound("There is no such workspace; it may have been removed, or the link is wrong.") from None
+    last: uuid.UUID | None = st.session_state.get("workspace-id")
+    if last is None:
+        with transaction() as session:
+            first = workspaces.list_workspaces(session, limit=1)
+        last = first[0].id if first else None
+    if last is not None:
+        st.query_params["id"] = str(last)
+    return last
+
+
+@st.fragment
+def patterns(selected: uuid.UUID | None) -> None:
+    """The list at the left, narrowed as one types."""
+    require_actor()
+    search = st.text_input(
+        "Find a pattern", type="search", placeholder="Find a pattern", label_visibility="collapsed", live=True,
+        key="patterns-search", persist_state="session",
+    )  # fmt: skip
+    with guarded(stop=True):
+        with transaction() as session:
+            rows = workspaces.list_workspaces(session, search=(search or "").strip() or None)
+        opened = pattern_list(rows, selected=selected, key="patterns")
+        if opened is not None and opened != selected:
+            go("workspace", id=opened)
+
+
+@st.fragment
+def board(workspace_id: uuid.UUID) -> None:
+    """Everything that live events change: header, timeline and summary. Reruns by itself, at most once a second."""
+    actor = require_actor()
+    with guarded(stop=True):
+        view = summary.read(workspace_id, actor)
+        _header(view, actor)
+        with st.container(horizontal=True, gap="medium"):
+            with st.container(width="stretch", gap="small"):
+                _act(_timeline(view, actor), workspace_id)
+            with st.container(width=summary.WIDTH, gap="small"):
+                summary.summary(view, actor)
+
+
+def _header(view: summary.View, actor: Actor) -> None:
+    found = view.workspace
+    version = f"v{found.version}" if found.deployed_version_id else "no version yet"
+    archived = " · archived" if found.archived_at else ""
+    with header(found.name, looks.look(looks.STATUSES, found.status), f"{version} · {found.category}{archived}"):
+        if view.active is not None and exists("session"):
+            if st.button("Open session", icon=":material/candlestick_chart:", help=looks.plain(view.active.name)):
+                go("session", id=view.active.id)
+        elif _may_run_beside(view, actor) and st.button("Run a session", icon=":material/candlestick_chart:"):
+            ask("run_session", found.id)
+        hidden = "archive" if found.archived_at else "restore"
+        offered = [name for name, (_, _, right) in MORE.items() if name != hidden and actor.may(right)]
+        picked = st.menu_button("More", offered, icon=":material/more_horiz:", format_func=_more_label, key="more")
+        if picked:
+            ask(picked, found.id)
+
+
+def _more_label(name: str) -> str:
+    symbol, label, _ = MORE[name]
+    return f":material/{symbol}: {label}"
+
+
+def _may_run_beside(view: summary.View, actor: Actor) -> bool:
+    """Whether the header offers a session, because nothing at the right does."""
+    offered = {offer.action for offer in (view.step.main, *view.step.others) if offer}
+    able = view.workspace.deployed_version_id is not None and view.workspace.archived_at is None
+    return able and actor.may("run_session") and "run_session" not in offered
+
+
+def _timeline(view: summary.View, actor: Actor) -> TimelineAction | None:
+    found = view.workspace
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        kind = st.segmented_control(
+            "Show", ["all", *FILTERS], default="all", required=True, key="timeline-kind",
+            format_func=lambda name: FILTER_LABELS.get(name, "All"), label_visibility="collapsed",
+        )  # fmt: skip
+        st.space("stretch")
+        words = st.text_input(
+            "Search timeline", type="search", placeholder="Search timeline", label_visibility="collapsed", width=200,
+            live=True, key="timeline-search",
+        )  # fmt: skip
+    kinds, search = (None if kind == "all" else kind), (words or "").strip()
+    limit = _limit(view, (str(found.id), kind, search))
+    with transaction() as session:
+        page = entries_of.page(session, found.id, limit=limit + 1, kinds=kinds, search=search or None)
+        entries = uploads.shown(session, page[-limit:], actor=actor)
+    empty = ("Nothing fits", "Change the filter or the search.") if kinds or search else NOTHING_YET
+    return timeline(
+        entries, live_url=None if search else _live_url(found.id, actor), can_load_older=len(page) > limit,
+        viewer_id=str(actor.id), key=f"timeline-{found.id}", scope=f"{kind}/{search}",
+        kinds=None if kinds is None else [str(name) for name in FILTERS[kinds]],
+        last_seq=None if search else found.message_seq, empty=empty,
+    )  # fmt: skip
+
+
+def _limit(view: summary.View, scope: tuple[str, str, str]) -> int:
+    """How many entries to show: the pages asked for, and all that came since, so that none drops out above."""
+    held = st.session_state.get("timeline-pages")
+    if held is None or held["scope"] != scope:
+        held = {"scope": scope, "pages": 1, "seq": view.workspace.message_seq}
+        st.session_state["timeline-pages"] = held
+    return int(PAGE * held["pages"] + view.workspace.message_seq - held["seq"])
+
+
+def _live_url(workspace_id: uuid.UUID, actor: Actor) -> str:
+    """The address of the event stream; the same one until its token runs out."""
+    owner = (workspace_id, actor.id)
+    held = st.session_state.get("live-url")
+    if held is None or held[0] != owner:
+        token = tokens.mint("live", actor.id, workspace_id=str(workspace_id))
+        held = owner, f"/live?token={token}"
+        st.session_state["live-url"] = held
+    return str(held[1])
+
+
+def _act(action: TimelineAction | None, workspace_id: uuid.UUID) -> None:
+    """Does what was clicked in the timeline, or what its live stream asks for."""
+    if action is None or action.name == "refresh":
+        return  # this run of the fragment was the refresh
+    if action.name == "older":
+        st.session_state["timeline-pages"]["pages"] += 1
+        st.rerun(scope="fragment")
+    if action.name == "renew":
+        st.session_state.pop("live-url", None)
+        st.rerun(scope="fragment")
+    assert action.id is not None
+    if action.name in ("edit", "delete"):
+        ask(f"{action.name}_comment", uuid.UUID(action.id))
+    _open(action, workspace_id)
+
+
+def _open(action: TimelineAction, workspace_id: uuid.UUID) -> None:
+    if action.kind == "feedback":
+        with transaction() as session:
+            found = feedback.list_feedback(session, workspace_id, ids=[uuid.UUID(str(action.id))], asking_only=False)
+        if found and found[0].session_id and exists("session"):
+            go("session", id=found[0].session_id, mark=found[0].detection_id or found[0].id)
+    elif action.kind and exists(action.kind):
+        go(action.kind, id=action.id)
+
+
+actor = require_actor()
+with guarded(stop=True):
+    workspace_id = _chosen(actor)
+    with st.sidebar:
+        patterns(workspace_id)
+    if workspace_id is None:
+        with empty_state("candlestick_chart", "No workspaces yet", "Create the first one; its timeline shows here."):
+            if st.button("Go to workspaces", type="primary"):
+                go("")
+        st.stop()
+    chat_box(workspace_id, actor)
+    board(workspace_id)
+    st.session_state["workspace-id"] = workspace_id
+    dialog = asked()
+    if dialog is not None:
+        if dialog[0] == "launch":
+            dialogs_runs.forget_prepared()
+        DIALOGS[dialog[0]](*dialog[1])
