@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from pages.components import looks
 from pages.components.charts.base import CLEAR, rgba, safe
@@ -16,6 +15,7 @@ OFFSET: Final = 0.016  # triangles keep this share of the price away from the ca
 BREAKS: Final = frozenset({"bos", "choch"})
 ORDER: Final = (None, "confirmed", "false_positive", "false_negative", "adjustment", "unsure", "comment")
 LEGEND: Final = {verdict: looks.VERDICTS[verdict].label if verdict else "Not judged" for verdict in ORDER}
+Trace = dict[str, Any]  # as plotly's JSON has it; validating each value takes five times as long as all the rest
 CLICKS: Final = 14  # places along a segment that can be clicked
 
 
@@ -56,19 +56,20 @@ def on_chart(items: Sequence[Mark]) -> list[str | None]:
     return [v for v in ORDER if v in present] + sorted(v for v in present if v is not None and v not in ORDER)
 
 
-def add_marks(figure: go.Figure, items: Sequence[Mark], current: str | None) -> None:
-    """Adds the marks of each verdict, with one legend entry that shows and hides them."""
+def mark_traces(items: Sequence[Mark], current: str | None) -> list[Trace]:
+    """The marks of each verdict as traces, with one legend entry that shows and hides them."""
+    traces: list[Trace] = []
     for verdict in on_chart(items):
         group = [m for m in items if m.verdict == verdict]
         color = looks.mark_color(verdict)
-        _legend_entry(figure, verdict, color)
+        traces.append(_legend_entry(verdict, color))
         shared: dict[str, Any] = {"legendgroup": safe(verdict), "showlegend": False}
         if lines := [m for m in group if m.is_break]:
-            _segments(figure, lines, color, current, shared)
-        for zone in (m for m in group if m.is_zone):
-            _zone(figure, zone, color, current, shared)
+            traces += _segments(lines, color, current, shared)
+        traces += [_zone(m, color, current, shared) for m in group if m.is_zone]
         if points := [m for m in group if not m.is_break]:
-            _symbols(figure, points, color, current, shared)
+            traces.append(_symbols(points, color, current, shared))
+    return traces
 
 
 def _mark(row: dict[Any, Any], candles: pd.DataFrame | None) -> Mark:
@@ -130,27 +131,28 @@ def _hover(mark: Mark) -> str:
     return f"<b>{safe(mark.label)}</b> · {safe(verdict)}<br>#{mark.anchor} · {looks.price(mark.level)}"
 
 
-def _legend_entry(figure: go.Figure, verdict: str | None, color: str) -> None:
+def _legend_entry(verdict: str | None, color: str) -> Trace:
     fill = CLEAR if verdict is None else color
-    figure.add_trace(
-        go.Scatter(
-            x=[None],
-            y=[None],
-            mode="markers",
-            name=safe(LEGEND.get(verdict, str(verdict))),
-            legendgroup=safe(verdict),
-            marker={"symbol": "circle", "size": 10, "color": fill, "line": {"color": color, "width": 2}},
-        )
-    )
+    return {
+        "type": "scatter",
+        "x": [None],
+        "y": [None],
+        "mode": "markers",
+        "name": safe(LEGEND.get(verdict, str(verdict))),
+        "legendgroup": safe(verdict),
+        "marker": {"symbol": "circle", "size": 10, "color": fill, "line": {"color": color, "width": 2}},
+    }
 
 
-def _segments(figure: go.Figure, group: list[Mark], color: str, current: str | None, shared: dict[str, Any]) -> None:
+def _segments(group: list[Mark], color: str, current: str | None, shared: Trace) -> list[Trace]:
+    traces: list[Trace] = []
     for chosen in (False, True):
         lines = [m for m in group if (m.id == current) is chosen]
         if not lines:
             continue
-        figure.add_trace(
-            go.Scatter(
+        traces.append(
+            dict(
+                type="scatter",
                 x=[x for m in lines for x in (m.start, m.end, None)],
                 y=[y for m in lines for y in (m.level, m.level, None)],
                 mode="lines",
@@ -159,15 +161,16 @@ def _segments(figure: go.Figure, group: list[Mark], color: str, current: str | N
                 **shared,
             )
         )
-        figure.add_trace(_ends(lines, color, chosen, shared))
-        figure.add_trace(_along(lines, color, shared))
+        traces += [_ends(lines, color, chosen, shared), _along(lines, color, shared)]
+    return traces
 
 
-def _ends(lines: list[Mark], color: str, chosen: bool, shared: dict[str, Any]) -> go.Scatter:
+def _ends(lines: list[Mark], color: str, chosen: bool, shared: Trace) -> Trace:
     """The bar that broke the level: open until judged. The mark in question also shows the swing that it broke."""
     sizes = [x for _ in lines for x in ((6, 12) if chosen else (0, 6))]
     fills = [x for m in lines for x in (color, CLEAR if m.verdict is None else color)]
-    return go.Scatter(
+    return dict(
+        type="scatter",
         x=[x for m in lines for x in (m.start, m.end)],
         y=[m.level for m in lines for _ in (0, 1)],
         mode="markers",
@@ -180,10 +183,11 @@ def _ends(lines: list[Mark], color: str, chosen: bool, shared: dict[str, Any]) -
     )
 
 
-def _along(lines: list[Mark], color: str, shared: dict[str, Any]) -> go.Scatter:
+def _along(lines: list[Mark], color: str, shared: Trace) -> Trace:
     """Unseen points along the segments, so that a click on the line itself finds its mark."""
     places = [(m, x) for m in lines for x in range(m.start, m.end + 1, max(1, (m.end - m.start) // CLICKS))]
-    return go.Scatter(
+    return dict(
+        type="scatter",
         x=[x for _, x in places],
         y=[m.level for m, _ in places],
         mode="markers",
@@ -197,39 +201,37 @@ def _along(lines: list[Mark], color: str, shared: dict[str, Any]) -> go.Scatter:
     )
 
 
-def _symbols(figure: go.Figure, group: list[Mark], color: str, current: str | None, shared: dict[str, Any]) -> None:
+def _symbols(group: list[Mark], color: str, current: str | None, shared: Trace) -> Trace:
     shapes = {1: "triangle-down", -1: "triangle-up", 0: "diamond"}
-    figure.add_trace(
-        go.Scatter(
-            x=[m.anchor for m in group],
-            y=[m.at for m in group],
-            mode="markers",
-            marker={
-                "symbol": [shapes.get(m.direction, "diamond") for m in group],
-                "size": [15 if m.id == current else 11 for m in group],
-                "color": CLEAR if group[0].verdict is None else color,
-                "opacity": 1,
-                "line": {"color": color, "width": [2.6 if m.id == current else 1.8 for m in group]},
-            },
-            unselected={"marker": {"opacity": 1}},
-            customdata=[["mark", m.id] for m in group],
-            hovertext=[_hover(m) for m in group],
-            hoverinfo="text",
-            **shared,
-        )
+    return dict(
+        type="scatter",
+        x=[m.anchor for m in group],
+        y=[m.at for m in group],
+        mode="markers",
+        marker={
+            "symbol": [shapes.get(m.direction, "diamond") for m in group],
+            "size": [15 if m.id == current else 11 for m in group],
+            "color": CLEAR if group[0].verdict is None else color,
+            "opacity": 1,
+            "line": {"color": color, "width": [2.6 if m.id == current else 1.8 for m in group]},
+        },
+        unselected={"marker": {"opacity": 1}},
+        customdata=[["mark", m.id] for m in group],
+        hovertext=[_hover(m) for m in group],
+        hoverinfo="text",
+        **shared,
     )
 
 
-def _zone(figure: go.Figure, mark: Mark, color: str, current: str | None, shared: dict[str, Any]) -> None:
-    figure.add_trace(
-        go.Scatter(
-            x=[mark.start - 0.5, mark.end + 0.5, mark.end + 0.5, mark.start - 0.5, mark.start - 0.5],
-            y=[mark.low, mark.low, mark.high, mark.high, mark.low],
-            mode="lines",
-            fill="toself",
-            fillcolor=rgba(color, 0.2 if mark.id == current else 0.1),
-            line={"color": color, "width": 2 if mark.id == current else 1},
-            hoverinfo="skip",
-            **shared,
-        )
+def _zone(mark: Mark, color: str, current: str | None, shared: Trace) -> Trace:
+    return dict(
+        type="scatter",
+        x=[mark.start - 0.5, mark.end + 0.5, mark.end + 0.5, mark.start - 0.5, mark.start - 0.5],
+        y=[mark.low, mark.low, mark.high, mark.high, mark.low],
+        mode="lines",
+        fill="toself",
+        fillcolor=rgba(color, 0.2 if mark.id == current else 0.1),
+        line={"color": color, "width": 2 if mark.id == current else 1},
+        hoverinfo="skip",
+        **shared,
     )
