@@ -239,10 +239,12 @@ def draw(
     if last - first < detail.end_index - detail.start_index:
         drawn = drawn[drawn["anchor_index"].between(first, last)]
     verdicts = tuple(zip(drawn["detection_id"], drawn["feedback_id"], drawn["verdict"], strict=True))
-    judging.note_drawn(board, (first, last, board.view, board.current, dark, verdicts))
+    judging.note_drawn(board, (first, last, board.view, board.current, board.candle, dark, verdicts))
     with st.container(horizontal=True, gap="medium"):
         with st.container(gap="xsmall", width="stretch"):
-            chart = session_chart(candles.loc[first:last], drawn, current=board.current, view=board.view, dark=dark)
+            chart = session_chart(
+                candles.loc[first:last], drawn, current=board.current, view=board.view, dark=dark, picked=board.candle
+            )
             parts.figure(chart, key=CHART, alt=f"Candles of {detail.name} with the detector's marks",
                          clickable=True, zoom=True)  # fmt: skip
             strip = overview_strip(content.marks, first=detail.start_index, last=detail.end_index, view=board.view,

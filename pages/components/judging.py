@@ -90,7 +90,9 @@ def settle(board: Board, rows: Sequence[Row], detail: SessionDetail) -> None:
         first = next((r for r in rows if is_open(r)), rows[0] if rows else None)
         board.current = first["id"] if first else None
     row = find(rows, board.current)
-    if row is not None:
+    if board.candle is not None:
+        show(board, board.candle, detail)
+    elif row is not None:
         show(board, int(row["anchor_index"]), detail)
     elif board.view is None:
         show(board, detail.end_index, detail)

@@ -22,7 +22,7 @@ COUNTED: Final = ("confirmed", "false_positive", "adjustment", "false_negative",
 
 def mark_card(board: Board, rows: Sequence[Row], candles: pd.DataFrame) -> None:
     """Which mark of how many, its facts, and what was said of it."""
-    with st.container(border=True, gap="small"):
+    with st.container(border=True, gap="xsmall"):
         row = find(rows, board.current)
         if row is None:
             st.markdown("**No marks**")
@@ -133,7 +133,7 @@ def recent_card(board: Board, rows: Sequence[Row]) -> str | None:
     done = [(d, find(rows, d.mark_id)) for d in reversed(board.history[-RECENT:])]
     if not any(row for _, row in done):
         return None
-    with st.container(border=True, gap="xsmall"):
+    with st.container(border=True, gap=None):
         st.caption("Last verdicts")
         for place, (item, row) in enumerate(done):
             if row is None:

@@ -1,0 +1,220 @@
+"""All sessions, or those of one pattern, and the datasets that they run on."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Final
+
+import pandas as pd
+import streamlit as st
+
+from pages.components import looks, parts
+from pages.components.actor import require_actor
+from pages.components.dataset_import import import_dialog, warnings
+from pages.components.dialogs_runs import run_session
+from pages.components.errors import guarded
+from pages.components.links import go, link_to
+from pages.components.session_table import (
+    ADJUSTMENTS,
+    clicked_row,
+    dataset_columns,
+    dataset_table,
+    session_columns,
+    session_table,
+)
+from services import datasets, exports, sessions, workspaces
+from services.database.engine import transaction
+from services.datasets import DatasetRow
+from services.lifecycle import SessionStatus, WorkspaceStatus
+from services.people import Actor
+from services.sessions import SessionRow
+from services.workspaces import WorkspaceRow
+
+LISTS: Final = {"Sessions": ":material/candlestick_chart: Sessions", "Datasets": ":material/database: Datasets"}
+LIMIT: Final = 500  # sessions that the list reads, newest first
+SHOWN: Final = (SessionStatus.ACTIVE, SessionStatus.COMPLETED, SessionStatus.FAILED, SessionStatus.RUNNING)
+NOT_DEPLOYED: Final = (WorkspaceStatus.SOON, WorkspaceStatus.IMPLEMENTING)
+
+
+def page(actor: Actor) -> None:
+    with guarded(stop=True), transaction() as session:
+        patterns = workspaces.list_workspaces(session)
+        known = datasets.list_datasets(session)
+    place = parts.header("Sessions")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        shown = st.segmented_control(
+            "List", list(LISTS), default="Sessions", required=True, format_func=LISTS.__getitem__, key="list",
+            label_visibility="collapsed", bind="query-params",
+        )  # fmt: skip
+        filters = st.container(horizontal=True, vertical_alignment="center", gap="small", width="stretch")
+    imported_note()
+    if shown == "Datasets":
+        with place:
+            import_button(actor)
+        dataset_list(known, actor)
+        return
+    with filters:
+        workspace_id, status = session_filters(patterns)
+    with guarded(stop=True), transaction() as session:
+        rows = sessions.list_sessions(session, workspace_id=workspace_id, status=status, limit=LIMIT)
+    with place:
+        wanted = {"workspace": str(workspace_id or ""), "status": status or ""}
+        parts.download_csv_button("CSV", lambda: report("sessions", wanted, actor), "sessions")
+        run_button(patterns, known, workspace_id, actor)
+    session_list(rows, patterns, known, actor, filtered=workspace_id is not None or status is not None)
+
+
+def report(name: str, filters: dict[str, str], actor: Actor) -> bytes:
+    return b"".join(exports.stream_csv(name, filters, actor_id=actor.id))
+
+
+def session_filters(patterns: Sequence[WorkspaceRow]) -> tuple[uuid.UUID | None, str | None]:
+    """The pattern and the status to show; `/sessions?workspace=…` begins with that pattern."""
+    names = {str(p.id): p.name for p in patterns}
+    asked = st.query_params.get("workspace")
+    chosen = st.selectbox(
+        "Pattern", list(names), index=list(names).index(asked) if asked in names else None,
+        format_func=lambda i: names[i], placeholder="All patterns", label_visibility="collapsed", width=230,
+        key="sessions-pattern",
+    )  # fmt: skip
+    if chosen != asked:
+        st.query_params.pop("workspace", None)
+        if chosen:
+            st.query_params["workspace"] = chosen
+    status = st.pills(
+        "Status", list(SHOWN), format_func=status_label, label_visibility="collapsed", key="sessions-status",
+        persist_state="session",
+    )  # fmt: skip
+    return uuid.UUID(chosen) if chosen else None, status
+
+
+def status_label(status: str) -> str:
+    look = looks.look(looks.SESSIONS, status)
+    return f":{look.color}[{look.icon}] {look.label}"
+
+
+def session_list(
+    rows: Sequence[SessionRow],
+    patterns: Sequence[WorkspaceRow],
+    known: Sequence[DatasetRow],
+    actor: Actor,
+    *,
+    filtered: bool,
+) -> None:
+    if not rows:
+        no_sessions(patterns, known, actor, filtered=filtered)
+        return
+    event = st.dataframe(
+        session_table(rows), column_config=session_columns(), hide_index=True, row_height=36, on_select="rerun",
+        selection_mode="single-cell", key="sessions-table", alt="Sessions with status, success rate and window",
+        height=min(38 + 36 * len(rows) + 3, 720),
+    )  # fmt: skip
+    if len(rows) == LIMIT:
+        st.caption(f"The newest {LIMIT:,} sessions. Choose a pattern to see its older ones; the CSV holds all.")
+    at = clicked_row(event, len(rows))
+    if at is not None:
+        go("session", id=rows[at].id)
+
+
+def no_sessions(patterns: Sequence[WorkspaceRow], known: Sequence[DatasetRow], actor: Actor, *, filtered: bool) -> None:
+    """What to do first, by what is there already."""
+    if filtered:
+        parts.empty_state("search_off", "No session fits", "Change the pattern or the status.")
+    elif not known:
+        text = "A session runs a detector over candles, so import a file of candles first."
+        with parts.empty_state("candlestick_chart", "No candles yet", text):
+            import_button(actor)
+    elif all(p.status in NOT_DEPLOYED for p in patterns):
+        text = "A session runs a pattern's deployed detector. Launch the first execution of a pattern to get one."
+        with parts.empty_state("candlestick_chart", "No detector yet", text):
+            link_to("/", "Workspaces", icon=":material/grid_view:")
+    else:
+        who = "Run the first one" if actor.may("run_session") else "A member runs the first one"
+        parts.empty_state("candlestick_chart", "No sessions yet", f"{who} to see what a detector says, and judge it.")
+
+
+def run_button(
+    patterns: Sequence[WorkspaceRow], known: Sequence[DatasetRow], workspace_id: uuid.UUID | None, actor: Actor
+) -> None:
+    """Runs the chosen pattern's detector, or asks for the pattern first."""
+    if not actor.may("run_session"):
+        st.caption(f"You are a {actor.role}: running takes a member.")
+        return
+    deployed = [p for p in patterns if p.status not in NOT_DEPLOYED]
+    if not deployed or not known:
+        return
+    if workspace_id is not None:
+        if workspace_id in [p.id for p in deployed] and st.button(
+            "Run a session", type="primary", icon=":material/play_arrow:", key="run-chosen"
+        ):
+            run_session(workspace_id)
+        return
+    with st.popover("Run a session", type="primary", icon=":material/play_arrow:"):
+        chosen = st.selectbox("Pattern", deployed, format_func=lambda p: f"{p.name} v{p.version}", key="run-pattern")
+        if st.button("Choose the candles", key="run-next", width="stretch"):
+            run_session(chosen.id)
+
+
+def import_button(actor: Actor) -> None:
+    if not actor.may("import_candles"):
+        st.caption(f"You are a {actor.role}: importing takes a member.")
+    elif st.button("Import candles", type="primary", icon=":material/upload:", key="import-open"):
+        import_dialog()
+
+
+def imported_note() -> None:
+    """What came of an import, once."""
+    found: tuple[str, str, bool] | None = st.session_state.pop("imported", None)
+    if found is None:
+        return
+    dataset_id, name, existed = found
+    st.session_state["dataset-shown"] = dataset_id
+    if existed:
+        st.info(f"These candles are here already, as {looks.plain(name)}.", icon=":material/info:")
+    else:
+        st.success(f"{looks.plain(name)} was imported.", icon=":material/check_circle:")
+
+
+def dataset_list(known: Sequence[DatasetRow], actor: Actor) -> None:
+    if not known:
+        text = "Import a file of candles: CSV, JSON or Parquet, as TradingView, Yahoo, MetaTrader or Binance export it."
+        parts.empty_state("database", "No datasets yet", text)
+        return
+    event = st.dataframe(
+        dataset_table(known), column_config=dataset_columns(), hide_index=True, row_height=32, on_select="rerun",
+        selection_mode="single-cell", key="datasets-table", alt="Datasets with symbol, timeframe and warnings",
+        height=min(38 + 32 * len(known) + 3, 420),
+    )  # fmt: skip
+    at = clicked_row(event, len(known))
+    if at is not None:
+        st.session_state["dataset-shown"] = str(known[at].id)
+    wanted = st.session_state.get("dataset-shown")
+    dataset_card(next((d for d in known if str(d.id) == wanted), known[0]))
+
+
+def dataset_card(dataset: DatasetRow) -> None:
+    """A dataset's quality report and where it comes from."""
+    gaps = dataset.quality.get("gaps") or []
+    with st.container(border=True, horizontal=True, gap="large"):
+        with st.container(width=360, gap="small"):
+            st.markdown(f"**{looks.plain(dataset.name)}**")
+            first, last = (looks.candle_label(None, t) for t in (dataset.start_at, dataset.end_at))
+            parts.facts(
+                [("Symbol", dataset.symbol), ("Timeframe", dataset.timeframe), ("Candles", f"{dataset.rows:,}"),
+                 ("First", first), ("Last", last), ("Prices", ADJUSTMENTS[dataset.price_adjustment]),
+                 ("Format", dataset.source_format), ("Content", dataset.content_sha256[:12])],
+                key="dataset-facts",
+            )  # fmt: skip
+            st.caption(looks.plain(dataset.licence_note) if dataset.licence_note else "No note on source and licence.")
+        with st.container(gap="small", width="stretch"):
+            st.markdown("**Quality**")
+            warnings(dataset.warnings)
+            if gaps:
+                frame = pd.DataFrame(gaps).reindex(columns=["after", "before", "missing_bars", "row"])
+                frame.columns = pd.Index(["After", "Before", "Missing candles (estimate)", "Row of the file"])
+                st.dataframe(frame, hide_index=True, height=min(38 + 35 * len(frame) + 3, 220), key="dataset-gaps",
+                             alt="Gaps in time")  # fmt: skip
+
+
+page(require_actor())
