@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 from sqlalchemy import func, select
@@ -230,6 +230,7 @@ def test_names_are_made_safe(name: str, kept: str) -> None:
     assert clean_name(name, ".png") == kept
 
 
+@settings(deadline=None)
 @given(st.text(max_size=400))
 def test_any_name_becomes_a_plain_one(name: str) -> None:
     kept = clean_name(name, ".txt")
@@ -237,6 +238,7 @@ def test_any_name_becomes_a_plain_one(name: str) -> None:
     assert not set(kept) & set('/\\<>:"|?*\r\n\x00') and not kept.startswith(".")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.text(max_size=20))
 def test_any_bytes_are_taken_or_refused_with_a_sentence(data: bytes, name: str) -> None:
     try:
