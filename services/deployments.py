@@ -288,17 +288,18 @@ def deploy_succeeded(
     previous = workspace.version
     _switch(session, workspace, candidate, at)
     started = execution.deploy_started_at or at
-    common = {"author_type": AuthorType.SYSTEM, "execution_id": execution.id}
     timeline.append(
         session, workspace.id, MessageType.DEPLOY_SUCCESS,
         data={"execution_id": execution.id, "deployment_id": execution.deployment_id, "deploy_url": url,
               "version": candidate.version, "duration_s": round((at - started).total_seconds(), 3)},
-        title=f"Deployed v{candidate.version}", dedupe_key=f"deploy_success:{execution.id}", **common,
+        author_type=AuthorType.SYSTEM, title=f"Deployed v{candidate.version}", execution_id=execution.id,
+        dedupe_key=f"deploy_success:{execution.id}",
     )  # fmt: skip
     timeline.append(
         session, workspace.id, MessageType.VERSION_UPDATED,
         data={"previous_version": previous, "new_version": candidate.version, "changes": list(changes)},
-        title=f"{previous} → {candidate.version}", dedupe_key=f"version:{execution.id}", **common,
+        author_type=AuthorType.SYSTEM, title=f"{previous} → {candidate.version}", execution_id=execution.id,
+        dedupe_key=f"version:{execution.id}",
     )  # fmt: skip
     if workspace.status == WorkspaceStatus.IMPLEMENTING:
         workspace.implemented_at = workspace.implemented_at or at

@@ -54,4 +54,4 @@ class Settings(BaseSettings):
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
     """The process's settings. Tests that change the environment call `get_settings.cache_clear()`."""
-    return Settings()  # type: ignore[call-arg]  # every field has a default or an alias in the environment
+    return Settings()

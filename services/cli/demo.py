@@ -150,7 +150,8 @@ def _remove(ids: list[uuid.UUID]) -> None:
         for table in ("evaluations", "gate_waivers", "read_markers"):
             fetch(session, "SELECT 1")  # flushes before the plain statements
             session.connection().exec_driver_sql(
-                f"DELETE FROM {table} WHERE workspace_id = ANY(%(ids)s)", {"ids": ids}  # noqa: S608  # our own names
+                f"DELETE FROM {table} WHERE workspace_id = ANY(%(ids)s)",  # noqa: S608  # our own names
+                {"ids": ids},
             )
         session.execute(
             update(DetectorVersion)
@@ -241,7 +242,7 @@ def _session(
 
 
 def _year(candles: Candles, index: int) -> int:
-    return int(candles["time"][index].astype("datetime64[s]").astype("datetime64[Y]").astype(int)) + 1970
+    return sessions.bar_time(candles, index).year
 
 
 def _judge(session_id: uuid.UUID, pattern_type: str, candles: Candles, first: int, end: int, actor: Actor) -> None:
@@ -255,13 +256,14 @@ def _judge(session_id: uuid.UUID, pattern_type: str, candles: Candles, first: in
     with transaction() as session:
         marks = sessions.marks(session, session_id)
         seen: list[tuple[int, int]] = []
-        for mark in marks.itertuples():
-            seen.append((int(mark.anchor_index), int(mark.direction)))
-            if mark.verdict is not None or mark.detection_id is None:
+        for mark in marks.to_dict("records"):
+            place = (int(mark["anchor_index"]), int(mark["direction"]))
+            seen.append(place)
+            if mark["verdict"] is not None or mark["detection_id"] is None:
                 continue
-            right = near(rule, int(mark.anchor_index), int(mark.direction)) is not None
+            right = near(rule, *place) is not None
             feedback.judge(
-                session, uuid.UUID(mark.detection_id), Verdict.CONFIRMED if right else Verdict.FALSE_POSITIVE,
+                session, uuid.UUID(mark["detection_id"]), Verdict.CONFIRMED if right else Verdict.FALSE_POSITIVE,
                 reason=None if right else "The demo's rule has no mark here.", made_by="rule", actor=actor,
             )  # fmt: skip
         for m in rule:

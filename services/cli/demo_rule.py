@@ -16,7 +16,7 @@ import numpy as np
 
 from services.detectors.types import Candles
 
-REVERSAL = 2.0  # average true ranges
+REVERSAL = 2.5  # average true ranges
 ATR_BARS = 14
 NEAR = 1  # bars
 

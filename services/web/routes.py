@@ -182,7 +182,7 @@ def _opened(person_id: str, key: str) -> attachments.Opened:
 def _csv(report: str, filters: dict[str, object], person_id: uuid.UUID) -> Generator[bytes]:
     from services import exports
 
-    yield from exports.stream_csv(report, filters, actor_id=person_id)
+    yield from exports.stream_csv(report, {k: str(v) for k, v in filters.items()}, actor_id=person_id)
 
 
 async def _rest(first: bytes | None, chunks: Generator[bytes]) -> AsyncIterator[bytes]:

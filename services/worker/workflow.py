@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from dbos import DBOS
@@ -76,14 +77,14 @@ def _run(ctx: RunContext) -> str:
         DBOS.sleep(again["pause_s"])
         refusal = again["refusal"]
         attempt += 1
-        _step(ctx, f"retry-{attempt}", lambda n=attempt - 1, e=outcome["error"]: _announce_retry(ctx, n, e))
+        _step(ctx, f"retry-{attempt}", partial(_announce_retry, ctx, attempt - 1, outcome["error"]))
 
 
 def _attempt(ctx: RunContext, attempt: int, refusal: dict[str, Any] | None) -> Outcome:
     """One way through the phases; later attempts begin by refining what the last deploy said."""
     if attempt == 1:
         for name, phase in (("plan", phases.plan), ("implement", phases.implement)):
-            outcome = _step(ctx, name, lambda p=phase: p(ctx, attempt))
+            outcome = _step(ctx, name, partial(phase, ctx, attempt))
             if outcome["outcome"] != "ok":
                 return outcome
             if name == "plan" and _step(ctx, "wait", lambda: _waits(ctx))["waits"]:
@@ -101,11 +102,11 @@ def _attempt(ctx: RunContext, attempt: int, refusal: dict[str, Any] | None) -> O
 def _test_and_deploy(ctx: RunContext, attempt: int, change: Outcome) -> Outcome:
     for round_number in range(1, ROUNDS + 1):
         name = f"{attempt}.{round_number}"
-        tested = _step(ctx, f"test-{name}", lambda r=round_number: testing.test(ctx, attempt, r))
+        tested = _step(ctx, f"test-{name}", partial(testing.test, ctx, attempt, round_number))
         if tested["outcome"] not in ("ok", "refused"):
             return tested
         told = tested.get("refusal")
-        refined = _step(ctx, f"refine-{name}", lambda r=round_number, t=told: phases.refine(ctx, attempt, t, r))
+        refined = _step(ctx, f"refine-{name}", partial(phases.refine, ctx, attempt, told, round_number))
         if refined["outcome"] != "ok":
             return refined
         if told is not None:

@@ -24,7 +24,7 @@ from pages.components.charts.statistics import (
 )
 
 # What flows: the states that corrections come to, and the way back.
-FLOW: Final[Mapping[str, str]] = STATES | {"reopened": "#8E6BDD"}
+FLOW: Final[Mapping[str, str]] = {**STATES, "reopened": "#8E6BDD"}
 DEPLOYS: Final[Mapping[str, str]] = {
     "ready": "#2E9E68",
     "error": "#DE5B53",

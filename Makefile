@@ -1,0 +1,39 @@
+# Without make, the same two commands are these, after `pip install uv`:
+#   uv sync --locked --all-extras && uv run patterndesk up
+#   uv sync --locked --all-extras && uv run pytest -n 2 --dist loadgroup
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: run test check bench format
+.DELETE_ON_ERROR:
+
+run: $(READY)
+	@$(BIN)/patterndesk up
+
+test: $(READY)
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q -p no:cacheprovider tests/migrations/test_chain.py
+	$(VENV)/bootstrap/bin/uv lock --check --offline || $(VENV)/bootstrap/bin/uv lock --check
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+$(READY): pyproject.toml uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; say which with PYTHON=...") if sys.version_info < (3, 11) else None'
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(VENV)/bootstrap/bin/uv || ($(PYTHON) -m venv $(VENV)/bootstrap && $(VENV)/bootstrap/bin/pip install --quiet 'uv>=0.9')
+	@$(VENV)/bootstrap/bin/uv sync --locked --quiet --all-extras
+	@touch $@
