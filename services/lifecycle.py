@@ -232,4 +232,4 @@ def bump(version: str, *, code_changed: bool) -> str:
 
 def verified_version(version: str) -> str:
     """The version a verification makes: 1.0.0 the first time, the next major later."""
-    return f"{int(version.split('.')[0]) + 1}.0.0"
+    return f"{int(version.split('.', 1)[0]) + 1}.0.0"

@@ -74,6 +74,6 @@ def transaction(engine: Engine | None = None) -> Iterator[Session]:
 
 def is_unreachable(error: BaseException) -> bool:
     """Whether the database itself is away, as opposed to a fault in what was asked of it."""
-    return isinstance(error, OperationalError) and error.connection_invalidated or (
-        isinstance(error, OperationalError) and "connection" in str(error).lower()
-    )
+    if not isinstance(error, OperationalError):
+        return False
+    return error.connection_invalidated or "connection" in str(error).lower()
