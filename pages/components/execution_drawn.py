@@ -1,0 +1,67 @@
+"""The drawings of an execution's screen, as one component. Text reaches the page by text nodes alone, never as markup."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import streamlit as st
+
+from pages.components.assets import asset
+from pages.components.execution_tables import Cell
+from pages.components.timeline import LOOKS
+
+_SCRIPTS: Final = ("shared", "timeline_text", "timeline_rows", "timeline_execution", "execution")
+_EXECUTION = st.components.v2.component(
+    "patterndesk_execution",
+    html='<div class="root"></div>',
+    css=asset("shared.css", "phases.css", "execution.css"),
+    js=asset(*(f"{name}.js" for name in _SCRIPTS)),
+)
+
+
+def phases(run: Mapping[str, Any], *, key: str) -> None:
+    """Five segments; the current one fills."""
+    _draw({"kind": "phases", "run": dict(run), "looks": LOOKS}, key)
+
+
+def checkpoints(groups: Sequence[Mapping[str, Any]], *, key: str) -> None:
+    """Groups of a title and its items: color, symbol, text, details, time."""
+    _draw({"kind": "checkpoints", "groups": list(groups)}, key)
+
+
+def table(head: Sequence[Cell], rows: Sequence[Sequence[Cell]], *, label: str, key: str) -> None:
+    """A table of cells that scrolls sideways inside itself where it is wider than its place."""
+    _draw({"kind": "table", "head": list(head), "rows": [list(row) for row in rows], "label": label}, key)
+
+
+def facts(rows: Sequence[tuple[str, Cell]], *, key: str) -> None:
+    """Names at the left, values (badges too) at the right."""
+    _draw({"kind": "facts", "rows": [[name, value] for name, value in rows]}, key)
+
+
+def diff(files: Sequence[Mapping[str, Any]], *, key: str) -> None:
+    """Files with their coloured lines."""
+    _draw({"kind": "diff", "files": list(files)}, key)
+
+
+def text(content: str, *, label: str, key: str, follow: bool = False, wrap: bool = True, height: str = "30rem") -> None:
+    """A text in its own scroller; `follow` keeps a reader who is at its end there while it grows."""
+    data = {"kind": "text", "text": content, "label": label, "follow": follow, "wrap": wrap, "height": height}
+    _draw(data, key)
+
+
+def live_runs(runs: Sequence[Mapping[str, Any]], *, key: str) -> uuid.UUID | None:
+    """Live executions as cards; returns the id of the one that was opened in this run, if any."""
+    data = {"kind": "runs", "runs": list(runs), "looks": LOOKS}
+    opened = getattr(_EXECUTION(data=data, key=key, on_open_change=_nothing), "open", None)
+    return next((uuid.UUID(run["id"]) for run in runs if run["id"] == opened), None)
+
+
+def _draw(data: Mapping[str, Any], key: str) -> None:
+    _EXECUTION(data=dict(data), key=key)
+
+
+def _nothing() -> None:
+    """Declares a trigger, so that it is always there to be read."""

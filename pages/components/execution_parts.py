@@ -1,0 +1,165 @@
+"""The parts of an execution's screen: error, notices, phases, checkpoints, deploy."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
+
+from pages.components import execution_drawn as drawn
+from pages.components import execution_view as view
+from pages.components import looks, parts
+from pages.components.actor import require_actor
+from pages.components.errors import guarded
+from pages.components.execution_data import Facts
+from pages.components.execution_tables import Cell
+from pages.components.links import go, link_to
+from services import executions
+from services.database.engine import transaction
+from services.deployments import VersionRow
+from services.executions import ExecutionDetail
+
+TABS_KEY: Final = "execution-tabs"
+DEPLOY_LOG_KEY: Final = "execution-deploy-log"
+
+
+def viewer_now() -> datetime:
+    """The time now in the reader's own zone."""
+    try:
+        return datetime.now(ZoneInfo(st.context.timezone or "UTC"))
+    except (ZoneInfoNotFoundError, ValueError):
+        return datetime.now(UTC)
+
+
+def error_card(facts: Facts, *, broken: int, may_run: bool) -> bool:
+    """Why it failed, what to do next, and the button for it. Returns whether it is to be run again."""
+    reason, advice = view.error_parts(facts.detail)
+    step = view.next_step(facts.detail, broken=broken)
+    canceled = facts.detail.row.canceled
+    color, symbol = ("gray", "block") if canceled else ("red", "error")
+    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f":{color}[:material/{symbol}:]", width="content")
+        with st.container(width="stretch", gap="xxsmall"):
+            st.text(reason)
+            if advice:
+                st.caption(looks.plain(advice))
+        if step.action == "run_again" and not may_run:
+            return False
+        pressed = st.button(step.label, icon=f":material/{step.symbol}:", key="execution-next",
+                            type="secondary" if canceled else "primary")  # fmt: skip
+    if not pressed:
+        return False
+    if step.action == "tab" and step.tab:
+        st.session_state[TABS_KEY] = step.tab
+    elif step.action == "deploy_log":
+        st.session_state[DEPLOY_LOG_KEY] = True
+    elif step.action == "workspace":
+        go("workspace", id=facts.detail.row.workspace_id)
+    return step.action == "run_again"
+
+
+def plan_card(detail: ExecutionDetail, *, may_accept: bool) -> None:
+    """The plan of a run that waits for a yes."""
+    plan = detail.plan or {}
+    with st.container(border=True, gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown("**The plan**", width="content")
+            parts.badge(looks.Look("orange", "rule", "Waits for a yes"))
+            st.space("stretch")
+            pressed = may_accept and st.button(
+                "Accept plan", type="primary", icon=":material/check:", key="execution-accept"
+            )
+        st.text(str(plan.get("summary") or ""))
+        for step in plan.get("steps") or []:
+            st.markdown(f"- {looks.plain(str(step))}")
+        if not may_accept:
+            st.caption("A member accepts it.")
+    if pressed:
+        with guarded():
+            with transaction() as session:
+                executions.accept_plan(session, detail.row.id, actor=require_actor())
+            st.rerun()
+
+
+def phase_card(detail: ExecutionDetail, now: datetime) -> None:
+    """Five segments, what it does now, percent, time, attempt, cost, and what a reader should know beside it."""
+    with st.container(border=True, gap="xsmall"):
+        drawn.phases(view.phase_run(detail), key="execution-phases")
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            with st.container(width="stretch"):
+                st.markdown(f":small[{looks.plain(view.task(detail))}]")
+            figures = looks.plain(" · ".join(view.figures(detail, now)))
+            percent = f":blue[**{detail.row.progress}%**] " if view.is_live(detail) else ""
+            st.markdown(f":small[{percent}:gray[{figures}]]", width="content")
+        for notice in view.notices(detail, now):
+            st.markdown(f":{notice.color}[:material/{notice.symbol}:] {looks.plain(notice.text)}")
+
+
+def checkpoint_list(detail: ExecutionDetail, now: datetime) -> None:
+    """What was done and found, by phase."""
+    st.subheader("Checkpoints", anchor=False)
+    groups = view.checkpoint_groups(detail, now)
+    if groups:
+        drawn.checkpoints(groups, key="execution-checkpoints")
+    else:
+        st.caption("None yet." if view.is_live(detail) else "It ended before its first checkpoint.")
+
+
+def deploy_facts(facts: Facts) -> None:
+    """Where it deploys to, how far that is, and which versions are concerned."""
+    detail = facts.detail
+    row = detail.row
+    st.subheader("Deploy", anchor=False)
+    state = looks.look(looks.DEPLOYS, row.deploy_status) if row.deploy_status else looks.PHASE_STATES["next"]
+    rows: list[tuple[str, Cell]] = [
+        ("Target", {"t": row.deploy_target}), ("State", {"t": state.label, "badge": state.color, "icon": state.symbol})
+    ]  # fmt: skip
+    if detail.deploy_state_raw and detail.deploy_state_raw.lower() != row.deploy_status:
+        rows.append(("Target's word", {"t": detail.deploy_state_raw}))
+    rows += [(name, {"t": value}) for name, value in _versions(facts)]
+    if detail.deploy_url:
+        rows.append(("Address", {"t": detail.deploy_url, "mono": True}))
+    if detail.deploy_started_at and detail.deploy_completed_at:
+        took = (detail.deploy_completed_at - detail.deploy_started_at).total_seconds()
+        rows.append(("Duration", {"t": looks.duration(took)}))
+    drawn.facts(rows, key="execution-deploy")
+    if detail.deploy_url and detail.deploy_url.startswith("https://"):
+        st.link_button("Open the deploy", detail.deploy_url, icon=":material/open_in_new:")
+    if detail.deploy_logs:
+        with st.expander("Deploy log", key=DEPLOY_LOG_KEY, on_change="rerun", icon=":material/article:"):
+            drawn.text(detail.deploy_logs, label="The deploy's log", key="execution-deploy-text",
+                       follow=view.is_live(detail), height="20rem")  # fmt: skip
+
+
+def _versions(facts: Facts) -> list[tuple[str, str]]:
+    """The version that runs now and the one this execution makes, each with its commit."""
+    candidate, deployed = facts.candidate, facts.deployed
+    rows = [("Runs now", _version(deployed))] if deployed else [("Runs now", "no version yet")]
+    if candidate is None or (deployed and candidate.id == deployed.id):
+        return rows
+    if candidate.status == "candidate":
+        rows.append(("Next version", _version(candidate)))
+    else:
+        word = {"rejected": "rejected", "retired": "replaced since"}.get(candidate.status, candidate.status)
+        rows.append(("This version", f"{_version(candidate)} · {word}"))
+    return rows
+
+
+def _version(version: VersionRow) -> str:
+    return f"v{version.version} · {version.commit_hash[:7]}"
+
+
+def related(detail: ExecutionDetail, parent: int | None) -> None:
+    """Where it belongs and what it follows."""
+    with st.container(horizontal=True, gap="medium"):
+        _link("workspace", detail.row.workspace_id, detail.row.workspace_name, "forum")
+        if detail.parent_execution_id is not None:
+            label = f"Follows execution {parent}" if parent else "The execution it follows"
+            _link("execution", detail.parent_execution_id, label, "undo")
+
+
+def _link(page: str, target: uuid.UUID, label: str, symbol: str) -> None:
+    link_to(f"/{page}?id={target}", looks.plain(label), icon=f":material/{symbol}:")

@@ -1,0 +1,121 @@
+"""The list of executions: live ones as cards, the others as a table. No streamlit calls but the columns' settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import pandas as pd
+import streamlit as st
+
+from pages.components import looks
+from pages.components.execution_view import CANCELING, agent, moment, phase_fraction
+from services.executions import ExecutionRow
+from services.lifecycle import LIVE_EXECUTION, ExecutionStatus
+
+# What can be filtered by, in the words of the badges: "canceled" is a failed one that somebody canceled.
+FILTERS: Final = ("live", "completed", "failed", "canceled")
+_STATUSES: Final[Mapping[str, tuple[str, ...]]] = {
+    "live": tuple(LIVE_EXECUTION),
+    "completed": (ExecutionStatus.COMPLETED,),
+    "failed": (ExecutionStatus.FAILED,),
+    "canceled": (ExecutionStatus.FAILED,),
+}
+COLUMNS: Final = (
+    "Execution", "Pattern", "Status", "Ended in", "Corrections", "Agent", "Started", "Took", "Retries", "Deploy",
+    "Commit", "By", "Cost", "Why",
+)  # fmt: skip
+
+
+def statuses(chosen: Sequence[str]) -> list[str] | None:
+    """The database's statuses behind the chosen filters; None for all."""
+    found = sorted({status for name in chosen for status in _STATUSES[name]})
+    return found or None
+
+
+def fits(row: ExecutionRow, chosen: Sequence[str]) -> bool:
+    """Whether a row is one of what was chosen; nothing chosen lets everything through."""
+    return not chosen or kind(row) in chosen
+
+
+def kind(row: ExecutionRow) -> str:
+    if row.status in LIVE_EXECUTION:
+        return "live"
+    return "canceled" if row.canceled else str(row.status)
+
+
+def filter_label(name: str) -> str:
+    look = looks.EXECUTIONS["running"] if name == "live" else looks.EXECUTIONS[name]
+    return f":{look.color}[{look.icon}] {'Live' if name == 'live' else look.label}"
+
+
+def live_card(row: ExecutionRow, now: datetime) -> dict[str, Any]:
+    """A live execution as its card."""
+    look = CANCELING if row.canceled else looks.look(looks.EXECUTIONS, row.status)
+    since = row.started_at or row.triggered_at
+    facts = [agent(row.agent), looks.count(row.feedback_count, "correction") if row.feedback_count else "",
+             looks.duration((now - since).total_seconds()), f"by {row.triggered_by_name}"]  # fmt: skip
+    return {
+        "id": str(row.id),
+        "name": row.workspace_name,
+        "number": row.number,
+        "look": {"color": look.color, "symbol": look.symbol, "label": look.label},
+        "facts": " · ".join(part for part in facts if part),
+        "percent": "" if row.status == ExecutionStatus.PENDING else f"{row.progress}%",
+        "phases": {
+            "status": row.status, "phase": row.phase, "phases": {},
+            "progress": round(100 * phase_fraction(row.phase, row.progress)),
+        },
+    }  # fmt: skip
+
+
+def table(rows: Sequence[ExecutionRow], now: datetime) -> pd.DataFrame:
+    """The rows as the table shows them, in the same order."""
+    return pd.DataFrame([_line(row, now) for row in rows], columns=list(COLUMNS))
+
+
+def _line(row: ExecutionRow, now: datetime) -> tuple[Any, ...]:
+    look = looks.execution_look(row.status, canceled=row.canceled)
+    ended = row.completed_at or row.errored_at
+    took = (ended - row.started_at).total_seconds() if ended and row.started_at else None
+    paid = row.agent == "claude" or bool(row.cost_usd)
+    return (
+        f"#{row.number}",
+        row.workspace_name,
+        [look.label],
+        looks.look(looks.PHASES, row.phase).label if row.phase else looks.MISSING,
+        row.feedback_count,
+        agent(row.agent),
+        moment(row.started_at or row.triggered_at, now),
+        looks.duration(took),
+        row.retry_count,
+        looks.look(looks.DEPLOYS, row.deploy_status).label if row.deploy_status else looks.MISSING,
+        (row.commit_hash or looks.MISSING)[:7],
+        row.triggered_by_name,
+        looks.money(float(row.cost_usd)) if paid else looks.MISSING,
+        row.error or looks.MISSING,
+    )
+
+
+def columns() -> dict[str, Any]:
+    """How the table's columns look."""
+    kinds = st.column_config
+    states = [looks.EXECUTIONS[name] for name in ("completed", "failed", "canceled")]
+    return {
+        "Execution": kinds.TextColumn(width="small", pinned=True),
+        "Pattern": kinds.TextColumn(width="medium", pinned=True),
+        "Status": kinds.MultiselectColumn(
+            options=[look.label for look in states], color=[look.color for look in states], width="small"
+        ),
+        "Ended in": kinds.TextColumn(width="small"),
+        "Corrections": kinds.NumberColumn(width="small"),
+        "Agent": kinds.TextColumn(width="small"),
+        "Started": kinds.TextColumn(width="small"),
+        "Took": kinds.TextColumn(width="small", alignment="right"),
+        "Retries": kinds.NumberColumn(width="small"),
+        "Deploy": kinds.TextColumn(width="small"),
+        "Commit": kinds.TextColumn(width="small"),
+        "Cost": kinds.TextColumn(width="small", alignment="right"),
+        "Why": kinds.TextColumn(width="large", help="Why it failed"),
+    }

@@ -1,0 +1,165 @@
+"""The tabs of an execution: Replay, Diff, Log, Tests, Prompt, Attempts. Only the open one is read and drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import streamlit as st
+
+from pages.components import execution_data as data
+from pages.components import execution_drawn as drawn
+from pages.components import execution_tables as tables
+from pages.components import execution_view as view
+from pages.components import looks, parts
+from pages.components.errors import guarded
+from pages.components.execution_data import Facts
+from pages.components.execution_parts import TABS_KEY
+from services import exports
+
+LABELS: Final = ("Replay", "Diff", "Log", "Tests", "Prompt", "Attempts")
+
+
+def tabs(facts: Facts, now: datetime) -> None:
+    """Draws the tab that is open."""
+    draw: dict[str, Callable[[], None]] = {
+        "Replay": lambda: _replay(facts),
+        "Diff": lambda: _diff(facts),
+        "Log": lambda: _log(facts),
+        "Tests": lambda: _tests(facts),
+        "Prompt": lambda: _prompt(facts),
+        "Attempts": lambda: _attempts(facts, now),
+    }
+    for label, tab in zip(LABELS, st.tabs(LABELS, key=TABS_KEY, on_change="rerun"), strict=True):
+        if tab.open:
+            with tab, st.container(gap="xsmall"), guarded():
+                draw[label]()
+
+
+def _file_name(facts: Facts, what: str) -> str:
+    return f"{facts.detail.row.pattern_type}-execution-{facts.detail.row.number}-{what}"
+
+
+def _not_yet(facts: Facts, live: str, ended: str) -> None:
+    st.caption(live if view.is_live(facts.detail) else ended)
+
+
+def _replay(facts: Facts) -> None:
+    replay = data.read_replay(facts.detail.row.id)
+    if replay is None:
+        _not_yet(facts, "The replay over all judged places comes with testing, once something is judged.",
+                 "There is no replay: it ended before testing, or nothing had been judged yet.")  # fmt: skip
+        return
+    counts = tables.replay_counts(replay)
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        for outcome, n in counts.items():
+            look = looks.REPLAYS[outcome]
+            parts.badge(look if n else looks.Look("gray", look.symbol, look.label), f"{n:,} {look.label.lower()}")
+        st.space("stretch")
+        st.caption(looks.plain(tables.replay_note(replay)), width="content")
+        parts.download_csv_button("CSV", lambda: exports.to_csv(tables.replay_frame(replay)),
+                                  _file_name(facts, "replay"), type="tertiary")  # fmt: skip
+    evidence = [("Evidence", str((replay.get("splits") or {}).get("evidence") or looks.MISSING))]
+    parts.facts([*evidence, *tables.split_lines(replay)], key="execution-evidence")
+    rows = tables.replay_cells(replay)
+    if rows:
+        drawn.table(tables.replay_head(replay), rows, label="Judged places before and after", key="execution-replay")
+    _below_replay(replay, len(rows))
+
+
+def _below_replay(replay: Mapping[str, Any], shown: int) -> None:
+    """What the table leaves out, said."""
+    said = []
+    if len(replay["rows"]) > shown:
+        said.append(f"The first {shown} of {len(replay['rows']):,} cases; the CSV holds all of them.")
+    hidden = tables.hidden_holdout(replay)
+    if hidden:
+        said.append(f"{looks.count(hidden, 'case')} of hold-out sessions are told as a whole only.")
+    if said:
+        st.caption(" ".join(said))
+
+
+def _diff(facts: Facts) -> None:
+    detail = facts.detail
+    base, commit = detail.base_commit, detail.row.commit_hash
+    if not base or not commit:
+        _not_yet(facts, "Nothing is committed yet.", "This execution changed no file.")
+        return
+    with st.spinner("Reading the commits", show_time=False):
+        text = data.diff(base, commit)
+    files = tables.diff_files(text)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(looks.plain(f"{base[:7]} → {commit[:7]} · {looks.count(len(files), 'file')}"), width="content")
+        st.space("stretch")
+        st.download_button(
+            "Diff", text, file_name=f"{_file_name(facts, 'diff')}.diff", mime="text/plain",
+            icon=":material/download:", on_click="ignore", type="tertiary", key="execution-diff-file",
+        )  # fmt: skip
+    if detail.commit_message:
+        st.text(detail.commit_message)
+    drawn.diff(files, key="execution-diff")
+    if len(text.splitlines()) > tables.MOST_LINES:
+        st.caption(f"The first {tables.MOST_LINES:,} lines; the download holds all that was read.")
+
+
+def _log(facts: Facts) -> None:
+    live = view.is_live(facts.detail)
+    text, cut = data.log_text(facts.detail, tail=live)
+    if not text:
+        _not_yet(facts, "Nothing is written yet.", "Nothing was written: it ended before it began.")
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        note = f"The {'end of the' if cut else 'whole'} log{', as it grows' if live else ''}. Times are UTC."
+        st.caption(note, width="content")
+        st.space("stretch")
+        st.download_button(
+            "Log", lambda: data.log_text(facts.detail, tail=False)[0], file_name=f"{_file_name(facts, 'log')}.txt",
+            mime="text/plain", icon=":material/download:", on_click="ignore", type="tertiary", key="execution-log-file",
+        )  # fmt: skip
+    drawn.text(text, label="The execution's log", key="execution-log", follow=live)
+
+
+def _tests(facts: Facts) -> None:
+    report = facts.detail.test_report
+    if not report:
+        _not_yet(facts, "The pattern repository's own tests run in the testing phase.", "It ended before testing.")
+        return
+    good, failed = report["total"] - report["failed"], report["failed"]
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        parts.badge(looks.Look("green", "check", f"{good:,} passed"))
+        if failed or not report["passed"]:
+            parts.badge(looks.Look("red", "close", f"{failed:,} failed"))
+        st.caption(f"in {looks.duration(report['duration_s'])}", width="content")
+    checks = ((facts.candidate.contract_report if facts.candidate else None) or {}).get("checks") or []
+    if checks:
+        st.markdown("**Detector contract**")
+        parts.checks([(bool(c["passed"]), str(c["name"]).replace("_", " ")) for c in checks], key="execution-contract")
+        for check in checks:
+            if not check["passed"]:
+                st.text(str(check["detail"]))
+    st.markdown("**What the tests said**")
+    drawn.text(str(report.get("output") or "Nothing."), label="The tests' output", key="execution-tests", wrap=False)
+
+
+def _prompt(facts: Facts) -> None:
+    key = facts.detail.prompt_file
+    if not key:
+        st.caption("This execution was launched without a prompt.")
+        return
+    stored, text = data.prompt(key)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption("Exactly what was sent; the file also holds the candles around each place.", width="stretch")
+        st.download_button(
+            "JSON", stored, file_name=f"{_file_name(facts, 'prompt')}.json", mime="application/json",
+            icon=":material/download:", on_click="ignore", type="tertiary", key="execution-prompt-file",
+        )  # fmt: skip
+    drawn.text(text, label="The prompt", key="execution-prompt")
+
+
+def _attempts(facts: Facts, now: datetime) -> None:
+    rows = tables.attempt_cells(facts.detail, now)
+    if not rows:
+        _not_yet(facts, "The first attempt begins when a worker takes it.", "It ended before its first attempt.")
+        return
+    drawn.table(tables.attempt_head(), rows, label="Attempts side by side", key="execution-attempts")

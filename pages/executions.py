@@ -1,0 +1,129 @@
+"""All executions: live ones first and refreshing, then what has ended; filters by pattern, status and agent, CSV."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+import streamlit as st
+
+from pages.components import execution_rows as lines
+from pages.components import parts
+from pages.components.actor import require_actor
+from pages.components.errors import guarded
+from pages.components.execution_drawn import live_runs
+from pages.components.execution_parts import viewer_now
+from pages.components.execution_tables import execution_frame
+from pages.components.links import go
+from services import executions, exports, workspaces
+from services.database.engine import transaction
+from services.executions import AGENTS, ExecutionRow
+from services.people import Actor
+
+LIVE_SECONDS, IDLE_SECONDS = 1.0, 10.0  # between looks at the database, while something is live and while nothing is
+STEP = 200
+_SHOWN, _LIVE = "executions-shown", "executions-live"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the filters let through; `more` says that older ones were not read."""
+
+    live: list[ExecutionRow]
+    ended: list[ExecutionRow]
+    more: bool
+
+
+def read(workspace_id: uuid.UUID | None, chosen: list[str], agent: str | None, limit: int) -> Found:
+    with transaction() as session:
+        active = executions.list_active(session)
+        rows = executions.list_executions(
+            session, workspace_id=workspace_id, statuses=lines.statuses(chosen), agent=agent, limit=limit
+        )
+    live = [
+        row for row in active
+        if lines.fits(row, chosen) and workspace_id in (None, row.workspace_id) and agent in (None, row.agent)
+    ]  # fmt: skip
+    ended = [row for row in rows if lines.kind(row) != "live" and lines.fits(row, chosen)]
+    return Found(live, ended, len(rows) == limit)
+
+
+def listing() -> None:
+    """The filters and what they let through; reads the database again by itself."""
+    actor = require_actor()  # again, because a fragment runs on without the page around it
+    with guarded(stop=True), transaction() as session:
+        names = {row.id: row.name for row in workspaces.list_workspaces(session, archived=True)}
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        workspace_id = st.selectbox(
+            "Pattern", list(names), index=None, format_func=names.__getitem__, placeholder="All patterns", width=230,
+            label_visibility="collapsed", key="executions-pattern", persist_state="session",
+        )  # fmt: skip
+        chosen = st.pills(
+            "Status", lines.FILTERS, selection_mode="multi", format_func=lines.filter_label,
+            label_visibility="collapsed", key="executions-status", persist_state="session",
+        )  # fmt: skip
+        agent = st.selectbox(
+            "Agent", AGENTS, index=None, format_func=str.capitalize, placeholder="All agents", width=150,
+            label_visibility="collapsed", key="executions-agent", persist_state="session",
+        )  # fmt: skip
+        st.space("stretch")
+        csv_place = st.container(width="content")
+    limit = st.session_state.setdefault(_SHOWN, STEP)
+    with guarded(stop=True):
+        found = read(workspace_id, chosen, agent, limit)
+    with csv_place:
+        parts.download_csv_button(
+            "CSV", lambda: exports.to_csv(execution_frame([*found.live, *found.ended])), "executions"
+        )
+    filtered = bool(workspace_id or chosen or agent)
+    opened = draw(found, actor, filtered=filtered)
+    if opened is not None:
+        go("execution", id=opened)
+    if bool(found.live) != st.session_state.get(_LIVE, False):
+        st.session_state[_LIVE] = bool(found.live)
+        st.rerun()  # the pace of the looks changes with the page
+
+
+def draw(found: Found, actor: Actor, *, filtered: bool) -> uuid.UUID | None:
+    if not found.live and not found.ended:
+        nothing(actor, filtered=filtered)
+        return None
+    now = viewer_now()
+    opened = None
+    if found.live:
+        st.subheader("Live", anchor=False)
+        opened = live_runs([lines.live_card(row, now) for row in found.live], key="executions-cards")
+    if found.ended:
+        if found.live:
+            st.subheader("Ended", anchor=False)
+        event = st.dataframe(
+            lines.table(found.ended, now), column_config=lines.columns(), hide_index=True, row_height=32,
+            on_select="rerun", selection_mode="single-cell", key="executions-table",
+            alt="Executions that have ended, the newest first", height=min(38 + 32 * len(found.ended) + 3, 680),
+        )  # fmt: skip
+        cells = event["selection"]["cells"]
+        if cells and cells[0][0] < len(found.ended):
+            opened = found.ended[cells[0][0]].id
+    if found.more:
+        st.button("Show older", icon=":material/expand_more:", key="executions-older", on_click=show_older)
+    return opened
+
+
+def show_older() -> None:
+    st.session_state[_SHOWN] = st.session_state.get(_SHOWN, STEP) + STEP
+
+
+def nothing(actor: Actor, *, filtered: bool) -> None:
+    if filtered:
+        parts.empty_state("search_off", "No execution fits", "Change the pattern, the statuses or the agent.")
+        return
+    who = "launch" if actor.may("launch") else "ask a member to launch"
+    with parts.empty_state(
+        "bolt", "No executions yet", f"Describe a pattern in its workspace, then {who} its first execution."
+    ):
+        st.page_link("workspaces.py", label="Workspaces", icon=":material/grid_view:")
+
+
+require_actor()
+parts.header("Executions")
+st.fragment(listing, run_every=LIVE_SECONDS if st.session_state.get(_LIVE) else IDLE_SECONDS)()
