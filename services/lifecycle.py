@@ -199,6 +199,7 @@ ADMINS: Final = frozenset({Role.ADMIN})
 PERMISSIONS: Final[dict[str, frozenset[Role]]] = {
     "read": EVERYONE,
     "export": EVERYONE,
+    "read_audit": MEMBERS,
     "create_workspace": MEMBERS,
     "describe_workspace": MEMBERS,
     "comment": MEMBERS,

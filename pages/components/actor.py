@@ -1,7 +1,7 @@
 """Who is signed in. Every page asks here by itself, and nothing of it runs when nobody is.
 
-With OIDC the identity provider vouches for the person on every run. In local mode people pick who they are: the choice
-belongs to the browser's signed cookie (which only this machine can hold), so a reload keeps it and a restart asks again.
+With OIDC the identity provider vouches for the person on every run. In local mode people pick who they are. The choice
+belongs to the browser's signed cookie, which only this machine can hold; a reload keeps it, a restart asks again.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def require_actor() -> Actor:
 
 
 def current_actor() -> Actor | None:
-    """The signed-in person as the database knows them now, or None. Somebody shut out is nobody from the next run on."""
+    """The signed-in person as the database knows them now, or None. Who was shut out is nobody from the next run on."""
     with guarded(stop=True):
         try:
             return _vouched_for() if get_settings().oidc_configured else _picked()

@@ -17,10 +17,10 @@ from pages.components.errors import guarded
 from pages.components.links import exists, go, link_to
 from services import actions, datasets, exports, feedback, sessions, workspaces
 from services.actions import PreparedLaunch
-from services.agents.registry import agents
+from services.agents.registry import AgentInfo, agents
 from services.database.engine import transaction
 from services.datasets import DatasetRow
-from services.deploys.registry import targets
+from services.deploys.registry import TargetInfo, targets
 from services.feedback import FeedbackRow
 from services.people import Actor
 
@@ -40,8 +40,8 @@ def launch(workspace_id: uuid.UUID) -> None:
         found = workspaces.get(session, workspace_id)
         items = feedback.open_batch(session, workspace_id)
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
-        agent = _chosen("Agent", [(a.name, a.title, a.available, a.reason) for a in agents()], key="launch-agent")
-        target = _chosen("Deploy to", [(t.name, t.title, t.available, t.reason) for t in targets()], key="launch-target")
+        agent = _chosen("Agent", agents(), key="launch-agent")
+        target = _chosen("Deploy to", targets(), key="launch-target")
     chosen = _choose_items(items) if items else None
     stop = st.toggle("Stop after planning, until somebody accepts the plan", key="launch-stop")
     if chosen is not None and not chosen:
@@ -62,10 +62,10 @@ def launch(workspace_id: uuid.UUID) -> None:
             st.rerun()
 
 
-def _chosen(label: str, rows: Sequence[tuple[str, str, bool, str | None]], *, key: str) -> str:
+def _chosen(label: str, rows: Sequence[AgentInfo | TargetInfo], *, key: str) -> str:
     """One of what is available; what is not is named with its reason."""
-    usable = {name: title for name, title, available, _ in rows if available}
-    reasons = " ".join(reason or f"{title} is not available." for _, title, available, reason in rows if not available)
+    usable = {row.name: row.title for row in rows if row.available}
+    reasons = " ".join(row.reason or f"{row.title} is not available." for row in rows if not row.available)
     picked: str = st.segmented_control(
         label, list(usable), default=next(iter(usable)), required=True, format_func=usable.__getitem__, key=key,
         help=reasons or None,
@@ -76,8 +76,9 @@ def _chosen(label: str, rows: Sequence[tuple[str, str, bool, str | None]], *, ke
 def _choose_items(items: Sequence[FeedbackRow]) -> list[uuid.UUID]:
     """The corrections as a table with a tick for each; all are ticked at first."""
     frame = pd.DataFrame([item_line(item) for item in items])
+    key = f"launch-items-{hash(tuple(item.id for item in items))}"  # ticks belong to these rows and to no others
     edited = st.data_editor(
-        frame, hide_index=True, key="launch-items", disabled=[c for c in frame.columns if c != "Send"],
+        frame, hide_index=True, key=key, disabled=[c for c in frame.columns if c != "Send"],
         height=min(38 + 35 * len(items) + 3, 250), num_rows="fixed",
         column_config={"Send": st.column_config.CheckboxColumn(width="small"),
                        "Reason": st.column_config.TextColumn(width="large")},
@@ -132,7 +133,7 @@ def run_session(workspace_id: uuid.UUID) -> None:
         "Window", list(WINDOWS), default="newest", required=True, format_func=WINDOWS.__getitem__, key="run-window"
     )
     window = _window(kind, dataset)
-    name = st.text_input("Name (optional)", max_chars=120, key="run-name")
+    name = st.text_input("Name (optional)", max_chars=120, key=f"run-name-{workspace_id}")
     coverage = st.radio(
         "How it is judged", list(COVERAGES), format_func=COVERAGES.__getitem__, key="run-coverage"
     )

@@ -44,19 +44,20 @@ def describe(workspace_id: uuid.UUID) -> None:
     actor, found = require_actor(), _detail(workspace_id)
     with st.form("describe", border=False):
         description = st.text_area(
-            "Description", found.description or "", height=110, key="describe-description",
+            "Description", found.description or "", height=110, key=f"describe-description-{workspace_id}",
             placeholder="What the pattern is, and where it begins and ends.",
         )  # fmt: skip
         reasoning = st.text_area(
-            "Reasoning", found.user_reasoning or "", height=110, key="describe-reasoning",
+            "Reasoning", found.user_reasoning or "", height=110, key=f"describe-reasoning-{workspace_id}",
             placeholder="Why it matters, and how you tell it from what looks alike.",
         )  # fmt: skip
         steps = st.text_area(
             "Identification steps, one a line", "\n".join(found.identification_steps), height=110,
-            key="describe-steps", placeholder="Find the last confirmed swing\nWait for a close beyond it",
+            key=f"describe-steps-{workspace_id}",
+            placeholder="Find the last confirmed swing\nWait for a close beyond it",
         )  # fmt: skip
         files = st.file_uploader(
-            "Charts and files", uploads.FILE_TYPES, accept_multiple_files=True, key="describe-files"
+            "Charts and files", uploads.FILE_TYPES, accept_multiple_files=True, key=f"describe-files-{workspace_id}"
         )
         if not st.form_submit_button("Save", type="primary", icon=":material/check:"):
             return
@@ -72,14 +73,21 @@ def describe(workspace_id: uuid.UUID) -> None:
 
 
 def _worded(
-    label: str, act: Callable[[str, Actor], None], *, button: str, symbol: str, text: str = "", lead: str | None = None
+    label: str,
+    act: Callable[[str, Actor], None],
+    *,
+    about: uuid.UUID,
+    button: str,
+    symbol: str,
+    text: str = "",
+    lead: str | None = None,
 ) -> None:
-    """One text and one button; the text stays when the action is refused."""
+    """One text about one thing, and one button; the text stays when the action is refused."""
     actor = require_actor()
     if lead:
         st.text(lead)
     with st.form("worded", border=False):
-        said = st.text_area(label, text, height=110, key="worded-text")
+        said = st.text_area(label, text, height=110, key=f"worded-{button}-{about}")
         if not st.form_submit_button(button, type="primary", icon=f":material/{symbol}:"):
             return
     with guarded():
@@ -108,7 +116,7 @@ def approve(workspace_id: uuid.UUID) -> None:
         with transaction() as session:
             review.approve(session, workspace_id, comment=said, actor=actor)
 
-    _worded("Comment for the admin (optional)", act, button="Approve", symbol="thumb_up")
+    _worded("Comment for the admin (optional)", act, about=workspace_id, button="Approve", symbol="thumb_up")
 
 
 @st.dialog("Withdraw the approval")
@@ -119,7 +127,8 @@ def withdraw(workspace_id: uuid.UUID) -> None:
         with transaction() as session:
             review.withdraw(session, workspace_id, reason=said.strip() or None, actor=actor)
 
-    _worded("Reason (optional)", act, button="Withdraw", symbol="undo", lead="The workspace goes back to beta.")
+    lead = "The workspace goes back to beta."
+    _worded("Reason (optional)", act, about=workspace_id, button="Withdraw", symbol="undo", lead=lead)
 
 
 @st.dialog("Reopen")
@@ -130,8 +139,8 @@ def reopen(workspace_id: uuid.UUID) -> None:
         with transaction() as session:
             review.reopen(session, workspace_id, reason=said, actor=actor)
 
-    _worded("Reason", act, button="Reopen", symbol="lock_open", lead="The workspace goes back to beta; the reason shows "
-            "on the timeline.")  # fmt: skip
+    lead = "The workspace goes back to beta; the reason shows on the timeline."
+    _worded("Reason", act, about=workspace_id, button="Reopen", symbol="lock_open", lead=lead)
 
 
 @st.dialog("Archive")
@@ -179,7 +188,8 @@ def edit_comment(message_id: uuid.UUID) -> None:
         with transaction() as session:
             timeline.edit_comment(session, message_id, said, actor=actor)
 
-    _worded("Comment", act, button="Save", symbol="check", text=(found.content or "") if found else "")
+    text = (found.content or "") if found else ""
+    _worded("Comment", act, about=message_id, button="Save", symbol="check", text=text)
 
 
 @st.dialog("Delete comment")

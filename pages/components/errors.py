@@ -10,6 +10,7 @@ from typing import Final
 import streamlit as st
 
 from pages.components.links import link_to
+from pages.components.looks import plain
 from services.database.engine import is_unreachable
 from services.errors import PatternDeskError
 from services.logs import log_unexpected
@@ -47,11 +48,8 @@ def explain(error: Exception) -> Problem:
 
 def show(problem: Problem) -> None:
     """The sentence as typed: it may quote what people wrote, so it is never read as markup."""
-    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(":red[:material/error:]", width="content")
-        with st.container(width="stretch"):
-            st.text(problem.sentence)
-        link_to(problem.link, "Show it", icon=":material/arrow_forward:")
+    st.error(plain(problem.sentence), icon=":material/error:")
+    link_to(problem.link, "Show what stands in the way", icon=":material/arrow_forward:")
 
 
 @contextmanager

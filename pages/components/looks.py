@@ -258,7 +258,7 @@ def initials(name: str | None) -> str:
 
 def plain(text: str) -> str:
     """What a person typed, escaped so that Streamlit's Markdown shows it as typed: no links, images or colours."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!~|<>$:&^=])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!~|<>$:&^=@])", r"\\\1", " ".join(text.split()))
 
 
 def _missing(value: float | None) -> bool:

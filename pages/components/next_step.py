@@ -1,4 +1,4 @@
-"""What comes next in a workspace, decided from facts alone: one sentence and at most one main button. No streamlit here."""
+"""What comes next in a workspace, decided from facts alone: a sentence and one main button. No streamlit here."""
 
 from __future__ import annotations
 

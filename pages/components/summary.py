@@ -78,7 +78,7 @@ def summary(view: View, actor: Actor) -> None:
     if view.live is not None:
         _live_card(view.live, actor)
     _numbers_card(view)
-    with st.container(border=True, gap="xsmall"):
+    with st.container(border=True, gap="xxsmall"):
         st.caption("Lifecycle")
         lifecycle(view.workspace.status, _dates(view), key="lifecycle")
         _next(view)
@@ -88,15 +88,15 @@ def _live_card(live: ExecutionDetail, actor: Actor) -> None:
     row = live.row
     look = looks.execution_look(row.status, canceled=row.canceled)
     phase = looks.look(looks.PHASES, row.phase).label if row.phase else look.label
-    with st.container(border=True, gap="xsmall"):
+    with st.container(border=True, gap="xxsmall"):
         with st.container(horizontal=True, horizontal_alignment="distribute"):
             st.caption("Live execution", width="content")
             st.caption(f"{row.number}, attempt {row.retry_count + 1}", width="content")
         icon = ":material/block:" if row.canceled else look.icon
         words = "Canceling" if row.canceled else "Waiting for a worker" if _waits(live) else phase
         with st.container(horizontal=True, horizontal_alignment="distribute"):
-            st.markdown(f":{look.color}[{icon}] **{words}**", width="content")
-            st.markdown(f"**{row.progress}%**", width="content")
+            st.markdown(f":small[:{look.color}[{icon}] **{words}**]", width="content")
+            st.markdown(f":small[**{row.progress}%**]", width="content")
         st.progress(row.progress / 100)
         st.caption(looks.plain(_doing(live)))
         if _waits_for_plan(live):
@@ -140,7 +140,7 @@ def _numbers_card(view: View) -> None:
         label += f"; the version before had {looks.percent(view.trend[-1])}"
     counts = {"confirmed": counted.tp, "false_positive": counted.fp, "false_negative": counted.fn}
     holdout = f", {found.holdout_count} hold-out" if found.holdout_count else ""
-    with st.container(border=True, gap="xsmall"):
+    with st.container(border=True, gap="xxsmall"):
         rate_card(
             label, found.success_rate, counted.ci_low if tested else None, counted.ci_high if tested else None,
             counted.n if tested else 0, key="rate", trend=view.trend if len(view.trend) > 1 else (),

@@ -88,7 +88,8 @@ function describedRow(app, entry) {
   const steps = entry.data?.identification_steps ?? []
   const list = steps.length ? el("ol", "howto", steps.map((step) => el("li", "", step))) : null
   return person(app, entry, el("div", "card box", el("div", "head", el("span", "strong", "Pattern described")),
-    el("div", "said", entry.content ?? entry.data?.description), list, files(entry)))
+    el("div", "said", entry.data?.description ?? entry.content),
+    entry.data?.description && entry.content && el("div", "said muted", entry.content), list, files(entry)))
 }
 
 // [symbol, colour or "", bold text, muted text, what people wrote]
