@@ -46,6 +46,8 @@ def _bubblewrap(binary: str, root: Path | None, *, size: bool) -> list[str]:
     command = [binary, "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]
     for name, value in environment("/tmp").items():
         command += ["--setenv", name, value]
+    # Before the binds, which may lie below it: the app, or its data, can stand in /tmp.
+    command += [*(["--size", str(_TMP_BYTES)] if size else []), "--tmpfs", "/tmp"]
     system = [p for p in ("/usr", "/lib", "/lib64", "/lib32", "/etc/ld.so.cache") if os.path.exists(p)]
     python = [os.path.dirname(os.path.dirname(_python())), os.path.realpath(sys.base_prefix), *_library_paths()]
     bound: list[str] = []
@@ -55,7 +57,6 @@ def _bubblewrap(binary: str, root: Path | None, *, size: bool) -> list[str]:
             bound.append(path)
     for device in ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"):
         command += ["--dev-bind", device, device]
-    command += [*(["--size", str(_TMP_BYTES)] if size else []), "--tmpfs", "/tmp"]
     for file in RUNNER_FILES:
         command += ["--ro-bind", str(file), f"{_INSIDE}/{file.name}"]
     if root is not None:

@@ -76,7 +76,7 @@ def _follow(ctx: RunContext, deployer: Deployer, state: Deployment, attempt: int
                 )  # fmt: skip
                 executions.report(
                     session, ctx.execution_id, epoch=ctx.epoch, phase=DEPLOYING, attempt=attempt,
-                    fraction=steps / 6, task=state.logs.strip().rsplit("\n", 1)[-1][15:] or "Deploying",
+                    fraction=steps / 6, task=state.logs.strip().rsplit("\n", 1)[-1][18:] or "Deploying",
                 )  # fmt: skip
     return state
 
