@@ -21,6 +21,7 @@ from pages.components.charts.statistics import (
     PROVISIONAL,
     STATES,
     stacked_bars,
+    success_over_time,
 )
 
 # What flows: the states that corrections come to, and the way back.
@@ -90,11 +91,10 @@ def executions_by_retries(frame: pd.DataFrame) -> go.Figure:
                 y=table[name],
                 name=looks.EXECUTIONS[name].label,
                 marker={"color": OUTCOMES[name], "line": {"width": 0}},
-                width=0.5 if len(table) < 4 else None,
                 hovertemplate="%{y:,}",
             )
         )
-    figure.update_xaxes(type="category")
+    figure.update_xaxes(type="category", range=[-0.5, max(len(table), 4) - 0.5])
     figure.update_yaxes(tickformat=",d", nticks=5, rangemode="tozero")
     return figure
 
@@ -102,8 +102,7 @@ def executions_by_retries(frame: pd.DataFrame) -> go.Figure:
 def feedback_flow(frame: pd.DataFrame) -> go.Figure:
     """Columns week, state, count: how many corrections came to each state in each week."""
     labels = {name: look.label for name, look in looks.FEEDBACK_STATES.items()}
-    figure = stacked_bars(frame, x="week", group="state", value="count", colors=FLOW, labels=labels)
-    return figure.update_traces(width=timedelta(days=5).total_seconds() * 1000)
+    return stacked_bars(frame, x="week", group="state", value="count", colors=FLOW, labels=labels)
 
 
 def deploys_per_day(frame: pd.DataFrame) -> go.Figure:
@@ -128,12 +127,39 @@ def time_to_fix(frame: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def over_period(figure: go.Figure, since: datetime, until: datetime) -> go.Figure:
-    """The dates' axis from one end of the period to the other, whatever days have something."""
+def sessions_over_time(frame: pd.DataFrame, since: datetime, until: datetime) -> go.Figure:
+    """Columns time, rate, ci_low, ci_high, n, version: over the whole period, or closer when all is of a day or two."""
+    figure = success_over_time(frame)
+    first, last = frame["time"].min(), frame["time"].max()
+    if last - first >= timedelta(days=2):
+        return over_period(figure, since, until, step=timedelta(days=1))
+    room = max((last - first) / 20, timedelta(minutes=5))
+    return figure.update_xaxes(range=[first - room, last + room], tickformat="%-d %b %H:%M", nticks=5)
+
+
+def over_period(figure: go.Figure, since: datetime, until: datetime, *, step: timedelta) -> go.Figure:
+    """The dates' axis from one end of the period to the other, whatever days have something. `step` is a bar's share.
+
+    A week that began before the period is in sight too.
+    """
+    dates = [pd.to_datetime(pd.Series(list(trace.x)), utc=True).min() for trace in figure.data if trace.x is not None]
+    first = min([since, *dates])
     figure.update_xaxes(
-        range=[since - timedelta(hours=12), until + timedelta(hours=12)], dtick=None, tickmode="auto", nticks=6,
+        range=[first - step / 2, until + step / 2], dtick=None, tickmode="auto", nticks=6,
         tickformat="%b %Y" if until - since > timedelta(days=200) else "%-d %b",
     )  # fmt: skip
+    figure.update_traces(width=0.74 * step.total_seconds() * 1000, selector={"type": "bar"})
+    return figure
+
+
+def whole_counts(figure: go.Figure) -> go.Figure:
+    """Ticks at whole numbers where bars are low: "1 1 2 2" would be four ticks of halves."""
+    totals: dict[object, float] = {}
+    for trace in figure.data:
+        for x, y in zip(trace.x if trace.x is not None else (), trace.y if trace.y is not None else (), strict=False):
+            totals[x] = totals.get(x, 0) + y
+    if max(totals.values(), default=0) <= 5:
+        figure.update_yaxes(dtick=1)
     return figure
 
 

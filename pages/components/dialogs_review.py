@@ -1,0 +1,53 @@
+"""The decisions of a review: return with a reason, verify after a confirmation."""
+
+from __future__ import annotations
+
+import uuid
+
+import streamlit as st
+
+from pages.components import looks
+from pages.components.actor import require_actor
+from pages.components.errors import guarded
+from pages.components.parts import checks
+from services import review, workspaces
+from services.database.engine import transaction
+from services.lifecycle import verified_version
+
+
+@st.dialog("Return to beta", icon=":material/undo:")
+def return_to_beta(workspace_id: uuid.UUID) -> None:
+    """A reason, which shows on the timeline; it stays in the field when the return is refused."""
+    actor = require_actor()
+    st.text("The approval is taken away and the workspace goes back to beta. The reason shows on its timeline.")
+    with st.form("return", border=False):
+        reason = st.text_area("Reason", height=110, max_chars=4000, key="return-reason",
+                              placeholder="What has to change before it can be verified")  # fmt: skip
+        if not st.form_submit_button("Return", type="primary", icon=":material/undo:", key="return-yes"):
+            return
+    with guarded() as outcome, transaction() as session:
+        review.return_to_beta(session, workspace_id, reason=reason, actor=actor)
+    if outcome.ok:
+        st.toast("Returned to beta.", icon=":material/undo:")
+        st.rerun()
+
+
+@st.dialog("Verify", icon=":material/verified:")
+def verify(workspace_id: uuid.UUID) -> None:
+    """What is verified and what it becomes, with the guards as they stand at this moment."""
+    actor = require_actor()
+    with guarded(stop=True), transaction() as session:
+        found = workspaces.get(session, workspace_id)
+        guards = review.verification_guards(session, workspace_id, actor)
+    new = verified_version(found.version)
+    st.markdown(f"**{looks.plain(found.name)} v{looks.plain(found.version)}** becomes **v{looks.plain(new)}**.")
+    checks([(guard.holds, guard.sentence) for guard in guards], key="verify-checks")
+    with st.form("verify", border=False):
+        comment = st.text_area("Comment (optional)", height=90, max_chars=4000, key="verify-comment")
+        if not st.form_submit_button(f"Verify as {new}", type="primary", icon=":material/verified:", key="verify-yes"):
+            return
+    with guarded() as outcome, transaction() as session:
+        review.verify(session, workspace_id, comment=comment, actor=actor)
+    if outcome.ok:
+        st.toast(f"Verified as v{new}.", icon=":material/verified:")
+        st.rerun()

@@ -1,0 +1,178 @@
+"""What waits for verification, with its evidence side by side; verify it, or return it with a reason."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Final
+
+import streamlit as st
+
+from pages.components import dialogs_review, dialogs_workspace, evidence, looks
+from pages.components.actor import require_actor
+from pages.components.errors import guarded
+from pages.components.links import exists
+from pages.components.parts import badge, checks, empty_state, header
+from pages.components.review_drawn import queue_list
+from services import review, workspaces
+from services.database.engine import transaction
+from services.errors import NotFound
+from services.lifecycle import WorkspaceStatus, verified_version
+from services.people import Actor
+from services.review import Guard, QueueRow
+from services.workspaces import WorkspaceDetail
+
+QUEUE_WIDTH: Final = 268  # pixels
+WAITING: Final = "waiting"
+DECIDED: Final = "decided"
+VIEW: Final = "review-view"
+VIEW_OF: Final = {WorkspaceStatus.IN_REVIEW: WAITING, WorkspaceStatus.VERIFIED: DECIDED}
+NOTHING: Final = {
+    WAITING: ("Nothing waits for verification", "When somebody approves a pattern, it shows up here with its evidence."),
+    DECIDED: ("Nothing is verified yet", "A pattern that an admin verifies shows up here."),
+}
+
+
+def _wanted() -> WorkspaceDetail | None:
+    """The workspace that the address names, None when it names none. Raises NotFound."""
+    given = st.query_params.get("id")
+    if not given:
+        return None
+    try:
+        wanted = uuid.UUID(given)
+    except ValueError:
+        raise NotFound("The address names no workspace; choose one from the queue.") from None
+    with transaction() as session:
+        return workspaces.get(session, wanted)
+
+
+def _forget() -> None:
+    st.query_params.pop("id", None)
+
+
+def _view(waiting: int, wanted: WorkspaceDetail | None) -> str:
+    """The header with the switch; a deep link opens the side that its workspace is on."""
+    if wanted is not None and (side := VIEW_OF.get(WorkspaceStatus(wanted.status))):
+        st.session_state[VIEW] = side
+    else:
+        st.session_state.setdefault(VIEW, WAITING)
+    with header("Review"):
+        labels = {WAITING: f"Waiting {waiting:,}", DECIDED: "Decided"}
+        chosen = st.segmented_control(
+            "Show", list(labels), format_func=labels.__getitem__, required=True, label_visibility="collapsed",
+            key=VIEW, on_change=_forget,
+        )  # fmt: skip
+    return str(chosen)
+
+
+def _gone(found: WorkspaceDetail) -> None:
+    """A link to something that is neither waiting nor verified any more."""
+    status = looks.look(looks.STATUSES, found.status)
+    with empty_state(status.symbol, f"{found.name} is not in review", f"Its status is {status.label.lower()} now."):
+        if exists("workspace"):
+            st.page_link("workspace.py", label="Open its workspace", icon=":material/forum:",
+                         query_params={"id": str(found.id)})  # fmt: skip
+
+
+def _detail(workspace_id: uuid.UUID, actor: Actor) -> None:
+    dossier = evidence.read(workspace_id, actor)
+    found = dossier.workspace
+    own = found.approved_by_id == actor.id
+    guards = _concerning(dossier.guards, actor, own=own) if dossier.in_review else []
+    _head(dossier, guards, actor, own=own)
+    if guards:
+        checks([(guard.holds, guard.sentence) for guard in guards], key="review-checks")
+    if dossier.in_review and not actor.may("verify"):
+        st.caption(f":material/visibility: You are a {actor.role}, so you can read all of this; an admin verifies or "
+                   "returns it.")  # fmt: skip
+    evidence.cards(dossier)
+    evidence.since_approval(dossier)
+
+
+def _concerning(guards: list[Guard], actor: Actor, *, own: bool) -> list[Guard]:
+    """Who approved matters to the approver and to whoever may verify."""
+    return [guard for guard in guards if guard.name != "other_person" or own or actor.may("verify")]
+
+
+def _head(dossier: evidence.Dossier, guards: list[Guard], actor: Actor, *, own: bool) -> None:
+    found = dossier.workspace
+    who = (
+        f"approved by {found.approved_by_name or 'somebody'}, {looks.when(found.approved_at)}"
+        if dossier.in_review
+        else f"verified by {found.verified_by_name or 'somebody'}, {looks.when(found.verified_at)}"
+    )
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.header(looks.plain(found.name), anchor=False, width="content")
+        badge(looks.look(looks.STATUSES, found.status))
+        st.caption(looks.plain(f"v{found.version} · {who}"), width="content")
+        st.space("stretch")
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+            if exists("workspace"):
+                st.page_link("workspace.py", label="Workspace", icon=":material/forum:",
+                             query_params={"id": str(found.id)})  # fmt: skip
+            if dossier.in_review:
+                _decide(found, guards, actor, own=own)
+            elif actor.may("reopen") and st.button("Reopen", icon=":material/lock_open:", key="review-reopen"):
+                dialogs_workspace.reopen(found.id)
+
+
+def _decide(found: WorkspaceDetail, guards: list[Guard], actor: Actor, *, own: bool) -> None:
+    """The buttons that the person may press; one that can't be pressed says why."""
+    if own and st.button("Withdraw", icon=":material/undo:", key="review-withdraw", help="Take your approval back."):
+        dialogs_workspace.withdraw(found.id)
+    if actor.may("return") and not own and st.button("Return", icon=":material/undo:", key="review-return"):
+        dialogs_review.return_to_beta(found.id)
+    if not actor.may("verify"):
+        return
+    failing = [guard.sentence for guard in guards if not guard.holds]
+    pressed = st.button(
+        f"Verify as {verified_version(found.version)}", type="primary", icon=":material/verified:",
+        key="review-verify", disabled=bool(failing), help=looks.plain("; ".join(failing)) or None,
+    )  # fmt: skip
+    if pressed:
+        dialogs_review.verify(found.id)
+
+
+def _beside(rows: list[QueueRow], wanted: WorkspaceDetail | None, actor: Actor) -> None:
+    """The queue at the left, what is selected beside it (below it on a phone)."""
+    selected = wanted.id if wanted else rows[0].workspace_id
+    with st.container(horizontal=True, gap="medium"):
+        with st.container(width=QUEUE_WIDTH):
+            opened = queue_list(rows, selected=selected, key="review-queue")
+        if opened is not None and opened != selected:
+            st.query_params["id"] = str(opened)
+            st.rerun()
+        with st.container(width="stretch", gap="small"):
+            if wanted is not None and wanted.status not in VIEW_OF:
+                _gone(wanted)
+            else:
+                _detail(selected, actor)
+
+
+def page() -> None:
+    actor = require_actor()
+    with guarded(stop=True):
+        lost: NotFound | None = None
+        wanted = None
+        try:
+            wanted = _wanted()
+        except NotFound as error:
+            lost = error
+        with transaction() as session:
+            waiting = review.queue(session)
+        view = _view(len(waiting), wanted)
+        if lost is not None:
+            empty_state("search_off", "Nothing to show", lost.sentence)
+            return
+        rows = waiting
+        if view == DECIDED:
+            with transaction() as session:
+                rows = review.queue(session, decided=True)
+        if rows:
+            _beside(rows, wanted, actor)
+        elif wanted is not None and wanted.status not in VIEW_OF:
+            _gone(wanted)
+        else:
+            empty_state("fact_check", *NOTHING[view])
+
+
+page()
