@@ -6,6 +6,7 @@ replay takes the same way. Each process that runs the workflow first takes the n
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Callable
 from functools import partial
@@ -238,5 +239,6 @@ def _announce_retry(ctx: RunContext, retry: int, error: str) -> Outcome:
 
 
 def _clean(ctx: RunContext) -> None:
-    """Removes the run's worktree; its commits stay under the execution's ref."""
+    """Removes the run's folder; its commits stay under the execution's ref, its log behind the storage URL."""
     repository.remove_worktree(ctx.repository, ctx.worktree)
+    shutil.rmtree(ctx.folder, ignore_errors=True)
