@@ -74,7 +74,7 @@ def guess_symbol(filename: str) -> str:
     return (capitals[-1] if capitals else words[0] if words else "").upper()[:32]
 
 
-@st.dialog("Import candles", width="large", icon=":material/upload:")
+@st.dialog("Import candles", width="medium", icon=":material/upload:")
 def import_dialog() -> None:
     """Takes a file, shows what was recognised, asks for the rest, and stores the candles."""
     actor = require_actor()

@@ -13,7 +13,7 @@ from services.datasets import DatasetRow
 from services.sessions import SessionRow
 
 SESSION_COLUMNS: Final = (
-    "Session", "Pattern", "Version", "Status", "Judged", "Success", "95% interval, n", "Window", "Candles", "Kind",
+    "Session", "Pattern", "Version", "Status", "Judged", "Success", "Interval, n", "Window", "Candles", "Notes",
     "By", "Made",
 )  # fmt: skip
 DATASET_COLUMNS: Final = (
@@ -58,14 +58,14 @@ def session_columns() -> dict[str, Any]:
     kinds = st.column_config
     states = list(looks.SESSIONS.values())
     return {
-        "Session": kinds.TextColumn(width="medium", pinned=True),
+        "Session": kinds.TextColumn(width="medium"),
         "Version": kinds.TextColumn(width="small"),
         "Status": kinds.MultiselectColumn(
             options=[look.label for look in states], color=[look.color for look in states], width="small"
         ),
         "Judged": kinds.ProgressColumn(min_value=0, max_value=100, format="%d%%", width="small"),
         "Success": kinds.TextColumn(width="small", alignment="right", help="Frozen when the session was completed"),
-        "95% interval, n": kinds.TextColumn(width="small"),
+        "Interval, n": kinds.TextColumn(width="small", help="95% interval of the success rate, and on how many marks"),
         "Candles": kinds.NumberColumn(width="small"),
         "By": kinds.TextColumn(width="small"),
         "Made": kinds.TextColumn(width="small"),
@@ -96,7 +96,7 @@ def _dataset(row: DatasetRow) -> tuple[Any, ...]:
 def dataset_columns() -> dict[str, Any]:
     kinds = st.column_config
     return {
-        "Dataset": kinds.TextColumn(width="medium", pinned=True),
+        "Dataset": kinds.TextColumn(width="medium"),
         "Symbol": kinds.TextColumn(width="small"),
         "Timeframe": kinds.TextColumn(width="small"),
         "Candles": kinds.NumberColumn(width="small"),

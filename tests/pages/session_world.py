@@ -1,0 +1,127 @@
+"""A real product around the session screens: database, candles, pattern repository, a deployed detector that ran."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+from streamlit.testing.v1 import AppTest
+
+from services import actions, people, releases, workspaces
+from services.candles.demo import demo_files
+from services.database.engine import engine_for, get_engine, transaction
+from services.datasets import DatasetRow
+from services.detectors import repository
+from services.detectors.sandbox import warm
+from services.lifecycle import Role, VersionStatus, WorkspaceStatus
+from services.models import DetectorVersion, PatternWorkspace, new_id, now
+from services.people import Actor
+from services.settings import ROOT, get_settings
+from services.web import tokens
+from tests.conftest import Databases
+
+ROUTER = ROOT / "pages" / "router.py"
+
+
+@dataclass(frozen=True)
+class World:
+    """A workspace of swings with a deployed version, one of BOS without, 3,000 candles, and a person of each role."""
+
+    admin: Actor
+    member: Actor
+    viewer: Actor
+    swings: uuid.UUID
+    bos: uuid.UUID
+    dataset: DatasetRow
+
+    def run(self, *, start: int = 1500, bars: int = 120, coverage: str = "partial") -> uuid.UUID:
+        return actions.run_session(
+            self.swings, dataset_id=self.dataset.id, start_index=start, end_index=start + bars - 1, coverage=coverage,
+            actor=self.member,
+        )  # fmt: skip
+
+    def deploy(self, number: str, **changed: float) -> None:
+        """Another version of the swings detector is live from now on; only its parameters differ."""
+        root = releases.release(head())
+        with warm(root, "swings") as worker:
+            spec = worker.spec()
+        with transaction() as session:
+            live = DetectorVersion.workspace_id == self.swings, DetectorVersion.status == VersionStatus.DEPLOYED
+            session.execute(update(DetectorVersion).where(*live).values(status=VersionStatus.RETIRED, retired_at=now()))
+            made = DetectorVersion(
+                id=new_id(), workspace_id=self.swings, version=number, commit_hash=head(),
+                module_path="detectors/swings.py", code_sha256=repository.code_sha256(root, "swings"),
+                params=spec.defaults() | changed, param_schema=[asdict(p) for p in spec.params], origin="starter",
+                status=VersionStatus.DEPLOYED, deployed_at=now(),
+            )  # fmt: skip
+            session.add(made)
+            session.flush()
+            row = session.get_one(PatternWorkspace, self.swings)
+            row.status, row.version, row.deployed_version_id = WorkspaceStatus.BETA, number, made.id
+
+
+def head() -> str:
+    return repository.head(releases.repository())
+
+
+@pytest.fixture(scope="module")
+def world(databases: Databases, template_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    name = databases.clone()
+    url = databases.address(name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATABASE_URL", url)
+        patch.setenv("DATA_DIR", str(tmp_path_factory.mktemp("sessions")))
+        for variable in ("STORAGE_URL", "PATTERN_REPOSITORY", "OIDC_CLIENT_ID"):
+            patch.delenv(variable, raising=False)
+        _forget()
+        yield _made()
+        engine_for(url).dispose()
+    _forget()
+    databases.drop(name)
+
+
+def _forget() -> None:
+    get_settings.cache_clear()
+    get_engine.cache_clear()
+    tokens._stored_key.cache_clear()
+
+
+def _made() -> World:
+    with transaction() as session:
+        admin, member, viewer = (
+            people.ensure_person(session, email=f"{role}@example.com", name=f"{role.capitalize()} One", role=role)
+            for role in (Role.ADMIN, Role.MEMBER, Role.VIEWER)
+        )
+        swings, bos = (
+            workspaces.create(session, pattern_type=kind, name=title, category="Structure", actor=member)
+            for kind, title in (("swings", "Swings"), ("bos", "Break of structure"))
+        )
+    demo = demo_files()[0]
+    dataset = actions.import_candles(
+        Path(demo.path).read_bytes(), filename=demo.path.name, symbol=demo.symbol, timeframe=demo.timeframe,
+        licence_note=demo.licence_note, price_adjustment=demo.price_adjustment, actor=member,
+    )  # fmt: skip
+    made = World(admin, member, viewer, swings, bos, dataset)
+    made.deploy("0.1.0")
+    return made
+
+
+def open_page(file: str, actor: Actor, **query: str) -> AppTest:
+    """The screen as this person sees it, by the router."""
+    at = AppTest.from_file(str(ROUTER), default_timeout=30)
+    at.session_state["person_id"] = actor.id
+    at.run()
+    for key, value in query.items():
+        at.query_params[key] = value
+    at.switch_page(file).run()
+    return at
+
+
+def words(at: AppTest) -> str:
+    """Everything that stands on the screen as text."""
+    kinds = (at.title, at.markdown, at.caption, at.text, at.info, at.warning, at.error, at.success)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
