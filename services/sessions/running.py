@@ -142,9 +142,10 @@ def record(
 
     `candles` is the whole dataset (shape (rows,)), so that times can be looked up by dataset index.
     """
-    row = _locked(session, session_id)
+    require(actor, "run_session")
+    row = _locked_with_workspace(session, session_id)
     if row.status != SessionStatus.RUNNING:
-        raise Conflict("This session has its detections already.")
+        raise Conflict(f"This session is {row.status}; its detections can't be recorded any more.")
     if detections:
         session.execute(insert(DetectionRow), [_values(row, d, candles) for d in detections])
     row.status, row.run_ms, row.isolation = SessionStatus.ACTIVE, run_ms, isolation
@@ -245,11 +246,8 @@ def fail(session: Session, session_id: uuid.UUID, sentence: str) -> None:
 def complete(session: Session, session_id: uuid.UUID, *, actor: Actor) -> None:
     """Freezes the session's score and, for the deployed version, moves the workspace's success rate with it."""
     require(actor, "complete_session")
-    workspace_id = session.scalar(select(PatternSession.workspace_id).where(PatternSession.id == session_id))
-    if workspace_id is None:
-        raise NotFound("There is no such session.")
-    workspace = workspaces.lock(session, workspace_id)
-    row = _locked(session, session_id)
+    row = _locked_with_workspace(session, session_id)
+    workspace = workspaces.lock(session, row.workspace_id)
     if row.status != SessionStatus.ACTIVE:
         raise Conflict(f"This session is {row.status}; only an active one can be completed.")
     tally = consensus_tally(session, session_id)
@@ -311,6 +309,15 @@ def rename(session: Session, session_id: uuid.UUID, name: str, *, actor: Actor) 
     if not 1 <= len(cleaned) <= 120:
         raise InvalidInput("A name has 1 to 120 characters.")
     _locked(session, session_id).name = cleaned
+
+
+def _locked_with_workspace(session: Session, session_id: uuid.UUID) -> PatternSession:
+    """The session with workspace and row locked, in that order everywhere, so that writers never wait in a circle."""
+    workspace_id = session.scalar(select(PatternSession.workspace_id).where(PatternSession.id == session_id))
+    if workspace_id is None:
+        raise NotFound("There is no such session.")
+    workspaces.lock(session, workspace_id)
+    return _locked(session, session_id)
 
 
 def _locked(session: Session, session_id: uuid.UUID) -> PatternSession:
