@@ -74,7 +74,7 @@ def judge(
         raise Conflict(f"This correction is {item.state} already; it can't be changed any more.")
     _fill(item, row, detection, verdict, expected)
     item.reason, item.made_by = _cleaned(reason), made_by
-    item.state, item.execution_id, item.carried_from_id = FeedbackState.OPEN, None, item.carried_from_id
+    item.state = FeedbackState.OPEN
     item.attachments = list(attachments) or item.attachments or []
     session.flush()
     _count(session, row.workspace_id, (1 if _asks(verdict) else 0) - (1 if was_asking else 0))
@@ -186,27 +186,30 @@ def add_comment_item(
 def withdraw(session: Session, feedback_id: uuid.UUID, *, actor: Actor) -> None:
     """Takes back one's own feedback while it is open (the undo of the session's screen)."""
     require(actor, "judge")
-    item = session.get(FeedbackItem, feedback_id, with_for_update=True)
+    item = _locked(session, feedback_id)
     if item is None or item.state == FeedbackState.WITHDRAWN:
         raise NotFound("There is no such feedback.")
     if item.author_id != actor.id and item.made_by == "person":
         raise Conflict("Only the person who gave this feedback can take it back.")
     if item.state not in (FeedbackState.OPEN, FeedbackState.DISPUTED) and item.made_by != "carried":
         raise Conflict(f"This correction is {item.state} already; it can't be taken back any more.")
-    if item.session_id is not None:
-        _active(session, item.session_id)
+    row = _active(session, item.session_id) if item.session_id is not None else None
     item.state = FeedbackState.WITHDRAWN
     session.flush()
+    detection = session.get(Detection, item.detection_id) if item.detection_id else None
+    if row is not None and detection is not None:
+        _dispute(session, row, detection)
     timeline.announce(session, item.workspace_id)
 
 
 def settle_dispute(session: Session, feedback_id: uuid.UUID, *, reason: str, actor: Actor) -> None:
     """Opens a disputed mark again with the rule people agreed on; the other sides of it are withdrawn."""
     require(actor, "judge")
-    item = session.get(FeedbackItem, feedback_id, with_for_update=True)
+    item = _locked(session, feedback_id)
     if item is None or item.state != FeedbackState.DISPUTED:
         raise NotFound("There is no such disputed mark.")
-    if not reason.strip():
+    rule = _cleaned(reason)
+    if rule is None:
         raise InvalidInput("Write the rule that settles it.")
     others = session.scalars(
         select(FeedbackItem).where(
@@ -215,7 +218,18 @@ def settle_dispute(session: Session, feedback_id: uuid.UUID, *, reason: str, act
     )
     for other in others:
         other.state = FeedbackState.OPEN if other.verdict == item.verdict else FeedbackState.WITHDRAWN
-    item.reason = reason.strip()
+    item.reason = rule
+    session.flush()
+    timeline.announce(session, item.workspace_id)
+
+
+def _locked(session: Session, feedback_id: uuid.UUID) -> FeedbackItem | None:
+    """The item with its workspace locked first: that is the order of everybody who writes."""
+    workspace_id = session.scalar(select(FeedbackItem.workspace_id).where(FeedbackItem.id == feedback_id))
+    if workspace_id is None:
+        return None
+    workspaces.lock(session, workspace_id)
+    return session.get(FeedbackItem, feedback_id, populate_existing=True)
 
 
 def _asks(verdict: str) -> bool:
