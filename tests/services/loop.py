@@ -178,7 +178,7 @@ UNION ALL SELECT w.pattern_type, 'feedback' FROM pattern_workspaces w
 WHERE w.feedback_count <> (SELECT count(*) FROM feedback_items f WHERE f.workspace_id = w.id
                            AND f.verdict NOT IN ('confirmed', 'unsure'))
 UNION ALL SELECT w.pattern_type, 'messages' FROM pattern_workspaces w
-WHERE (w.message_seq, w.message_seq) <> (SELECT (coalesce(max(seq), 0), count(*)) FROM workspace_messages m
+WHERE (w.message_seq, w.message_seq) <> (SELECT coalesce(max(seq), 0), count(*) FROM workspace_messages m
                                          WHERE m.workspace_id = w.id)
 UNION ALL SELECT w.pattern_type, 'executions' FROM pattern_workspaces w
 WHERE w.execution_seq <> (SELECT count(*) FROM claude_executions e WHERE e.workspace_id = w.id)
