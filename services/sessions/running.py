@@ -20,11 +20,10 @@ from services.detectors.scoring import precision_recall, score
 from services.detectors.splits import SplitWindow, split_beside
 from services.detectors.types import Candles, Detection
 from services.errors import Conflict, InvalidInput, NotFound
-from services.lifecycle import FeedbackState, MessageType, SessionStatus, Verdict, WorkspaceStatus
+from services.lifecycle import MessageType, SessionStatus, WorkspaceStatus
 from services.models import (
     CandleDataset,
     DetectorVersion,
-    FeedbackItem,
     PatternSession,
     PatternWorkspace,
     new_id,
@@ -32,6 +31,7 @@ from services.models import (
 )
 from services.models import Detection as DetectionRow
 from services.people import Actor, require
+from services.sessions.carrying import carry_over, settle_addressed
 from services.sessions.scores import consensus_tally
 
 MAX_WINDOW = 20_000  # bars of one session
@@ -153,7 +153,7 @@ def record(
     row.start_time = bar_time(candles, row.start_index)
     row.end_time = bar_time(candles, row.end_index)
     session.flush()
-    carried = _carry_over(session, row) if row.retest_of_id else 0
+    carried = carry_over(session, row) if row.retest_of_id else 0
     timeline.append(
         session,
         row.workspace_id,
@@ -185,57 +185,6 @@ def _values(row: PatternSession, d: Detection, candles: Candles) -> dict[str, An
     }  # fmt: skip
 
 
-def _carry_over(session: Session, row: PatternSession) -> int:
-    """Copies the verdicts on detections that stayed the same, and missed places that are still missed."""
-    new_by_key = {
-        d.key: d for d in session.scalars(select(DetectionRow).where(DetectionRow.session_id == row.id))
-    }
-    places = {(d.kind, d.direction, d.anchor_index) for d in new_by_key.values()}
-    old = session.execute(
-        select(FeedbackItem, DetectionRow.key)
-        .outerjoin(DetectionRow, DetectionRow.id == FeedbackItem.detection_id)
-        .where(
-            FeedbackItem.session_id == row.retest_of_id,
-            FeedbackItem.state.not_in([FeedbackState.WITHDRAWN, FeedbackState.DISPUTED]),
-            FeedbackItem.verdict != Verdict.COMMENT,
-        )
-    ).all()
-    carried = 0
-    asking = 0
-    for item, key in old:
-        detection = new_by_key.get(key) if key else None
-        still_missed = (
-            key is None
-            and item.verdict == Verdict.FALSE_NEGATIVE
-            and (item.expected_kind, item.expected_direction, item.expected_index) not in places
-        )
-        if detection is None and not still_missed:
-            continue
-        session.add(_carried(item, row, detection.id if detection else None))
-        carried += 1
-        asking += item.verdict not in (Verdict.CONFIRMED, Verdict.UNSURE)
-    if asking:
-        workspace = workspaces.lock(session, row.workspace_id)
-        workspace.feedback_count += asking
-    session.flush()
-    return carried
-
-
-_CARRIED_COLUMNS = (
-    "author_id", "verdict", "original", "candle_index", "candle_time", "price", "expected_kind", "expected_direction",
-    "expected_index", "expected_time", "expected_price", "expected_low", "expected_high", "tolerance_bars",
-    "dataset_id", "window_start", "window_end", "reason", "severity", "state", "execution_id", "sent_to_claude_at",
-)  # fmt: skip
-
-
-def _carried(item: FeedbackItem, row: PatternSession, detection_id: uuid.UUID | None) -> FeedbackItem:
-    copied = {column: getattr(item, column) for column in _CARRIED_COLUMNS}
-    return FeedbackItem(
-        **copied, workspace_id=row.workspace_id, session_id=row.id, detection_id=detection_id, made_by="carried",
-        carried_from_id=item.id,
-    )  # fmt: skip
-
-
 def fail(session: Session, session_id: uuid.UUID, sentence: str) -> None:
     """Ends a running session whose detector could not be run; the sentence is what the person reads."""
     row = _locked(session, session_id)
@@ -264,7 +213,7 @@ def complete(session: Session, session_id: uuid.UUID, *, actor: Actor) -> None:
         workspace.success_fn += row.fn
         workspace.success_rate = score(workspace.success_tp, workspace.success_fp, workspace.success_fn).rate
     if row.retest_of_id:
-        _settle_addressed(session, row)
+        settle_addressed(session, row)
     session.flush()
     timeline.append(
         session,
@@ -278,28 +227,6 @@ def complete(session: Session, session_id: uuid.UUID, *, actor: Actor) -> None:
         title=row.name,
         session_id=row.id,
     )  # fmt: skip
-
-
-def _settle_addressed(session: Session, row: PatternSession) -> None:
-    """A completed retest says of each addressed correction whether its fix held: verified, or open again."""
-    still_wrong = set(
-        session.scalars(
-            select(FeedbackItem.carried_from_id).where(
-                FeedbackItem.session_id == row.id,
-                FeedbackItem.made_by == "carried",
-                FeedbackItem.state != FeedbackState.WITHDRAWN,
-            )
-        )
-    )
-    addressed = session.scalars(
-        select(FeedbackItem).where(
-            FeedbackItem.session_id == row.retest_of_id,
-            FeedbackItem.state == FeedbackState.ADDRESSED,
-            FeedbackItem.made_by != "carried",
-        )
-    )
-    for item in addressed:
-        item.state = FeedbackState.OPEN if item.id in still_wrong else FeedbackState.VERIFIED
 
 
 def rename(session: Session, session_id: uuid.UUID, name: str, *, actor: Actor) -> None:
