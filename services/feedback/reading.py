@@ -81,23 +81,33 @@ def open_batch(session: Session, workspace_id: uuid.UUID) -> list[FeedbackRow]:
     return [f for f in list_feedback(session, workspace_id, states=["open"]) if f.split != "holdout"]
 
 
+# Of one author's judgements of the same place, on a retest say, the latest is what they think.
 _CASES: LiteralString = """
+WITH latest AS (
+    SELECT DISTINCT ON (author_id, dataset_id, expected_kind, expected_direction, candle_index) *
+    FROM feedback_items
+    WHERE workspace_id = %(w)s AND verdict <> 'comment' AND state <> 'withdrawn' AND made_by <> 'carried'
+      AND dataset_id IS NOT NULL AND expected_kind IS NOT NULL AND expected_direction IS NOT NULL
+      AND candle_index IS NOT NULL AND window_start IS NOT NULL
+      AND session_id IN (SELECT id FROM pattern_sessions WHERE status IN ('active', 'completed'))
+    ORDER BY author_id, dataset_id, expected_kind, expected_direction, candle_index, created_at DESC, id DESC
+)
 SELECT f.id, f.session_id, f.dataset_id, f.window_start, f.window_end, f.verdict, f.expected_kind,
        f.expected_direction, f.expected_index,
        CASE WHEN f.detection_id IS NULL THEN NULL ELSE f.candle_index END,
        f.expected_low, f.expected_high, (f.original->>'price_low')::float8, (f.original->>'price_high')::float8,
        f.tolerance_bars, s.split
-FROM feedback_items f JOIN pattern_sessions s ON s.id = f.session_id
-WHERE f.workspace_id = %(w)s AND f.verdict IN ('confirmed', 'false_positive', 'false_negative', 'adjustment')
-  AND f.state NOT IN ('withdrawn', 'disputed') AND f.made_by <> 'carried' AND f.dataset_id IS NOT NULL
-  AND f.expected_kind IS NOT NULL AND f.expected_direction IS NOT NULL AND f.window_start IS NOT NULL
-  AND s.status IN ('active', 'completed')
+FROM latest f JOIN pattern_sessions s ON s.id = f.session_id
+WHERE f.verdict IN ('confirmed', 'false_positive', 'false_negative', 'adjustment') AND f.state <> 'disputed'
 ORDER BY f.created_at, f.id
 """
 
 
 def cases(session: Session, workspace_id: uuid.UUID) -> list[Case]:
-    """Every judged place of a workspace as a regression case; carried verdicts are their originals' cases already."""
+    """Every judged place of a workspace as a regression case; carried verdicts are their originals' cases already.
+
+    Each author's latest judgement of a place (dataset, kind, direction, bar) stands for the ones before it.
+    """
     return [
         Case(
             id=str(r[0]), session_id=str(r[1]), dataset_id=str(r[2]), window_start=r[3], window_end=r[4], verdict=r[5],
