@@ -24,6 +24,7 @@ from services.executions.progress import (
     locked,
     report,
     take_over,
+    wait_for_plan,
 )
 from services.executions.reading import (
     ExecutionDetail,
@@ -65,4 +66,5 @@ __all__ = [
     "report",
     "set_status",
     "take_over",
+    "wait_for_plan",
 ]

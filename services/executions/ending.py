@@ -49,9 +49,15 @@ def complete(
     fixed_ids: Collection[str] = (),
     resolved_version_id: uuid.UUID | None = None,
 ) -> None:
-    """Ends a locked execution well. Corrections it fixed are addressed; the others are open again."""
+    """Ends a locked execution well. Corrections it fixed are addressed; the others are open again.
+
+    A second call does nothing. A request to cancel that came too late is dropped, since nothing was canceled.
+    """
+    if execution.status == ExecutionStatus.COMPLETED:
+        return
     at = now()
     set_status(execution, ExecutionStatus.COMPLETED)
+    execution.canceled_at = execution.canceled_by_id = None
     execution.completed_at, execution.progress, execution.summary = at, 100, summary
     execution.error = execution.errored_at = None
     _settle(session, execution, fixed_ids, resolved_version_id)
@@ -75,21 +81,36 @@ def complete(
         execution_id=execution.id,
         dedupe_key=f"completed:{execution.id}",
     )
+    _leave_implementing(session, execution, "the first execution found nothing to deploy")
+
+
+def _leave_implementing(session: Session, execution: ClaudeExecution, reason: str) -> None:
+    """A first run that ended without a deploy leaves the workspace where it was before."""
+    workspace = workspaces.lock(session, execution.workspace_id)
+    if workspace.status == WorkspaceStatus.IMPLEMENTING:
+        workspaces.move(
+            session, workspace, "implementation_failed", actor=None, reason=reason,
+            dedupe_key=f"status:{execution.id}:soon",
+        )  # fmt: skip
 
 
 def fail(
     session: Session, execution: ClaudeExecution, *, error: str, advice: str | None = None, outcome: str = "failed"
 ) -> None:
-    """Ends a locked execution for good, says why and what to do next, and opens its corrections again."""
+    """Ends a locked execution for good, says why and what to do next, and opens its corrections again.
+
+    A second call does nothing: another run may have taken the corrections meanwhile.
+    """
+    if execution.status == ExecutionStatus.FAILED:
+        return
     at = now()
     set_status(execution, ExecutionStatus.FAILED)
     execution.error = error if not advice else f"{error} {advice}"
     execution.errored_at = at
     execution.completed_at = None
-    _fail_phase(session, execution, at)
+    fail_phase(session, execution, at)
     _settle(session, execution, (), None)
     end_attempt(session, execution, outcome=outcome, reason=error, at=at)
-    workspace = workspaces.lock(session, execution.workspace_id)
     session.flush()
     timeline.append(
         session,
@@ -105,11 +126,7 @@ def fail(
         execution_id=execution.id,
         dedupe_key=f"failed:{execution.id}",
     )  # fmt: skip
-    if workspace.status == WorkspaceStatus.IMPLEMENTING:
-        workspaces.move(
-            session, workspace, "implementation_failed", actor=None, reason=error,
-            dedupe_key=f"status:{execution.id}:soon",
-        )  # fmt: skip
+    _leave_implementing(session, execution, error)
 
 
 def end_canceled(session: Session, execution: ClaudeExecution) -> None:
@@ -134,7 +151,7 @@ def end_attempt(
         attempt.deployment_id = execution.deployment_id
 
 
-def _fail_phase(session: Session, execution: ClaudeExecution, at: datetime) -> None:
+def fail_phase(session: Session, execution: ClaudeExecution, at: datetime) -> None:
     """Marks the phase that was under way, and its message, as failed."""
     phases = {k: dict(v) for k, v in (execution.phases or {}).items()}
     for phase in phases.values():

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from services import feedback, timeline, workspaces
-from services.database.queue import enqueue
+from services.database.queue import enqueue, wake
 from services.errors import Conflict, InvalidInput, NotFound
 from services.executions.ending import end_canceled
 from services.feedback import FeedbackRow
@@ -146,7 +146,9 @@ def _send(session: Session, execution: ClaudeExecution, items: Sequence[Feedback
 
 
 def cancel(session: Session, execution_id: uuid.UUID, *, actor: Actor) -> None:
-    """Asks for the end of a live execution. A queued one ends here; a running one is ended by its worker."""
+    """Asks for the end of a live execution. One that no worker is busy with ends here (queued, between retries,
+    waiting for its plan to be accepted); a running one is ended by its worker.
+    """
     require(actor, "cancel")
     workspace_id = session.scalar(select(ClaudeExecution.workspace_id).where(ClaudeExecution.id == execution_id))
     if workspace_id is None:
@@ -160,7 +162,9 @@ def cancel(session: Session, execution_id: uuid.UUID, *, actor: Actor) -> None:
         return
     execution.canceled_at, execution.canceled_by_id = now(), actor.id
     record(session, actor=actor, action="cancel", object_type="execution", object_id=execution.id)
-    if execution.status == ExecutionStatus.PENDING:
+    if execution.status == ExecutionStatus.RETRY:
+        wake(session, execution_id)
+    if execution.status != ExecutionStatus.RUNNING or execution.worker_id is None:
         end_canceled(session, execution)
     session.flush()
     timeline.announce(session, workspace_id, execution_id=execution.id)
@@ -169,11 +173,16 @@ def cancel(session: Session, execution_id: uuid.UUID, *, actor: Actor) -> None:
 def accept_plan(session: Session, execution_id: uuid.UUID, *, actor: Actor) -> None:
     """Says yes to the plan of an execution that stopped after planning, and queues what follows."""
     require(actor, "launch")
-    execution = session.get(ClaudeExecution, execution_id, with_for_update=True)
+    execution = session.get(ClaudeExecution, execution_id, with_for_update=True, populate_existing=True)
     if execution is None:
         raise NotFound("There is no such execution.")
-    if not execution.stop_after_planning or execution.status != ExecutionStatus.RUNNING or execution.plan is None:
-        raise Conflict("This execution is not waiting for its plan to be accepted.")
-    if execution.plan_accepted_at is None:
-        execution.plan_accepted_at = now()
-        timeline.announce(session, execution.workspace_id, execution_id=execution.id)
+    waits = execution.stop_after_planning and execution.status == ExecutionStatus.RUNNING
+    if not waits or execution.plan is None or execution.canceled_at is not None:
+        raise Conflict("This execution is not waiting for its plan to be accepted.", link=link(execution_id))
+    if execution.plan_accepted_at is not None:
+        return
+    execution.plan_accepted_at = now()
+    record(session, actor=actor, action="accept_plan", object_type="execution", object_id=execution.id)
+    if execution.worker_id is None:  # else its worker is about to look, and goes on by itself
+        enqueue(session, execution.id, execution.workspace_id, accepted=True)
+    timeline.announce(session, execution.workspace_id, execution_id=execution.id)

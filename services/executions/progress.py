@@ -14,8 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services import timeline, workspaces
-from services.errors import NotFound, StaleEpoch
-from services.executions.ending import end_attempt, set_status
+from services.errors import Cancelled, NotFound, StaleEpoch
+from services.executions.ending import end_attempt, fail_phase, set_status
 from services.lifecycle import AuthorType, ExecutionPhase, ExecutionStatus, MessageStatus, MessageType
 from services.models import ClaudeExecution, ExecutionAttempt, PatternWorkspace, now
 
@@ -142,8 +142,10 @@ def phase_key(execution_id: uuid.UUID, phase: ExecutionPhase, attempt: int) -> s
 def begin_phase(
     session: Session, execution_id: uuid.UUID, *, epoch: int, phase: ExecutionPhase, attempt: int, task: str
 ) -> None:
-    """Enters a phase (a second time on resuming): row, phases, and the phase's message."""
+    """Enters a phase (a second time on resuming): row, phases, and the phase's message. Raises Cancelled."""
     execution = locked(session, execution_id, epoch)
+    if execution.canceled_at is not None:
+        raise Cancelled("The run was canceled.")
     set_status(execution, ExecutionStatus.RUNNING)
     execution.phase = phase
     low, _ = SPANS[phase]
@@ -267,6 +269,18 @@ def end_phase(
     )
 
 
+def wait_for_plan(session: Session, execution_id: uuid.UUID, *, epoch: int) -> bool:
+    """Whether the run waits for a person to accept its plan; then no worker has it any more. Raises Cancelled."""
+    execution = locked(session, execution_id, epoch)
+    if execution.canceled_at is not None:
+        raise Cancelled("The run was canceled.")
+    if not execution.stop_after_planning or execution.plan_accepted_at is not None:
+        return False
+    execution.worker_id = execution.heartbeat_at = None
+    timeline.announce(session, execution.workspace_id, execution_id=execution.id)
+    return True
+
+
 def begin_retry(
     session: Session, execution_id: uuid.UUID, *, epoch: int, attempt: int, reason: str
 ) -> None:
@@ -276,6 +290,7 @@ def begin_retry(
         return  # this step ran before
     set_status(execution, ExecutionStatus.RETRY)
     execution.retry_count, execution.retry_reason = attempt, reason
+    fail_phase(session, execution, now())
     end_attempt(session, execution, outcome="retry", reason=reason, at=now())
     session.add(ExecutionAttempt(execution_id=execution.id, number=attempt + 1))
     execution.progress = 0
