@@ -125,6 +125,16 @@ def _next_version(workspace: PatternWorkspace, parent: DetectorVersion | None, c
     return bump(workspace.version, code_changed=parent.code_sha256 != code_sha256)
 
 
+def candidate_params(session: Session, execution_id: uuid.UUID) -> list[dict[str, Any]]:
+    """The parameters of every candidate that an execution brought so far, oldest first."""
+    rows = session.scalars(
+        select(DetectorVersion.params)
+        .where(DetectorVersion.execution_id == execution_id)
+        .order_by(DetectorVersion.created_at, DetectorVersion.id)
+    )
+    return [dict(p) for p in rows]
+
+
 def reject_candidate(session: Session, execution_id: uuid.UUID, *, epoch: int) -> None:
     """Marks the execution's candidate as one that is not to be deployed."""
     execution = executions.locked(session, execution_id, epoch)

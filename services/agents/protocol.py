@@ -32,6 +32,7 @@ class Work:
     exhaustive: frozenset[Window]
     sent_ids: frozenset[str]
     current_params: Mapping[str, Any] | None
+    refused_params: tuple[Mapping[str, Any], ...]  # of this execution's earlier candidates
     candles: Callable[[str], Candles]
     report: Callable[[float, str], None]
     checkpoint: Callable[..., None]

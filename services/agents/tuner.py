@@ -81,9 +81,13 @@ class Tuner:
         return self._apply(work, spec, found, found.best_params if found.improved else None)
 
     def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> Change:
-        """The search already ranks what breaks nothing first; a refused choice leaves nothing better to try."""
+        """After a refused replay, the best parameters that were not refused yet; another gate it can't mend."""
+        assert spec is not None  # plan refuses without one
+        if refusal.gate == "replay" and not work.is_first:
+            found = self._search(work, spec)
+            return self._apply(work, spec, found, found.best_params if found.improved else None)
         work.checkpoint(
-            f"refuse-{round_number}", "Nothing better to try", "A parameter search can't mend this gate.", ok=False
+            f"refuse-{round_number}", "Nothing else to try", "A parameter search can't mend this gate.", ok=False
         )
         return Change(False, f"The tuner has no other parameters that pass: {refusal.sentence}")
 
@@ -96,6 +100,8 @@ class Tuner:
             baseline = judge_cases(work.cases, self._detect(worker, work, current))
 
             def evaluate(params: dict[str, Value]) -> Evaluation | None:
+                if params in work.refused_params:
+                    return None
                 try:
                     counts, broken = tuning_counts(
                         work.cases, self._detect(worker, work, params), baseline=baseline,

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from services import datasets, executions, feedback, releases, sessions, storage
+from services import datasets, deployments, executions, feedback, releases, sessions, storage
 from services.agents.protocol import Work
 from services.candles.store import load_array
 from services.database.engine import transaction
@@ -150,22 +150,27 @@ class RunContext:
                 task=task,
             )  # fmt: skip
 
-    def work(self, run: Run, phase: ExecutionPhase, attempt: int) -> Work:
+    def work(self, run: Run, phase: ExecutionPhase, attempt: int, round_number: int = 0) -> Work:
         """The execution as the agent sees it: tune cases alone."""
         prompt = storage.get(get_settings().storage_root, run.prompt_file) if run.prompt_file else b"{}"
 
         cases = [c for c in self.cases() if c.split != "holdout"]
 
         def checkpoint(key: str, text: str, details: str | None = None, ok: bool = True) -> None:
-            self.checkpoint(phase, attempt, f"{phase}:{key}", text, details, ok)
+            self.checkpoint(phase, attempt, f"{phase}:{round_number}:{key}", text, details, ok)
 
         return Work(
             execution_id=run.id, pattern_type=run.pattern_type, name=run.workspace_name, is_first=run.is_first,
-            worktree=self.worktree, prompt=prompt, cases=cases,
+            worktree=self.worktree, prompt=prompt, cases=cases, refused_params=self.refused_params(),
             exhaustive=self.exhaustive(run) & frozenset(windows_of(cases)), sent_ids=frozenset(run.feedback_ids), current_params=self.base_params(run), candles=self.candles,
             report=lambda fraction, task: self.report(phase, attempt, fraction, task), checkpoint=checkpoint,
             cancelled=self.cancelled, log=self.write,
         )  # fmt: skip
+
+    def refused_params(self) -> tuple[dict[str, Any], ...]:
+        """Parameters of this execution's candidates so far; testing refused each of them."""
+        with transaction() as session:
+            return tuple(deployments.candidate_params(session, self.execution_id))
 
     def base_params(self, run: Run) -> dict[str, Any] | None:
         """The parameters the execution began with: those at its base commit."""

@@ -95,7 +95,7 @@ def refine(ctx: RunContext, attempt: int, refusal: dict[str, Any] | None, round_
         told = Refusal(refusal["gate"], refusal["sentence"], refusal.get("log", ""), tuple(refusal.get("broken_ids", ())))
         ctx.checkpoint(REFINING, attempt, f"refine:{round_number}:told", "The refusal went back to the agent",
                        told.sentence)
-        change = agent.refine(ctx.work(run, REFINING, attempt), spec_of(ctx, run), told, round_number)
+        change = agent.refine(ctx.work(run, REFINING, attempt, round_number), spec_of(ctx, run), told, round_number)
         return commit(ctx, run, change, REFINING, attempt, f"refine:{round_number}")
 
     task = "Nothing to refine" if refusal is None else f"Refining: {refusal['sentence']}"
