@@ -158,7 +158,7 @@ def full(session: Session, workspace_id: uuid.UUID, *, batch: int = 2000) -> Ite
 
 
 def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    return text.replace("\x00", "").replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
 
 
 def _ids(rows: Iterable[Sequence[Any]], column: int) -> list[uuid.UUID]:

@@ -41,6 +41,11 @@ SELECT m.id, m.seq, pg_notify('patterndesk_live', json_build_object(
     'w', %(workspace_id)s::text, 's', m.seq, 'm', m.id, 'e', %(execution_id)s::text)::text) FROM m
 """
 
+# Somebody else wrote the same key while this one waited for the row: the number it took belongs to the next message.
+_GIVE_BACK = (
+    "UPDATE pattern_workspaces SET message_seq = message_seq - 1 WHERE id = %(workspace_id)s RETURNING message_seq"
+)
+
 
 def append(
     session: Session,
@@ -90,6 +95,7 @@ def append(
     rows = fetch(session, _APPEND, params)
     if not rows:
         if dedupe_key is not None and _exists(session, dedupe_key):
+            fetch(session, _GIVE_BACK, {"workspace_id": workspace_id})
             return None
         raise NotFound("There is no such workspace.")
     message_id: uuid.UUID = rows[0][0]
