@@ -82,7 +82,7 @@ def create(
         raise InvalidInput("The coverage is 'partial' or 'exhaustive'.")
     row = PatternSession(
         id=new_id(), workspace_id=workspace_id, dataset_id=dataset_id, start_index=start, end_index=end,
-        name=(name or "").strip()[:120] or f"{dataset.symbol} {dataset.timeframe} #{start}–#{end}",
+        name=(name or "").replace("\x00", "").strip()[:120] or f"{dataset.symbol} {dataset.timeframe} #{start}–#{end}",
         symbol=dataset.symbol, timeframe=dataset.timeframe, coverage=coverage,
         detector_version_id=version.id, params=version.params, retest_of_id=retest_of_id, created_by_id=actor.id,
         split=_split(session, workspace, dataset, start, end), status=SessionStatus.RUNNING,
@@ -232,7 +232,7 @@ def complete(session: Session, session_id: uuid.UUID, *, actor: Actor) -> None:
 def rename(session: Session, session_id: uuid.UUID, name: str, *, actor: Actor) -> None:
     """Gives a session another name."""
     require(actor, "run_session")
-    cleaned = name.strip()
+    cleaned = name.replace("\x00", "").strip()
     if not 1 <= len(cleaned) <= 120:
         raise InvalidInput("A name has 1 to 120 characters.")
     _locked(session, session_id).name = cleaned

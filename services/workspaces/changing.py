@@ -19,6 +19,7 @@ from services.people import Actor, record, require
 PATTERN_TYPE = re.compile(r"^[a-z][a-z0-9_]{1,62}$")
 MAX_TEXT = 20_000  # characters of a description or a reasoning
 MAX_STEPS = 50
+MAX_STEP = 2_000  # characters
 
 
 def lock(session: Session, workspace_id: uuid.UUID) -> PatternWorkspace:
@@ -34,10 +35,15 @@ def link(workspace_id: uuid.UUID) -> str:
     return f"/workspace?id={workspace_id}"
 
 
+def cleaned(text: str) -> str:
+    """A person's text without outer blanks and NUL characters, which PostgreSQL can't hold."""
+    return text.replace("\x00", "").strip()
+
+
 def create(session: Session, *, pattern_type: str, name: str, category: str, actor: Actor) -> uuid.UUID:
     """A new workspace in `soon`. One per pattern type: a second is refused with a link to the first."""
     require(actor, "create_workspace")
-    pattern_type, name, category = pattern_type.strip().lower(), name.strip(), category.strip()
+    pattern_type, name, category = (cleaned(text) for text in (pattern_type.lower(), name, category))
     if not PATTERN_TYPE.match(pattern_type):
         raise InvalidInput(
             "A pattern type is 2 to 63 lower-case letters, digits and underscores, and begins with a letter."
@@ -84,16 +90,18 @@ def describe(
     """Stores how people see the pattern. Steps are one line each; attachments are storage keys."""
     require(actor, "describe_workspace")
     workspace = lock(session, workspace_id)
-    steps = [s.strip() for s in identification_steps if s.strip()]
+    description, user_reasoning = cleaned(description), cleaned(user_reasoning)
+    steps = [step for s in identification_steps if (step := cleaned(s))]
     for label, text in (("description", description), ("reasoning", user_reasoning)):
-        if not text.strip():
+        if not text:
             raise InvalidInput(f"The {label} is empty.")
         if len(text) > MAX_TEXT:
             raise InvalidInput(f"The {label} holds up to {MAX_TEXT:,} characters; this one has {len(text):,}.")
     if not 1 <= len(steps) <= MAX_STEPS:
         raise InvalidInput(f"Give 1 to {MAX_STEPS} identification steps, one a line.")
-    workspace.description = description.replace("\x00", "").strip()
-    workspace.user_reasoning = user_reasoning.replace("\x00", "").strip()
+    if max(map(len, steps)) > MAX_STEP:
+        raise InvalidInput(f"An identification step holds up to {MAX_STEP:,} characters.")
+    workspace.description, workspace.user_reasoning = description, user_reasoning
     workspace.identification_steps = list(steps)
     workspace.attachments = list(dict.fromkeys([*workspace.attachments, *attachments]))
     timeline.append(

@@ -16,6 +16,7 @@ from services.database.rows import fetch
 from services.errors import NotFound
 from services.models import PatternWorkspace, User
 from services.timeline import TimelineEntry
+from services.workspaces.changing import cleaned
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def list_workspaces(
     offset: int = 0,
 ) -> list[WorkspaceRow]:
     """Workspaces by category and name. The number of queries is one, whatever the number of workspaces."""
-    like = "%" + search.strip().replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%" if search else None
+    like = "%" + cleaned(search).replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%" if search else None
     params = {"archived": archived, "statuses": list(statuses) if statuses else None, "like": like,
               "creator": created_by_id, "limit": limit, "offset": offset}
     return [WorkspaceRow(*row) for row in fetch(session, _LIST, params)]
