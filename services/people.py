@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from services.errors import Conflict, InvalidInput, NotAllowed, NotFound
@@ -75,15 +76,23 @@ def sign_in(session: Session, *, email: str, name: str | None, image: str | None
         raise InvalidInput("The identity provider sent no e-mail address.")
     user = session.scalar(select(User).where(func.lower(User.email) == address))
     if user is None:
-        user = User(email=address, name=name or address, image=image, role=Role.VIEWER)
-        session.add(user)
-        session.flush()
-        record(session, actor=None, action="person_joined", object_type="user", object_id=user.id)
+        user = _joined(session, User(email=address, name=name or address, image=image, role=Role.VIEWER))
     if not user.is_active:
         raise NotAllowed("This account was deactivated; an admin can turn it on again.")
     if user.last_seen_at is None or now() - user.last_seen_at > timedelta(minutes=5):
         user.last_seen_at = now()
     return _actor(user)
+
+
+def _joined(session: Session, user: User) -> User:
+    """The new person, or the row that another request of the same person made a moment before."""
+    try:
+        with session.begin_nested():
+            session.add(user)
+    except IntegrityError:
+        return session.scalars(select(User).where(func.lower(User.email) == user.email)).one()
+    record(session, actor=None, action="person_joined", object_type="user", object_id=user.id)
+    return user
 
 
 def ensure_person(session: Session, *, email: str, name: str, role: Role) -> Actor:
@@ -127,7 +136,9 @@ def set_active(session: Session, person_id: uuid.UUID, active: bool, *, actor: A
 
 
 def _locked(session: Session, person_id: uuid.UUID) -> User:
-    user = session.get(User, person_id, with_for_update=True)
+    """The person, with all admins locked first and in one order, so that two who step down don't wait in a circle."""
+    session.execute(select(User.id).where(User.role == Role.ADMIN).order_by(User.id).with_for_update())
+    user = session.get(User, person_id, with_for_update=True, populate_existing=True)
     if user is None:
         raise NotFound("There is no such person.")
     return user
