@@ -69,12 +69,21 @@ def screen(session_id: uuid.UUID) -> None:
         except NotFound as missing:
             not_here(missing.sentence)
             return
-        board: Board = st.session_state.setdefault(f"board-{session_id}", Board())
+        board = board_of(session_id)
         if detail.status in (SessionStatus.RUNNING, SessionStatus.FAILED):
             parts.header(detail.name, looks.look(looks.SESSIONS, detail.status), caption(detail))
             unfinished(detail, actor)
         else:
             judged(detail, board, actor)
+
+
+def board_of(session_id: uuid.UUID) -> Board:
+    """What this tab remembers of the session. A selection left by the session before it is no click on this one."""
+    board: Board = st.session_state.setdefault(f"board-{session_id}", Board())
+    if st.session_state.get("session-open") != session_id:
+        st.session_state["session-open"] = session_id
+        board.clicks = {key: parts.chart_click(st.session_state.get(key)) for key in (STRIP, CHART)}
+    return board
 
 
 def judged(detail: SessionDetail, board: Board, actor: Actor) -> None:
@@ -89,7 +98,7 @@ def judged(detail: SessionDetail, board: Board, actor: Actor) -> None:
     if missed:
         board.moving, board.candle = None, middle_of(board, content)
     if may_judge:
-        above, pressed = bar(board, content, actor)
+        above, pressed = bar(detail, board, content, actor)
         if pressed or undone or changed:
             content = read(detail, actor, board)
         rows_above(above, detail, board, content, candles, actor)
@@ -191,11 +200,11 @@ def middle_of(board: Board, content: Content) -> int:
     return sum(board.view) // 2 if board.view else 0
 
 
-def bar(board: Board, content: Content, actor: Actor) -> tuple[DeltaGenerator, bool]:
+def bar(detail: SessionDetail, board: Board, content: Content, actor: Actor) -> tuple[DeltaGenerator, bool]:
     """The bar at the bottom. Returns the place above it, and whether anything was pressed."""
     with st.bottom:
         above = st.container(gap="small")
-        pressed, reason = session_board.judging_bar(key="session")
+        pressed, reason = session_board.judging_bar(key=f"bar-{detail.id}")
     if pressed == session_board.BACK:
         judging.step(board, content.rows, -1)
     elif pressed == session_board.SKIP:

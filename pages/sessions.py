@@ -150,10 +150,18 @@ def run_button(
         ):
             run_session(workspace_id)
         return
-    with st.popover("Run a session", type="primary", icon=":material/play_arrow:"):
+    wanted: uuid.UUID | None = st.session_state.pop("run-wanted", None)
+    turn = st.session_state.setdefault("run-turn", 0)  # another key is another popover, which is closed
+    with st.popover("Run a session", type="primary", icon=":material/play_arrow:", key=f"run-{turn}"):
         chosen = st.selectbox("Pattern", deployed, format_func=lambda p: f"{p.name} v{p.version}", key="run-pattern")
-        if st.button("Choose the candles", key="run-next", width="stretch"):
-            run_session(chosen.id)
+        st.button("Choose the candles", key="run-next", width="stretch", on_click=want_run, args=(chosen.id,))
+    if wanted is not None:
+        run_session(wanted)
+
+
+def want_run(workspace_id: uuid.UUID) -> None:
+    st.session_state["run-wanted"] = workspace_id
+    st.session_state["run-turn"] += 1
 
 
 def import_button(actor: Actor) -> None:

@@ -122,7 +122,6 @@ def import_dialog() -> None:
 def note_imported(dataset: DatasetRow) -> None:
     """Leaves word for the page: which dataset to show, and whether it was there already."""
     st.session_state["imported"] = (str(dataset.id), dataset.name, dataset.existed)
-    st.session_state["list"] = "Datasets"
 
 
 def _shown(found: Preview) -> None:

@@ -119,7 +119,7 @@ def gone_card(gone: Sequence[Mapping[str, Any]], *, may_judge: bool) -> tuple[st
                 label = looks.kind_label(str(item["kind"]), int(item["direction"]))
                 with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
                     where = looks.candle_label(item["candle_index"], item["candle_time"])
-                    st.caption(f"{label} {where}", width="stretch")
+                    st.caption(f"{label} \\#{item['candle_index']}", width="stretch", help=looks.plain(where))
                     if st.button("Missed", key=f"gone-missed-{key}", disabled=not may_judge):
                         pressed = ("missed", item)
                     if st.button("Fine", key=f"gone-fine-{key}", type="tertiary", disabled=not may_judge):

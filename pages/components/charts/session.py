@@ -19,6 +19,7 @@ from pages.components.charts.marks import Mark, Trace, as_marks, mark_traces, on
 from pages.components.charts.view import View, date_labels, inside, price_range
 
 HEIGHT = 560
+AIR = 20  # empty slots that can be scrolled into, before the first candle and after the last
 CLICK_PAD = 0.006  # a candle can be clicked this share of its price beyond its wicks
 
 
@@ -55,12 +56,12 @@ def session_chart(
         | {
             "range": [shown[0] - 1, shown[1] + 1],
             "tickformat": "d",
-            "labelalias": date_labels(candles["time"]),
+            "labelalias": date_labels(candles["time"]) | _beyond(candles),
             "nticks": 8,
             "tickangle": 0,
             "rangeslider": {"visible": False},
-            "minallowed": int(candles.index[0]) - 20,
-            "maxallowed": int(candles.index[-1]) + 20,
+            "minallowed": int(candles.index[0]) - AIR,
+            "maxallowed": int(candles.index[-1]) + AIR,
         },
         "yaxis": YAXIS | {"range": [low, high], "side": "right", "tickformat": _price_format(high), "nticks": 7},
     }
@@ -101,6 +102,12 @@ def overview_strip(
         "yaxis": {"range": [0, 1], "visible": False, "fixedrange": True},
     }
     return unchecked(traces, layout)
+
+
+def _beyond(candles: pd.DataFrame) -> dict[str, str]:
+    """No text for ticks where there are no candles; they would read as bare numbers."""
+    first, last = int(candles.index[0]), int(candles.index[-1])
+    return {str(i): " " for i in (*range(first - AIR, first), *range(last + 1, last + AIR + 1))}
 
 
 def _bars(candles: pd.DataFrame) -> Trace:
