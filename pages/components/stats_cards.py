@@ -51,7 +51,7 @@ class Period:
         """The frame's `values` summed by its `day`, which becomes `week` (its Monday) in a long period, and `by`."""
         if self.step == WEEK:
             days = frame["day"].dt.normalize()
-            frame = frame.assign(week=days - pd.to_timedelta(days.dt.dayofweek, unit="D"))
+            frame = frame.assign(week=days - pd.to_timedelta(days.dt.day_of_week, unit="D"))
         return frame.groupby([self.column, *by], as_index=False)[values].sum()
 
     @property
