@@ -14,7 +14,7 @@ from pages.components.actor import require_actor
 from pages.components.errors import guarded
 from pages.components.execution_data import Facts
 from pages.components.execution_dialogs import cancel_dialog, forget_prepared, run_again_dialog
-from pages.components.execution_tables import replay_counts
+from pages.components.execution_tables import broken_cases
 from pages.components.execution_tabs import tabs
 from services.errors import NotFound
 
@@ -74,7 +74,7 @@ def _body(execution_id: uuid.UUID, drawn_for: tuple[object, ...]) -> None:
     if view.signature(detail) != drawn_for:
         st.rerun()  # the header, the buttons and the pace change with it
     if detail.row.error and not view.is_live(detail):
-        again = bits.error_card(facts, broken=broken_cases(execution_id), may_run=actor.may("launch"))
+        again = bits.error_card(facts, broken=broken(execution_id), may_run=actor.may("launch"))
         if again:
             ask("again", execution_id)
             st.rerun()
@@ -90,10 +90,10 @@ def _body(execution_id: uuid.UUID, drawn_for: tuple[object, ...]) -> None:
             tabs(facts, now)
 
 
-def broken_cases(execution_id: uuid.UUID) -> int:
+def broken(execution_id: uuid.UUID) -> tuple[int, int]:
     with guarded(stop=True):
         replay = data.read_replay(execution_id)
-    return replay_counts(replay)["broken"] if replay else 0
+    return broken_cases(replay) if replay else (0, 0)
 
 
 def not_here(sentence: str) -> None:

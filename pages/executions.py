@@ -20,7 +20,7 @@ from services.database.engine import transaction
 from services.executions import AGENTS, ExecutionRow
 from services.people import Actor
 
-LIVE_SECONDS, IDLE_SECONDS = 1.0, 10.0  # between looks at the database, while something is live and while nothing is
+LIVE_SECONDS, IDLE_SECONDS = 1.0, 5.0  # between looks at the database, while something is live and while nothing is
 STEP = 200
 _SHOWN, _LIVE = "executions-shown", "executions-live"
 
@@ -99,7 +99,7 @@ def draw(found: Found, actor: Actor, *, filtered: bool) -> uuid.UUID | None:
         event = st.dataframe(
             lines.table(found.ended, now), column_config=lines.columns(), hide_index=True, row_height=32,
             on_select="rerun", selection_mode="single-cell", key="executions-table",
-            alt="Executions that have ended, the newest first", height=min(38 + 32 * len(found.ended) + 3, 680),
+            alt="Executions that have ended, the newest first", height=min(32 * (len(found.ended) + 1) + 2, 680),
         )  # fmt: skip
         cells = event["selection"]["cells"]
         if cells and cells[0][0] < len(found.ended):

@@ -18,7 +18,7 @@ from services.database.engine import transaction
 from services.executions import ExecutionDetail
 from services.lifecycle import WorkspaceStatus
 
-_PREPARED: Final = "execution-again"
+_PREPARED: Final = "again-prepared"
 
 
 def what_cancel_means(detail: ExecutionDetail, workspace_status: str) -> str:

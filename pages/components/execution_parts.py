@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -34,22 +33,23 @@ def viewer_now() -> datetime:
         return datetime.now(UTC)
 
 
-def error_card(facts: Facts, *, broken: int, may_run: bool) -> bool:
-    """Why it failed, what to do next, and the button for it. Returns whether it is to be run again."""
+def error_card(facts: Facts, *, broken: tuple[int, int], may_run: bool) -> bool:
+    """Why it failed, what to do next, and the button for it. Returns whether it is to be run again.
+
+    `broken` counts the broken cases that the replay shows, and those of hold-out sessions that it doesn't.
+    """
     reason, advice = view.error_parts(facts.detail)
-    step = view.next_step(facts.detail, broken=broken)
-    canceled = facts.detail.row.canceled
-    color, symbol = ("gray", "block") if canceled else ("red", "error")
+    step = view.next_step(facts.detail, broken=broken[0], hidden=broken[1])
+    color, symbol = ("gray", "block") if facts.detail.row.canceled else ("red", "error")
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f":{color}[:material/{symbol}:]", width="content")
         with st.container(width="stretch", gap="xxsmall"):
             st.text(reason)
             if advice:
                 st.caption(looks.plain(advice))
-        if step.action == "run_again" and not may_run:
+        if step is None or (step.action == "run_again" and not may_run):
             return False
-        pressed = st.button(step.label, icon=f":material/{step.symbol}:", key="execution-next",
-                            type="secondary" if canceled else "primary")  # fmt: skip
+        pressed = st.button(step.label, icon=f":material/{step.symbol}:", key="execution-next", type="primary")
     if not pressed:
         return False
     if step.action == "tab" and step.tab:
@@ -67,14 +67,12 @@ def plan_card(detail: ExecutionDetail, *, may_accept: bool) -> None:
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown("**The plan**", width="content")
-            parts.badge(looks.Look("orange", "rule", "Waits for a yes"))
             st.space("stretch")
             pressed = may_accept and st.button(
                 "Accept plan", type="primary", icon=":material/check:", key="execution-accept"
             )
         st.text(str(plan.get("summary") or ""))
-        for step in plan.get("steps") or []:
-            st.markdown(f"- {looks.plain(str(step))}")
+        st.markdown("\n".join(f"- {looks.plain(str(step))}" for step in plan.get("steps") or []))
         if not may_accept:
             st.caption("A member accepts it.")
     if pressed:
@@ -155,11 +153,10 @@ def _version(version: VersionRow) -> str:
 def related(detail: ExecutionDetail, parent: int | None) -> None:
     """Where it belongs and what it follows."""
     with st.container(horizontal=True, gap="medium"):
-        _link("workspace", detail.row.workspace_id, detail.row.workspace_name, "forum")
-        if detail.parent_execution_id is not None:
-            label = f"Follows execution {parent}" if parent else "The execution it follows"
-            _link("execution", detail.parent_execution_id, label, "undo")
-
-
-def _link(page: str, target: uuid.UUID, label: str, symbol: str) -> None:
-    link_to(f"/{page}?id={target}", looks.plain(label), icon=f":material/{symbol}:")
+        workspace = f"/workspace?id={detail.row.workspace_id}"
+        link_to(workspace, looks.plain(detail.row.workspace_name), icon=":material/forum:")
+        if detail.parent_execution_id is None:
+            return
+        # a button, because a page link to the page one is on reads as the chosen one
+        if st.button(f"Follows execution {parent}", icon=":material/undo:", type="tertiary", key="execution-parent"):
+            go("execution", id=detail.parent_execution_id)

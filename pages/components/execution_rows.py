@@ -84,7 +84,7 @@ def _line(row: ExecutionRow, now: datetime) -> tuple[Any, ...]:
         f"#{row.number}",
         row.workspace_name,
         [look.label],
-        looks.look(looks.PHASES, row.phase).label if row.phase else looks.MISSING,
+        looks.look(looks.PHASES, row.phase).label if row.phase and row.status == "failed" else looks.MISSING,
         row.feedback_count,
         agent(row.agent),
         moment(row.started_at or row.triggered_at, now),
@@ -103,12 +103,12 @@ def columns() -> dict[str, Any]:
     kinds = st.column_config
     states = [looks.EXECUTIONS[name] for name in ("completed", "failed", "canceled")]
     return {
-        "Execution": kinds.TextColumn(width="small", pinned=True),
-        "Pattern": kinds.TextColumn(width="medium", pinned=True),
+        "Execution": kinds.TextColumn(width=80),
+        "Pattern": kinds.TextColumn(width="medium"),
         "Status": kinds.MultiselectColumn(
-            options=[look.label for look in states], color=[look.color for look in states], width="small"
+            options=[look.label for look in states], color=[look.color for look in states], width=105
         ),
-        "Ended in": kinds.TextColumn(width="small"),
+        "Ended in": kinds.TextColumn(width=105),
         "Corrections": kinds.NumberColumn(width="small"),
         "Agent": kinds.TextColumn(width="small"),
         "Started": kinds.TextColumn(width="small"),

@@ -78,6 +78,12 @@ def replay_counts(replay: Mapping[str, Any]) -> dict[str, int]:
     return {name: outcomes.count(name) for name in ("fixed", "broken", "unchanged")}
 
 
+def broken_cases(replay: Mapping[str, Any]) -> tuple[int, int]:
+    """How many broken cases the rows show, and how many they leave out."""
+    shown = sum(1 for row in replay["rows"] if row["outcome"] == "broken")
+    return shown, replay_counts(replay)["broken"] - shown
+
+
 def replay_note(replay: Mapping[str, Any]) -> str:
     """Which versions, how many cases, and what that proves."""
     before = f"v{replay['baseline_version']}" if replay.get("baseline_version") else "no version before"

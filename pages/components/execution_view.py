@@ -110,8 +110,11 @@ def _stalled(detail: ExecutionDetail, now: datetime) -> list[Notice]:
 def phase_run(detail: ExecutionDetail) -> dict[str, Any]:
     """The run as the phase bar draws it: `progress` is how full the current phase's segment is, 0 to 100."""
     row = detail.row
+    phases = {name: dict(entry) for name, entry in detail.phases.items()}
+    if row.status == ExecutionStatus.FAILED and row.phase in phases:
+        phases[row.phase]["status"] = "failed"  # a phase may end well and what it came to end the run
     return {
-        "status": row.status, "phase": row.phase, "phases": detail.phases, "canceled": row.canceled,
+        "status": row.status, "phase": row.phase, "phases": phases, "canceled": row.canceled,
         "progress": round(100 * phase_fraction(row.phase, row.progress)),
     }  # fmt: skip
 
@@ -201,18 +204,19 @@ def error_parts(detail: ExecutionDetail) -> tuple[str, str]:
     return error, ""
 
 
-def next_step(detail: ExecutionDetail, *, broken: int) -> Step:
-    """The one thing to do about a failed run. `broken` counts the judged places that its candidate broke."""
+def next_step(detail: ExecutionDetail, *, broken: int, hidden: int = 0) -> Step | None:
+    """The one thing to do about a failed run, None for a canceled one. `broken` counts the judged places that its
+    candidate broke and that the replay shows, `hidden` those that it tells as a whole only."""
     row = detail.row
     if row.canceled:
-        return Step("run_again", "Run again", "replay")
+        return None
     if broken:
         return Step("tab", f"Show the {looks.count(broken, 'broken case')}", "rule", tab="Replay")
     if detail.test_report and not detail.test_report.get("passed", True):
         return Step("tab", "Show the tests", "labs", tab="Tests")
     if row.deploy_status == "error":
         return Step("deploy_log", "Show the deploy's log", "article")
-    if row.phase == ExecutionPhase.PLANNING:
+    if hidden or row.phase == ExecutionPhase.PLANNING:
         return Step("workspace", f"Open {row.workspace_name}", "forum")
     return Step("run_again", "Run again", "replay")
 
