@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.components import looks
-from pages.components.actor import require_actor
+from pages.components.actor import acting, require_actor
 from pages.components.errors import Problem, guarded, show
 from pages.components.parts import download_csv_button, empty_state, facts, header
 from services import audit, executions, exports, people, releases, system
@@ -26,7 +26,6 @@ from services.settings import get_settings
 @st.dialog("Add a person")
 def add_person() -> None:
     """In local mode people don't join by signing in, so an admin adds them."""
-    actor = require_actor()
     with st.form("add-person", border=False):
         name = st.text_input("Name", max_chars=120, key="add-name")
         email = st.text_input("E-mail", type="email", max_chars=254, key="add-email")
@@ -36,6 +35,7 @@ def add_person() -> None:
     with guarded():
         if not name.strip() or "@" not in email:
             raise InvalidInput("Give a name and an e-mail address.")
+        actor = acting()
         with transaction() as session:
             people.require(actor, "manage_people")
             people.ensure_person(session, email=email.strip(), name=name.strip(), role=Role(role or Role.VIEWER))

@@ -213,6 +213,4 @@ with guarded(stop=True):
     st.session_state["workspace-id"] = workspace_id
     dialog = asked()
     if dialog is not None:
-        if dialog[0] == "launch":
-            dialogs_runs.forget_prepared()
         DIALOGS[dialog[0]](*dialog[1])

@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.actor import require_actor
-from pages.components.dialogs_create import create_dialog
+from pages.components.dialogs_create import create_dialog, is_open
 from pages.components.errors import guarded
 from pages.components.links import go
 from pages.components.notices import demo_banner
@@ -74,8 +74,9 @@ def _listing() -> None:
     opened = _draw(shown, sparks, view, actor, filtered=bool(search or statuses or category))
     if opened is not None:
         go("workspace", id=opened)
-    if any(is_live(row) for row in rows) != st.session_state.get("workspaces-live", False):
-        st.session_state["workspaces-live"] = not st.session_state.get("workspaces-live", False)
+    live = any(is_live(row) for row in rows)
+    if live != st.session_state.get("workspaces-live", False) and not is_open():
+        st.session_state["workspaces-live"] = live
         st.rerun()  # the pace of the looks changes with the page
 
 

@@ -41,10 +41,21 @@ def current_actor() -> Actor | None:
     """The signed-in person as the database knows them now, or None. Who was shut out is nobody from the next run on."""
     with guarded(stop=True):
         try:
-            return _vouched_for() if get_settings().oidc_configured else _picked()
+            return _known()
         except NotAllowed as error:
             _refuse(error.sentence)
     return None
+
+
+def acting() -> Actor:
+    """The signed-in person for an action in a dialog or a callback, which may come long after the page was drawn.
+
+    Draws nothing, so that what was typed stays on the screen whatever happens. Raises NotAllowed when there is nobody.
+    """
+    actor = _known()
+    if actor is None:
+        raise NotAllowed("You are signed out; reload the page and sign in again.")
+    return actor
 
 
 def sign_out() -> None:
@@ -67,6 +78,10 @@ def sign_in_screen() -> None:
             else:
                 st.caption("Local mode: pick who you are. Bound to this machine only.")
                 _pick()
+
+
+def _known() -> Actor | None:
+    return _vouched_for() if get_settings().oidc_configured else _picked()
 
 
 def _vouched_for() -> Actor | None:

@@ -9,7 +9,8 @@ from typing import Any, Final
 import streamlit as st
 
 from pages.components import uploads
-from pages.components.errors import Problem, guarded, show
+from pages.components.actor import acting
+from pages.components.errors import Problem, explain, show
 from pages.components.summary import WIDTH
 from services import feedback, timeline
 from services.database.engine import transaction
@@ -30,13 +31,11 @@ def chat_box(workspace_id: uuid.UUID, actor: Actor) -> None:
             show(kept[1])
         with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
             with st.container(width="stretch"):
-                sent = st.chat_input(
+                st.chat_input(
                     "Comment, or attach a chart to a correction" if actor.may("comment") else "Viewers read along",
                     key=key, accept_file="multiple", file_type=uploads.FILE_TYPES, submit_mode="disable",
-                    disabled=not actor.may("comment"),
+                    disabled=not actor.may("comment"), on_submit=_post, args=(workspace_id, key),
                 )  # fmt: skip
-            if sent is not None:
-                _post(workspace_id, sent.text, sent.files, actor)
             with st.container(width=WIDTH):
                 st.toggle(
                     "Send as a correction", key=_AS_CORRECTION, disabled=not actor.may("judge"),
@@ -44,17 +43,22 @@ def chat_box(workspace_id: uuid.UUID, actor: Actor) -> None:
                 )  # fmt: skip
 
 
-def _post(workspace_id: uuid.UUID, text: str, files: Sequence[Any], actor: Actor) -> None:
-    correction = bool(st.session_state.get(_AS_CORRECTION))
-    with st.empty(), guarded() as outcome:
-        kept = uploads.stored(files)
-        with transaction() as session:
-            keys = uploads.recorded(session, kept, actor=actor)
-            if correction:
-                feedback.add_comment_item(session, workspace_id, text, attachments=keys, actor=actor)
-            else:
-                timeline.comment(session, workspace_id, text, attachments=keys, actor=actor)
-    if outcome.problem is not None:
-        st.session_state[_KEPT] = (text, outcome.problem)
-        st.rerun()
-    st.session_state[_AS_CORRECTION] = False  # the next one is a comment again, unless somebody says so
+def _post(workspace_id: uuid.UUID, key: str) -> None:
+    """Runs before the page does, so that the text is kept even when the page itself can't be drawn."""
+    sent, correction = st.session_state[key], bool(st.session_state.get(_AS_CORRECTION))
+    try:
+        _write(workspace_id, sent.text, sent.files, correction=correction)
+    except Exception as error:  # noqa: BLE001  # the edge: every error becomes a sentence or a reference
+        st.session_state[_KEPT] = (sent.text, explain(error))
+    else:
+        st.session_state[_AS_CORRECTION] = False  # the next one is a comment again, unless somebody says so
+
+
+def _write(workspace_id: uuid.UUID, text: str, files: Sequence[Any], *, correction: bool) -> None:
+    actor, kept = acting(), uploads.stored(files)
+    with transaction() as session:
+        keys = uploads.recorded(session, kept, actor=actor)
+        if correction:
+            feedback.add_comment_item(session, workspace_id, text, attachments=keys, actor=actor)
+        else:
+            timeline.comment(session, workspace_id, text, attachments=keys, actor=actor)

@@ -7,14 +7,14 @@ from typing import Final
 
 import streamlit as st
 
-from pages.components.actor import require_actor
+from pages.components.actor import acting
 from pages.components.errors import guarded
 from pages.components.links import go
 from services import workspaces
 from services.database.engine import transaction
 
 CATEGORIES: Final = ("Market structure", "Zones", "Liquidity", "Price action")
-_NAME, _TYPE, _SUGGESTED = "create-name", "create-type", "create-suggested"
+_NAME, _TYPE, _SUGGESTED, _OPEN = "create-name", "create-type", "create-suggested", "create-open"
 
 
 def suggestion(name: str) -> str:
@@ -29,19 +29,33 @@ def _suggest() -> None:
         st.session_state[_SUGGESTED] = st.session_state[_TYPE] = suggestion(st.session_state[_NAME])
 
 
-@st.dialog("New workspace")
 def create_dialog() -> None:
-    """Asks for name, pattern type and category; what was typed stays when the workspace is refused."""
-    actor = require_actor()
+    """Opens the dialog with the categories that are in use."""
     with guarded(stop=True), transaction() as session:
         used = {row.category for row in workspaces.list_workspaces(session, archived=True)}
+    st.session_state[_OPEN] = True
+    _create(sorted({*CATEGORIES, *used}))
+
+
+def is_open() -> bool:
+    """Whether the dialog is on the screen, which a rerun of the whole page would close."""
+    return bool(st.session_state.get(_OPEN))
+
+
+def _closed() -> None:
+    st.session_state.pop(_OPEN, None)
+
+
+@st.dialog("New workspace", on_dismiss=_closed)
+def _create(categories: list[str]) -> None:
+    """Asks for name, pattern type and category; what was typed stays when the workspace is refused."""
     st.text_input("Name", key=_NAME, max_chars=120, live=True, on_change=_suggest, placeholder="Break of structure")
     with st.form("create", border=False):
         st.text_input(
             "Pattern type", key=_TYPE, max_chars=63, help="One workspace per pattern type; agents and files go by it."
         )
         category = st.selectbox(
-            "Category", sorted({*CATEGORIES, *used}), index=None, accept_new_options=True, key="create-category",
+            "Category", categories, index=None, accept_new_options=True, key="create-category",
             placeholder="Choose one or type a new one",
         )  # fmt: skip
         if not st.form_submit_button("Create", type="primary", icon=":material/add:"):
@@ -50,6 +64,7 @@ def create_dialog() -> None:
         with transaction() as session:
             workspace_id = workspaces.create(
                 session, pattern_type=st.session_state[_TYPE], name=st.session_state[_NAME],
-                category=category or "", actor=actor,
+                category=category or "", actor=acting(),
             )  # fmt: skip
+        _closed()
         go("workspace", id=workspace_id)

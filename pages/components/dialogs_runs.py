@@ -12,10 +12,10 @@ import pandas as pd
 import streamlit as st
 
 from pages.components import looks
-from pages.components.actor import require_actor
+from pages.components.actor import acting, require_actor
 from pages.components.errors import guarded
 from pages.components.links import exists, go, link_to
-from services import actions, datasets, exports, feedback, sessions, workspaces
+from services import actions, datasets, exports, feedback, sessions
 from services.actions import PreparedLaunch
 from services.agents.registry import AgentInfo, agents
 from services.database.engine import transaction
@@ -32,13 +32,16 @@ COVERAGES: Final = {
 }
 
 
-@st.dialog("Launch an execution", width="large")
 def launch(workspace_id: uuid.UUID) -> None:
     """Chooses corrections and agent, shows the prompt, and sends exactly that."""
-    actor = require_actor()
+    st.session_state.pop(_PREPARED, None)  # the prompt is made anew for what is open now
     with guarded(stop=True), transaction() as session:
-        found = workspaces.get(session, workspace_id)
         items = feedback.open_batch(session, workspace_id)
+    _launch(workspace_id, items)
+
+
+@st.dialog("Launch an execution", width="large")
+def _launch(workspace_id: uuid.UUID, items: Sequence[FeedbackRow]) -> None:
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         agent = _chosen("Agent", agents(), key="launch-agent")
         target = _chosen("Deploy to", targets(), key="launch-target")
@@ -49,15 +52,15 @@ def launch(workspace_id: uuid.UUID) -> None:
         return
     prepared: PreparedLaunch | None = None
     with guarded():
-        prepared = _prepared(workspace_id, chosen, agent, actor)
+        prepared = _prepared(workspace_id, chosen, agent)
     if prepared is None:
         return
     st.markdown("**The prompt, as it is sent**")
     st.code(prepared.text, language=None, wrap_lines=True, height=280)
     label = f"Send {looks.count(len(prepared.items), 'correction')}" if prepared.items else "Launch"
-    if found.archived_at is None and st.button(label, type="primary", icon=":material/send:", key="launch-send"):
+    if st.button(label, type="primary", icon=":material/send:", key="launch-send"):
         with guarded():
-            actions.launch(prepared, stop_after_planning=stop, deploy_target=target, actor=actor)
+            actions.launch(prepared, stop_after_planning=stop, deploy_target=target, actor=acting())
             st.session_state.pop(_PREPARED, None)
             st.rerun()
 
@@ -100,29 +103,25 @@ def item_line(item: FeedbackRow) -> dict[str, Any]:
     }
 
 
-def _prepared(
-    workspace_id: uuid.UUID, chosen: Sequence[uuid.UUID] | None, agent: str, actor: Actor
-) -> PreparedLaunch:
+def _prepared(workspace_id: uuid.UUID, chosen: Sequence[uuid.UUID] | None, agent: str) -> PreparedLaunch:
     """The prompt for this choice, made once for as long as the choice stays."""
     choice = (workspace_id, tuple(chosen or ()), agent)
     held: tuple[Any, PreparedLaunch] | None = st.session_state.get(_PREPARED)
     if held is None or held[0] != choice:
-        held = choice, actions.prepare_launch(workspace_id, feedback_ids=chosen, agent=agent, actor=actor)
+        held = choice, actions.prepare_launch(workspace_id, feedback_ids=chosen, agent=agent, actor=acting())
         st.session_state[_PREPARED] = held
     return held[1]
 
 
-def forget_prepared() -> None:
-    """A dialog that opens anew makes its prompt anew."""
-    st.session_state.pop(_PREPARED, None)
+def run_session(workspace_id: uuid.UUID) -> None:
+    """Runs the deployed version over a window of a dataset."""
+    with guarded(stop=True), transaction() as session:
+        known = datasets.list_datasets(session)
+    _run_session(workspace_id, known)
 
 
 @st.dialog("Run a session", width="medium")
-def run_session(workspace_id: uuid.UUID) -> None:
-    """Runs the deployed version over a window of a dataset."""
-    actor = require_actor()
-    with guarded(stop=True), transaction() as session:
-        known = datasets.list_datasets(session)
+def _run_session(workspace_id: uuid.UUID, known: Sequence[DatasetRow]) -> None:
     if not known:
         st.text("There are no candles yet. Import a file of candles first.")
         if exists("sessions"):
@@ -140,7 +139,7 @@ def run_session(workspace_id: uuid.UUID) -> None:
     if st.button("Run", type="primary", icon=":material/play_arrow:", key="run-start"):
         with guarded(), st.spinner("Running the detector"):
             made = actions.run_session(
-                workspace_id, dataset_id=dataset.id, name=name or None, coverage=coverage, actor=actor, **window
+                workspace_id, dataset_id=dataset.id, name=name or None, coverage=coverage, actor=acting(), **window
             )
             _open_session(made)
 

@@ -9,12 +9,13 @@ from typing import Final
 import streamlit as st
 
 from pages.components import looks, uploads
-from pages.components.actor import require_actor
+from pages.components.actor import acting, require_actor
 from pages.components.errors import guarded
 from pages.components.parts import checks
 from services import executions, review, timeline, workspaces
 from services.database.engine import transaction
 from services.people import Actor
+from services.review import Guard
 from services.workspaces import WorkspaceDetail
 
 _ASKED: Final = "workspace-dialog"
@@ -38,10 +39,13 @@ def _detail(workspace_id: uuid.UUID) -> WorkspaceDetail:
     raise AssertionError("a guarded block that stops does not go on")
 
 
-@st.dialog("Describe the pattern", width="medium")
 def describe(workspace_id: uuid.UUID) -> None:
     """Description, reasoning, steps and pictures: what the first execution works from."""
-    actor, found = require_actor(), _detail(workspace_id)
+    _describe(workspace_id, _detail(workspace_id))
+
+
+@st.dialog("Describe the pattern", width="medium")
+def _describe(workspace_id: uuid.UUID, found: WorkspaceDetail) -> None:
     with st.form("describe", border=False):
         description = st.text_area(
             "Description", found.description or "", height=110, key=f"describe-description-{workspace_id}",
@@ -62,7 +66,7 @@ def describe(workspace_id: uuid.UUID) -> None:
         if not st.form_submit_button("Save", type="primary", icon=":material/check:"):
             return
     with guarded():
-        kept = uploads.stored(files)
+        actor, kept = acting(), uploads.stored(files)
         with transaction() as session:
             workspaces.describe(
                 session, workspace_id, description=description, user_reasoning=reasoning,
@@ -83,7 +87,6 @@ def _worded(
     lead: str | None = None,
 ) -> None:
     """One text about one thing, and one button; the text stays when the action is refused."""
-    actor = require_actor()
     if lead:
         st.text(lead)
     with st.form("worded", border=False):
@@ -91,25 +94,28 @@ def _worded(
         if not st.form_submit_button(button, type="primary", icon=f":material/{symbol}:"):
             return
     with guarded():
-        act(said, actor)
+        act(said, acting())
         st.rerun()
 
 
 def _confirmed(sentence: str, act: Callable[[Actor], None], *, button: str, symbol: str) -> None:
     """One sentence and one button."""
-    actor = require_actor()
     st.text(sentence)
     if st.button(button, type="primary", icon=f":material/{symbol}:", key="confirmed"):
         with guarded():
-            act(actor)
+            act(acting())
             st.rerun()
 
 
-@st.dialog("Approve for review")
 def approve(workspace_id: uuid.UUID) -> None:
     """The evidence as it stands, and a comment for the admin."""
     with guarded(stop=True), transaction() as session:
         guards = review.approval_guards(review.evidence(session, workspace_id))
+    _approve(workspace_id, guards)
+
+
+@st.dialog("Approve for review")
+def _approve(workspace_id: uuid.UUID, guards: Sequence[Guard]) -> None:
     checks([(guard.holds, guard.sentence) for guard in guards], key="approve-checks")
 
     def act(said: str, actor: Actor) -> None:
@@ -178,17 +184,20 @@ def cancel(execution_id: uuid.UUID, number: int) -> None:
                button=f"Cancel execution {number}", symbol="stop_circle")  # fmt: skip
 
 
-@st.dialog("Edit comment")
 def edit_comment(message_id: uuid.UUID) -> None:
     """Changes one's own comment."""
     with guarded(stop=True), transaction() as session:
         found = timeline.entry(session, message_id)
+    _edit_comment(message_id, (found.content or "") if found else "")
+
+
+@st.dialog("Edit comment")
+def _edit_comment(message_id: uuid.UUID, text: str) -> None:
 
     def act(said: str, actor: Actor) -> None:
         with transaction() as session:
             timeline.edit_comment(session, message_id, said, actor=actor)
 
-    text = (found.content or "") if found else ""
     _worded("Comment", act, about=message_id, button="Save", symbol="check", text=text)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
+from uuid import uuid4
 
 import streamlit as st
 
@@ -65,4 +66,6 @@ def guarded(*, stop: bool = False) -> Iterator[Outcome]:
         outcome.problem = explain(error)
         show(outcome.problem)
         if stop:
+            if outcome.problem.sentence == AWAY:  # any rerun tries again; the key is new, since several parts may ask
+                st.button("Try again", icon=":material/refresh:", key=f"again-{uuid4()}")
             st.stop()

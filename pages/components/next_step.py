@@ -8,7 +8,7 @@ from typing import Final
 
 from pages.components import looks
 from services.executions import ExecutionRow
-from services.lifecycle import LIVE_EXECUTION, WorkspaceStatus
+from services.lifecycle import LIVE_EXECUTION, PERMISSIONS, Role, WorkspaceStatus
 from services.people import Actor
 from services.review import Guard
 from services.workspaces import WorkspaceDetail
@@ -104,7 +104,7 @@ def _beta(workspace: WorkspaceDetail, live: ExecutionRow | None, sendable: int, 
 
 
 def _in_review(workspace: WorkspaceDetail, actor: Actor) -> NextStep:
-    sentence = f"Approved by {workspace.approved_by_name or 'somebody'}. An admin verifies it or returns it."
+    sentence = f"Approved by {workspace.approved_by_name or 'somebody'}. It waits to be verified or returned."
     own = workspace.approved_by_id == actor.id
     if own and not actor.may(REVIEW.permission):
         return NextStep(sentence, WITHDRAW)
@@ -125,6 +125,10 @@ def _verified(workspace: WorkspaceDetail, live: ExecutionRow | None, sendable: i
 
 
 def _for(actor: Actor, step: NextStep) -> NextStep:
-    """The same step with the buttons that this person may press; the first one left becomes the main one."""
-    main = step.main if step.main and actor.may(step.main.permission) else None
-    return replace(step, main=main, others=tuple(o for o in step.others if actor.may(o.permission)))
+    """The same step with the buttons that this person may press, and who may press the main one when they may not."""
+    main, sentence = step.main, step.sentence
+    if main is not None and not actor.may(main.permission):
+        needed = "a member" if Role.MEMBER in PERMISSIONS[main.permission] else "an admin"
+        main, sentence = None, f"{sentence} That takes {needed}."
+    others = tuple(offer for offer in step.others if actor.may(offer.permission))
+    return replace(step, sentence=sentence, main=main, others=others)
