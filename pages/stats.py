@@ -64,7 +64,7 @@ def _filters(patterns: dict[str, WorkspaceRow], actor: Actor) -> tuple[Workspace
         )  # fmt: skip
         workspace = patterns.get(str(chosen))
         period = period_of(name if name in PERIODS else "30 days", datetime.now(UTC))
-        with st.popover("Export", icon=":material/download:"):
+        with st.popover("Export", icon=":material/download:"), st.container(gap=None):
             _exports(workspace, period, actor)
     return workspace, period
 
