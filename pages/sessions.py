@@ -108,7 +108,7 @@ def session_list(
     event = st.dataframe(
         session_table(rows), column_config=session_columns(), hide_index=True, row_height=36, on_select="rerun",
         selection_mode="single-cell", key="sessions-table", alt="Sessions with status, success rate and window",
-        height=min(38 + 36 * len(rows) + 3, 720),
+        height=min(37 + 36 * len(rows), 720),
     )  # fmt: skip
     if len(rows) == LIMIT:
         st.caption(f"The newest {LIMIT:,} sessions. Choose a pattern to see its older ones; the CSV holds all.")
@@ -192,7 +192,7 @@ def dataset_list(known: Sequence[DatasetRow], actor: Actor) -> None:
     event = st.dataframe(
         dataset_table(known), column_config=dataset_columns(), hide_index=True, row_height=32, on_select="rerun",
         selection_mode="single-cell", key="datasets-table", alt="Datasets with symbol, timeframe and warnings",
-        height=min(38 + 32 * len(known) + 3, 420),
+        height=min(37 + 32 * len(known), 420),
     )  # fmt: skip
     at = clicked_row(event, len(known))
     if at is not None:
@@ -221,7 +221,7 @@ def dataset_card(dataset: DatasetRow) -> None:
             if gaps:
                 frame = pd.DataFrame(gaps).reindex(columns=["after", "before", "missing_bars", "row"])
                 frame.columns = pd.Index(["After", "Before", "Missing candles (estimate)", "Row of the file"])
-                st.dataframe(frame, hide_index=True, height=min(38 + 35 * len(frame) + 3, 220), key="dataset-gaps",
+                st.dataframe(frame, hide_index=True, height=min(37 + 35 * len(frame), 220), key="dataset-gaps",
                              alt="Gaps in time")  # fmt: skip
 
 
