@@ -15,7 +15,7 @@ from typing import LiteralString
 
 import psycopg
 
-from services.database.queue import SCHEMA
+from services.database.queue import SCHEMA, WORKFLOW_VERSION
 from services.logs import get_logger
 
 WATCH_S = 1.0
@@ -23,17 +23,28 @@ FROZEN_AFTER_S = 8.0
 log = get_logger(__name__)
 
 _PENDING: LiteralString = (
-    f"SELECT DISTINCT executor_id FROM {SCHEMA}.workflow_status WHERE status = 'PENDING' AND executor_id IS NOT NULL"
+    f"SELECT DISTINCT executor_id FROM {SCHEMA}.workflow_status "
+    "WHERE status = 'PENDING' AND executor_id IS NOT NULL AND application_version = %(version)s"
 )
 _FROZEN: LiteralString = """
 SELECT DISTINCT worker_id FROM claude_executions
 WHERE status = 'running' AND worker_id IS NOT NULL AND heartbeat_at < now() - make_interval(secs => %(after)s)
 """
-_END_HOLDER: LiteralString = """
-SELECT pg_terminate_backend(pid) FROM pg_locks
-WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-  AND ((classid::bigint << 32) | objid::bigint) = %(key)s AND objsubid = 1
+# All of its connections: one that froze inside a transaction would hold its locks on.
+_END_CONNECTIONS: LiteralString = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = ANY(%(names)s)
 """
+
+
+def holder_name(executor_id: str) -> str:
+    """The name of the connection that holds a worker's lock, as the server cuts it."""
+    return f"worker {executor_id}"[:63]
+
+
+def connection_name(executor_id: str) -> str:
+    """The name of a worker's other connections."""
+    return f"run {executor_id}"[:63]
 
 
 def lock_key(executor_id: str) -> int:
@@ -45,7 +56,7 @@ class WorkerLock:
     """Holds this worker's lock; calls `on_lost` once when its connection is gone."""
 
     def __init__(self, url: str, executor_id: str, on_lost: Callable[[], None]) -> None:
-        self._connection = psycopg.connect(url, autocommit=True, application_name=f"worker {executor_id}"[:63])
+        self._connection = psycopg.connect(url, autocommit=True, application_name=holder_name(executor_id))
         taken = self._connection.execute("SELECT pg_try_advisory_lock(%s)", [lock_key(executor_id)]).fetchone()
         if not taken or not taken[0]:
             raise RuntimeError(f"the executor id {executor_id} is in use")
@@ -96,10 +107,11 @@ class Watchdog:
         for (frozen,) in connection.execute(_FROZEN, {"after": FROZEN_AFTER_S}).fetchall():
             if frozen != self._executor_id and not _is_free(connection, str(frozen)):
                 log.warning("worker_frozen", worker=frozen)
-                connection.execute(_END_HOLDER, {"key": lock_key(str(frozen))})
+                names = [holder_name(str(frozen)), connection_name(str(frozen))]
+                connection.execute(_END_CONNECTIONS, {"names": names})
         dead = [
             str(executor)
-            for (executor,) in connection.execute(_PENDING).fetchall()
+            for (executor,) in connection.execute(_PENDING, {"version": WORKFLOW_VERSION}).fetchall()
             if executor != self._executor_id and _is_free(connection, str(executor))
         ]
         if dead:
