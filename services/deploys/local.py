@@ -25,7 +25,7 @@ from services.deploys.protocol import Deployment, DeployRequest
 from services.detectors.bundle import patterns, read_params
 from services.detectors.sandbox import warm
 from services.detectors.types import CANDLE_DTYPE, Candles
-from services.errors import NotFound, PatternDeskError
+from services.errors import Cancelled, NotFound, PatternDeskError, StaleEpoch
 from services.lifecycle import DeployStatus
 from services.settings import get_settings
 
@@ -40,7 +40,7 @@ class LocalDeployer:
 
     def create(self, request: DeployRequest) -> Deployment:
         """Queues a deploy; the same request again finds the one that is there."""
-        deployment_id = f"local-{request.execution_id}-{request.attempt}"
+        deployment_id = f"local-{request.execution_id}-{request.attempt}-{request.commit_hash[:12]}"
         if not self._file(deployment_id).exists():
             self._save(request, Deployment(deployment_id, DeployStatus.QUEUED, "QUEUED", ""))
         return self._load(deployment_id)[1]
@@ -57,17 +57,14 @@ class LocalDeployer:
         log.line(f"Deploying {request.commit_hash[:12]} for {request.pattern_type} as v{request.version}")
         yield self._save(request, Deployment(deployment_id, DeployStatus.BUILDING, "BUILDING", log.text))
         for step in (self._checkout, self._check_imports, self._smoke):
-            if cancelled and cancelled():
-                log.line("Canceled.")
-                yield self._save(request, Deployment(deployment_id, DeployStatus.CANCELED, "CANCELED", log.text))
-                return
             try:
+                if cancelled and cancelled():
+                    raise Cancelled("The deploy was canceled.")
                 step(request, log, cancelled)
+            except StaleEpoch:
+                raise
             except PatternDeskError as error:
-                log.line(f"Failed: {error}")
-                yield self._save(
-                    request, Deployment(deployment_id, DeployStatus.ERROR, "ERROR", log.text, error=str(error))
-                )
+                yield self._stopped(request, deployment_id, log, error)
                 return
             yield self._save(request, Deployment(deployment_id, DeployStatus.BUILDING, "BUILDING", log.text))
         target = releases.switch(request.pattern_type, request.commit_hash)
@@ -76,6 +73,21 @@ class LocalDeployer:
         yield self._save(
             request, Deployment(deployment_id, DeployStatus.READY, "READY", log.text, url=f"local:{target.name}")
         )
+
+    def _stopped(
+        self, request: DeployRequest, deployment_id: str, log: _Log, error: PatternDeskError
+    ) -> Deployment:
+        """A deploy that did not come to its end. The pattern runs what it ran before it, also after a kill."""
+        previous = self._previous(deployment_id)
+        if releases.current_commit(request.pattern_type) != previous:
+            if previous is None:
+                releases.pointer(request.pattern_type).unlink(missing_ok=True)
+            else:
+                releases.switch(request.pattern_type, previous)
+        log.line(str(error) if isinstance(error, Cancelled) else f"Failed: {error}")
+        if isinstance(error, Cancelled):
+            return self._save(request, Deployment(deployment_id, DeployStatus.CANCELED, "CANCELED", log.text))
+        return self._save(request, Deployment(deployment_id, DeployStatus.ERROR, "ERROR", log.text, error=str(error)))
 
     def cancel(self, deployment_id: str) -> Deployment:
         """Ends a deploy that has not ended; one that has is read again."""
@@ -134,11 +146,17 @@ class LocalDeployer:
         state = raw["deployment"] | {"status": DeployStatus(raw["deployment"]["status"])}
         return DeployRequest(**request), Deployment(**state)
 
+    def _previous(self, deployment_id: str) -> str | None:
+        """The commit that the pattern ran when the deploy was created."""
+        previous: str | None = json.loads(self._file(deployment_id).read_text()).get("previous")
+        return previous
+
     def _save(self, request: DeployRequest, deployment: Deployment) -> Deployment:
         file = self._file(deployment.id)
         file.parent.mkdir(parents=True, exist_ok=True)
+        before = self._previous(deployment.id) if file.exists() else releases.current_commit(request.pattern_type)
         fresh = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
-        content = {"request": asdict(request) | {"execution_id": str(request.execution_id)}}
+        content = {"request": asdict(request) | {"execution_id": str(request.execution_id)}, "previous": before}
         fresh.write_text(json.dumps(content | {"deployment": asdict(deployment)}))
         os.replace(fresh, file)
         return deployment
