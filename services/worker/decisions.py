@@ -17,7 +17,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What happened. `source` is agent, tests, contract, replay, git, deploy or engine; `transient` that the same
+    """What happened. `source` is agent, files, tests, contract, replay, git, deploy or engine; `transient` that the same
     thing may go well next time."""
 
     source: str
@@ -39,6 +39,7 @@ _ADVICE = {
     "tests": "Open the execution's log, correct the detector or its tests, and run it again.",
     "contract": "The detector looks ahead or breaks its contract; correct it and run it again.",
     "replay": "Look at the broken cases; correct the marks that are wrong, or judge more and run it again.",
+    "files": "Let the change keep to the pattern's own module, tests and parameters, and run it again.",
     "git": "Look at the pattern repository, then run it again.",
     "deploy": "Read the deploy's log, then run it again.",
     "engine": "Run it again; the reference finds it in the log.",

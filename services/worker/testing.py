@@ -10,7 +10,7 @@ import numpy as np
 from services import deployments, feedback, releases, sessions
 from services.database.engine import transaction
 from services.detectors import repository
-from services.detectors.bundle import code_sha256, module_path, read_params
+from services.detectors.bundle import code_sha256, module_path, owned_paths, read_params
 from services.detectors.contract import ContractReport, check_contract
 from services.detectors.replay import ReplayResult, compare
 from services.detectors.sandbox import run_tests, warm
@@ -58,6 +58,7 @@ def _gates(ctx: RunContext, run: Run, attempt: int, round_number: int, facts: di
     def check(key: str, text: str, details: str | None = None, ok: bool = True) -> None:
         ctx.checkpoint(TESTING, attempt, f"test:{round_number}:{key}", text, details, ok)
 
+    _refuse_strangers(ctx, run)
     tests = run_tests(ctx.worktree, cancelled=ctx.cancelled)
     ctx.write(tests.output)
     facts["test_report"] = {
@@ -94,6 +95,15 @@ def _gates(ctx: RunContext, run: Run, attempt: int, round_number: int, facts: di
     }  # fmt: skip
 
 
+def _refuse_strangers(ctx: RunContext, run: Run) -> None:
+    """A change for one pattern touches nothing that others run on."""
+    changed = repository.changed_files(ctx.worktree, run.base_commit) if run.base_commit else []
+    strange = [name for name in changed if name not in owned_paths(run.pattern_type)]
+    if strange:
+        more = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
+        raise _Refused("files", f"The change touches {strange[0]}{more}, which belongs to other patterns too.")
+
+
 def _contract(ctx: RunContext, run: Run, params: Params) -> ContractReport:
     return check_contract(
         ctx.worktree, run.pattern_type, _contract_candles(ctx, run), params, cuts=CUTS,
@@ -104,7 +114,7 @@ def _contract(ctx: RunContext, run: Run, params: Params) -> ContractReport:
 def _contract_candles(ctx: RunContext, run: Run) -> Candles:
     """Real candles of the workspace's latest session, else a seeded random walk when there is none yet."""
     with transaction() as session:
-        latest = [s for s in sessions.list_sessions(session, workspace_id=run.workspace_id, limit=5)]
+        latest = sessions.list_sessions(session, workspace_id=run.workspace_id, limit=5)
         details = [sessions.get(session, s.id) for s in latest]
     for detail in details:
         if detail.dataset_id is not None:
