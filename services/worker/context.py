@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from services.detectors.bundle import read_params
 from services.detectors.judging import Window
 from services.detectors.types import Candles, Case
 from services.detectors.windows import windows_of
-from services.errors import Cancelled, StaleEpoch
+from services.errors import Cancelled, RepositoryError, StaleEpoch
 from services.executions import Run
 from services.lifecycle import ExecutionPhase
 from services.logs import get_logger
@@ -63,11 +63,16 @@ class RunContext:
         """Whether the run is to stop, because somebody said so or because another worker has it."""
         return self._canceled.is_set() or self._lost.is_set()
 
-    def check(self) -> None:
-        """Raises Cancelled or StaleEpoch when the run is to stop."""
+    @property
+    def lost(self) -> bool:
+        """Whether another worker has the run."""
+        return self._lost.is_set()
+
+    def check(self, *, lost_only: bool = False) -> None:
+        """Raises StaleEpoch when another worker has the run, Cancelled when somebody canceled it."""
         if self._lost.is_set():
             raise StaleEpoch("The run was taken over by another worker.")
-        if self._canceled.is_set():
+        if self._canceled.is_set() and not lost_only:
             raise Cancelled("The run was canceled.")
 
     @contextmanager
@@ -113,7 +118,10 @@ class RunContext:
         repo = self.repository
         repository.git(repo, "update-ref", self.ref, repository.head(self.worktree))
         if "origin" in repository.git(repo, "remote").splitlines():
-            repository.git(repo, "push", "--force", "origin", f"{self.ref}:{self.ref}", timeout=120)
+            try:
+                repository.git(repo, "push", "--force", "origin", f"{self.ref}:{self.ref}", timeout=120)
+            except RepositoryError as error:  # costs another machine this phase at most; deploying pushes for good
+                self.write(f"!! The work in progress was not pushed: {error}")
 
     def cases(self) -> list[Case]:
         with transaction() as session:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from services import executions
+from services import deployments, executions
 from services.agents import registry as agent_registry
 from services.agents.protocol import Change, Refusal
 from services.database.engine import transaction
@@ -13,6 +14,7 @@ from services.detectors import repository
 from services.detectors.bundle import owned_paths, patterns
 from services.detectors.sandbox import describe
 from services.detectors.types import DetectorSpec
+from services.errors import RepositoryError
 from services.executions import Run
 from services.lifecycle import ExecutionPhase
 from services.worker.context import RunContext
@@ -30,7 +32,7 @@ def in_phase(
     ctx.write(f"== {phase} (attempt {attempt}): {task}")
     with ctx.beating():
         outcome, facts = body(ctx.run())
-        ctx.check()
+        ctx.check(lost_only=outcome["outcome"] == "ready")  # what is live can't be canceled any more
         if (ctx.worktree / ".git").exists():
             ctx.keep()
         facts |= {"log_key": ctx.save_log()}
@@ -52,6 +54,7 @@ def plan(ctx: RunContext, attempt: int) -> Outcome:
     def body(run: Run) -> tuple[Outcome, dict[str, Any]]:
         repo = ctx.repository
         repository.check_repository(repo)
+        _check_deployed(ctx, run)
         open_worktree(ctx, run)
         agent = agent_registry.make(run.agent)
         made = agent.plan(ctx.work(run, PLANNING, attempt), spec_of(ctx, run))
@@ -62,13 +65,43 @@ def plan(ctx: RunContext, attempt: int) -> Outcome:
     return in_phase(ctx, PLANNING, attempt, "Reading the corrections", body)
 
 
+def _check_deployed(ctx: RunContext, run: Run) -> None:
+    """The repository has to hold what is deployed, else it is not the one the workspace was made with."""
+    if run.deployed_version_id is None:
+        return
+    with transaction() as session:
+        commit_hash = deployments.get_version(session, run.deployed_version_id).commit_hash
+    try:
+        repository.head(ctx.repository, commit_hash)
+    except RepositoryError as error:
+        raise RepositoryError(
+            f"The pattern repository {ctx.repository} lacks the deployed commit {commit_hash[:12]}; "
+            "put the right repository back."
+        ) from error
+
+
 def open_worktree(ctx: RunContext, run: Run) -> None:
-    """The run's worktree: kept when it is there, else made from the kept ref or the base commit."""
+    """The run's worktree: kept when it is there and whole, else made from the kept ref or the base commit."""
     repo = ctx.repository
+    ready = ctx.folder / "tree.ready"
+    if not (ready.exists() and _is_sound(ctx)):  # a process was killed while it wrote there
+        repository.remove_worktree(repo, ctx.worktree)
+        ready.unlink(missing_ok=True)
     start = run.base_commit or repository.head(repo, "refs/heads/main")
     if repository.git(repo, "for-each-ref", "--format=%(objectname)", ctx.ref):
         start = ctx.ref
     repository.create_worktree(repo, start, ctx.worktree)
+    ready.touch()
+
+
+def _is_sound(ctx: RunContext) -> bool:
+    """No git command was cut off in the worktree."""
+    try:
+        inside = Path(repository.git(ctx.worktree, "rev-parse", "--absolute-git-dir"))
+        repository.head(ctx.worktree)
+    except RepositoryError:
+        return False
+    return not any((inside / name).exists() for name in ("index.lock", "rebase-merge", "rebase-apply"))
 
 
 def implement(ctx: RunContext, attempt: int) -> Outcome:
@@ -118,10 +151,9 @@ def commit(
     head = repository.head(ctx.worktree)
     files = repository.changed_files(ctx.worktree, base) if head != base else []
     outside = [f for f in files if f not in owned_paths(run.pattern_type)]
-    if outside:
+    if outside:  # testing refuses it
         ctx.checkpoint(phase, attempt, f"{key}:outside", "Changed files outside the pattern", ", ".join(outside[:5]),
                        ok=False, files_changed=outside)
-        return outcome | {"outside": outside}, {}
     if not files:
         return outcome | {"changed": False}, {"summary": change.summary}
     ctx.checkpoint(phase, attempt, f"{key}:commit", f"Committed {head[:8]}", ", ".join(files), files_changed=files)
