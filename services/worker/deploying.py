@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from services import deployments, executions, releases
@@ -16,6 +17,11 @@ from services.worker.context import RunContext
 from services.worker.phases import Outcome, in_phase, open_worktree
 
 DEPLOYING = ExecutionPhase.DEPLOYING
+LOG_STAMP = 18  # characters of the time at the start of a log line
+
+
+class _Moved(RepositoryError):
+    """Main has moved since the commit was tested."""
 
 
 def deploy(ctx: RunContext, attempt: int) -> Outcome:
@@ -23,26 +29,35 @@ def deploy(ctx: RunContext, attempt: int) -> Outcome:
 
     def body(run: Run) -> tuple[Outcome, dict[str, Any]]:
         open_worktree(ctx, run)
-        if _rebase(ctx):
-            head = repository.head(ctx.worktree)
-            ctx.checkpoint(DEPLOYING, attempt, f"rebased:{head[:12]}", "Rebased on what others merged meanwhile")
-            return {"outcome": "rebased"}, {"commit_hash": head, "base_commit": repository.head(ctx.repository, "main")}
-        return _deploy(ctx, run, attempt)
+        repository.pull(ctx.repository, cancelled=ctx.cancelled)
+        if not _is_on_main(ctx):
+            return _rebase(ctx, attempt)
+        try:
+            return _deploy(ctx, run, attempt)
+        except _Moved:
+            return _rebase(ctx, attempt)
 
     return in_phase(ctx, DEPLOYING, attempt, "Deploying", body)
 
 
-def _rebase(ctx: RunContext) -> bool:
-    """Replays the worktree's commits on main when main has moved; says whether it had."""
+def _is_on_main(ctx: RunContext) -> bool:
+    """Whether the worktree's commit has all that main has."""
+    return repository.git(ctx.worktree, "rev-list", "--count", "refs/heads/main", "^HEAD") == "0"
+
+
+def _rebase(ctx: RunContext, attempt: int) -> tuple[Outcome, dict[str, Any]]:
+    """Replays the worktree's commits on main, to be tested again."""
     main = repository.head(ctx.repository, "refs/heads/main")
-    if repository.git(ctx.worktree, "rev-list", "--count", main, "^HEAD") == "0":
-        return False
     try:
         repository.git(ctx.worktree, "rebase", main)
     except RepositoryError as error:
+        files = repository.git(ctx.worktree, "diff", "--name-only", "--diff-filter=U").splitlines()
         repository.git(ctx.worktree, "rebase", "--abort")
-        raise RepositoryError("The change conflicts with what others merged meanwhile; run it again.") from error
-    return True
+        where = f" in {', '.join(files[:3])}" if files else ""
+        raise RepositoryError(f"The change conflicts with what others merged meanwhile{where}.") from error
+    head = repository.head(ctx.worktree)
+    ctx.checkpoint(DEPLOYING, attempt, f"rebased:{head[:12]}", "Rebased on what others merged meanwhile")
+    return {"outcome": "rebased"}, {"commit_hash": head, "base_commit": main}
 
 
 def _deploy(ctx: RunContext, run: Run, attempt: int) -> tuple[Outcome, dict[str, Any]]:
@@ -54,7 +69,7 @@ def _deploy(ctx: RunContext, run: Run, attempt: int) -> tuple[Outcome, dict[str,
     state = deployer.create(request)
     with transaction() as session:
         deployments.deploy_started(session, run.id, epoch=ctx.epoch, attempt=attempt, deployment_id=state.id)
-    state = _follow(ctx, deployer, state, attempt)
+    state = _follow(ctx, deployer, state.id, attempt)
     if state.status == DeployStatus.CANCELED:
         raise Cancelled("The run was canceled.")
     if state.status != DeployStatus.READY:
@@ -64,10 +79,11 @@ def _deploy(ctx: RunContext, run: Run, attempt: int) -> tuple[Outcome, dict[str,
     return {"outcome": "ready", "url": state.url, "raw": state.raw, "logs": state.logs}, {}
 
 
-def _follow(ctx: RunContext, deployer: Deployer, state: Deployment, attempt: int) -> Deployment:
-    steps = 0
-    for state in deployer.follow(state.id, cancelled=ctx.cancelled):
-        steps += 1
+def _follow(ctx: RunContext, deployer: Deployer, deployment_id: str, attempt: int) -> Deployment:
+    """Tells each state as the target reaches it; returns the last one."""
+    last: Deployment | None = None
+    for steps, state in enumerate(deployer.follow(deployment_id, cancelled=partial(_asked_to_stop, ctx)), start=1):
+        last = state
         if not state.ended:
             with transaction() as session:
                 deployments.deploy_moved(
@@ -76,25 +92,56 @@ def _follow(ctx: RunContext, deployer: Deployer, state: Deployment, attempt: int
                 )  # fmt: skip
                 executions.report(
                     session, ctx.execution_id, epoch=ctx.epoch, phase=DEPLOYING, attempt=attempt,
-                    fraction=steps / 6, task=state.logs.strip().rsplit("\n", 1)[-1][18:] or "Deploying",
+                    fraction=steps / 6, task=state.logs.strip().rsplit("\n", 1)[-1][LOG_STAMP:] or "Deploying",
                 )  # fmt: skip
-    return state
+    assert last is not None  # a target tells at least how it ended
+    return last
+
+
+def _asked_to_stop(ctx: RunContext) -> bool:
+    """Whether somebody canceled. A run that was lost stops without ending the deploy: another worker follows it."""
+    ctx.check(lost_only=True)
+    return ctx.cancelled()
 
 
 def _merge(ctx: RunContext, run: Run, deployer: Deployer, commit_hash: str) -> None:
-    """Brings what is live onto main; when that can't be, the pattern goes back to what it ran before."""
+    """Brings what is live onto main; when that can't be, the pattern goes back to what it ran before.
+
+    Raises _Moved when somebody was quicker.
+    """
     try:
-        repository.merge_to_main(ctx.repository, commit_hash, cancelled=ctx.cancelled)
-        repository.push(ctx.repository)
-    except RepositoryError:
         with transaction() as session:
-            before = (
-                deployments.get_version(session, run.deployed_version_id).commit_hash
-                if run.deployed_version_id
-                else None
-            )
-        if before is not None:
-            deployer.roll_back(run.pattern_type, before)
-        else:
-            releases.pointer(run.pattern_type).unlink(missing_ok=True)
+            executions.heartbeat(session, ctx.execution_id, epoch=ctx.epoch)  # an old epoch pushes nothing
+        _push(ctx, commit_hash)
+        repository.merge_to_main(ctx.repository, commit_hash, verify=_refuse_moved, cancelled=ctx.cancelled)
+    except (RepositoryError, Cancelled):
+        if not ctx.lost:
+            _undo(run, deployer)
         raise
+
+
+def _push(ctx: RunContext, commit_hash: str) -> None:
+    """To the remote first: it is where a race with others is decided."""
+    repo = ctx.repository
+    if "origin" not in repository.git(repo, "remote").splitlines():
+        return
+    try:
+        repository.git(repo, "push", "origin", f"{commit_hash}:refs/heads/main", timeout=120)
+    except RepositoryError:
+        repository.pull(repo, cancelled=ctx.cancelled)
+        if not _is_on_main(ctx):
+            raise _Moved("Others pushed meanwhile.") from None
+        raise
+
+
+def _refuse_moved(_commit: str) -> None:
+    raise _Moved("Others merged meanwhile.")
+
+
+def _undo(run: Run, deployer: Deployer) -> None:
+    if run.deployed_version_id is None:
+        releases.pointer(run.pattern_type).unlink(missing_ok=True)
+        return
+    with transaction() as session:
+        before = deployments.get_version(session, run.deployed_version_id).commit_hash
+    deployer.roll_back(run.pattern_type, before)
