@@ -86,6 +86,9 @@ class Tuner:
         if refusal.gate == "replay" and not work.is_first:
             found = self._search(work, spec)
             return self._apply(work, spec, found, found.best_params if found.improved else None)
+        if refusal.gate == "deploy":
+            work.checkpoint("again", "Nothing to change", "The deploy is tried again as it is.")
+            return Change(False, "The deploy is tried again as it is.")
         work.checkpoint(
             f"refuse-{round_number}", "Nothing else to try", "A parameter search can't mend this gate.", ok=False
         )

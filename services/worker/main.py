@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
 import threading
 import uuid
 from types import FrameType
+from typing import Any
 
 import psycopg
 from dbos import DBOS, DBOSConfig
+from sqlalchemy import event
 
-from services.database.engine import database_url, plain_url, transaction
+from services.database.engine import database_url, get_engine, plain_url, transaction
+from services.database.migrate import readiness
 from services.database.queue import APP_NAME, QUEUE, SCHEMA, WORKFLOW_VERSION
+from services.errors import Unavailable
 from services.logs import get_logger
 from services.worker import workflow
-from services.worker.liveness import Watchdog, WorkerLock, end_process
+from services.worker.liveness import Watchdog, WorkerLock, connection_name, end_process
 
 DRAIN_S = 20
 log = get_logger(__name__)
 
 
 def run_worker(concurrency: int) -> None:
-    """Runs until SIGTERM or SIGINT, then lets the steps that are under way end, at most DRAIN_S seconds."""
+    """Runs until SIGTERM or SIGINT, then lets the steps that are under way end, at most DRAIN_S seconds.
+
+    Runs that are not at their end by then go on with the next worker. Raises Unavailable when the database is away or
+    its schema is not this version's.
+    """
     url = plain_url(database_url())
-    executor_id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    if (reason := readiness(url)) is not None:
+        raise Unavailable(reason)
+    executor_id = f"{socket.gethostname()[:24]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     lock = WorkerLock(url, executor_id, end_process)
     workflow.set_worker_id(executor_id)
     config: DBOSConfig = {
@@ -37,7 +48,9 @@ def run_worker(concurrency: int) -> None:
         "run_migrations": False,
         "console_log_level": "WARNING",
         "sys_db_pool_size": 5 + concurrency,
+        "db_engine_kwargs": {"connect_args": {"application_name": connection_name(executor_id)}},
     }
+    _name_connections(connection_name(executor_id))
     stop = threading.Event()
 
     def ask_to_stop(_signal: int, _frame: FrameType | None) -> None:
@@ -58,8 +71,18 @@ def run_worker(concurrency: int) -> None:
     stop.wait()
     log.info("worker_draining", executor=executor_id)
     watchdog.close()
-    DBOS.destroy(workflow_completion_timeout_sec=DRAIN_S)
+    workflow.gate.close(DRAIN_S)
     lock.close()
+    logging.shutdown()
+    os._exit(0)  # runs are held at their next step; the lock is free, so another worker takes them from there
+
+
+def _name_connections(name: str) -> None:
+    """From now on this process's connections bear the worker's name, so that they can be ended if it freezes."""
+
+    @event.listens_for(get_engine(), "do_connect")
+    def _named(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
+        parameters["application_name"] = name
 
 
 def _sweep_sessions() -> None:

@@ -7,6 +7,7 @@ replay takes the same way. Each process that runs the workflow first takes the n
 from __future__ import annotations
 
 import shutil
+import time
 import uuid
 from collections.abc import Callable
 from functools import partial
@@ -17,18 +18,21 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from services import deployments, executions, releases
 from services.database.engine import transaction
-from services.database.queue import WORKFLOW
+from services.database.queue import WAKE, WORKFLOW
 from services.detectors import repository
-from services.errors import Cancelled, PatternDeskError, RepositoryError, StaleEpoch
+from services.errors import Cancelled, NotFound, PatternDeskError, RepositoryError, StaleEpoch
 from services.lifecycle import ExecutionStatus
 from services.logs import get_logger, log_unexpected
 from services.worker import phases, testing
 from services.worker.context import RunContext
 from services.worker.decisions import Action, Failure, decide
 from services.worker.deploying import deploy
+from services.worker.draining import Gate
 from services.worker.phases import Outcome
 
-ROUNDS = 3  # times that testing may send a change back to refining within one attempt
+ROUNDS = 3  # times that testing may refuse a change within one attempt
+MOVES = 10  # times that a change may be rebased on what others merged, within one attempt
+gate = Gate()
 log = get_logger(__name__)
 _worker_id = "unknown"
 
@@ -50,82 +54,117 @@ def run_execution(execution_id: str) -> str:
     except StaleEpoch:
         log.warning("run_taken_over", execution=execution_id, epoch=ctx.epoch)
         raise
+    except Exception as error:  # noqa: BLE001  # a run without a workflow would be live for ever
+        return _give_up(ctx, error)
 
 
 def _claim(execution_id: uuid.UUID) -> RunContext | None:
-    """Takes the next epoch of the run for this process; None when the execution has ended."""
-    with transaction() as session:
-        run = executions.load(session, execution_id)
-        if run.status in (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED):
+    """Takes the next epoch of the run for this process; None when the execution has ended. Waits for the database."""
+    while True:
+        try:
+            with gate.step(), transaction() as session:
+                run = executions.load(session, execution_id)
+                if run.status not in (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED):
+                    epoch = executions.take_over(session, execution_id, worker_id=_worker_id)
+                    return RunContext(execution_id, epoch, _worker_id)
+            _clean(RunContext(execution_id, run.epoch, _worker_id))  # its end was recorded, then its worker died
             return None
-        epoch = executions.take_over(session, execution_id, worker_id=_worker_id)
-    return RunContext(execution_id, epoch, _worker_id)
+        except (OperationalError, InterfaceError) as error:
+            log.warning("claim_waits", execution=str(execution_id), error=str(error)[:200])
+            time.sleep(1.0)
+        except NotFound:
+            return None
+
+
+def _give_up(ctx: RunContext, error: Exception) -> str:
+    """Fails a run whose workflow itself broke, with a reference for the log."""
+    reference = log_unexpected(error, execution=str(ctx.execution_id))
+    with transaction() as session:
+        execution = executions.locked(session, ctx.execution_id, ctx.epoch)
+        if execution.status not in (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED):
+            deployments.reject_candidate(session, ctx.execution_id, epoch=ctx.epoch)
+            executions.fail(session, execution, error=f"Something went wrong. Reference {reference}.")
+    _clean(ctx)
+    return "failed"
 
 
 def _run(ctx: RunContext) -> str:
-    started = _step(ctx, "begin", lambda: _begin(ctx))
+    started = _step(ctx, "begin", partial(_begin, ctx))
     if started["outcome"] != "ok":
-        return _settle_failure(ctx, started, 0)[0]
-    attempt = 1
-    refusal: dict[str, Any] | None = None
+        return _settle_failure(ctx, started, 1)[0]
+    attempt, again = 1, None
     while True:
-        outcome = _attempt(ctx, attempt, refusal)
+        outcome = _attempt(ctx, attempt, bool(started["planned"]), again)
         if outcome["outcome"] in ("completed", "waiting"):
             return str(outcome["outcome"])
         status, again = _settle_failure(ctx, outcome, attempt)
         if again is None:
             return status
-        DBOS.sleep(again["pause_s"])
-        refusal = again["refusal"]
+        DBOS.recv(WAKE, timeout_seconds=again["pause_s"])
         attempt += 1
-        _step(ctx, f"retry-{attempt}", partial(_announce_retry, ctx, attempt - 1, outcome["error"]))
+        told = _step(ctx, f"retry-{attempt}", partial(_announce_retry, ctx, attempt - 1, outcome["error"]))
+        if told["outcome"] != "ok":
+            return _settle_failure(ctx, told, attempt)[0]
 
 
-def _attempt(ctx: RunContext, attempt: int, refusal: dict[str, Any] | None) -> Outcome:
-    """One way through the phases; later attempts begin by refining what the last deploy said."""
-    if attempt == 1:
-        for name, phase in (("plan", phases.plan), ("implement", phases.implement)):
-            outcome = _step(ctx, name, partial(phase, ctx, attempt))
-            if outcome["outcome"] != "ok":
-                return outcome
-            if name == "plan" and _step(ctx, "wait", lambda: _waits(ctx))["waits"]:
-                return {"outcome": "waiting"}
-        if not outcome["changed"]:
-            return _step(ctx, "nothing", lambda: _complete_without(ctx, outcome["summary"]))
-    else:
-        told = {"gate": "deploy", **(refusal or {"sentence": "The last attempt failed."})}
-        outcome = _step(ctx, f"refine-{attempt}", lambda: phases.refine(ctx, attempt, told, 0))
+def _attempt(ctx: RunContext, attempt: int, planned: bool, again: dict[str, Any] | None) -> Outcome:
+    """One way through the phases. After a failure with a change in hand it begins by refining that change."""
+    if again is not None and again["change"] is not None:
+        outcome = _step(ctx, f"refine-{attempt}", partial(phases.refine, ctx, attempt, again["refusal"], 0))
         if outcome["outcome"] != "ok":
             return outcome
+        return _test_and_deploy(ctx, attempt, outcome if outcome["changed"] else again["change"])
+    if not planned:
+        outcome = _step(ctx, f"plan-{attempt}", partial(phases.plan, ctx, attempt))
+        if outcome["outcome"] == "ok":
+            outcome = _step(ctx, f"wait-{attempt}", partial(_wait, ctx))
+        if outcome["outcome"] != "ok":
+            return outcome
+    outcome = _step(ctx, f"implement-{attempt}", partial(phases.implement, ctx, attempt))
+    if outcome["outcome"] != "ok":
+        return outcome
+    if not outcome["changed"]:
+        return _step(ctx, f"nothing-{attempt}", partial(_complete_without, ctx, outcome["summary"]))
     return _test_and_deploy(ctx, attempt, outcome)
 
 
 def _test_and_deploy(ctx: RunContext, attempt: int, change: Outcome) -> Outcome:
-    for round_number in range(1, ROUNDS + 1):
-        name = f"{attempt}.{round_number}"
-        tested = _step(ctx, f"test-{name}", partial(testing.test, ctx, attempt, round_number))
+    """Tests, and deploys what passes. Refusals go back to the agent; what others merged meanwhile is tested again."""
+    refused = moved = 0
+    while moved < MOVES:
+        turn = refused + moved + 1
+        name = f"{attempt}.{turn}"
+        tested = _step(ctx, f"test-{name}", partial(testing.test, ctx, attempt, turn))
         if tested["outcome"] not in ("ok", "refused"):
-            return tested
+            return tested | {"change": change}
         told = tested.get("refusal")
-        refined = _step(ctx, f"refine-{name}", partial(phases.refine, ctx, attempt, told, round_number))
+        refused += told is not None
+        if told is not None and refused == ROUNDS:
+            return _refusal(told, f" It did not pass in {ROUNDS} rounds.")
+        refined = _step(ctx, f"refine-{name}", partial(phases.refine, ctx, attempt, told, turn))
         if refined["outcome"] != "ok":
-            return refined
+            return refined | {"change": change}
         if told is not None:
             if not refined["changed"]:
-                return {"outcome": "error", "source": told["gate"], "error": told["sentence"], "transient": False}
+                return _refusal(told, "")
             change = refined
             continue
-        deployed = _step(ctx, f"deploy-{name}", lambda: deploy(ctx, attempt))
+        deployed = _step(ctx, f"deploy-{name}", partial(deploy, ctx, attempt))
         if deployed["outcome"] == "rebased":
+            moved += 1
             continue
         if deployed["outcome"] == "failed":
             return {"outcome": "error", "source": "deploy", "error": deployed["error"], "logs": deployed["logs"],
-                    "transient": True}
+                    "transient": True, "change": change}
         if deployed["outcome"] != "ready":
-            return deployed
-        return _step(ctx, f"finish-{name}", lambda: _finish(ctx, attempt, change, tested, deployed))
-    return {"outcome": "error", "source": "tests", "error": f"The gates did not pass in {ROUNDS} rounds.",
-            "transient": False}
+            return deployed | {"change": change}
+        return _step(ctx, f"finish-{name}", partial(_finish, ctx, attempt, change, tested, deployed))
+    error = f"Others merged {MOVES} times while this was tested; run it again when it is quieter."
+    return {"outcome": "error", "source": "git", "error": error}
+
+
+def _refusal(told: dict[str, Any], more: str) -> Outcome:
+    return {"outcome": "error", "source": told["gate"], "error": told["sentence"] + more}
 
 
 def _step(ctx: RunContext, name: str, body: Callable[[], Outcome]) -> Outcome:
@@ -133,14 +172,16 @@ def _step(ctx: RunContext, name: str, body: Callable[[], Outcome]) -> Outcome:
 
     def run() -> Outcome:
         try:
-            return body()
+            with gate.step():
+                return body()
         except (StaleEpoch, OperationalError, InterfaceError):
             raise
         except Cancelled:
             return {"outcome": "canceled", "error": "Canceled."}
         except PatternDeskError as error:
             source = "git" if isinstance(error, RepositoryError) else "agent"
-            return {"outcome": "error", "source": source, "error": str(error), "transient": False}
+            transient = bool(getattr(error, "transient", False))
+            return {"outcome": "error", "source": source, "error": str(error), "transient": transient}
         except Exception as error:  # noqa: BLE001  # a bug ends the run with a reference instead of hanging it
             reference = log_unexpected(error, execution=str(ctx.execution_id), step=name)
             return {"outcome": "error", "source": "engine", "transient": False,
@@ -160,17 +201,24 @@ def _begin(ctx: RunContext) -> Outcome:
     base = repository.head(repo, "refs/heads/main")
     with transaction() as session:
         executions.begin(session, ctx.execution_id, epoch=ctx.epoch, worker_id=ctx.worker_id, base_commit=base)
-    return {"outcome": "ok"}
-
-
-def _waits(ctx: RunContext) -> Outcome:
     run = ctx.run()
-    return {"outcome": "ok", "waits": run.stop_after_planning and run.plan_accepted_at is None}
+    return {"outcome": "ok", "planned": run.plan is not None and run.plan_accepted_at is not None}
+
+
+def _wait(ctx: RunContext) -> Outcome:
+    """Lets go of a run whose plan a person wants to see first; accepting it queues the run again."""
+    with transaction() as session:
+        if not executions.wait_for_plan(session, ctx.execution_id, epoch=ctx.epoch):
+            return {"outcome": "ok"}
+    repository.remove_worktree(ctx.repository, ctx.worktree)  # made again from the kept ref
+    return {"outcome": "waiting"}
 
 
 def _complete_without(ctx: RunContext, summary: str) -> Outcome:
     with transaction() as session:
         execution = executions.locked(session, ctx.execution_id, ctx.epoch)
+        if execution.canceled_at is not None:
+            raise Cancelled("The run was canceled.")
         executions.complete(session, execution, summary=summary)
     _clean(ctx)
     return {"outcome": "completed"}
@@ -202,14 +250,14 @@ def _settle(ctx: RunContext, outcome: Outcome, attempt: int) -> Outcome:
     key = ctx.save_log()
     with transaction() as session:
         execution = executions.locked(session, ctx.execution_id, ctx.epoch)
-        execution.log_key = key
+        execution.log_key = key or execution.log_key
         if execution.canceled_at is not None or outcome["outcome"] == "canceled":
             deployments.reject_candidate(session, ctx.execution_id, epoch=ctx.epoch)
             executions.end_canceled(session, execution)
             result: Outcome = {"outcome": "ok", "status": "failed"}
         else:
             failure = Failure(outcome["source"], outcome["error"], outcome.get("transient", False))
-            decision = decide(failure, retry_count=execution.retry_count, max_retries=execution.max_retries)
+            decision = decide(failure, retry_count=attempt - 1, max_retries=execution.max_retries)
             final = decision.action == Action.FAIL
             if failure.source == "deploy":
                 deployments.deploy_failed(
@@ -224,9 +272,9 @@ def _settle(ctx: RunContext, outcome: Outcome, attempt: int) -> Outcome:
                 executions.begin_retry(
                     session, ctx.execution_id, epoch=ctx.epoch, attempt=attempt, reason=failure.sentence
                 )
-                refusal = {"sentence": failure.sentence, "log": outcome.get("logs", "")}
-                result = {"outcome": "ok", "status": "retry",
-                          "again": {"pause_s": decision.pause_s, "refusal": refusal}}
+                refusal = {"gate": failure.source, "sentence": failure.sentence, "log": outcome.get("logs", "")}
+                result = {"outcome": "ok", "status": "retry", "again": {
+                    "pause_s": decision.pause_s, "refusal": refusal, "change": outcome.get("change")}}
     if result["status"] == "failed":
         _clean(ctx)
     return result
@@ -234,6 +282,8 @@ def _settle(ctx: RunContext, outcome: Outcome, attempt: int) -> Outcome:
 
 def _announce_retry(ctx: RunContext, retry: int, error: str) -> Outcome:
     with transaction() as session:
+        if executions.locked(session, ctx.execution_id, ctx.epoch).canceled_at is not None:
+            raise Cancelled("The run was canceled.")
         deployments.deploy_retry(session, ctx.execution_id, epoch=ctx.epoch, attempt=retry, previous_error=error)
     return {"outcome": "ok"}
 
