@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.components import execution_drawn as drawn
 from pages.components import execution_view as view
-from pages.components import looks, parts
+from pages.components import looks
 from pages.components.actor import require_actor
 from pages.components.errors import guarded
 from pages.components.execution_data import Facts

@@ -96,7 +96,11 @@ def notices(detail: ExecutionDetail, now: datetime) -> list[Notice]:
     if row.status == ExecutionStatus.RETRY:
         why = f" {detail.retry_reason}" if detail.retry_reason else ""
         return [Notice("orange", "replay", f"Retry {row.retry_count} of {detail.max_retries} begins shortly.{why}")]
-    return [] if waits_for_plan(detail) else _stalled(detail, now)
+    if waits_for_plan(detail):
+        return []
+    if detail.worker_id is None:  # between the worker that planned and the one that goes on
+        return [Notice("gray", "hourglass_empty", "The plan is accepted; waiting for a worker.")]
+    return _stalled(detail, now)
 
 
 def _stalled(detail: ExecutionDetail, now: datetime) -> list[Notice]:
