@@ -47,7 +47,7 @@ def page(actor: Actor) -> None:
             "List", list(LISTS), default="Sessions", required=True, format_func=LISTS.__getitem__, key="list",
             label_visibility="collapsed", bind="query-params",
         )  # fmt: skip
-        filters = st.container(horizontal=True, vertical_alignment="center", gap="small", width="stretch")
+        filters = st.container(horizontal=True, vertical_alignment="center", gap="small", width="content")
     imported_note()
     if shown == "Datasets":
         with place:
