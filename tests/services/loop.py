@@ -10,8 +10,8 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from services import deployments, executions, feedback, sessions
-from services.detectors.types import DetectorSpec, ParamSpec
 from services.detectors.types import Detection as Found
+from services.detectors.types import DetectorSpec, ParamSpec
 from services.lifecycle import DeployStatus, ExecutionPhase, Verdict
 from services.models import ClaudeExecution, Detection, PatternWorkspace, WorkspaceMessage
 from services.people import Actor
@@ -122,10 +122,10 @@ def run_session(
 def detections(session: Session, session_id: uuid.UUID) -> dict[int, uuid.UUID]:
     """The ids of a session's detections by anchor index."""
     rows = session.execute(select(Detection.anchor_index, Detection.id).where(Detection.session_id == session_id))
-    return {anchor: made for anchor, made in rows}
+    return dict(rows.all())
 
 
-def tested(session: Session, workspace_id: uuid.UUID, actor: Actor, *, right: int = 10, wrong: int = 0) -> uuid.UUID:
+def judged(session: Session, workspace_id: uuid.UUID, actor: Actor, *, right: int = 10, wrong: int = 0) -> uuid.UUID:
     """A completed session on the deployed version, judged right and wrong as often as asked."""
     stored = factories.dataset(session, actor)
     made = run_session(session, workspace_id, actor, stored, anchors=range(right + wrong))
@@ -167,7 +167,7 @@ def everything(session: Session) -> dict[str, Any]:
     """A fingerprint of every table that the loop writes, to show that a refusal changed nothing."""
     session.flush()
     queries = [f"SELECT '{t}', md5(coalesce(string_agg(x::text, '|' ORDER BY x::text), '')) FROM {t} x" for t in TABLES]
-    return {name: fingerprint for name, fingerprint in session.execute(text(" UNION ALL ".join(queries)))}
+    return dict(session.execute(text(" UNION ALL ".join(queries))).all())
 
 
 # What every workspace must satisfy whatever happened; each row that comes back is a lie of a counter.

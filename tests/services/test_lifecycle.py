@@ -154,7 +154,7 @@ def test_a_decision_out_of_the_wrong_status_is_refused_and_changes_nothing(sessi
     """Every decision out of every status past the first deploy, with all other guards satisfied."""
     member, admin = factories.person(session), factories.person(session, Role.ADMIN)
     workspace_id = loop.in_beta(session, member)
-    loop.tested(session, workspace_id, member, right=10, wrong=1)
+    loop.judged(session, workspace_id, member, right=10, wrong=1)
     feedback.add_comment_item(session, workspace_id, "Look at the gaps.", actor=member)
     loop.row(session, workspace_id).approved_evidence = review.evidence(session, workspace_id).as_json()
     for decision, (sources, decide) in DECISIONS.items():
@@ -199,7 +199,7 @@ def team_of_one(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def _approved_by_an_admin(session: Session) -> tuple[uuid.UUID, Actor]:
     admin = factories.person(session, Role.ADMIN)
     workspace_id = loop.in_beta(session, admin)
-    loop.tested(session, workspace_id, admin)
+    loop.judged(session, workspace_id, admin)
     review.approve(session, workspace_id, actor=admin)
     return workspace_id, admin
 
