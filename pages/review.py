@@ -150,6 +150,7 @@ def _beside(rows: list[QueueRow], wanted: WorkspaceDetail | None, actor: Actor) 
 
 def page() -> None:
     actor = require_actor()
+    dialogs_review.tell()
     with guarded(stop=True):
         lost: NotFound | None = None
         wanted = None

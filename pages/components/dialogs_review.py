@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Final, NoReturn
 
 import streamlit as st
 
@@ -13,6 +14,21 @@ from pages.components.parts import checks
 from services import review, workspaces
 from services.database.engine import transaction
 from services.lifecycle import verified_version
+
+_TOLD: Final = "review-told"
+
+
+def _done(sentence: str, symbol: str) -> NoReturn:
+    """Closes the dialog; the next run says what was done, because a toast doesn't outlive the run it is made in."""
+    st.session_state[_TOLD] = sentence, symbol
+    st.rerun()
+
+
+def tell() -> None:
+    """Says once what a dialog of the run before has done."""
+    told: tuple[str, str] | None = st.session_state.pop(_TOLD, None)
+    if told is not None:
+        st.toast(looks.plain(told[0]), icon=f":material/{told[1]}:")
 
 
 @st.dialog("Return to beta", icon=":material/undo:")
@@ -28,8 +44,7 @@ def return_to_beta(workspace_id: uuid.UUID) -> None:
     with guarded() as outcome, transaction() as session:
         review.return_to_beta(session, workspace_id, reason=reason, actor=actor)
     if outcome.ok:
-        st.toast("Returned to beta.", icon=":material/undo:")
-        st.rerun()
+        _done("Returned to beta.", "undo")
 
 
 @st.dialog("Verify", icon=":material/verified:")
@@ -49,5 +64,4 @@ def verify(workspace_id: uuid.UUID) -> None:
     with guarded() as outcome, transaction() as session:
         review.verify(session, workspace_id, comment=comment, actor=actor)
     if outcome.ok:
-        st.toast(f"Verified as v{new}.", icon=":material/verified:")
-        st.rerun()
+        _done(f"{found.name} is verified as v{new}.", "verified")
