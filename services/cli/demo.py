@@ -65,7 +65,7 @@ STORIES = (
         "I look for the turning points that everything else is measured from; small wiggles inside a leg are noise.",
         ("Find a bar whose high is above the bars before it", "Wait until the bars after it have stayed below",
          "Ask whether it stands out by at least an average true range", "The same upside down for lows"),
-        (("AAPL", 2300, 2549), ("GOOG", 900, 1149), ("IBM", 1200, 1449), ("IBM", 2100, 2349)),
+        (("AAPL", 2300, 2549), ("GOOG", 900, 1149), ("IBM", 1200, 1449), ("IBM", 2260, 2509)),
         True, "verified",
     ),
     Story(
@@ -74,7 +74,7 @@ STORIES = (
         "It tells me that the trend goes on, so I look for continuation entries afterwards.",
         ("Know the trend from the break before", "Take the last confirmed swing on that side",
          "The first close beyond it is the break", "Each level counts once"),
-        (("AAPL", 1800, 2299), ("IBM", 700, 1199), ("GOOG", 300, 799)),
+        (("AAPL", 1800, 2299), ("IBM", 700, 1199), ("GOOG", 0, 499)),
         False, "corrections",
     ),
     Story(
