@@ -102,7 +102,7 @@ def approval_guards(found: Evidence) -> list[Guard]:
         Guard("deployed", found.version_id is not None,
               f"v{found.version} is deployed" if found.version_id else "No version is deployed yet"),
         Guard("judged", bool(found.session_ids) and found.n >= needed,
-              f"{found.n} judged marks in {len(found.session_ids)} completed sessions on v{found.version}; "
+              f"{found.n} judged marks in {_sessions(found)} on v{found.version}; "
               f"{needed} are needed"),
         Guard("quiet", found.live_execution is None,
               "No live execution" if found.live_execution is None else f"Execution {found.live_execution} is live"),
@@ -122,7 +122,7 @@ def verification_guards(session: Session, workspace_id: uuid.UUID, actor: Actor)
     return [
         Guard("unchanged", same, "Deployed version unchanged since approval" if same
               else "The deployed version changed since the approval"),
-        Guard("judged", kept and bool(found.session_ids), f"{len(found.session_ids)} completed sessions"),
+        Guard("judged", kept and bool(found.session_ids), _sessions(found)),
         Guard("quiet", found.live_execution is None,
               "No live execution" if found.live_execution is None else f"Execution {found.live_execution} is live"),
         Guard("other_person", not own or may_own,
@@ -130,6 +130,11 @@ def verification_guards(session: Session, workspace_id: uuid.UUID, actor: Actor)
               else "You approved this yourself; that is allowed here by a setting" if may_own
               else "You approved this yourself; another admin verifies it"),
     ]  # fmt: skip
+
+
+def _sessions(found: Evidence) -> str:
+    count = len(found.session_ids)
+    return f"{count} completed session{'' if count == 1 else 's'}"
 
 
 def _same_build(approved: dict[str, Any], found: Evidence) -> bool:
@@ -157,7 +162,7 @@ def approve(session: Session, workspace_id: uuid.UUID, *, comment: str | None = 
     workspace.approved_at, workspace.approved_by_id = now(), actor.id
     workspace.approved_evidence = found.as_json()
     _announce(session, workspace, MessageType.USER_APPROVED, previous, WorkspaceStatus.IN_REVIEW, found, comment, actor)
-    workspaces.move(session, workspace, "approve", actor=actor, reason=comment)
+    workspaces.move(session, workspace, "approve", actor=actor)
 
 
 def withdraw(session: Session, workspace_id: uuid.UUID, *, reason: str | None = None, actor: Actor) -> None:
@@ -192,7 +197,7 @@ def verify(session: Session, workspace_id: uuid.UUID, *, comment: str | None = N
         data={"previous_version": old_version, "new_version": new_version, "changes": ["verified"]},
         actor=actor, title=f"{old_version} → {new_version}",
     )  # fmt: skip
-    workspaces.move(session, workspace, "verify", actor=actor, reason=comment)
+    workspaces.move(session, workspace, "verify", actor=actor)
 
 
 def return_to_beta(session: Session, workspace_id: uuid.UUID, *, reason: str, actor: Actor) -> None:
