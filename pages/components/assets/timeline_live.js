@@ -1,5 +1,12 @@
 // Follows the server's event stream. The stream catches up by `after`, so a break in the line loses nothing.
 const REFRESH_MS = 1000
+const BUSY_MS = 100
+
+// Whether the page is at work. It may be about to leave for another one, and Streamlit blanks the new page when a
+// refresh of the old one crosses the change; so a refresh waits, and is forgotten when the page has gone.
+function busy() {
+  return document.querySelector("[data-testid='stApp']")?.dataset.testScriptState === "running"
+}
 
 class Live {
   constructor(timeline) {
@@ -59,13 +66,15 @@ class Live {
   }
 
   // At most once a second, and always once after the last event.
-  refresh() {
+  refresh(least = 0) {
     if (this.later) return
-    const wait = Math.max(0, this.refreshed + REFRESH_MS - Date.now())
+    const wait = Math.max(least, this.refreshed + REFRESH_MS - Date.now())
     this.later = setTimeout(() => {
       this.later = null
+      if (busy()) return this.refresh(BUSY_MS)
       this.refreshed = Date.now()
       this.timeline.send("refresh", { at: Date.now() })
+      return undefined
     }, wait)
   }
 
