@@ -1,0 +1,343 @@
+"""Executions: what may be launched, what a worker writes, how they end."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from services import deployments, executions, feedback, review, workspaces
+from services.database.engine import engine_for, transaction
+from services.errors import Conflict, IllegalTransition, InvalidInput, StaleEpoch
+from services.lifecycle import EXECUTION_TRANSITIONS, ExecutionPhase, ExecutionStatus, FeedbackState, Role
+from services.models import ClaudeExecution, ExecutionAttempt, ExecutionFeedback, FeedbackItem, WorkspaceMessage
+from services.people import Actor
+from tests import factories
+from tests.services import loop
+
+P, X, S = ExecutionPhase, ExecutionStatus, FeedbackState
+
+
+@pytest.fixture
+def member(session: Session) -> Actor:
+    return factories.person(session)
+
+
+@pytest.fixture
+def home(session: Session, member: Actor) -> uuid.UUID:
+    return loop.in_beta(session, member)
+
+
+def words(session: Session, home: uuid.UUID, member: Actor, count: int = 1) -> list[uuid.UUID]:
+    return [feedback.add_comment_item(session, home, f"Look at {i}.", actor=member) for i in range(count)]
+
+
+def states(session: Session, ids: list[uuid.UUID]) -> list[str]:
+    session.flush()
+    query = select(FeedbackItem.id, FeedbackItem.state).where(FeedbackItem.id.in_(ids))
+    found = dict(session.execute(query).all())
+    return [found[i] for i in ids]
+
+
+def queued(session: Session) -> list[str]:
+    """The workflows that wait in the engine's queue, by their ids."""
+    return list(session.scalars(text("SELECT workflow_uuid FROM engine.workflow_status WHERE status = 'ENQUEUED'")))
+
+
+def test_a_launch_writes_run_links_messages_and_job_together(session: Session, member: Actor, home: uuid.UUID) -> None:
+    ids = words(session, home, member, 3)
+    made = loop.launch(session, home, member, feedback_ids=ids[:2])
+    run = loop.run_row(session, made)
+    assert (run.status, run.number, run.progress, run.is_first) == ("pending", 2, 0, False)
+    assert set(run.feedback_ids) == {str(i) for i in ids[:2]}
+    assert states(session, ids) == [S.SENT, S.SENT, S.OPEN]
+    assert loop.kinds(session, home)[-1] == "feedback_batch_sent"
+    assert str(made) in queued(session)
+    assert loop.lies(session) == []
+
+
+def _nothing_to_send(s: Session, home: uuid.UUID, m: Actor) -> None:
+    loop.launch(s, home, m)
+
+
+def _not_described(s: Session, home: uuid.UUID, m: Actor) -> None:
+    loop.launch(s, factories.workspace(s, m, described=False), m)
+
+
+def _in_review(s: Session, home: uuid.UUID, m: Actor) -> None:
+    loop.judged(s, home, m)
+    words(s, home, m)
+    review.approve(s, home, actor=m)
+    loop.launch(s, home, m)
+
+
+def _archived(s: Session, home: uuid.UUID, m: Actor) -> None:
+    words(s, home, m)
+    workspaces.archive(s, home, actor=factories.person(s, Role.ADMIN))
+    loop.launch(s, home, m)
+
+
+def _chosen_is_gone(s: Session, home: uuid.UUID, m: Actor) -> None:
+    ids = words(s, home, m, 2)
+    feedback.withdraw(s, ids[0], actor=m)
+    loop.launch(s, home, m, feedback_ids=ids)
+
+
+def _unknown_agent(s: Session, home: uuid.UUID, m: Actor) -> None:
+    words(s, home, m)
+    loop.launch(s, home, m, agent="nobody")
+
+
+@pytest.mark.parametrize(
+    ("attempt", "error", "sentence"),
+    [
+        (_nothing_to_send, InvalidInput, "no open correction"),
+        (_not_described, InvalidInput, "not described yet"),
+        (_in_review, Conflict, "withdraw the approval first"),
+        (_archived, Conflict, "restore it first"),
+        (_chosen_is_gone, Conflict, "1 of the chosen corrections"),
+        (_unknown_agent, InvalidInput, "Agents are tuner, claude"),
+    ],
+)
+def test_what_can_not_be_launched_says_why(
+    session: Session, member: Actor, home: uuid.UUID, attempt: Callable[[Session, uuid.UUID, Actor], None],
+    error: type[Exception], sentence: str,
+) -> None:  # fmt: skip
+    jobs = queued(session)
+    with pytest.raises(error, match=sentence):
+        attempt(session, home, member)
+    assert queued(session) == jobs
+    assert loop.count(session, ClaudeExecution) == 1
+    assert loop.lies(session) == []
+
+
+def test_a_second_launch_is_refused_with_the_way_to_the_first(session: Session, member: Actor, home: uuid.UUID) -> None:
+    words(session, home, member, 1)
+    first = loop.launch(session, home, member)
+    words(session, home, member, 1)
+    before = loop.everything(session)
+    with pytest.raises(Conflict, match="one runs at a time") as refused:
+        loop.launch(session, home, member)
+    assert refused.value.link == f"/execution?id={first}"
+    assert loop.everything(session) == before
+
+
+def test_twenty_launches_at_once_leave_one_run(clone_url: str) -> None:
+    engine = engine_for(clone_url)
+    with transaction(engine) as session:
+        member = factories.person(session)
+        home = factories.workspace(session, member)
+
+    def launch(_: int) -> uuid.UUID | str:
+        try:
+            with transaction(engine) as session:
+                return loop.launch(session, home, member)
+        except Conflict as refused:
+            return str(refused)
+
+    with ThreadPoolExecutor(20) as pool:
+        results = list(pool.map(launch, range(20)))
+    won = [r for r in results if isinstance(r, uuid.UUID)]
+    assert len(won) == 1
+    assert {r for r in results if isinstance(r, str)} == {
+        f"Execution 1 of {loop_name(engine, home)} is live; one runs at a time."
+    }
+    with transaction(engine) as session:
+        assert queued(session) == [str(won[0])]
+        assert loop.lies(session) == []
+        run = ClaudeExecution(workspace_id=home, triggered_by=member.id, number=9)
+        with pytest.raises(Exception, match="uq_claude_executions_live"), session.begin_nested():
+            session.add(run)
+    engine.dispose()
+
+
+def loop_name(engine: Any, home: uuid.UUID) -> str:
+    with transaction(engine) as session:
+        return workspaces.get(session, home).name
+
+
+def test_canceling_a_queued_run_ends_it_and_one_under_way_waits_for_its_worker(
+    session: Session, member: Actor
+) -> None:
+    home = factories.workspace(session, member)
+    [item] = words(session, home, member)
+    first = loop.launch(session, home, member)
+    executions.cancel(session, first, actor=member)
+    run = loop.run_row(session, first)
+    assert (run.status, run.error, run.canceled_by_id) == ("failed", f"Canceled by {member.name}.", member.id)
+    assert (loop.row(session, home).status, states(session, [item])) == ("soon", [S.OPEN])
+    with pytest.raises(Conflict, match="ended already"):
+        executions.cancel(session, first, actor=member)
+
+    second = loop.launch(session, home, member)
+    epoch = loop.begin(session, second)
+    assert not executions.heartbeat(session, second, epoch=epoch)
+    executions.cancel(session, second, actor=member)
+    executions.cancel(session, second, actor=member)
+    assert (loop.run_row(session, second).status, states(session, [item])) == ("running", [S.SENT])
+    assert executions.heartbeat(session, second, epoch=epoch)
+    executions.end_canceled(session, executions.locked(session, second, epoch))
+    assert (loop.run_row(session, second).status, loop.row(session, home).status) == ("failed", "soon")
+    assert states(session, [item]) == [S.OPEN]
+    attempts = session.scalars(select(ExecutionAttempt).where(ExecutionAttempt.execution_id == second)).all()
+    assert [(a.number, a.outcome) for a in attempts] == [(1, "canceled")]
+    assert loop.lies(session) == []
+
+
+def test_a_request_to_cancel_that_came_too_late_is_no_cancel(session: Session, member: Actor) -> None:
+    home = factories.workspace(session, member)
+    made = loop.launch(session, home, member)
+    epoch = loop.begin(session, made)
+    loop.candidate(session, made, epoch)
+    executions.cancel(session, made, actor=member)
+    loop.start_deploy(session, made, epoch)
+    loop.finish(session, made, epoch)
+    detail = executions.get(session, made)
+    assert (detail.row.status, detail.row.canceled, detail.canceled_by_name) == ("completed", False, None)
+
+
+def worker_writes(session: Session, made: uuid.UUID, epoch: int) -> dict[str, Callable[[], object]]:
+    """Every write of a worker, in an order in which a run can make them."""
+    at: dict[str, Any] = {"epoch": epoch}
+    one: dict[str, Any] = {**at, "phase": P.PLANNING, "attempt": 1}
+    candidate: dict[str, Any] = {
+        "commit_hash": loop.commit_hash(1), "module_path": "detectors/swings.py", "code_sha256": loop.code_hash(1),
+        "params": {"left": 4}, "spec": loop.SPEC, "origin": "tuner", "contract_report": {},
+    }  # fmt: skip
+    moved: dict[str, Any] = {"status": "building", "raw": "BUILDING", "logs": "l", "url": None}
+    ended: dict[str, Any] = {"url": None, "raw": "READY", "logs": "l", "changes": [], "fixed_ids": [], "summary": "s"}
+    return {
+        "begin": lambda: executions.begin(session, made, worker_id="w", base_commit="b", **at),
+        "begin_phase": lambda: executions.begin_phase(session, made, task="t", **one),
+        "report": lambda: executions.report(session, made, fraction=0.5, task="t", **one),
+        "checkpoint": lambda: executions.checkpoint(session, made, key="k", text="t", **one),
+        "end_phase": lambda: executions.end_phase(session, made, facts={"commit_hash": loop.commit_hash(1)}, **one),
+        "begin_retry": lambda: executions.begin_retry(session, made, attempt=1, reason="r", **at),
+        "deploy_retry": lambda: deployments.deploy_retry(session, made, attempt=1, previous_error="e", **at),
+        "begin again": lambda: executions.begin_phase(session, made, task="t", **{**one, "attempt": 2}),
+        "end again": lambda: executions.end_phase(session, made, **{**one, "attempt": 2}),
+        "add_candidate": lambda: deployments.add_candidate(session, made, **candidate, **at),
+        "deploy_started": lambda: deployments.deploy_started(session, made, attempt=2, deployment_id="d", **at),
+        "deploy_moved": lambda: deployments.deploy_moved(session, made, attempt=2, **moved, **at),
+        "deploy_succeeded": lambda: deployments.deploy_succeeded(session, made, attempt=2, **ended, **at),
+        "deploy_failed": lambda: deployments.deploy_failed(
+            session, made, attempt=2, error="e", logs="l", will_retry=False, **at),
+        "reject_candidate": lambda: deployments.reject_candidate(session, made, **at),
+        "heartbeat": lambda: executions.heartbeat(session, made, **at),
+    }  # fmt: skip
+
+
+def test_a_worker_that_lost_its_run_can_write_nothing(session: Session, member: Actor, home: uuid.UUID) -> None:
+    words(session, home, member)
+    made = loop.launch(session, home, member)
+    old = loop.begin(session, made)
+    loop.candidate(session, made, old, params={"left": 9})
+    executions.take_over(session, made, worker_id="worker 2")
+    before = loop.everything(session)
+    for name, write in worker_writes(session, made, old).items():
+        with pytest.raises(StaleEpoch):
+            write()
+        assert loop.everything(session) == before, name
+
+
+def test_every_write_of_a_worker_bears_a_second_run(session: Session, member: Actor, home: uuid.UUID) -> None:
+    words(session, home, member)
+    made = loop.launch(session, home, member)
+    epoch = executions.take_over(session, made, worker_id="w")
+    writes = worker_writes(session, made, epoch)
+    for name in list(writes)[: list(writes).index("deploy_succeeded") + 1]:
+        writes[name]()
+        facts = _facts(session, home, made)
+        writes[name]()
+        assert _facts(session, home, made) == facts, name
+        assert loop.lies(session) == [], name
+    assert loop.run_row(session, made).status == X.COMPLETED
+
+
+def _facts(session: Session, home: uuid.UUID, made: uuid.UUID) -> tuple[object, ...]:
+    run = executions.get(session, made)
+    return (
+        loop.kinds(session, home), run.row.status, run.row.phase, run.row.progress, run.row.retry_count,
+        [(a["number"], a["outcome"]) for a in run.attempts], len(run.checkpoints), len(run.phases),
+        loop.row(session, home).version, [(v.id, v.status) for v in deployments.list_versions(session, home)],
+    )  # fmt: skip
+
+
+def test_failing_opens_what_it_took_and_a_second_end_touches_no_other_run(session: Session, member: Actor) -> None:
+    home = factories.workspace(session, member)
+    [item] = words(session, home, member)
+    first = loop.launch(session, home, member)
+    epoch = loop.begin(session, first)
+    executions.begin_phase(session, first, epoch=epoch, phase=P.PLANNING, attempt=1, task="t")
+    executions.fail(session, executions.locked(session, first, epoch), error="It broke.", advice="Mend it.")
+    run = loop.run_row(session, first)
+    assert (run.status, run.error, loop.row(session, home).status) == ("failed", "It broke. Mend it.", "soon")
+    assert states(session, [item]) == [S.OPEN]
+    assert loop.kinds(session, home)[-2:] == ["claude_failed", "status_changed"]
+    second = loop.launch(session, home, member)
+    before = loop.everything(session)
+    executions.fail(session, executions.locked(session, first, epoch), error="Again.")
+    assert loop.everything(session) == before
+    assert states(session, [item]) == [S.SENT]
+    outcomes = select(ExecutionFeedback.outcome).where(ExecutionFeedback.execution_id == first)
+    assert session.scalars(outcomes).all() == ["not_fixed"]
+    with pytest.raises(IllegalTransition):
+        executions.complete(session, executions.locked(session, first, epoch), summary="no")
+    assert loop.run_row(session, second).status == X.PENDING
+
+
+def test_a_run_that_finds_nothing_better_opens_its_items_again(
+    session: Session, member: Actor, home: uuid.UUID
+) -> None:
+    ids = words(session, home, member, 2)
+    made = loop.launch(session, home, member)
+    epoch = loop.begin(session, made)
+    executions.complete(session, executions.locked(session, made, epoch), summary="Nothing better was found.")
+    assert states(session, ids) == [S.OPEN, S.OPEN]
+    assert loop.row(session, home).version == "0.1.0"
+    assert executions.get(session, made).row.status == X.COMPLETED
+    assert loop.lies(session) == []
+
+
+def test_a_first_run_without_a_deploy_leaves_the_pattern_where_it_was(session: Session, member: Actor) -> None:
+    home = factories.workspace(session, member)
+    made = loop.launch(session, home, member)
+    epoch = loop.begin(session, made)
+    executions.complete(session, executions.locked(session, made, epoch), summary="Nothing to do.")
+    assert loop.row(session, home).status == "soon"
+    assert loop.lies(session) == []
+    loop.deploy(session, loop.launch(session, home, member))
+    assert (loop.row(session, home).status, loop.row(session, home).version) == ("beta", "0.1.0")
+
+
+def test_a_retry_ends_the_phase_under_way_and_begins_from_zero(session: Session, member: Actor, home: uuid.UUID) -> None:
+    words(session, home, member)
+    made = loop.launch(session, home, member)
+    epoch = loop.begin(session, made)
+    executions.begin_phase(session, made, epoch=epoch, phase=P.TESTING, attempt=1, task="t")
+    executions.begin_retry(session, made, epoch=epoch, attempt=1, reason="The network was away.")
+    run = executions.get(session, made)
+    assert (run.row.status, run.row.progress, run.row.retry_count) == ("retry", 0, 1)
+    assert [(a["number"], a["outcome"]) for a in run.attempts] == [(1, "retry"), (2, None)]
+    assert run.phases["testing"]["status"] == "failed"
+    message = session.scalars(select(WorkspaceMessage).where(WorkspaceMessage.type == "claude_phase_update",
+                                                             WorkspaceMessage.execution_id == made)).one()  # fmt: skip
+    assert message.status == "failed"
+
+
+@pytest.mark.parametrize("source", list(X))
+@pytest.mark.parametrize("target", list(X))
+def test_statuses_of_runs_move_along_their_table(source: X, target: X) -> None:
+    run = ClaudeExecution(number=1, status=source)
+    if source == target or (source, target) in EXECUTION_TRANSITIONS:
+        executions.set_status(run, target)
+        assert run.status == target
+    else:
+        with pytest.raises(IllegalTransition):
+            executions.set_status(run, target)
+        assert run.status == source
