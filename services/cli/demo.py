@@ -150,7 +150,7 @@ def _remove(ids: list[uuid.UUID]) -> None:
         for table in ("evaluations", "gate_waivers", "read_markers"):
             fetch(session, "SELECT 1")  # flushes before the plain statements
             session.connection().exec_driver_sql(
-                f"DELETE FROM {table} WHERE workspace_id = ANY(%(ids)s)",  # noqa: S608  # our own names
+                f"DELETE FROM {table} WHERE workspace_id = ANY(%(ids)s)",  # our own names
                 {"ids": ids},
             )
         session.execute(

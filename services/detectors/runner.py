@@ -152,7 +152,7 @@ def perform(request: dict[str, Any], payload: bytes) -> dict[str, Any]:
         return TOO_MUCH_MEMORY
     except Refused as refused:
         return {"status": refused.status, "detail": str(refused)}
-    except BaseException as error:  # noqa: BLE001  # a detector's SystemExit is a crash too
+    except BaseException as error:  # a detector's SystemExit is a crash too
         with contextlib.suppress(Exception):
             traceback.print_exc()
         return {"status": "crash", "detail": f"{type(error).__name__}: {error}"[:500]}

@@ -74,8 +74,8 @@ def file_name(report: str, filters: Mapping[str, str]) -> str:
 
 
 def _stream(report: Report, params: Params, engine: Engine) -> Iterator[bytes]:
-    with engine.connect() as connection:
-        connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    read_only = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    with engine.connect().execution_options(**read_only) as connection:
         with connection.begin(), Session(bind=connection) as session:
             if report.frame is not None:
                 yield to_csv(report.frame(session, params))

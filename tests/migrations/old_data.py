@@ -137,7 +137,7 @@ def _implementations(connection: Connection) -> None:
             "implementation_sessions",
             id=uid(4, number),
             session_id=uid(2, number),
-            feedback_ids=[str(uid(3, n)) for n in range(66) if n % 11 + 1 == number][:3] + ["not-an-id"],
+            feedback_ids=[*[str(uid(3, n)) for n in range(66) if n % 11 + 1 == number][:3], "not-an-id"],
             title=f"Implementation {number}",
             description=None,
             type="improve",

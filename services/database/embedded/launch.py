@@ -53,7 +53,7 @@ def main() -> None:
         die_with_parent(int(parent))
         os.umask(0o077)
         os.chdir(folder)
-        os.execv(command[0], command)
+        os.execv(command[0], command)  # noqa: S606  # becoming the server is the point
     except OSError as error:
         sys.exit(f"launch: {error}")
 
