@@ -94,8 +94,8 @@ def draw(found: Found, actor: Actor, *, filtered: bool) -> uuid.UUID | None:
         st.subheader("Live", anchor=False)
         opened = live_runs([lines.live_card(row, now) for row in found.live], key="executions-cards")
     if found.ended:
-        if found.live:
-            st.subheader("Ended", anchor=False)
+        # The table's own toolbar floats above it, unseen but in the way of clicks: the heading keeps the CSV button free.
+        st.subheader("Ended", anchor=False)
         event = st.dataframe(
             lines.table(found.ended, now), column_config=lines.columns(), hide_index=True, row_height=32,
             on_select="rerun", selection_mode="single-cell", key="executions-table",
