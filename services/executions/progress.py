@@ -92,14 +92,19 @@ def load(session: Session, execution_id: uuid.UUID) -> Run:
 
 def locked(session: Session, execution_id: uuid.UUID, epoch: int) -> ClaudeExecution:
     """The execution with workspace and row locked, in that order everywhere. Raises StaleEpoch for an old epoch."""
+    execution = _locked(session, execution_id)
+    if execution.epoch != epoch:
+        raise StaleEpoch(f"Execution {execution.number} was taken over by another worker.")
+    return execution
+
+
+def _locked(session: Session, execution_id: uuid.UUID) -> ClaudeExecution:
     workspace_id = session.scalar(select(ClaudeExecution.workspace_id).where(ClaudeExecution.id == execution_id))
     if workspace_id is None:
         raise NotFound("There is no such execution.")
     workspaces.lock(session, workspace_id)
     execution = session.get(ClaudeExecution, execution_id, with_for_update=True, populate_existing=True)
     assert execution is not None
-    if execution.epoch != epoch:
-        raise StaleEpoch(f"Execution {execution.number} was taken over by another worker.")
     return execution
 
 
@@ -309,9 +314,7 @@ def heartbeat(session: Session, execution_id: uuid.UUID, *, epoch: int) -> bool:
 
 def take_over(session: Session, execution_id: uuid.UUID, *, worker_id: str) -> int:
     """The next epoch of a run, for the worker that begins or goes on with it; older ones can't write any more."""
-    execution = session.get(ClaudeExecution, execution_id, with_for_update=True, populate_existing=True)
-    if execution is None:
-        raise NotFound("There is no such execution.")
+    execution = _locked(session, execution_id)
     execution.epoch += 1
     execution.worker_id, execution.heartbeat_at = worker_id, now()
     return execution.epoch
