@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -28,6 +29,17 @@ class Settings(BaseSettings):
     oidc_client_secret: SecretStr | None = Field(None, validation_alias="OIDC_CLIENT_SECRET")
     oidc_server_metadata_url: str | None = Field(None, validation_alias="OIDC_SERVER_METADATA_URL")
     oidc_redirect_uri: str | None = Field(None, validation_alias="OIDC_REDIRECT_URI")
+
+    vercel_token: SecretStr | None = Field(None, validation_alias="VERCEL_TOKEN")
+    vercel_project: str | None = Field(None, validation_alias="VERCEL_PROJECT")  # id or name
+    vercel_team_id: str | None = Field(None, validation_alias="VERCEL_TEAM_ID")
+    vercel_git_type: Literal["github", "github-limited", "gitlab", "bitbucket"] = Field(
+        "github", validation_alias="VERCEL_GIT_TYPE"
+    )
+    vercel_git_repo_id: str | None = Field(None, validation_alias="VERCEL_GIT_REPO_ID")  # else the next two
+    vercel_git_org: str | None = Field(None, validation_alias="VERCEL_GIT_ORG")
+    vercel_git_repo: str | None = Field(None, validation_alias="VERCEL_GIT_REPO")
+    vercel_api: str = Field("https://api.vercel.com", validation_alias="VERCEL_API")
 
     tuner_points: int = Field(300, ge=10, le=1000, validation_alias="TUNER_POINTS")  # of a parameter search
     worker_concurrency: int = Field(2, ge=1, le=64, validation_alias="WORKER_CONCURRENCY")

@@ -38,7 +38,9 @@ class LocalDeployer:
 
     name = "local"
 
-    def create(self, request: DeployRequest) -> Deployment:
+    def create(
+        self, request: DeployRequest, *, cancelled: Callable[[], bool] | None = None
+    ) -> Deployment:
         """Queues a deploy; the same request again finds the one that is there."""
         deployment_id = f"local-{request.execution_id}-{request.attempt}-{request.commit_hash[:12]}"
         if not self._file(deployment_id).exists():

@@ -7,7 +7,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from services.errors import PatternDeskError
 from services.lifecycle import DeployStatus
+
+
+class DeployTargetError(PatternDeskError):
+    """The target refuses, or does not answer. `transient` says that the same thing may go well later."""
+
+    exit_code = 1
+    source = "target"  # as decisions name it: no change of the detector mends it
+
+    def __init__(self, sentence: str, *, transient: bool = False) -> None:
+        super().__init__(sentence)
+        self.transient = transient
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +43,8 @@ class Deployment:
     logs: str
     url: str | None = None
     error: str | None = None
+    cause: str = "deploy"  # of an error: "deploy" is mended by changing the code, "target" is not
+    transient: bool = False  # the same commit may do well another time
 
     @property
     def ended(self) -> bool:
@@ -42,7 +56,9 @@ class Deployer(Protocol):
 
     name: str
 
-    def create(self, request: DeployRequest) -> Deployment: ...
+    def create(
+        self, request: DeployRequest, *, cancelled: Callable[[], bool] | None = None
+    ) -> Deployment: ...
 
     def follow(
         self, deployment_id: str, *, cancelled: Callable[[], bool] | None = None

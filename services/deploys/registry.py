@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from services.deploys import vercel_api
 from services.deploys.local import LocalDeployer
 from services.deploys.protocol import Deployer
+from services.deploys.vercel import VercelDeployer
 from services.errors import InvalidInput
+from services.settings import get_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +24,10 @@ class TargetInfo:
 
 def targets() -> list[TargetInfo]:
     """All targets, the default first."""
+    reason = vercel_api.unusable(get_settings())
     return [
         TargetInfo("local", "This machine", True, None),
-        TargetInfo("vercel", "Vercel", False, "Vercel is not connected; releases are deployed to this machine."),
+        TargetInfo("vercel", "Vercel", reason is None, reason),
     ]
 
 
@@ -33,5 +37,5 @@ def make(name: str) -> Deployer:
         if info.name == name:
             if not info.available:
                 raise InvalidInput(info.reason or f"The deploy target {name} is not available here.")
-            return LocalDeployer()
+            return VercelDeployer() if name == "vercel" else LocalDeployer()
     raise InvalidInput(f"There is no deploy target called {name}.")

@@ -17,8 +17,8 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What happened. `source` is agent, files, tests, contract, replay, git, deploy or engine; `transient` that the same
-    thing may go well next time."""
+    """What happened. `source` is agent, files, tests, contract, replay, git, deploy (its build failed), target (which
+    deploys, and refused or did not answer) or engine; `transient` that the same thing may go well next time."""
 
     source: str
     sentence: str
@@ -42,6 +42,7 @@ _ADVICE = {
     "files": "Let the change keep to the pattern's own module, tests and parameters, and run it again.",
     "git": "Look at the pattern repository, then run it again.",
     "deploy": "Read the deploy's log, then run it again.",
+    "target": "Look at the deploy target's settings and its own pages, then run it again.",
     "engine": "Run it again; the reference finds it in the log.",
 }
 

@@ -66,7 +66,7 @@ def _deploy(ctx: RunContext, run: Run, attempt: int) -> tuple[Outcome, dict[str,
         assert run.candidate_version_id is not None  # testing registered it
         version = deployments.get_version(session, run.candidate_version_id)
     request = DeployRequest(run.id, attempt, run.pattern_type, version.commit_hash, version.version)
-    state = deployer.create(request)
+    state = deployer.create(request, cancelled=partial(_asked_to_stop, ctx))
     with transaction() as session:
         deployments.deploy_started(session, run.id, epoch=ctx.epoch, attempt=attempt, deployment_id=state.id)
     state = _follow(ctx, deployer, state.id, attempt)
@@ -74,7 +74,8 @@ def _deploy(ctx: RunContext, run: Run, attempt: int) -> tuple[Outcome, dict[str,
         raise Cancelled("The run was canceled.")
     if state.status != DeployStatus.READY:
         error = state.error or f"The deploy ended as {state.raw}."
-        return {"outcome": "failed", "error": error, "logs": state.logs[-8000:]}, {}
+        return {"outcome": "failed", "source": state.cause, "transient": state.transient, "error": error,
+                "logs": state.logs[-8000:]}, {}
     _merge(ctx, run, deployer, version.commit_hash)
     return {"outcome": "ready", "url": state.url, "raw": state.raw, "logs": state.logs}, {}
 

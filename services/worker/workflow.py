@@ -110,6 +110,8 @@ def _run(ctx: RunContext) -> str:
 def _attempt(ctx: RunContext, attempt: int, planned: bool, again: dict[str, Any] | None) -> Outcome:
     """One way through the phases. After a failure with a change in hand it begins by refining that change."""
     if again is not None and again["change"] is not None:
+        if again["refusal"]["gate"] == "target":  # nothing of the change is to blame, so no agent is asked
+            return _test_and_deploy(ctx, attempt, again["change"])
         outcome = _step(ctx, f"refine-{attempt}", partial(phases.refine, ctx, attempt, again["refusal"], 0))
         if outcome["outcome"] != "ok":
             return outcome
@@ -154,8 +156,7 @@ def _test_and_deploy(ctx: RunContext, attempt: int, change: Outcome) -> Outcome:
             moved += 1
             continue
         if deployed["outcome"] == "failed":
-            return {"outcome": "error", "source": "deploy", "error": deployed["error"], "logs": deployed["logs"],
-                    "transient": True, "change": change}
+            return deployed | {"outcome": "error", "change": change}
         if deployed["outcome"] != "ready":
             return deployed | {"change": change}
         return _step(ctx, f"finish-{name}", partial(_finish, ctx, attempt, change, tested, deployed))
@@ -179,7 +180,7 @@ def _step(ctx: RunContext, name: str, body: Callable[[], Outcome]) -> Outcome:
         except Cancelled:
             return {"outcome": "canceled", "error": "Canceled."}
         except PatternDeskError as error:
-            source = "git" if isinstance(error, RepositoryError) else "agent"
+            source = "git" if isinstance(error, RepositoryError) else getattr(error, "source", "agent")
             transient = bool(getattr(error, "transient", False))
             return {"outcome": "error", "source": source, "error": str(error), "transient": transient}
         except Exception as error:  # noqa: BLE001  # a bug ends the run with a reference instead of hanging it
@@ -259,7 +260,7 @@ def _settle(ctx: RunContext, outcome: Outcome, attempt: int) -> Outcome:
             failure = Failure(outcome["source"], outcome["error"], outcome.get("transient", False))
             decision = decide(failure, retry_count=attempt - 1, max_retries=execution.max_retries)
             final = decision.action == Action.FAIL
-            if failure.source == "deploy":
+            if failure.source in ("deploy", "target"):
                 deployments.deploy_failed(
                     session, ctx.execution_id, epoch=ctx.epoch, attempt=attempt, error=failure.sentence,
                     logs=outcome.get("logs", ""), will_retry=not final,

@@ -1,0 +1,147 @@
+"""The deploy to Vercel: a production build of the pushed commit, followed to its end, and a local release beside it.
+
+Sessions always run a local release of the deployed commit, so this machine's pointer of the pattern is switched when
+Vercel is ready, and put back when a deploy does not stand. Everything that a later process needs is in the deployment's
+`meta`, so a deploy is found again after a kill, and a retry makes no second one.
+
+Production is one for all patterns. A deploy that ends after a newer one of another commit would bring older code back:
+production is then rolled forward to the newer one, and the older ends as an error that says so; the execution is
+rebased on what is live and deployed again. Only when the newer commit contains the older one is the older ready too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from services import releases
+from services.deploys.protocol import Deployment, DeployRequest, DeployTargetError
+from services.deploys.vercel_api import Remote, VercelApi, VercelError
+from services.deploys.vercel_following import STATUS, Following, cause, contains, failure
+from services.deploys.waiting import Pace, Watch, patiently
+from services.errors import Cancelled
+from services.lifecycle import DeployStatus
+from services.logs import get_logger
+from services.settings import get_settings
+
+log = get_logger(__name__)
+
+
+class VercelDeployer:
+    """Deploys to one Vercel project. Raises InvalidInput when the settings don't do.
+
+    Requests raise DeployTargetError: transient when Vercel stayed away longer than `pace` bears, else final.
+    """
+
+    name = "vercel"
+
+    def __init__(self, pace: Pace | None = None) -> None:
+        self._pace = pace or Pace()
+        self._api = VercelApi(get_settings())
+
+    def create(
+        self, request: DeployRequest, *, cancelled: Callable[[], bool] | None = None
+    ) -> Deployment:
+        """Finds the deploy of this execution, attempt and commit, or makes it. Raises Cancelled, RepositoryError."""
+        releases.release(request.commit_hash)  # what can't be run here is not to be live there
+
+        def find_or_make() -> Remote:
+            # Looked up before every try: an answer that got lost may have been a success.
+            return self._find(request) or self._api.create(request.commit_hash, _meta(request))
+
+        try:
+            return told(patiently(find_or_make, self._pace, Watch(cancelled)))
+        except Cancelled:
+            try:
+                made = self._find(request)
+            except DeployTargetError as error:
+                log.warning("deploy_maybe_left", execution=str(request.execution_id), error=str(error))
+                made = None
+            if made is None:
+                raise
+            return told(made)  # to be followed, which cancels it
+
+    def follow(
+        self, deployment_id: str, *, cancelled: Callable[[], bool] | None = None
+    ) -> Iterator[Deployment]:
+        """Tells each state and each growth of the log; ends with ready, error or canceled. Raises NotFound."""
+        return Following(self._api, self._pace, deployment_id, cancelled).states()
+
+    def cancel(self, deployment_id: str) -> Deployment:
+        """Cancels a deploy that has not ended; one that has is read again. Raises NotFound."""
+
+        def ask() -> Remote:
+            try:
+                return self._api.cancel(deployment_id)
+            except VercelError as error:
+                if error.status != 400:
+                    raise
+                return self._api.get(deployment_id)
+
+        return told(patiently(ask, self._pace, Watch(None), self._pace.cancel_s))
+
+    def roll_back(self, pattern_type: str, commit_hash: str) -> Deployment:
+        """Points the pattern at an earlier commit: here at once, and production at the deploy that has it.
+
+        Production goes to the newest merged deploy that holds this commit and no later version of the pattern. When
+        there is none, or deploys of other patterns build on a later version, production stays as it is and the answer
+        is an error that says so. Raises RepositoryError.
+        """
+        releases.switch(pattern_type, commit_hash)
+        name = f"rollback-{commit_hash[:12]}"
+        try:
+            patience = 3 * self._pace.cancel_s
+            ready = patiently(lambda: list(self._api.deployments(state="READY")), self._pace, Watch(None), patience)
+            chosen = _to_go_back_to(ready, pattern_type, commit_hash)
+            patiently(lambda: self._api.roll_back(chosen.id), self._pace, Watch(None), patience)
+        except DeployTargetError as error:
+            log.warning("production_not_rolled_back", pattern=pattern_type, commit=commit_hash, error=str(error))
+            return Deployment(name, DeployStatus.ERROR, "ERROR", f"{error}\n", error=str(error))
+        logs = f"Switched {pattern_type} to {commit_hash[:12]}; production goes back to {chosen.id}\n"
+        return Deployment(name, DeployStatus.READY, chosen.raw, logs, url=chosen.url)
+
+    def _find(self, request: DeployRequest) -> Remote | None:
+        wanted = _meta(request)
+        own = ("patterndeskExecution", "patterndeskAttempt", "patterndeskCommit")
+        for found in self._api.deployments(sha=request.commit_hash):
+            if all(found.meta.get(key) == wanted[key] for key in own):
+                return found
+        return None
+
+
+def told(remote: Remote) -> Deployment:
+    """A deployment as a single look tells it."""
+    status = STATUS.get(remote.raw, DeployStatus.BUILDING)
+    error = failure(remote) if status == DeployStatus.ERROR else None
+    return Deployment(remote.id, status, remote.raw, "", url=remote.url, error=error, cause=cause(remote))
+
+
+def _meta(request: DeployRequest) -> dict[str, str]:
+    return {
+        "patterndeskExecution": str(request.execution_id),
+        "patterndeskAttempt": str(request.attempt),
+        "patterndeskPattern": request.pattern_type,
+        "patterndeskVersion": request.version,
+        "patterndeskCommit": request.commit_hash,
+        "patterndeskPrevious": releases.current_commit(request.pattern_type) or "",
+    }
+
+
+def _to_go_back_to(ready: list[Remote], pattern_type: str, commit_hash: str) -> Remote:
+    """See `roll_back`. Raises DeployTargetError."""
+    oldest_first = sorted(ready, key=lambda d: d.created)
+    at = max((n for n, d in enumerate(oldest_first) if d.commit == commit_hash), default=None)
+    if at is None:
+        raise DeployTargetError(f"Vercel has no ready deploy of {commit_hash[:12]}; production stays as it is.")
+    chosen, later = oldest_first[at], False
+    for found in oldest_first[at + 1 :]:
+        if not contains("refs/heads/main", found.commit) or not contains(found.commit, commit_hash):
+            continue  # was never merged, or knows nothing of it
+        if found.pattern == pattern_type and found.commit != commit_hash:
+            later = True
+        elif not later:
+            chosen = found
+        else:
+            raise DeployTargetError(
+                f"Deploys of other patterns build on a later version of {pattern_type}; production stays as it is."
+            )
+    return chosen

@@ -1,0 +1,258 @@
+"""Vercel's REST API over HTTP, as its published description says it. Every version number of it is in this file.
+
+Each method makes one request (a list: one per page) and answers with what came back, or raises VercelError with one
+sentence. Asking again is the caller's (`services.deploys.waiting`).
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from services.deploys.protocol import DeployTargetError
+from services.errors import InvalidInput, NotFound
+from services.logs import add_secret, redact
+from services.settings import Settings
+
+Json = dict[str, Any]
+
+PAGE, PAGES = 100, 50  # deployments per page of a list, and the pages that are read at most
+_TIMEOUT = httpx.Timeout(20.0, connect=5.0)
+_HEX = re.compile(r"[0-9a-f]{40}")
+_WORD = re.compile(r"[a-z0-9_]{1,100}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+
+
+class VercelError(DeployTargetError):
+    """An answer that is not what was asked for. `retry_in` are the seconds until a rate limit ends."""
+
+    def __init__(
+        self, sentence: str, *, transient: bool = False, status: int | None = None, retry_in: float | None = None
+    ) -> None:
+        super().__init__(sentence, transient=transient)
+        self.status = status
+        self.retry_in = retry_in
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A deployment as a list (`uid`, `state`) or a detail (`id`, `readyState`) tells it. `created` in ms since 1970."""
+
+    id: str
+    raw: str
+    created: int
+    url: str | None
+    commit: str | None
+    pattern: str | None
+    meta: Mapping[str, str]
+    served: bool  # its addresses point at it
+    staged: bool  # built for production, but production is not to serve it by itself
+    aliases: tuple[str, ...]
+    alias_error: str | None
+    error: str | None
+
+
+def remote(told: Json) -> Remote:
+    """Reads either form. Raises VercelError when it is neither."""
+    found = told.get("id") or told.get("uid")
+    if not isinstance(found, str):
+        raise VercelError("Vercel answered with a deployment that has no id.", transient=True)
+    meta = told.get("meta") if isinstance(told.get("meta"), dict) else {}
+    source = told.get("gitSource") if isinstance(told.get("gitSource"), dict) else {}
+    assert meta is not None
+    assert source is not None
+    names = ("patterndeskCommit", "githubCommitSha", "gitlabCommitSha", "bitbucketCommitSha")
+    commit = next((str(meta[n]) for n in names if meta.get(n)), str(source.get("sha") or ""))
+    pattern = str(meta.get("patterndeskPattern") or "")
+    url, alias_error = told.get("url"), told.get("aliasError") or {}
+    return Remote(
+        id=found,
+        raw=str(told.get("readyState") or told.get("state") or told.get("status") or "UNKNOWN"),
+        created=int(told.get("createdAt") or told.get("created") or 0),
+        url=f"https://{url}" if url else None,
+        commit=commit if _HEX.fullmatch(commit) else None,
+        pattern=pattern if _WORD.fullmatch(pattern) else None,  # both become paths on this machine
+        meta={str(k): str(v) for k, v in meta.items()},
+        served=bool(told.get("aliasAssigned")),
+        staged=told.get("readySubstate") == "STAGED",
+        aliases=tuple(str(a) for a in told.get("alias") or ()),
+        alias_error=_plain(alias_error.get("message") or alias_error.get("code")) or None,
+        error=_plain(told.get("errorMessage") or told.get("readyStateReason")) or None,
+    )
+
+
+class VercelApi:
+    """The requests that a deploy needs, for one project. Raises InvalidInput when the settings don't do."""
+
+    def __init__(self, settings: Settings) -> None:
+        if (reason := unusable(settings)) is not None:
+            raise InvalidInput(reason)
+        assert settings.vercel_token is not None  # `unusable` looked
+        assert settings.vercel_project is not None
+        token = settings.vercel_token.get_secret_value().strip()
+        add_secret(token)
+        self.project = settings.vercel_project
+        self._settings = settings
+        self._client = httpx.Client(
+            base_url=settings.vercel_api.rstrip("/"),
+            headers={"Authorization": f"Bearer {token}", "User-Agent": "patterndesk"},
+            params={"teamId": settings.vercel_team_id} if settings.vercel_team_id else {},
+            timeout=_TIMEOUT,
+            follow_redirects=False,  # the token goes to this host alone
+        )
+
+    def create(self, commit: str, meta: dict[str, str]) -> Remote:
+        """A production build of the commit. Always a new one: Vercel may else answer with an earlier, similar deploy."""
+        body = {
+            "name": self.project, "project": self.project, "target": "production", "meta": meta,
+            "gitSource": _git_source(self._settings, commit),
+        }  # fmt: skip
+        return remote(self._dict("POST", "/v13/deployments", {"forceNew": "1"}, body))
+
+    def get(self, deployment_id: str) -> Remote:
+        """Raises NotFound."""
+        return remote(self._dict("GET", f"/v13/deployments/{_id(deployment_id)}"))
+
+    def cancel(self, deployment_id: str) -> Remote:
+        """Raises VercelError with status 400 when the deployment has ended, and NotFound."""
+        return remote(self._dict("PATCH", f"/v12/deployments/{_id(deployment_id)}/cancel"))
+
+    def deployments(self, **filters: str | int) -> Iterator[Remote]:
+        """The project's production deployments, newest first."""
+        query: dict[str, str | int] = {"projectId": self.project, "target": "production", "limit": PAGE, **filters}
+        for _ in range(PAGES):
+            page = self._dict("GET", "/v6/deployments", query)
+            yield from (remote(d) for d in page.get("deployments") or [])
+            until = (page.get("pagination") or {}).get("next")
+            if until is None or until == query.get("until"):
+                return
+            query["until"] = until
+
+    def events(self, deployment_id: str, since: int | None) -> list[Json]:
+        """The build's log from a time on (ms since 1970), oldest first."""
+        query: dict[str, str | int] = {"limit": -1, "direction": "forward"}
+        if since is not None:
+            query["since"] = since
+        told = self._call("GET", f"/v3/deployments/{_id(deployment_id)}/events", query)
+        return [e for e in told if isinstance(e, dict)] if isinstance(told, list) else []
+
+    def promote(self, deployment_id: str) -> None:
+        """Points the project's production addresses at a deployment, without building it again."""
+        self._call("POST", f"/v10/projects/{quote(self.project, safe='')}/promote/{_id(deployment_id)}", {}, {})
+
+    def roll_back(self, deployment_id: str) -> None:
+        """Points them at an earlier one. Vercel then serves later ones only when they are promoted."""
+        self._call("POST", f"/v1/projects/{quote(self.project, safe='')}/rollback/{_id(deployment_id)}", {}, {})
+
+    def _dict(self, method: str, path: str, query: Mapping[str, str | int] = {}, body: Json | None = None) -> Json:
+        told = self._call(method, path, query, body)
+        if not isinstance(told, dict):
+            raise VercelError("Vercel answered with something that is not its format.", transient=True)
+        return told
+
+    def _call(self, method: str, path: str, query: Mapping[str, str | int] = {}, body: Json | None = None) -> Any:
+        try:
+            answer = self._client.request(method, path, params=dict(query), json=body)
+        except httpx.TimeoutException as error:
+            raise VercelError("Vercel did not answer in time.", transient=True) from error
+        except httpx.HTTPError as error:
+            raise VercelError(f"Vercel could not be reached ({type(error).__name__}).", transient=True) from error
+        if answer.status_code >= 300:
+            raise self._refusal(answer, path)
+        if not answer.content:
+            return {}
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise VercelError("Vercel answered with something that is not JSON.", transient=True) from error
+
+    def _refusal(self, answer: httpx.Response, path: str) -> Exception:
+        status, told = answer.status_code, _error(answer)
+        said = _plain(told.get("message")) or f"status {status}"
+        if status == 429:
+            return VercelError(
+                "Vercel's rate limit is reached.", transient=True, status=status, retry_in=_reset(answer, told)
+            )
+        if status >= 500 or status == 408:
+            return VercelError(f"Vercel has a fault ({status}).", transient=True, status=status)
+        if status == 401 or told.get("invalidToken"):
+            sentence = "Vercel does not accept the token; set VERCEL_TOKEN to a valid one."
+        elif status == 403:
+            team = f" of the team {self._settings.vercel_team_id}" if self._settings.vercel_team_id else ""
+            sentence = f"The Vercel token may not deploy the project {self.project}{team}: {said}."
+        elif status == 404 and path.startswith(("/v13/deployments/", "/v12/", "/v3/")):
+            return NotFound("There is no such deployment.")
+        elif status == 404:
+            sentence = f"Vercel has no project {self.project}: {said}."
+        elif status == 402:
+            sentence = f"Vercel asks for a payment first: {said}."
+        else:
+            sentence = f"Vercel refused the request: {said}."
+        return VercelError(sentence, status=status)
+
+
+def unusable(settings: Settings) -> str | None:
+    """Why Vercel can't be used with these settings: a sentence, or None when it can."""
+    token = settings.vercel_token.get_secret_value().strip() if settings.vercel_token else ""
+    if not token or not settings.vercel_project:
+        missing = " and ".join(n for n, v in (("VERCEL_TOKEN", token), ("VERCEL_PROJECT", settings.vercel_project)) if not v)
+        return f"Vercel is not connected; set {missing}. Releases are deployed to this machine."
+    named = settings.vercel_git_org and settings.vercel_git_repo and settings.vercel_git_type != "gitlab"
+    if not settings.vercel_git_repo_id and not named:
+        if settings.vercel_git_type == "gitlab":
+            return "Vercel does not know the repository; set VERCEL_GIT_REPO_ID to GitLab's number of the project."
+        return "Vercel does not know the repository; set VERCEL_GIT_REPO_ID, or VERCEL_GIT_ORG and VERCEL_GIT_REPO."
+    address = urlsplit(settings.vercel_api)
+    if address.scheme != "https" and address.hostname not in ("127.0.0.1", "localhost", "::1"):
+        return "VERCEL_API has to begin with https://, because the token is sent there."
+    return None
+
+
+def _git_source(settings: Settings, commit: str) -> Json:
+    """The commit in the form that each provider's repositories are named in."""
+    kind, repo_id = settings.vercel_git_type, settings.vercel_git_repo_id
+    org, repo = settings.vercel_git_org, settings.vercel_git_repo
+    names: Json
+    if kind == "gitlab":
+        names = {"projectId": repo_id}
+    elif kind == "bitbucket":
+        names = {"repoUuid": repo_id} if repo_id else {"owner": org, "slug": repo}
+    else:
+        names = {"repoId": repo_id} if repo_id else {"org": org, "repo": repo}
+    return {"type": kind, "ref": "main", "sha": commit, **names}
+
+
+def _id(deployment_id: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", deployment_id):
+        raise NotFound("There is no such deployment.")
+    return deployment_id
+
+
+def _error(answer: httpx.Response) -> Json:
+    try:
+        told = answer.json()["error"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _plain(text: object) -> str:
+    return _CONTROL.sub(" ", redact(str(text or "")))[:300].strip().rstrip(".")
+
+
+def _reset(answer: httpx.Response, told: Json) -> float | None:
+    """Seconds until the limit ends: epoch seconds in the header or the body, else Retry-After; None when neither is there."""
+    limit = told.get("limit")
+    at = answer.headers.get("X-RateLimit-Reset") or (limit.get("reset") if isinstance(limit, dict) else None)
+    try:
+        if at is not None:
+            return max(0.0, float(at) - time.time())
+        return max(0.0, float(answer.headers["Retry-After"]))
+    except (KeyError, TypeError, ValueError):
+        return None
