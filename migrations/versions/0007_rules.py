@@ -52,7 +52,13 @@ INDEXES = (  # name, table, columns, unique, condition
     ("ix_feedback_items_workspace_id_created_at", "feedback_items", ["workspace_id", "created_at"], False, None),
     ("ix_feedback_items_session_id", "feedback_items", ["session_id"], False, None),
     ("ix_feedback_items_execution_id", "feedback_items", ["execution_id"], False, "execution_id IS NOT NULL"),
-    ("ix_feedback_items_open", "feedback_items", ["workspace_id"], False, "state = 'open'"),
+    (
+        "ix_feedback_items_open",
+        "feedback_items",
+        ["workspace_id"],
+        False,
+        "state = 'open' AND made_by <> 'carried' AND verdict NOT IN ('confirmed', 'unsure')",
+    ),
     (
         "uq_feedback_items_author_detection",
         "feedback_items",

@@ -30,7 +30,14 @@ class FeedbackItem(Base):
         Index(None, "workspace_id", "created_at"),
         Index(None, "session_id"),
         Index(None, "execution_id", postgresql_where=text("execution_id IS NOT NULL")),
-        Index("ix_feedback_items_open", "workspace_id", postgresql_where=text("state = 'open'")),
+        # Corrections that wait to be sent. What was confirmed stays open too, and is most of all there is.
+        Index(
+            "ix_feedback_items_open",
+            "workspace_id",
+            postgresql_where=text(
+                "state = 'open' AND made_by <> 'carried' AND verdict NOT IN ('confirmed', 'unsure')"
+            ),
+        ),
         Index(
             "uq_feedback_items_author_detection",
             "author_id",

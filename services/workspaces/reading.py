@@ -49,10 +49,11 @@ class WorkspaceRow:
     message_at: datetime | None
 
 
-# Latest rows by lateral index look-ups: two an entry, however long the history is.
+# Latest rows and open corrections by lateral index look-ups: three an entry, however long the history is. Where
+# open corrections were one aggregate over all feedback, the prepared statement's general plan took 100 ms, not 4.
 _LIST: LiteralString = """
 SELECT w.id, w.pattern_type, w.name, w.category, w.status, w.version, w.session_count, w.feedback_count,
-       coalesce(o.n, 0), w.success_rate, w.success_tp, w.success_fp, w.success_fn, w.last_tested_at, w.updated_at,
+       o.n, w.success_rate, w.success_tp, w.success_fp, w.success_fn, w.last_tested_at, w.updated_at,
        w.archived_at, e.id, e.number, e.status, e.phase, e.progress, m.type, m.title, m.created_at
 FROM pattern_workspaces w
 LEFT JOIN LATERAL (
@@ -61,10 +62,9 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT type, title, created_at FROM workspace_messages
     WHERE workspace_id = w.id ORDER BY created_at DESC, id DESC LIMIT 1) m ON true
-LEFT JOIN (
-    SELECT workspace_id, count(*) AS n FROM feedback_items
-    WHERE state = 'open' AND made_by <> 'carried' AND verdict NOT IN ('confirmed', 'unsure')
-    GROUP BY workspace_id) o ON o.workspace_id = w.id
+CROSS JOIN LATERAL (
+    SELECT count(*) AS n FROM feedback_items
+    WHERE workspace_id = w.id AND state = 'open' AND made_by <> 'carried' AND verdict NOT IN ('confirmed', 'unsure')) o
 WHERE (%(archived)s OR w.archived_at IS NULL)
   AND (%(statuses)s::text[] IS NULL OR w.status = ANY(%(statuses)s))
   AND (%(like)s::text IS NULL OR w.name ILIKE %(like)s OR w.pattern_type ILIKE %(like)s OR w.category ILIKE %(like)s)

@@ -1,0 +1,1 @@
+"""Speed measured against floors in the same run: `make bench`, or `make bench ARGS=--quick`."""
