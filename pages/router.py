@@ -10,6 +10,9 @@ import streamlit as st
 from pages.components import looks
 from pages.components.actor import current_actor, sign_in_screen
 from pages.components.links import FILES, exists
+from services.database.engine import database_url
+from services.database.migrate import current, head, readiness
+from services.errors import Unavailable
 
 STATIC = Path(__file__).parent / "static"
 SIDEBAR_PX = 248
@@ -49,6 +52,17 @@ def _page(path: str, title: str, symbol: str, note: str, *, shown: bool = True) 
     )
 
 
+@st.cache_data(ttl=30, show_spinner=False)
+def _wrong_schema() -> str | None:
+    """The sentence for a database of an older or newer schema. One that is away is the pages' to tell: they keep
+    what was typed."""
+    try:
+        url = database_url()
+        return readiness(url) if current(url) != head() else None
+    except Unavailable:
+        return None
+
+
 st.set_page_config(
     page_title="Pattern Desk",
     page_icon=str(STATIC / "icon.svg"),
@@ -56,6 +70,11 @@ st.set_page_config(
     initial_sidebar_state=SIDEBAR_PX,
     menu_items={"About": f"**Pattern Desk** {looks.plain(_version())}"},
 )
+if (reason := _wrong_schema()) is not None:
+    _wrong_schema.clear()
+    st.error(reason, icon=":material/database_off:")
+    st.button("Try again", icon=":material/refresh:")
+    st.stop()
 actor = current_actor()
 screens = [_page(p, title, symbol, note, shown=shown) for p, title, symbol, note, shown in SCREENS if exists(p)]
 own = [_page(*screen) for screen in OWN if exists(screen[0])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import signal
 import socket
@@ -21,6 +22,7 @@ from services.database.migrate import upgrade
 from services.errors import Unavailable
 from services.logs import configure, get_logger
 from services.settings import ROOT, Settings
+from services.web.serve import check_address
 
 READY_S = 120.0
 STOP_S = 25.0
@@ -36,6 +38,8 @@ def up(settings: Settings) -> None:
     """Starts everything and stays until Ctrl-C or SIGTERM; then stops all of it."""
     _prepare(settings)
     configure("up", settings.data_dir)
+    for chatty in ("alembic", "dbos"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)  # a hundred lines at the first start
     signal.signal(signal.SIGTERM, _ask_to_stop)
     signal.signal(signal.SIGINT, _ask_to_stop)
     with ExitStack() as stack:
@@ -61,11 +65,15 @@ def up(settings: Settings) -> None:
 
 
 def _ask_to_stop(_signal: int, _frame: FrameType | None) -> None:
+    """Once is enough: what a second signal would cut off is the orderly end."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise _Stop
 
 
 def _prepare(settings: Settings) -> None:
-    """Refuses early, with a sentence, what would fail later: the folder, the port."""
+    """Refuses early, with a sentence, what would fail later: the address, the folder, the port."""
+    check_address(settings)
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         probe = settings.data_dir / ".writable"
