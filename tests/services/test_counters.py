@@ -336,7 +336,7 @@ def test_any_order_of_verbs_leaves_true_counters(machine: type[Workspace]) -> No
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         machine,
         settings=settings(
-            max_examples=25, stateful_step_count=25, deadline=None, derandomize=True, print_blob=True,
+            max_examples=20, stateful_step_count=25, deadline=None, derandomize=True, print_blob=True,
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip
