@@ -209,12 +209,12 @@ class House:
         with transaction() as session:
             return str(workspaces.get(session, workspace_id).status)
 
-    def wait(self, execution_id: uuid.UUID, *statuses: str, seconds: float = 60.0) -> ExecutionDetail:
+    def wait(self, execution_id: uuid.UUID, *statuses: str, seconds: float = 100.0) -> ExecutionDetail:
         wanted = statuses or ENDED
         reached = eventually(lambda: self.get(execution_id).row.status in wanted, seconds)
         found = self.get(execution_id)
         said = "\n".join(w.said()[-3000:] for w in self.workers)
-        assert reached, f"{found.row.status} {found.row.phase} {found.checkpoints[-1:]} {said}"
+        assert reached, f"{found.row.status} {found.row.phase} {found.retry_reason} {found.checkpoints[-1:]} {said}"
         return found
 
     def run(self, workspace_id: uuid.UUID, status: str = "completed", **options: Any) -> ExecutionDetail:
@@ -242,12 +242,12 @@ class House:
                 if m.index + lead >= detail.start_index
             ]
             seen = []
-            for mark in sessions.marks(session, session_id).itertuples():
-                seen.append(RuleMark(int(mark.anchor_index), int(mark.direction), 0.0))
-                if mark.verdict is None and mark.detection_id is not None:
-                    right = near(rule, int(mark.anchor_index), int(mark.direction)) is not None
+            for mark in sessions.marks(session, session_id).to_dict("records"):
+                seen.append(RuleMark(int(mark["anchor_index"]), int(mark["direction"]), 0.0))
+                if mark["verdict"] is None and mark["detection_id"] is not None:
+                    right = near(rule, int(mark["anchor_index"]), int(mark["direction"])) is not None
                     verdict = Verdict.CONFIRMED if right else Verdict.FALSE_POSITIVE
-                    feedback.judge(session, uuid.UUID(mark.detection_id), verdict, made_by="rule", actor=self.member)
+                    feedback.judge(session, uuid.UUID(mark["detection_id"]), verdict, made_by="rule", actor=self.member)
             for m in rule:
                 if near(seen, m.index, m.direction) is None:
                     feedback.add_missed(
@@ -266,6 +266,19 @@ class House:
         )  # fmt: skip
         self.judge_by_rule(made, pattern, dataset[1])
         return made
+
+    def cancel(self, execution_id: uuid.UUID) -> None:
+        with transaction() as session:
+            executions.cancel(session, execution_id, actor=self.member)
+
+    def accept_plan(self, execution_id: uuid.UUID) -> None:
+        with transaction() as session:
+            executions.accept_plan(session, execution_id, actor=self.member)
+
+    def comment(self, workspace_id: uuid.UUID, text: str) -> uuid.UUID:
+        """A correction in words."""
+        with transaction() as session:
+            return feedback.add_comment_item(session, workspace_id, text, actor=self.member)
 
     # What is in the database
 

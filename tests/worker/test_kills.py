@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -35,7 +36,9 @@ def holder(house: House) -> Worker:
     return next(w for w in house.workers if f"-{w.pid}-" in name)
 
 
-def test_killed_in_every_phase_the_run_completes_once(house: House) -> None:
+def test_killed_in_every_phase_the_run_completes_once(
+    house: House, record_property: Callable[[str, object], None]
+) -> None:
     """One run, whose worker is killed inside each of the five phases; live workers take it over."""
     for _ in range(2):
         house.worker()
@@ -54,7 +57,8 @@ def test_killed_in_every_phase_the_run_completes_once(house: House) -> None:
         while house.sql("SELECT epoch FROM claude_executions WHERE id = %s", execution_id) == [(before,)]:
             assert time.monotonic() - killed < 10, f"not taken over in {phase}"
             time.sleep(0.05)
-        waits.append(time.monotonic() - killed)
+        waits.append(round(time.monotonic() - killed, 2))
+    record_property("seconds until another worker had the run", waits)
     assert execution_id is not None
     found = house.wait(execution_id, seconds=90)
     assert found.row.status == "completed", found.row.error

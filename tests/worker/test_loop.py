@@ -15,8 +15,11 @@ PHASES = ["planning", "implementing", "testing", "refining", "deploying"]
 ONCE = ("claude_started", "deploy_started", "deploy_building", "deploy_success", "version_updated", "claude_completed")
 
 
-def assert_told_once(house: House, execution_id: uuid.UUID) -> None:
-    """Every event of a run that came to its end in one attempt is one message, in the order of the phases."""
+def assert_told_once(house: House, execution_id: uuid.UUID, *, turns: int = 1) -> None:
+    """Every event of a run that came to its end in one attempt is one message, in the order of the phases.
+
+    `turns` is how often it was tested.
+    """
     told = house.messages(execution_id)
     kinds = Counter(m["type"] for m in told)
     assert {k: kinds[k] for k in ONCE} == dict.fromkeys(ONCE, 1)
@@ -24,9 +27,12 @@ def assert_told_once(house: House, execution_id: uuid.UUID) -> None:
     assert [m["data"]["phase"] for m in phases] == PHASES
     assert {m["status"] for m in phases} == {"completed"}
     points = [m["title"] for m in told if m["type"] == "claude_checkpoint"]
-    assert len(points) == len(set(points)) >= 5, points
-    seqs = [s for (s,) in house.sql("SELECT seq FROM workspace_messages ORDER BY seq")]
-    assert seqs == list(range(1, len(seqs) + 1))
+    assert max(Counter(points).values()) == turns, points
+    assert sum(p.startswith("Detector contract") for p in points) == turns
+    workspaces_seqs: dict[uuid.UUID, list[int]] = {}
+    for workspace_id, seq in house.sql("SELECT workspace_id, seq FROM workspace_messages ORDER BY seq"):
+        workspaces_seqs.setdefault(workspace_id, []).append(seq)
+    assert all(seqs == list(range(1, len(seqs) + 1)) for seqs in workspaces_seqs.values())
     found = house.get(execution_id)
     assert {name: p["status"] for name, p in found.phases.items()} == dict.fromkeys(PHASES, "completed")
     assert [(a["number"], a["outcome"]) for a in found.attempts] == [(1, "completed")]

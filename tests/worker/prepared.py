@@ -1,0 +1,63 @@
+"""What a test's worker does before it starts: tighter limits, shorter pauses, or an agent that makes a bad change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from services.agents import registry
+from services.agents.protocol import Change, Plan, Refusal, Work
+from services.detectors import sandbox
+from services.detectors.bundle import write_params
+from services.detectors.types import DetectorSpec
+from services.worker import decisions
+
+
+def tight() -> None:
+    """Detectors get two seconds and little memory, so that one which loops is found out soon."""
+    sandbox.Limits = partial(sandbox.Limits, wall_s=2.0, cpu_s=2, memory_mb=512)  # type: ignore[misc, assignment]
+
+
+def hasty() -> None:
+    """Pauses between retries are short."""
+    decisions.FIRST_PAUSE_S = 0.2
+
+
+def patient() -> None:
+    """The first pause is longer than any test."""
+    decisions.FIRST_PAUSE_S = 600.0
+    decisions.LONGEST_PAUSE_S = 600.0
+
+
+class Worse:
+    """An agent that means well and changes the parameters for the worse; told so, it has nothing better."""
+
+    name = origin = "tuner"
+
+    def plan(self, work: Work, spec: DetectorSpec | None) -> Plan:
+        return Plan("Be stricter.")
+
+    def implement(self, work: Work, spec: DetectorSpec | None, plan: Mapping[str, Any]) -> Change:
+        write_params(work.worktree, work.pattern_type, {"left": 20, "right": 20, "prominence": 4.0})
+        return Change(True, "Stricter.", "Be stricter", ("everything stricter",))
+
+    def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> Change:
+        return Change(False, "I have nothing better.")
+
+
+class Stranger(Worse):
+    """An agent that changes a file which all patterns share."""
+
+    def implement(self, work: Work, spec: DetectorSpec | None, plan: Mapping[str, Any]) -> Change:
+        with (work.worktree / "detectors" / "base.py").open("a") as file:
+            file.write("\nEXTRA = 1\n")
+        return Change(True, "Shared.", "Change what all share")
+
+
+def worse() -> None:
+    registry.make = lambda name: Worse()
+
+
+def stranger() -> None:
+    registry.make = lambda name: Stranger()
