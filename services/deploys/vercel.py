@@ -36,7 +36,7 @@ class VercelDeployer:
 
     def __init__(self, pace: Pace | None = None) -> None:
         self._pace = pace or Pace()
-        self._api = VercelApi(get_settings())
+        self._api = VercelApi(get_settings(), self._pace)
 
     def create(
         self, request: DeployRequest, *, cancelled: Callable[[], bool] | None = None

@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from services.deploys.protocol import DeployTargetError
+from services.deploys.waiting import Pace
 from services.errors import InvalidInput, NotFound
 from services.logs import add_secret, redact
 from services.settings import Settings
@@ -23,7 +24,6 @@ from services.settings import Settings
 Json = dict[str, Any]
 
 PAGE, PAGES = 100, 50  # deployments per page of a list, and the pages that are read at most
-_TIMEOUT = httpx.Timeout(20.0, connect=5.0)
 _HEX = re.compile(r"[0-9a-f]{40}")
 _WORD = re.compile(r"[a-z0-9_]{1,100}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
@@ -90,7 +90,7 @@ def remote(told: Json) -> Remote:
 class VercelApi:
     """The requests that a deploy needs, for one project. Raises InvalidInput when the settings don't do."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, pace: Pace) -> None:
         if (reason := unusable(settings)) is not None:
             raise InvalidInput(reason)
         assert settings.vercel_token is not None  # `unusable` looked
@@ -103,7 +103,7 @@ class VercelApi:
             base_url=settings.vercel_api.rstrip("/"),
             headers={"Authorization": f"Bearer {token}", "User-Agent": "patterndesk"},
             params={"teamId": settings.vercel_team_id} if settings.vercel_team_id else {},
-            timeout=_TIMEOUT,
+            timeout=httpx.Timeout(pace.timeout_s, connect=min(5.0, pace.timeout_s)),
             follow_redirects=False,  # the token goes to this host alone
         )
 

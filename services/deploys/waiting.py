@@ -20,6 +20,7 @@ class Pace:
     """Seconds: between two looks at a deploy, and how long each kind of trouble is borne."""
 
     poll_s: float = 2.0
+    timeout_s: float = 20.0  # of one request
     deadline_s: float = 3600.0  # from the first look of a process until the deploy has to be at its end
     first_pause_s: float = 1.0  # after a fault; doubles up to `longest_pause_s`
     longest_pause_s: float = 30.0

@@ -156,7 +156,7 @@ def _test_and_deploy(ctx: RunContext, attempt: int, change: Outcome) -> Outcome:
             moved += 1
             continue
         if deployed["outcome"] == "failed":
-            return deployed | {"outcome": "error", "change": change}
+            return {"source": "deploy"} | deployed | {"outcome": "error", "change": change}
         if deployed["outcome"] != "ready":
             return deployed | {"change": change}
         return _step(ctx, f"finish-{name}", partial(_finish, ctx, attempt, change, tested, deployed))
