@@ -27,7 +27,10 @@ DECIDED: Final = "decided"
 VIEW: Final = "review-view"
 VIEW_OF: Final = {WorkspaceStatus.IN_REVIEW: WAITING, WorkspaceStatus.VERIFIED: DECIDED}
 NOTHING: Final = {
-    WAITING: ("Nothing waits for verification", "When somebody approves a pattern, it shows up here with its evidence."),
+    WAITING: (
+        "Nothing waits for verification",
+        "When somebody approves a pattern, it shows up here with its evidence.",
+    ),
     DECIDED: ("Nothing is verified yet", "A pattern that an admin verifies shows up here."),
 }
 

@@ -108,7 +108,9 @@ def page() -> None:
             rows = workspaces.list_workspaces(session)
         workspace, period = _filters(labels_of(rows), actor)
         if not rows:
-            empty_state("query_stats", "Nothing to count yet", "Create a workspace and run a session; its numbers show here.")
+            empty_state(
+                "query_stats", "Nothing to count yet", "Create a workspace and run a session; its numbers show here."
+            )
             return
         filters = Filters(workspace.id if workspace else None, period.since)
         with transaction() as session:

@@ -108,9 +108,7 @@ def ensure_person(session: Session, *, email: str, name: str, role: Role) -> Act
 
 def list_people(session: Session) -> list[Person]:
     users = session.scalars(select(User).order_by(User.created_at, User.id))
-    return [
-        Person(u.id, u.email, u.name, u.image, u.role, u.is_active, u.created_at, u.last_seen_at) for u in users
-    ]
+    return [Person(u.id, u.email, u.name, u.image, u.role, u.is_active, u.created_at, u.last_seen_at) for u in users]
 
 
 def set_role(session: Session, person_id: uuid.UUID, role: Role, *, actor: Actor) -> None:
@@ -120,8 +118,15 @@ def set_role(session: Session, person_id: uuid.UUID, role: Role, *, actor: Actor
     if user.role == Role.ADMIN and role != Role.ADMIN:
         _keep_an_admin(session, user)
     before, user.role = user.role, role
-    record(session, actor=actor, action="role_changed", object_type="user", object_id=user.id,
-           before={"role": before}, after={"role": role})
+    record(
+        session,
+        actor=actor,
+        action="role_changed",
+        object_type="user",
+        object_id=user.id,
+        before={"role": before},
+        after={"role": role},
+    )
 
 
 def set_active(session: Session, person_id: uuid.UUID, active: bool, *, actor: Actor) -> None:
@@ -131,8 +136,15 @@ def set_active(session: Session, person_id: uuid.UUID, active: bool, *, actor: A
     if not active and user.role == Role.ADMIN:
         _keep_an_admin(session, user)
     before, user.is_active = user.is_active, active
-    record(session, actor=actor, action="active_changed", object_type="user", object_id=user.id,
-           before={"is_active": before}, after={"is_active": active})
+    record(
+        session,
+        actor=actor,
+        action="active_changed",
+        object_type="user",
+        object_id=user.id,
+        before={"is_active": before},
+        after={"is_active": active},
+    )
 
 
 def _locked(session: Session, person_id: uuid.UUID) -> User:

@@ -127,14 +127,23 @@ def readable(prompt: Mapping[str, Any]) -> str:
     for session in prompt["sessions"]:
         lines.append(f"Session {session['name'] or '(none)'}")
         for item in session["items"]:
-            place = f"#{item['candle_index']} {item['candle_time']}" if item["candle_index"] is not None else "(no place)"
+            place = (
+                f"#{item['candle_index']} {item['candle_time']}" if item["candle_index"] is not None else "(no place)"
+            )
             move = f" → #{item['expected_index']}" if item["verdict"] == "adjustment" else ""
             arrow = {1: " up", -1: " down"}.get(item["direction"], "")
-            lines.append(f"  - {item['verdict'].replace('_', ' ')}: {item['kind'] or ''}{arrow} {place}{move}; "
-                         f"expected {item['expected']}")
+            lines.append(
+                f"  - {item['verdict'].replace('_', ' ')}: {item['kind'] or ''}{arrow} {place}{move}; "
+                f"expected {item['expected']}"
+            )
             if item["reason"]:
                 lines.append(f"      “{item['reason'][:2000]}”")
         lines.append("")
-    lines += ["Constraints", *[f"  - {c}" for c in prompt["constraints"]], "",
-              "Checklist", *[f"  - {c}" for c in prompt["quality_checklist"]]]
+    lines += [
+        "Constraints",
+        *[f"  - {c}" for c in prompt["constraints"]],
+        "",
+        "Checklist",
+        *[f"  - {c}" for c in prompt["quality_checklist"]],
+    ]
     return "\n".join(lines)

@@ -277,8 +277,9 @@ def _announce(
         data={"previous_status": previous, "new_status": new, "evidence": found.as_json(), "comment": cleaned},
         actor=actor, title="Approved" if kind == MessageType.USER_APPROVED else "Verified", content=cleaned,
     )  # fmt: skip
-    record(session, actor=actor, action=kind.value, object_type="workspace", object_id=workspace.id,
-           after=found.as_json())
+    record(
+        session, actor=actor, action=kind.value, object_type="workspace", object_id=workspace.id, after=found.as_json()
+    )
 
 
 @dataclass(frozen=True, slots=True)

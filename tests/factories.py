@@ -175,9 +175,7 @@ def active_session(
         Found(kind, 1, i, int(array["time"][i]), i, i, min(i + 3, stored.rows - 1), price=float(array["high"][i]))
         for i in anchors
     ]
-    sessions.record(
-        session, plan.session_id, found, array, run_ms=5, isolation="reduced", context_bars=0, actor=actor
-    )
+    sessions.record(session, plan.session_id, found, array, run_ms=5, isolation="reduced", context_bars=0, actor=actor)
     ids = session.scalars(
         select(Detection.id).where(Detection.session_id == plan.session_id).order_by(Detection.anchor_index)
     )

@@ -133,9 +133,7 @@ def _run_session(workspace_id: uuid.UUID, known: Sequence[DatasetRow]) -> None:
     )
     window = _window(kind, dataset)
     name = st.text_input("Name (optional)", max_chars=120, key=f"run-name-{workspace_id}")
-    coverage = st.radio(
-        "How it is judged", list(COVERAGES), format_func=COVERAGES.__getitem__, key="run-coverage"
-    )
+    coverage = st.radio("How it is judged", list(COVERAGES), format_func=COVERAGES.__getitem__, key="run-coverage")
     if st.button("Run", type="primary", icon=":material/play_arrow:", key="run-start"):
         with guarded(), st.spinner("Running the detector"):
             made = actions.run_session(

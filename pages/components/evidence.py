@@ -133,8 +133,12 @@ def _replay(dossier: Dossier) -> None:
     counts = {"fixed": replay["fixed"], "broken": replay["broken"]}
     counts["unchanged"] = replay["cases"] - sum(counts.values())
     badges([_outcome(name, count) for name, count in counts.items()], key="review-replay-badges")
-    against = f"Against {replay['baseline_version']}. " if replay["baseline_version"] else "There was no version before. "
-    st.caption(looks.plain(against + "The agent has seen the labels of the seen sessions, never those of the hold-out."))
+    against = (
+        f"Against {replay['baseline_version']}. " if replay["baseline_version"] else "There was no version before. "
+    )
+    st.caption(
+        looks.plain(against + "The agent has seen the labels of the seen sessions, never those of the hold-out.")
+    )
     splits = replay["splits"] or {}
     names = {"tune": "Seen sessions", "holdout": "Hold-out"}
     scores = [(label, splits.get(name)) for name, label in names.items()]

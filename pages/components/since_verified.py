@@ -53,7 +53,9 @@ def _guarded(sentence: str, pattern_type: str, base: str | None, commit: str) ->
     try:
         return Change(sentence, _files(pattern_type, base, commit))
     except (PatternDeskError, OSError) as error:
-        problem = error.sentence if isinstance(error, PatternDeskError) else f"Its files can't be read: {error.strerror}."
+        problem = (
+            error.sentence if isinstance(error, PatternDeskError) else f"Its files can't be read: {error.strerror}."
+        )
         return Change(sentence, [], problem)
 
 

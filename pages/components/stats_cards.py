@@ -205,7 +205,13 @@ def metrics(found: Headline, period: Period, *, version: str | None) -> list[Map
     return [
         _success(found, version),
         _figure("Executions", found.executions, lambda v: f"{v:,.0f}", note=period.before, good="off"),
-        _figure("Median time to fix", found.time_to_fix_s, looks.duration, note="from a correction to its fix", good="inverse"),
+        _figure(
+            "Median time to fix",
+            found.time_to_fix_s,
+            looks.duration,
+            note="from a correction to its fix",
+            good="inverse",
+        ),
         _figure("Agent cost", found.cost_usd, looks.money, note=period.before, good="off"),
     ]
 
@@ -217,7 +223,9 @@ def _success(found: Headline, version: str | None) -> Mapping[str, Any]:
         last = found.previous_success
         note = f"the version before had {looks.percent(last.rate)}, n {last.n:,}" if last.n else None
         return {"label": label, "value": "Not tested", "note": note}
-    note = f"{looks.interval(score.ci_low, score.ci_high)} · n {score.n:,}" + (" · provisional" if score.provisional else "")
+    note = f"{looks.interval(score.ci_low, score.ci_high)} · n {score.n:,}" + (
+        " · provisional" if score.provisional else ""
+    )
     # Of all patterns the versions before are of other patterns, so the two rates can't be compared.
     points = None if metric.delta is None or version is None else round(100 * metric.delta)
     return {
@@ -226,7 +234,9 @@ def _success(found: Headline, version: str | None) -> Mapping[str, Any]:
         "delta": points if not points else f"{points:+d} {'pt' if abs(points) == 1 else 'pts'}",
         "note": note,
         "help": "Of the deployed version over all its completed sessions, with its 95% interval. The change is against "
-        "the version before it." if version else "Of all deployed versions together, with the 95% interval.",
+        "the version before it."
+        if version
+        else "Of all deployed versions together, with the 95% interval.",
     }
 
 

@@ -102,9 +102,7 @@ def _live_card(live: ExecutionDetail, actor: Actor) -> None:
         if _waits_for_plan(live):
             st.caption("The plan waits to be accepted.")
         with st.container(horizontal=True, gap="small"):
-            if exists("execution") and st.button(
-                "Follow", icon=":material/visibility:", width="stretch", key="follow"
-            ):
+            if exists("execution") and st.button("Follow", icon=":material/visibility:", width="stretch", key="follow"):
                 go("execution", id=row.id)
             if actor.may("cancel") and st.button(
                 "Cancel", icon=":material/stop_circle:", width="stretch", key="cancel", disabled=row.canceled

@@ -39,9 +39,7 @@ def prepare_launch(
         executions.check_launchable(session, workspace)
         items = executions.batch(session, workspace, feedback_ids)
         detail = workspaces.get(session, workspace_id)
-        version = (
-            deployments.get_version(session, detail.deployed_version_id) if detail.deployed_version_id else None
-        )
+        version = deployments.get_version(session, detail.deployed_version_id) if detail.deployed_version_id else None
         wanted = {f.dataset_id for f in items if f.dataset_id}
         places = {str(i): datasets.get(session, i).storage_path for i in wanted}
     root = get_settings().storage_root

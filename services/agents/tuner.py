@@ -128,9 +128,7 @@ class Tuner:
         work.log(f"search: {found.evaluated} points, {found.method}, current {found.current}, best {found.best}")
         return found
 
-    def _apply(
-        self, work: Work, spec: DetectorSpec, found: SearchResult, params: dict[str, Value] | None
-    ) -> Change:
+    def _apply(self, work: Work, spec: DetectorSpec, found: SearchResult, params: dict[str, Value] | None) -> Change:
         before, after = found.current, found.best
         work.checkpoint(
             "searched", f"Tried {found.evaluated} points by {found.method}",

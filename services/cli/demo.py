@@ -143,9 +143,7 @@ def _remove(ids: list[uuid.UUID]) -> None:
         session.execute(delete(FeedbackItem).where(FeedbackItem.workspace_id.in_(ids)))
         mine = select(PatternSession.id).where(PatternSession.workspace_id.in_(ids))
         session.execute(delete(Detection).where(Detection.session_id.in_(mine)))
-        session.execute(
-            update(PatternSession).where(PatternSession.workspace_id.in_(ids)).values(retest_of_id=None)
-        )
+        session.execute(update(PatternSession).where(PatternSession.workspace_id.in_(ids)).values(retest_of_id=None))
         session.execute(delete(PatternSession).where(PatternSession.workspace_id.in_(ids)))
         for table in ("evaluations", "gate_waivers", "read_markers"):
             fetch(session, "SELECT 1")  # flushes before the plain statements
@@ -210,8 +208,9 @@ def _tell(story: Story, datasets: dict[str, tuple[uuid.UUID, str]], member: Acto
             _retest(session_id, story, datasets, member)
     if story.decision in ("in_review", "verified"):
         with transaction() as session:
-            review.approve(session, workspace_id, comment="Approved by the demo's script on its rule's marks.",
-                           actor=member)
+            review.approve(
+                session, workspace_id, comment="Approved by the demo's script on its rule's marks.", actor=member
+            )
     if story.decision == "verified":
         with transaction() as session:
             review.verify(session, workspace_id, comment="Verified by the demo's script.", actor=admin)
@@ -277,9 +276,7 @@ def _judge(session_id: uuid.UUID, pattern_type: str, candles: Candles, first: in
             )  # fmt: skip
 
 
-def _retest(
-    session_id: uuid.UUID, story: Story, datasets: dict[str, tuple[uuid.UUID, str]], actor: Actor
-) -> None:
+def _retest(session_id: uuid.UUID, story: Story, datasets: dict[str, tuple[uuid.UUID, str]], actor: Actor) -> None:
     new_id = actions.retest(session_id, actor=actor)
     with transaction() as session:
         detail = sessions.get(session, new_id)

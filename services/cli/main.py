@@ -239,5 +239,3 @@ def _time(text: str | None) -> datetime | None:
     except ValueError as error:
         raise InvalidInput(f"'{text}' is no time; write it as 2013-06-17 or 2013-06-17T14:30+00:00.") from error
     return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-

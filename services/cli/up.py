@@ -96,7 +96,9 @@ def _wait_until_ready(settings: Settings, children: Children) -> None:
     while time.monotonic() < deadline:
         code = children.ended("server")
         if code is not None:
-            raise Unavailable(f"The server ended at its start (exit code {code}); the log in {settings.data_dir} says why.")
+            raise Unavailable(
+                f"The server ended at its start (exit code {code}); the log in {settings.data_dir} says why."
+            )
         try:
             with urllib.request.urlopen(f"http://{settings.host}:{settings.port}/readyz", timeout=2) as answer:
                 if answer.status == 200:
@@ -181,5 +183,3 @@ class Children:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-
-

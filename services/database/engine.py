@@ -16,6 +16,7 @@ from sqlalchemy.exc import InvalidatePoolError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from services.database import notes
 from services.errors import Unavailable
 from services.settings import get_settings
 
@@ -112,8 +113,11 @@ def get_engine() -> Engine:
 @contextmanager
 def transaction(engine: Engine | None = None) -> Iterator[Session]:
     """One unit of work: commits when the block ends, rolls back when it raises. For the edges only."""
-    with Session(engine or get_engine(), expire_on_commit=False) as session, session.begin():
-        yield session
+    used = engine or get_engine()
+    with Session(used, expire_on_commit=False) as session:
+        with session.begin():
+            yield session
+        notes.send(used, session)
 
 
 def is_unreachable(error: BaseException) -> bool:

@@ -38,18 +38,14 @@ class LocalDeployer:
 
     name = "local"
 
-    def create(
-        self, request: DeployRequest, *, cancelled: Callable[[], bool] | None = None
-    ) -> Deployment:
+    def create(self, request: DeployRequest, *, cancelled: Callable[[], bool] | None = None) -> Deployment:
         """Queues a deploy; the same request again finds the one that is there."""
         deployment_id = f"local-{request.execution_id}-{request.attempt}-{request.commit_hash[:12]}"
         if not self._file(deployment_id).exists():
             self._save(request, Deployment(deployment_id, DeployStatus.QUEUED, "QUEUED", ""))
         return self._load(deployment_id)[1]
 
-    def follow(
-        self, deployment_id: str, *, cancelled: Callable[[], bool] | None = None
-    ) -> Iterator[Deployment]:
+    def follow(self, deployment_id: str, *, cancelled: Callable[[], bool] | None = None) -> Iterator[Deployment]:
         """Builds the release, telling each state as it is reached; ends with ready, error or canceled."""
         request, state = self._load(deployment_id)
         if state.ended:
@@ -76,9 +72,7 @@ class LocalDeployer:
             request, Deployment(deployment_id, DeployStatus.READY, "READY", log.text, url=f"local:{target.name}")
         )
 
-    def _stopped(
-        self, request: DeployRequest, deployment_id: str, log: _Log, error: PatternDeskError
-    ) -> Deployment:
+    def _stopped(self, request: DeployRequest, deployment_id: str, log: _Log, error: PatternDeskError) -> Deployment:
         """A deploy that did not come to its end. The pattern runs what it ran before it, also after a kill."""
         previous = self._previous(deployment_id)
         if releases.current_commit(request.pattern_type) != previous:

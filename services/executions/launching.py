@@ -31,9 +31,7 @@ def check_launchable(session: Session, workspace: PatternWorkspace) -> None:
     """Raises a sentence when nothing can be launched in this workspace now."""
     live = workspaces.has_live_execution(session, workspace.id)
     if live is not None:
-        raise Conflict(
-            f"Execution {live.number} of {workspace.name} is live; one runs at a time.", link=link(live.id)
-        )
+        raise Conflict(f"Execution {live.number} of {workspace.name} is live; one runs at a time.", link=link(live.id))
     if workspace.archived_at is not None:
         raise Conflict(f"{workspace.name} is archived; restore it first.", link=workspaces.link(workspace.id))
     if workspace.status == WorkspaceStatus.IN_REVIEW:
@@ -47,9 +45,7 @@ def check_launchable(session: Session, workspace: PatternWorkspace) -> None:
         )
 
 
-def batch(
-    session: Session, workspace: PatternWorkspace, feedback_ids: Sequence[uuid.UUID] | None
-) -> list[FeedbackRow]:
+def batch(session: Session, workspace: PatternWorkspace, feedback_ids: Sequence[uuid.UUID] | None) -> list[FeedbackRow]:
     """The corrections a launch sends: all open ones, or the chosen ones. Raises a sentence when there is none."""
     available = feedback.open_batch(session, workspace.id)
     if feedback_ids is not None:
@@ -111,8 +107,14 @@ def launch(
         _send(session, execution, items, actor)
     if workspace.status == WorkspaceStatus.SOON:
         workspaces.move(session, workspace, "launch_first", actor=actor, reason=f"execution {execution.number}")
-    record(session, actor=actor, action="launch", object_type="execution", object_id=execution.id,
-           after={"number": execution.number, "agent": agent, "feedback_count": len(items)})
+    record(
+        session,
+        actor=actor,
+        action="launch",
+        object_type="execution",
+        object_id=execution.id,
+        after={"number": execution.number, "agent": agent, "feedback_count": len(items)},
+    )
     enqueue(session, execution.id, workspace_id)
     timeline.announce(session, workspace_id, execution_id=execution.id)
     return execution.id

@@ -286,9 +286,7 @@ def wait_for_plan(session: Session, execution_id: uuid.UUID, *, epoch: int) -> b
     return True
 
 
-def begin_retry(
-    session: Session, execution_id: uuid.UUID, *, epoch: int, attempt: int, reason: str
-) -> None:
+def begin_retry(session: Session, execution_id: uuid.UUID, *, epoch: int, attempt: int, reason: str) -> None:
     """Ends the attempt that failed and waits for the next one, in status `retry`. `attempt` is the one that failed."""
     execution = locked(session, execution_id, epoch)
     if execution.retry_count >= attempt:

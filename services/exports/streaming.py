@@ -49,9 +49,7 @@ def stream_csv(
     return _stream(found, params, engine)
 
 
-def write_csv(
-    report: str, filters: Mapping[str, str], target: Path | BinaryIO, *, engine: Engine | None = None
-) -> int:
+def write_csv(report: str, filters: Mapping[str, str], target: Path | BinaryIO, *, engine: Engine | None = None) -> int:
     """A report into a file or an open binary stream, for the command line, whose user holds the database anyway.
 
     A file is there whole or not at all. Returns the number of bytes. Raises InvalidInput for an unknown report, filter

@@ -71,8 +71,13 @@ def list_feedback(
     limit: int = 5000,
 ) -> list[FeedbackRow]:
     """Items of a workspace, oldest first. `asking_only` leaves out confirmed, unsure and carried ones."""
-    params = {"w": workspace_id, "states": list(states) if states else None, "ids": list(ids) if ids else None,
-              "asking": asking_only, "limit": limit}
+    params = {
+        "w": workspace_id,
+        "states": list(states) if states else None,
+        "ids": list(ids) if ids else None,
+        "asking": asking_only,
+        "limit": limit,
+    }
     return [FeedbackRow(*row) for row in fetch(session, _LIST, params)]
 
 

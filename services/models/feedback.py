@@ -24,9 +24,7 @@ class FeedbackItem(Base):
         CheckConstraint("window_end >= window_start", name="window_order"),
         CheckConstraint("expected_direction IN (-1, 0, 1)", name="direction_known"),
         CheckConstraint("made_by IN ('person', 'rule', 'carried')", name="made_by_known"),
-        CheckConstraint(
-            "verdict <> 'false_negative' OR candle_index IS NOT NULL", name="missed_has_place"
-        ),
+        CheckConstraint("verdict <> 'false_negative' OR candle_index IS NOT NULL", name="missed_has_place"),
         Index(None, "workspace_id", "created_at"),
         Index(None, "session_id"),
         Index(None, "execution_id", postgresql_where=text("execution_id IS NOT NULL")),
@@ -34,9 +32,7 @@ class FeedbackItem(Base):
         Index(
             "ix_feedback_items_open",
             "workspace_id",
-            postgresql_where=text(
-                "state = 'open' AND made_by <> 'carried' AND verdict NOT IN ('confirmed', 'unsure')"
-            ),
+            postgresql_where=text("state = 'open' AND made_by <> 'carried' AND verdict NOT IN ('confirmed', 'unsure')"),
         ),
         Index(
             "uq_feedback_items_author_detection",

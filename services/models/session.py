@@ -20,9 +20,7 @@ class CandleDataset(Base):
     __table_args__ = (
         UniqueConstraint("content_sha256"),
         CheckConstraint("rows > 0", name="has_rows"),
-        CheckConstraint(
-            "price_adjustment IN ('raw', 'split', 'total', 'unknown')", name="price_adjustment_known"
-        ),
+        CheckConstraint("price_adjustment IN ('raw', 'split', 'total', 'unknown')", name="price_adjustment_known"),
     )
 
     id: Mapped[Id]

@@ -16,9 +16,7 @@ from services.models import Detection, FeedbackItem, PatternSession
 
 def carry_over(session: Session, row: PatternSession) -> int:
     """Copies the verdicts on detections that stayed the same, and missed places that are still missed."""
-    new_by_key = {
-        d.key: d for d in session.scalars(select(Detection).where(Detection.session_id == row.id))
-    }
+    new_by_key = {d.key: d for d in session.scalars(select(Detection).where(Detection.session_id == row.id))}
     places = {(d.kind, d.direction, d.anchor_index) for d in new_by_key.values()}
     old = session.execute(
         select(FeedbackItem, Detection.key)

@@ -99,7 +99,9 @@ def create(
 
 def _deployed(session: Session, workspace: PatternWorkspace) -> DetectorVersion:
     if workspace.deployed_version_id is None:
-        reason = "launch the first execution" if workspace.status == WorkspaceStatus.SOON else "wait for its first deploy"
+        reason = (
+            "launch the first execution" if workspace.status == WorkspaceStatus.SOON else "wait for its first deploy"
+        )
         raise Conflict(f"{workspace.name} has no deployed detector yet; {reason}.", link=workspaces.link(workspace.id))
     version = session.get(DetectorVersion, workspace.deployed_version_id)
     assert version is not None  # held by the foreign key

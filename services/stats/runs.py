@@ -19,9 +19,7 @@ WHERE status IN ('completed', 'failed') AND (%(w)s::uuid IS NULL OR workspace_id
 _BY_DAY: LiteralString = (
     "SELECT date_trunc('day', triggered_at, 'UTC'), " + _OUTCOME + ", count(*)" + _ENDED + "GROUP BY 1, 2 ORDER BY 1, 2"
 )
-_RETRIES: LiteralString = (
-    "SELECT retry_count, " + _OUTCOME + ", count(*)" + _ENDED + "GROUP BY 1, 2 ORDER BY 1, 2"
-)
+_RETRIES: LiteralString = "SELECT retry_count, " + _OUTCOME + ", count(*)" + _ENDED + "GROUP BY 1, 2 ORDER BY 1, 2"
 _COST: LiteralString = """
 SELECT date_trunc('day', triggered_at, 'UTC'), agent, count(*), sum(cost_usd)::float8, sum(input_tokens)::bigint,
        sum(output_tokens)::bigint

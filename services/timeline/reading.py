@@ -223,5 +223,7 @@ _RELATED: tuple[tuple[int, LiteralString, Callable[[tuple[Any, ...]], dict[str, 
 
 def attachment_names(session: Session, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Name, kind and type of stored attachments, by storage key."""
-    sql: LiteralString = "SELECT storage_key, name, kind, content_type FROM attachments WHERE storage_key = ANY(%(keys)s)"
+    sql: LiteralString = (
+        "SELECT storage_key, name, kind, content_type FROM attachments WHERE storage_key = ANY(%(keys)s)"
+    )
     return {row["storage_key"]: row for row in fetch_dicts(session, sql, {"keys": list(keys)})}

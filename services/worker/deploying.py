@@ -74,8 +74,13 @@ def _deploy(ctx: RunContext, run: Run, attempt: int) -> tuple[Outcome, dict[str,
         raise Cancelled("The run was canceled.")
     if state.status != DeployStatus.READY:
         error = state.error or f"The deploy ended as {state.raw}."
-        return {"outcome": "failed", "source": state.cause, "transient": state.transient, "error": error,
-                "logs": state.logs[-8000:]}, {}
+        return {
+            "outcome": "failed",
+            "source": state.cause,
+            "transient": state.transient,
+            "error": error,
+            "logs": state.logs[-8000:],
+        }, {}
     _merge(ctx, run, deployer, version.commit_hash)
     return {"outcome": "ready", "url": state.url, "raw": state.raw, "logs": state.logs}, {}
 

@@ -24,7 +24,11 @@ PLANNING, IMPLEMENTING, REFINING = ExecutionPhase.PLANNING, ExecutionPhase.IMPLE
 
 
 def in_phase(
-    ctx: RunContext, phase: ExecutionPhase, attempt: int, task: str, body: Callable[[Run], tuple[Outcome, dict[str, Any]]]
+    ctx: RunContext,
+    phase: ExecutionPhase,
+    attempt: int,
+    task: str,
+    body: Callable[[Run], tuple[Outcome, dict[str, Any]]],
 ) -> Outcome:
     """Enters the phase, runs `body`, leaves it with the columns that `body` established, and keeps the work."""
     with transaction() as session:
@@ -125,9 +129,12 @@ def refine(ctx: RunContext, attempt: int, refusal: dict[str, Any] | None, round_
             ctx.checkpoint(REFINING, attempt, f"refine:{round_number}:none", "Nothing to refine: every gate passed")
             return {"outcome": "ok", "changed": False, "summary": run.summary or ""}, {}
         agent = agent_registry.make(run.agent)
-        told = Refusal(refusal["gate"], refusal["sentence"], refusal.get("log", ""), tuple(refusal.get("broken_ids", ())))
-        ctx.checkpoint(REFINING, attempt, f"refine:{round_number}:told", "The refusal went back to the agent",
-                       told.sentence)
+        told = Refusal(
+            refusal["gate"], refusal["sentence"], refusal.get("log", ""), tuple(refusal.get("broken_ids", ()))
+        )
+        ctx.checkpoint(
+            REFINING, attempt, f"refine:{round_number}:told", "The refusal went back to the agent", told.sentence
+        )
         change = agent.refine(ctx.work(run, REFINING, attempt, round_number), spec_of(ctx, run), told, round_number)
         return commit(ctx, run, change, REFINING, attempt, f"refine:{round_number}")
 
@@ -139,8 +146,12 @@ def commit(
     ctx: RunContext, run: Run, change: Change, phase: ExecutionPhase, attempt: int, key: str
 ) -> tuple[Outcome, dict[str, Any]]:
     """Commits the agent's change once: a step that runs again finds its own commit and makes no second."""
-    outcome: Outcome = {"outcome": "ok", "changed": change.changed, "summary": change.summary,
-                        "changes": list(change.changes)}
+    outcome: Outcome = {
+        "outcome": "ok",
+        "changed": change.changed,
+        "summary": change.summary,
+        "changes": list(change.changes),
+    }
     if not change.changed:
         repository.git(ctx.worktree, "checkout", "--", ".")
         return outcome, {"summary": change.summary}
@@ -152,8 +163,15 @@ def commit(
     files = repository.changed_files(ctx.worktree, base) if head != base else []
     outside = [f for f in files if f not in owned_paths(run.pattern_type)]
     if outside:  # testing refuses it
-        ctx.checkpoint(phase, attempt, f"{key}:outside", "Changed files outside the pattern", ", ".join(outside[:5]),
-                       ok=False, files_changed=outside)
+        ctx.checkpoint(
+            phase,
+            attempt,
+            f"{key}:outside",
+            "Changed files outside the pattern",
+            ", ".join(outside[:5]),
+            ok=False,
+            files_changed=outside,
+        )
     if not files:
         return outcome | {"changed": False}, {"summary": change.summary}
     ctx.checkpoint(phase, attempt, f"{key}:commit", f"Committed {head[:8]}", ", ".join(files), files_changed=files)

@@ -65,7 +65,9 @@ def _gates(ctx: RunContext, run: Run, attempt: int, round_number: int, facts: di
         "passed": tests.passed, "total": tests.total, "failed": tests.failed,
         "duration_s": round(tests.duration_s, 3), "output": tests.output[-20_000:].replace("\x00", ""),
     }  # fmt: skip
-    said = f"Repository tests: {tests.total - tests.failed} passed" + (f", {tests.failed} failed" if tests.failed else "")
+    said = f"Repository tests: {tests.total - tests.failed} passed" + (
+        f", {tests.failed} failed" if tests.failed else ""
+    )
     check("tests", said, ok=tests.passed)
     if not tests.passed:
         raise _Refused("tests", f"{said}.", tests.output)
@@ -77,8 +79,14 @@ def _gates(ctx: RunContext, run: Run, attempt: int, round_number: int, facts: di
     ctx.report(TESTING, attempt, 0.35, "Checking the detector contract")
     contract = _contract(ctx, run, params)
     failure = contract.failure
-    check("contract", f"Detector contract: {contract.cuts} cuts, no look-ahead" if failure is None
-          else f"Detector contract broken: {failure.name}", failure.detail if failure else None, failure is None)
+    check(
+        "contract",
+        f"Detector contract: {contract.cuts} cuts, no look-ahead"
+        if failure is None
+        else f"Detector contract broken: {failure.name}",
+        failure.detail if failure else None,
+        failure is None,
+    )
     candidate = _candidate(ctx, run, spec, params, contract)
     if failure is not None:
         raise _Refused("contract", failure.detail)
@@ -137,9 +145,7 @@ def random_walk(bars: int, *, seed: int) -> Candles:
     return candles
 
 
-def _candidate(
-    ctx: RunContext, run: Run, spec: DetectorSpec, params: Params, contract: ContractReport
-) -> object:
+def _candidate(ctx: RunContext, run: Run, spec: DetectorSpec, params: Params, contract: ContractReport) -> object:
     head = repository.head(ctx.worktree)
     with transaction() as session:
         return deployments.add_candidate(
@@ -153,9 +159,7 @@ def _replay(ctx: RunContext, run: Run, params: Params) -> tuple[ReplayResult | N
     """All judged places, hold-out ones too: the gate needs them, the agent never sees them."""
     with transaction() as session:
         cases = feedback.cases(session, run.workspace_id)
-        version = (
-            deployments.get_version(session, run.deployed_version_id) if run.deployed_version_id else None
-        )
+        version = deployments.get_version(session, run.deployed_version_id) if run.deployed_version_id else None
     if not cases:
         return None, []
     started = time.monotonic()
@@ -208,5 +212,3 @@ def _before_after(result: ReplayResult) -> str:
 
     parts = [one("tune", result.before_tune, result.tune), one("hold-out", result.before_holdout, result.holdout)]
     return "; ".join([p for p in parts if p] + [result.evidence])
-
-

@@ -185,11 +185,24 @@ def _step(ctx: RunContext, name: str, body: Callable[[], Outcome]) -> Outcome:
             return {"outcome": "error", "source": source, "error": str(error), "transient": transient}
         except Exception as error:  # noqa: BLE001  # a bug ends the run with a reference instead of hanging it
             reference = log_unexpected(error, execution=str(ctx.execution_id), step=name)
-            return {"outcome": "error", "source": "engine", "transient": False,
-                    "error": f"Something went wrong in this step. Reference {reference}."}
+            return {
+                "outcome": "error",
+                "source": "engine",
+                "transient": False,
+                "error": f"Something went wrong in this step. Reference {reference}.",
+            }
 
-    return DBOS.run_step({"name": name, "retries_allowed": True, "max_attempts": 60, "interval_seconds": 0.5,
-                          "backoff_rate": 1.5, "should_retry": _database_is_away}, run)
+    return DBOS.run_step(
+        {
+            "name": name,
+            "retries_allowed": True,
+            "max_attempts": 60,
+            "interval_seconds": 0.5,
+            "backoff_rate": 1.5,
+            "should_retry": _database_is_away,
+        },
+        run,
+    )
 
 
 def _database_is_away(error: BaseException) -> bool:
@@ -274,8 +287,11 @@ def _settle(ctx: RunContext, outcome: Outcome, attempt: int) -> Outcome:
                     session, ctx.execution_id, epoch=ctx.epoch, attempt=attempt, reason=failure.sentence
                 )
                 refusal = {"gate": failure.source, "sentence": failure.sentence, "log": outcome.get("logs", "")}
-                result = {"outcome": "ok", "status": "retry", "again": {
-                    "pause_s": decision.pause_s, "refusal": refusal, "change": outcome.get("change")}}
+                result = {
+                    "outcome": "ok",
+                    "status": "retry",
+                    "again": {"pause_s": decision.pause_s, "refusal": refusal, "change": outcome.get("change")},
+                }
     if result["status"] == "failed":
         _clean(ctx)
     return result

@@ -158,8 +158,15 @@ def move(
         title=f"{previous} → {row.target}",
         dedupe_key=dedupe_key,
     )
-    record(session, actor=actor, action=verb, object_type="workspace", object_id=workspace.id,
-           before={"status": previous}, after={"status": row.target, "reason": reason})
+    record(
+        session,
+        actor=actor,
+        action=verb,
+        object_type="workspace",
+        object_id=workspace.id,
+        before={"status": previous},
+        after={"status": row.target, "reason": reason},
+    )
 
 
 def has_live_execution(session: Session, workspace_id: uuid.UUID) -> ClaudeExecution | None:

@@ -44,7 +44,7 @@ def test_a_fresh_folder_gets_a_utf8_server_on_a_private_socket_only(place: Path)
             ("fsync", "full_page_writes", "synchronous_commit"), "on"
         )
         assert shown["listen_addresses"] == "" and shown["max_connections"] == "200"
-        assert not [c for c in psutil.Process(server.pid).net_connections(kind="inet")]
+        assert not psutil.Process(server.pid).net_connections(kind="inet")
         assert query(server.url, "SELECT datlocprovider, datlocale, pg_encoding_to_char(encoding) FROM pg_database "
                      "WHERE datname = current_database()") == [("b", "C.UTF-8", "UTF8")]  # fmt: skip
         assert server.socket_dir.stat().st_mode & 0o777 == 0o700

@@ -48,7 +48,9 @@ def test_live_ones_come_first_and_filters_narrow_both(world: World) -> None:
         hours = timedelta(hours=1)
         factories.execution(session, a, world.member, at=now() - 9 * hours, cost_usd=0.5, agent="claude")
         factories.execution(session, a, world.member, status=ExecutionStatus.FAILED, at=now() - 7 * hours)
-        factories.execution(session, b, world.member, status=ExecutionStatus.FAILED, at=now() - 5 * hours, canceled=True)
+        factories.execution(
+            session, b, world.member, status=ExecutionStatus.FAILED, at=now() - 5 * hours, canceled=True
+        )
         factories.execution(session, b, world.member, status=ExecutionStatus.RUNNING, at=now() - 3 * hours,
                             phase="testing", progress=60, heartbeat_at=now())  # fmt: skip
     at = open_page("executions.py", world.viewer)

@@ -237,7 +237,9 @@ def versions_of(world: World, commits: Sequence[str]) -> list[VersionRow]:
 def test_the_change_is_that_of_the_pattern_alone(world: World) -> None:
     first = head()
     module = releases.repository() / "detectors" / "swings.py"
-    commit("detectors/bos.py", (releases.repository() / "detectors" / "bos.py").read_text() + "\n# of another pattern\n")
+    commit(
+        "detectors/bos.py", (releases.repository() / "detectors" / "bos.py").read_text() + "\n# of another pattern\n"
+    )
     commit("params/swings.json", '{\n  "left": 4\n}\n')
     last = commit("detectors/swings.py", module.read_text() + "\n# A new last line\n")
     newest, oldest = versions_of(world, [first, last])
@@ -268,7 +270,7 @@ def test_a_commit_that_is_gone_is_a_sentence_on_its_card(world: World) -> None:
 def test_diffs_are_read_as_files_and_lines() -> None:
     diff = (
         "diff --git a/params/x.json b/params/x.json\nindex 1..2 100644\n--- a/params/x.json\n+++ b/params/x.json\n"
-        "@@ -1,3 +1,3 @@\n {\n---left\n+  \"left\": 2\n }\n\\ No newline at end of file\n"
+        '@@ -1,3 +1,3 @@\n {\n---left\n+  "left": 2\n }\n\\ No newline at end of file\n'
         "diff --git a/gone.py b/gone.py\ndeleted file mode 100644\n--- a/gone.py\n+++ /dev/null\n@@ -1 +0,0 @@\n-x = 1\n"
     )
     first, second = changed_files(diff)

@@ -75,9 +75,7 @@ def test_switching_asks_again_who_is_here(world: World) -> None:
     assert "pick who you are" in words(at)
 
 
-def test_the_first_person_on_an_empty_database_becomes_its_admin(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_first_person_on_an_empty_database_becomes_its_admin(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(people, "list_people", lambda _session: [])
     at = AppTest.from_file(str(ROUTER), default_timeout=30).run()
     at.text_input[0].set_value("Fay First")

@@ -51,7 +51,12 @@ def phase(session: Session, execution_id: uuid.UUID, epoch: int, name: P, attemp
 
 
 def candidate(
-    session: Session, execution_id: uuid.UUID, epoch: int, *, code: object = "a", params: Mapping[str, Any] | None = None
+    session: Session,
+    execution_id: uuid.UUID,
+    epoch: int,
+    *,
+    code: object = "a",
+    params: Mapping[str, Any] | None = None,
 ) -> uuid.UUID:
     """Up to a tested candidate that was handed to the deployer."""
     made = commit_hash((execution_id, code))
@@ -75,7 +80,9 @@ def start_deploy(session: Session, execution_id: uuid.UUID, epoch: int, attempt:
     )  # fmt: skip
 
 
-def finish(session: Session, execution_id: uuid.UUID, epoch: int, fixed: Collection[str] = (), attempt: int = 1) -> None:
+def finish(
+    session: Session, execution_id: uuid.UUID, epoch: int, fixed: Collection[str] = (), attempt: int = 1
+) -> None:
     deployments.deploy_succeeded(
         session, execution_id, epoch=epoch, attempt=attempt, url="file:///release", raw="READY", logs="ready",
         changes=["left 3 → 4"], fixed_ids=fixed, summary="Better now.",

@@ -104,7 +104,9 @@ class Workspace(RuleBasedStateMachine):
             self.decide(1, "verify")
 
     def picked(self, model: Any, pick: int, *where: Any) -> Any:
-        found = self.session.scalars(select(model).where(model.workspace_id == self.home, *where).order_by(model.id)).all()
+        found = self.session.scalars(
+            select(model).where(model.workspace_id == self.home, *where).order_by(model.id)
+        ).all()
         return found[pick % len(found)] if found else None
 
     @precondition(lambda self: self.code == 0)
@@ -270,7 +272,9 @@ class Workspace(RuleBasedStateMachine):
         if one is not None:
             self.attempt("complete", lambda: sessions.complete(self.session, one.id, actor=self.people[0]))
 
-    @rule(who=REVIEWERS, what=st.sampled_from(["approve", "withdraw", "verify", "return", "reopen", "archive", "restore"]))
+    @rule(
+        who=REVIEWERS, what=st.sampled_from(["approve", "withdraw", "verify", "return", "reopen", "archive", "restore"])
+    )
     def decide(self, who: int, what: str) -> None:
         s, home, actor = self.session, self.home, self.people[who]
         self.attempt(what, {
@@ -293,8 +297,6 @@ class Workspace(RuleBasedStateMachine):
         assert (live.id if live else None) == self.live
         assert (found.approved_at is None) == (found.approved_by_id is None)
         assert found.success_rate is None or not self.fresh
-
-
 
 
 @pytest.fixture

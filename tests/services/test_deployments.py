@@ -36,7 +36,9 @@ def test_the_first_deploy_brings_the_pattern_into_beta(session: Session, member:
     assert (found.status, found.version, found.deployed_version_id) == (W.BETA, "0.1.0", version)
     assert found.implemented_at is not None
     assert loop.kinds(session, home)[-4:] == ["deploy_success", "version_updated", "status_changed", "claude_completed"]
-    once = [k for k in loop.kinds(session, home) if k.startswith("deploy") or k in ("claude_started", "version_updated")]
+    once = [
+        k for k in loop.kinds(session, home) if k.startswith("deploy") or k in ("claude_started", "version_updated")
+    ]
     assert len(once) == len(set(once)) == 5
     assert loop.lies(session) == []
 

@@ -161,9 +161,7 @@ def loop_name(engine: Any, home: uuid.UUID) -> str:
         return workspaces.get(session, home).name
 
 
-def test_canceling_a_queued_run_ends_it_and_one_under_way_waits_for_its_worker(
-    session: Session, member: Actor
-) -> None:
+def test_canceling_a_queued_run_ends_it_and_one_under_way_waits_for_its_worker(session: Session, member: Actor) -> None:
     home = factories.workspace(session, member)
     [item] = words(session, home, member)
     first = loop.launch(session, home, member)
@@ -315,7 +313,9 @@ def test_a_first_run_without_a_deploy_leaves_the_pattern_where_it_was(session: S
     assert (loop.row(session, home).status, loop.row(session, home).version) == ("beta", "0.1.0")
 
 
-def test_a_retry_ends_the_phase_under_way_and_begins_from_zero(session: Session, member: Actor, home: uuid.UUID) -> None:
+def test_a_retry_ends_the_phase_under_way_and_begins_from_zero(
+    session: Session, member: Actor, home: uuid.UUID
+) -> None:
     words(session, home, member)
     made = loop.launch(session, home, member)
     epoch = loop.begin(session, made)

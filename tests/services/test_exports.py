@@ -138,7 +138,7 @@ class Desk:
             completed_session(session, self.home, first, self.member, tp=9, fp=1, fn=0)
             self.session_id, self.marks = active_session(session, self.home, self.member)
             feedback.judge(session, self.marks[0], Verdict.FALSE_POSITIVE, reason="@not a high", actor=self.member)
-            self.comment = "first line\nsecond, \"quoted\"\r\n=third"
+            self.comment = 'first line\nsecond, "quoted"\r\n=third'
             timeline.comment(session, self.home, self.comment, actor=self.member)
             timeline.comment(session, self.home, EVIL, actor=self.member)
             self._executions(session, first)

@@ -64,7 +64,11 @@ def test_the_first_bar_is_a_place_like_any_other(session: Session, member: Actor
     assert [(item(session, i).candle_index, item(session, i).expected_index) for i in (right, wrong, gap)] == [
         (0, 0), (59, None), (0, 0),
     ]  # fmt: skip
-    assert {c.id for c in feedback.cases(session, item(session, gap).workspace_id)} == {str(right), str(wrong), str(gap)}
+    assert {c.id for c in feedback.cases(session, item(session, gap).workspace_id)} == {
+        str(right),
+        str(wrong),
+        str(gap),
+    }
 
 
 @pytest.mark.parametrize("index", [-1, 60, 10**9])
@@ -73,7 +77,9 @@ def test_a_place_outside_the_window_is_refused(session: Session, member: Actor, 
     with pytest.raises(InvalidInput, match="outside"):
         missed(session, made, index, member)
     with pytest.raises(InvalidInput, match="outside"):
-        feedback.judge(session, loop.detections(session, made)[10], V.ADJUSTMENT, expected=Place(index, now()), actor=member)
+        feedback.judge(
+            session, loop.detections(session, made)[10], V.ADJUSTMENT, expected=Place(index, now()), actor=member
+        )
     assert loop.everything(session) == before
 
 
@@ -222,9 +228,7 @@ def test_a_hold_out_session_s_corrections_are_never_sent_but_are_cases(
         loop.launch(session, home, member, feedback_ids=[hidden])
 
 
-def test_cases_are_judged_places_that_stand(
-    session: Session, member: Actor, made: uuid.UUID, home: uuid.UUID
-) -> None:
+def test_cases_are_judged_places_that_stand(session: Session, member: Actor, made: uuid.UUID, home: uuid.UUID) -> None:
     moved, unsure = give(session, made, 10, V.ADJUSTMENT, member), give(session, made, 20, V.UNSURE, member)
     gap, undone = missed(session, made, 30, member), missed(session, made, 31, member)
     feedback.withdraw(session, undone, actor=member)

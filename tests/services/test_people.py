@@ -31,7 +31,9 @@ def test_somebody_new_is_a_viewer_until_an_admin_says_otherwise(session: Session
     people.set_role(session, new.id, Role.MEMBER, actor=admin)
     assert people.sign_in(session, email="new.person@example.COM", name="Another name").role == Role.MEMBER
     assert people.actor_by_email(session, "NEW.person@example.com").id == new.id
-    joined = session.scalars(select(AuditEvent).where(AuditEvent.object_id == str(new.id)).order_by(AuditEvent.id)).all()
+    joined = session.scalars(
+        select(AuditEvent).where(AuditEvent.object_id == str(new.id)).order_by(AuditEvent.id)
+    ).all()
     assert [(e.action, e.after) for e in joined] == [("person_joined", None), ("role_changed", {"role": "member"})]
 
 

@@ -68,7 +68,11 @@ class Desk:
 @pytest.fixture
 def desk(engine: Engine) -> Desk:
     with transaction(engine) as session:
-        people = [factories.person(session), factories.person(session, Role.ADMIN), factories.person(session, Role.ADMIN)]
+        people = [
+            factories.person(session),
+            factories.person(session, Role.ADMIN),
+            factories.person(session, Role.ADMIN),
+        ]
         home = loop.in_beta(session, people[0])
         loop.judged(session, home, people[0], right=10, wrong=4)
         stored = factories.dataset(session, people[0])
@@ -190,7 +194,9 @@ def test_one_pattern_gets_one_workspace_however_many_create_it(engine: Engine) -
 def test_approving_and_launching_at_once_never_both(desk: Desk) -> None:
     for _ in range(5):
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda n: desk.attempt(n, lambda s: VERBS[n](desk, s, desk.people[0])), ["approve", "launch"]))
+            list(
+                pool.map(lambda n: desk.attempt(n, lambda s: VERBS[n](desk, s, desk.people[0])), ["approve", "launch"])
+            )
         with transaction(desk.engine) as session:
             live = workspaces.has_live_execution(session, desk.home)
             assert (live is not None) != (loop.row(session, desk.home).status == WorkspaceStatus.IN_REVIEW)

@@ -74,9 +74,7 @@ def test_a_live_run_keeps_the_approval_away(session: Session, member: Actor, hom
         review.approve(session, home, actor=member)
 
 
-def test_the_approver_withdraws_and_nobody_else(
-    session: Session, member: Actor, admin: Actor, home: uuid.UUID
-) -> None:
+def test_the_approver_withdraws_and_nobody_else(session: Session, member: Actor, admin: Actor, home: uuid.UUID) -> None:
     loop.judged(session, home, member)
     review.approve(session, home, actor=member)
     for other in (admin, factories.person(session)):
@@ -84,7 +82,12 @@ def test_the_approver_withdraws_and_nobody_else(
             review.withdraw(session, home, actor=other)
     review.withdraw(session, home, actor=member)
     found = loop.row(session, home)
-    assert (found.status, found.approved_at, found.approved_by_id, found.approved_evidence) == (W.BETA, None, None, None)
+    assert (found.status, found.approved_at, found.approved_by_id, found.approved_evidence) == (
+        W.BETA,
+        None,
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "\x00"])

@@ -155,7 +155,9 @@ def test_completing_counts_each_verdict_and_freezes_the_score(
     session: Session, member: Actor, home: uuid.UUID, stored: factories.DatasetRow
 ) -> None:
     made = loop.run_session(session, home, member, stored, anchors=range(0, 35, 5), coverage="exhaustive")
-    judge_all(session, made, member, {0: V.CONFIRMED, 5: V.CONFIRMED, 10: V.FALSE_POSITIVE, 15: V.ADJUSTMENT, 20: V.UNSURE})
+    judge_all(
+        session, made, member, {0: V.CONFIRMED, 5: V.CONFIRMED, 10: V.FALSE_POSITIVE, 15: V.ADJUSTMENT, 20: V.UNSURE}
+    )
     feedback.add_missed(session, made, kind="swing_high", direction=1, place=Place(3, now()), actor=member)
     feedback.add_comment_item(session, home, "words", session_id=made, actor=member)
     sessions.complete(session, made, actor=member)

@@ -260,4 +260,3 @@ def test_an_entry_brings_what_it_refers_to(session: Session, member: Actor) -> N
     assert completed.execution is not None
     assert (completed.execution["number"], completed.execution["status"]) == (1, "completed")
     assert completed.author is None
-

@@ -55,7 +55,9 @@ def test_a_pattern_type_has_a_form(session: Session, member: Actor, pattern_type
         workspaces.create(session, pattern_type=pattern_type, name="n", category="c", actor=member)
 
 
-@pytest.mark.parametrize(("name", "category"), [("", "c"), ("\x00 ", "c"), ("n" * 121, "c"), ("n", ""), ("n", "c" * 61)])
+@pytest.mark.parametrize(
+    ("name", "category"), [("", "c"), ("\x00 ", "c"), ("n" * 121, "c"), ("n", ""), ("n", "c" * 61)]
+)
 def test_names_have_a_length(session: Session, member: Actor, name: str, category: str) -> None:
     with pytest.raises(InvalidInput, match="characters"):
         workspaces.create(session, pattern_type="swings", name=name, category=category, actor=member)
