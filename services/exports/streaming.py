@@ -73,12 +73,12 @@ def file_name(report: str, filters: Mapping[str, str]) -> str:
 
 def _stream(report: Report, params: Params, engine: Engine) -> Iterator[bytes]:
     read_only = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-    with engine.connect().execution_options(**read_only) as connection:
-        with connection.begin(), Session(bind=connection) as session:
-            if report.frame is not None:
-                yield to_csv(report.frame(session, params))
-            else:
-                yield from _copied(session, report, params)
+    opened = engine.connect().execution_options(**read_only)
+    with opened as connection, connection.begin(), Session(bind=connection) as session:
+        if report.frame is not None:
+            yield to_csv(report.frame(session, params))
+        else:
+            yield from _copied(session, report, params)
 
 
 def _copied(session: Session, report: Report, params: Params) -> Iterator[bytes]:
