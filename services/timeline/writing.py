@@ -1,4 +1,4 @@
-"""Writing to a timeline: the message, its place in the order and the call to live readers, in one statement."""
+"""Writing to a timeline: the message and its place in the order in one statement, and a call to live readers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from services.database import notes
 from services.database.rows import fetch
 from services.errors import InvalidInput, NotAllowed, NotFound
 from services.lifecycle import AuthorType, MessageStatus, MessageType
@@ -25,7 +26,9 @@ LIVE_CHANNEL = "patterndesk_live"
 _APPEND = """
 WITH w AS (
     UPDATE pattern_workspaces SET message_seq = message_seq + 1, updated_at = now()
-    WHERE id = %(workspace_id)s RETURNING message_seq
+    WHERE id = %(workspace_id)s
+      AND NOT EXISTS (SELECT FROM workspace_messages WHERE dedupe_key = %(dedupe_key)s)
+    RETURNING message_seq
 ), m AS (
     INSERT INTO workspace_messages (id, workspace_id, seq, type, created_at, author_id, author_type, title, content,
                                     data, attachments, session_id, feedback_id, execution_id, status, progress,
@@ -35,10 +38,9 @@ WITH w AS (
            %(feedback_id)s, %(execution_id)s, %(status)s, %(progress)s, %(dedupe_key)s
     FROM w
     ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING
-    RETURNING id, seq
+    RETURNING id
 )
-SELECT m.id, m.seq, pg_notify('patterndesk_live', json_build_object(
-    'w', %(workspace_id)s::text, 's', m.seq, 'm', m.id, 'e', %(execution_id)s::text)::text) FROM m
+SELECT m.id, w.message_seq FROM w LEFT JOIN m ON true
 """
 
 # Somebody else wrote the same key while this one waited for the row: the number it took belongs to the next message.
@@ -72,8 +74,6 @@ def append(
     `data` is checked against the type's payload. Raises NotFound for an unknown workspace.
     """
     payload = validated(kind, dict(data))
-    if dedupe_key is not None and _exists(session, dedupe_key):
-        return None
     params = {
         "id": new_id(),
         "workspace_id": workspace_id,
@@ -95,10 +95,13 @@ def append(
     rows = fetch(session, _APPEND, params)
     if not rows:
         if dedupe_key is not None and _exists(session, dedupe_key):
-            fetch(session, _GIVE_BACK, {"workspace_id": workspace_id})
             return None
         raise NotFound("There is no such workspace.")
-    message_id: uuid.UUID = rows[0][0]
+    message_id: uuid.UUID | None = rows[0][0]
+    if message_id is None:
+        fetch(session, _GIVE_BACK, {"workspace_id": workspace_id})
+        return None
+    _call(session, workspace_id, seq=rows[0][1], message_id=message_id, execution_id=execution_id)
     return message_id
 
 
@@ -141,14 +144,25 @@ def announce(
     message_id: uuid.UUID | None = None,
     execution_id: uuid.UUID | None = None,
 ) -> None:
-    """Calls live readers at commit: this workspace's message or execution changed."""
+    """Calls live readers once this is committed: the workspace's message or execution changed."""
+    _call(session, workspace_id, message_id=message_id, execution_id=execution_id)
+
+
+def _call(
+    session: Session,
+    workspace_id: uuid.UUID,
+    *,
+    seq: int | None = None,
+    message_id: uuid.UUID | None,
+    execution_id: uuid.UUID | None,
+) -> None:
     note = {
         "w": str(workspace_id),
-        "s": None,
+        "s": seq,
         "m": str(message_id) if message_id else None,
         "e": str(execution_id) if execution_id else None,
     }
-    fetch(session, "SELECT pg_notify('patterndesk_live', %(note)s)", {"note": json.dumps(note)})
+    notes.keep(session, LIVE_CHANNEL, json.dumps(note))
 
 
 def comment(
@@ -157,7 +171,12 @@ def comment(
     """What a person types into the chat box."""
     require(actor, "comment")
     message_id = append(
-        session, workspace_id, MessageType.COMMENT, data={}, actor=actor, content=_checked(text, attachments),
+        session,
+        workspace_id,
+        MessageType.COMMENT,
+        data={},
+        actor=actor,
+        content=_checked(text, attachments),
         attachments=attachments,
     )
     assert message_id is not None
