@@ -169,9 +169,13 @@ class House:
 
     def assert_at_rest(self) -> None:
         """No worktree, no folder of a run and no sandbox is left."""
-        listed = git(self.repository, "worktree", "list", "--porcelain")
-        assert listed.count("worktree ") == 1, listed
-        assert not list((self.root / "work").glob("*"))
+
+        def trees() -> str:
+            return git(self.repository, "worktree", "list", "--porcelain")
+
+        # The end is recorded first, then the folder is removed.
+        assert eventually(lambda: trees().count("worktree ") == 1), trees()
+        assert eventually(lambda: not list((self.root / "work").glob("*")))
         busy = [p for w in self.workers if w.alive() for p in w.process.children(recursive=True)]
         assert gone(busy), busy
 

@@ -105,9 +105,8 @@ def test_a_deploy_that_fails_says_why_and_switches_nothing(beta_house: House, fi
     assert releases.current_commit("swings") == before
 
 
-def test_failed_deploys_are_tried_again_until_the_retries_are_spent(house: House) -> None:
-    workspace_id = house.workspace_id()
-    live = releases.current_commit("swings")
+def test_failed_deploys_are_tried_again_until_the_retries_are_spent(new_house: House) -> None:
+    house, workspace_id = new_house, new_house.workspace_id()
     house.person_commits({"detectors/broken.py": BROKEN})
     house.worker(prepare="tests.worker.prepared:hasty")
     found = house.wait(house.launch(workspace_id, max_retries=2), seconds=90)
@@ -126,15 +125,15 @@ def test_failed_deploys_are_tried_again_until_the_retries_are_spent(house: House
     assert all(a is not None and b is not None and a < b for a, b in zip(started, ended, strict=True))
     assert found.row.deploy_status == "error"
     assert found.row.retry_count == 2
-    assert releases.current_commit("swings") == live
+    assert releases.current_commit("swings") is None
+    assert house.status(workspace_id) == "soon"
     assert not house.commits_of(found.row.id)
-    assert {s for (s,) in house.sql("SELECT state FROM feedback_items")} == {"open"}
     house.assert_at_rest()
 
 
-def test_a_retry_takes_what_was_mended_meanwhile(house: House) -> None:
+def test_a_retry_takes_what_was_mended_meanwhile(new_house: House) -> None:
     """The second try is rebased on the mended main, tested again and deployed; the run tells what it changed."""
-    workspace_id = house.workspace_id()
+    house, workspace_id = new_house, new_house.workspace_id()
     house.person_commits({"detectors/broken.py": BROKEN})
     house.worker(prepare="tests.worker.prepared:hasty")
     execution_id = house.launch(workspace_id)
@@ -142,10 +141,10 @@ def test_a_retry_takes_what_was_mended_meanwhile(house: House) -> None:
     house.person_commits({"detectors/broken.py": None})
     found = house.wait(execution_id)
     assert found.row.status == "completed", found.row.error
-    assert found.current_version == "0.1.1"
+    assert found.current_version == "0.1.0"
     assert found.row.retry_count >= 1
-    assert (found.summary or "").startswith("The tuner changed ")
+    assert (found.summary or "").startswith("The tuner adopted the starter detector")
     (updated,) = house.messages(execution_id, "version_updated")
-    assert updated["data"]["changes"]
+    assert updated["data"]["changes"] == ["starter detector adopted"]
     assert len(house.commits_of(execution_id)) == 1
     house.assert_at_rest()

@@ -57,9 +57,9 @@ def test_cancel_while_running(house: House, phase: str) -> None:
     house.wait(again)
 
 
-def test_cancel_between_retries_ends_the_pause(house: House) -> None:
+def test_cancel_between_retries_ends_the_pause(new_house: House) -> None:
     """The deploy fails, the next try is minutes away; after the cancel another run starts at once."""
-    workspace_id = house.workspace_id()
+    house, workspace_id = new_house, new_house.workspace_id()
     house.person_commits({"detectors/broken.py": "SPEC = 1\n"})
     house.worker(prepare="tests.worker.prepared:patient", concurrency=1)
     execution_id = house.launch(workspace_id)
@@ -68,7 +68,7 @@ def test_cancel_between_retries_ends_the_pause(house: House) -> None:
     house.cancel(execution_id)
     assert_canceled(house, execution_id)
     house.person_commits({"detectors/broken.py": None})
-    assert house.run(workspace_id).current_version == "0.1.1"
+    assert house.run(workspace_id).current_version == "0.1.0"
 
 
 def test_a_cancel_that_comes_too_late_changes_nothing(new_house: House) -> None:
