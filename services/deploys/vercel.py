@@ -38,9 +38,7 @@ class VercelDeployer:
         self._pace = pace or Pace()
         self._api = VercelApi(get_settings(), self._pace)
 
-    def create(
-        self, request: DeployRequest, *, cancelled: Callable[[], bool] | None = None
-    ) -> Deployment:
+    def create(self, request: DeployRequest, *, cancelled: Callable[[], bool] | None = None) -> Deployment:
         """Finds the deploy of this execution, attempt and commit, or makes it. Raises Cancelled, RepositoryError."""
         releases.release(request.commit_hash)  # what can't be run here is not to be live there
 
@@ -60,9 +58,7 @@ class VercelDeployer:
                 raise
             return told(made)  # to be followed, which cancels it
 
-    def follow(
-        self, deployment_id: str, *, cancelled: Callable[[], bool] | None = None
-    ) -> Iterator[Deployment]:
+    def follow(self, deployment_id: str, *, cancelled: Callable[[], bool] | None = None) -> Iterator[Deployment]:
         """Tells each state and each growth of the log; ends with ready, error or canceled. Raises NotFound."""
         return Following(self._api, self._pace, deployment_id, cancelled).states()
 

@@ -201,7 +201,9 @@ def unusable(settings: Settings) -> str | None:
     """Why Vercel can't be used with these settings: a sentence, or None when it can."""
     token = settings.vercel_token.get_secret_value().strip() if settings.vercel_token else ""
     if not token or not settings.vercel_project:
-        missing = " and ".join(n for n, v in (("VERCEL_TOKEN", token), ("VERCEL_PROJECT", settings.vercel_project)) if not v)
+        missing = " and ".join(
+            n for n, v in (("VERCEL_TOKEN", token), ("VERCEL_PROJECT", settings.vercel_project)) if not v
+        )
         return f"Vercel is not connected; set {missing}. Releases are deployed to this machine."
     named = settings.vercel_git_org and settings.vercel_git_repo and settings.vercel_git_type != "gitlab"
     if not settings.vercel_git_repo_id and not named:

@@ -27,9 +27,7 @@ DELETED = "The deployment was deleted at Vercel."
 class Following:
     """One process's following of one deployment."""
 
-    def __init__(
-        self, api: VercelApi, pace: Pace, deployment_id: str, cancelled: Callable[[], bool] | None
-    ) -> None:
+    def __init__(self, api: VercelApi, pace: Pace, deployment_id: str, cancelled: Callable[[], bool] | None) -> None:
         self._api, self._pace, self._id = api, pace, deployment_id
         self._watch = Watch(cancelled)
         self._backoff = Backoff(pace)
@@ -122,8 +120,9 @@ class Following:
         if newer is not None:
             return self._overtaken(remote, newer)
         if remote.alias_error:
-            return self._end(ERROR, f"Vercel built it, but could not point production at it: {remote.alias_error}.",
-                             cause="target")
+            return self._end(
+                ERROR, f"Vercel built it, but could not point production at it: {remote.alias_error}.", cause="target"
+            )
         if remote.served and not remote.staged:
             self._log.line(f"Production serves it: {', '.join(remote.aliases) or remote.url or remote.id}")
             return self._ready(remote)

@@ -57,7 +57,11 @@ def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def place(starter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     """Everything under a folder of the test's own, and nothing of the environment's."""
     for name in list(os.environ):
-        if name.startswith("VERCEL_") or name.upper().endswith("_PROXY") or name in ("PATTERN_REPOSITORY", "STORAGE_URL"):
+        if (
+            name.startswith("VERCEL_")
+            or name.upper().endswith("_PROXY")
+            or name in ("PATTERN_REPOSITORY", "STORAGE_URL")
+        ):
             monkeypatch.delenv(name)
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
     get_settings.cache_clear()

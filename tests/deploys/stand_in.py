@@ -147,7 +147,7 @@ class StandIn:
         return [r for r in self.requests if r[0] == method and re.fullmatch(path, r[1])]
 
     def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
-        routes = (
+        routes: tuple[tuple[str, str, Callable[..., tuple[int, Any]]], ...] = (
             ("POST", r"/v13/deployments", self._create),
             ("GET", r"/v6/deployments", self._list),
             ("GET", r"/v13/deployments/([^/]+)", self._get),
