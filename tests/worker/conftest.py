@@ -16,7 +16,8 @@ from psycopg import sql
 
 from services.database.queue import client
 from tests.conftest import Databases
-from tests.worker.house import HALTS, House, Zygote, copy_tree, eventually, folk, lived_in
+from tests.worker.house import HALTS, House, copy_tree, folk, lived_in
+from tests.worker.processes import Zygote, eventually
 
 # Windows of GOOG on which the tuner improves both splits and breaks nothing (first bars; the last one is held out).
 WINDOWS = (750, 1000, 1500, 1250)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,76 +25,10 @@ from services.executions import ExecutionDetail
 from services.feedback import Place
 from services.lifecycle import Role, Verdict
 from services.people import Actor
-from services.settings import ROOT, get_settings
+from services.settings import get_settings
+from tests.worker.processes import Worker, Zygote, eventually, gone
 
 ENDED = ("completed", "failed")
-
-
-class Zygote:
-    """Starts workers by forking; see `zygote.py`."""
-
-    def __init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.worker.zygote"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            cwd=ROOT, env={k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "DATA_DIR")},
-        )  # fmt: skip
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline() == "ready\n"
-
-    def fork(self, order: dict[str, Any]) -> int:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps(order) + "\n")
-        self.process.stdin.flush()
-        return int(self.process.stdout.readline())
-
-    def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait(timeout=10)
-
-
-@dataclass
-class Worker:
-    """A worker process. `name` is its executor id, known once it has started."""
-
-    pid: int
-    output: Path
-
-    @property
-    def process(self) -> psutil.Process:
-        return psutil.Process(self.pid)
-
-    def alive(self) -> bool:
-        return psutil.pid_exists(self.pid) and self.process.status() != psutil.STATUS_ZOMBIE
-
-    def signal(self, number: int) -> list[psutil.Process]:
-        """Sends the signal; returns the processes it had started by then."""
-        children: list[psutil.Process] = self.process.children(recursive=True)
-        os.kill(self.pid, number)
-        return children
-
-    def ended(self, seconds: float = 10.0) -> bool:
-        return eventually(lambda: not self.alive(), seconds)
-
-    def said(self) -> str:
-        return self.output.read_text()
-
-
-def eventually(condition: Callable[[], Any], seconds: float = 10.0) -> bool:
-    ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
-        if condition():
-            return True
-        time.sleep(0.03)
-    return bool(condition())
-
-
-def gone(processes: list[psutil.Process], seconds: float = 5.0) -> bool:
-    """Whether all of them end within the time."""
-    return eventually(
-        lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes), seconds
-    )
 
 
 @dataclass

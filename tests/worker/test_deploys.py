@@ -13,7 +13,8 @@ from services.deploys.protocol import DeployRequest
 from services.detectors.bundle import write_params
 from services.errors import NotFound, StaleEpoch
 from services.lifecycle import DeployStatus
-from tests.worker.house import House, eventually
+from tests.worker.house import House
+from tests.worker.processes import eventually
 
 BROKEN = "SPEC = 1\n"
 

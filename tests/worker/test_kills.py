@@ -10,7 +10,8 @@ import pytest
 
 from services import releases
 from services.detectors.repository import git
-from tests.worker.house import House, Worker, eventually, gone
+from tests.worker.house import House
+from tests.worker.processes import Worker, eventually, gone
 from tests.worker.test_loop import PHASES, assert_told_once
 
 pytestmark = pytest.mark.fault

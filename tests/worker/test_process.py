@@ -8,7 +8,8 @@ import psycopg
 
 from services.database.engine import plain_url
 from services.database.queue import SCHEMA
-from tests.worker.house import House, eventually
+from tests.worker.house import House
+from tests.worker.processes import eventually
 
 
 def test_a_worker_without_its_schema_ends_with_a_sentence(new_house: House, empty_url: str) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from services import releases
 from services.errors import Conflict
-from tests.worker.house import House, eventually, gone
+from tests.worker.house import House
+from tests.worker.processes import eventually, gone
 from tests.worker.test_loop import assert_told_once
 
 SOON = 5.0  # seconds; two on a machine with nothing else to do
