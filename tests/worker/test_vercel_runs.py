@@ -9,7 +9,8 @@ import pytest
 
 from services import releases
 from tests.deploys.stand_in import PROJECT, TEAM, TOKEN, Stage, StandIn, bad, ready, serving
-from tests.worker.house import House, eventually
+from tests.worker.house import House
+from tests.worker.processes import eventually
 
 
 @pytest.fixture
