@@ -168,13 +168,8 @@ def get(session: Session, workspace_id: uuid.UUID) -> WorkspaceDetail:
     w = session.get(PatternWorkspace, workspace_id)
     if w is None:
         raise NotFound("There is no such workspace; it may have been removed, or the link is wrong.")
-    names = dict(
-        session.execute(
-            select(User.id, User.name).where(User.id.in_([w.created_by_id, w.approved_by_id, w.verified_by_id]))
-        )
-        .tuples()
-        .all()
-    )
+    people = select(User.id, User.name).where(User.id.in_([w.created_by_id, w.approved_by_id, w.verified_by_id]))
+    names = {person.id: person.name for person in session.execute(people)}
     open_count, holdout_count = fetch(session, _COUNTS, {"w": workspace_id})[0]
     return WorkspaceDetail(
         id=w.id, pattern_type=w.pattern_type, name=w.name, category=w.category, status=w.status, version=w.version,
