@@ -41,6 +41,16 @@ class Settings(BaseSettings):
     vercel_git_repo: str | None = Field(None, validation_alias="VERCEL_GIT_REPO")
     vercel_api: str = Field("https://api.vercel.com", validation_alias="VERCEL_API")
 
+    anthropic_api_key: SecretStr | None = Field(None, validation_alias="ANTHROPIC_API_KEY")
+    anthropic_base_url: str | None = Field(None, validation_alias="ANTHROPIC_BASE_URL")  # a gateway's, or a test's
+    claude_model: str = Field("claude-sonnet-5-5", min_length=1, validation_alias="CLAUDE_MODEL")  # pinned, no alias
+    claude_max_turns: int = Field(60, ge=1, le=1000, validation_alias="CLAUDE_MAX_TURNS")  # of one phase
+    claude_budget_usd: float = Field(5.0, gt=0, validation_alias="CLAUDE_BUDGET_USD")  # of one execution
+    claude_max_retries: int = Field(3, ge=0, le=20, validation_alias="CLAUDE_MAX_RETRIES")  # of one API call
+    claude_idle_s: float = Field(300.0, gt=0, validation_alias="CLAUDE_IDLE_S")  # of silence, then it is stopped
+    claude_deadline_s: float = Field(3600.0, gt=0, validation_alias="CLAUDE_DEADLINE_S")  # of one phase
+    claude_proxy: str | None = Field(None, validation_alias="CLAUDE_PROXY")  # the agent's way out, if it needs one
+
     tuner_points: int = Field(300, ge=10, le=1000, validation_alias="TUNER_POINTS")  # of a parameter search
     worker_concurrency: int = Field(2, ge=1, le=64, validation_alias="WORKER_CONCURRENCY")
     min_judged_marks: int = Field(10, ge=1, validation_alias="MIN_JUDGED_MARKS")  # evidence for an approval

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from services.agents.claude import agent as claude
 from services.agents.protocol import Agent
 from services.agents.tuner import Tuner
 from services.errors import InvalidInput
@@ -22,9 +23,10 @@ class AgentInfo:
 
 def agents() -> list[AgentInfo]:
     """All agents, the default first."""
+    reason = claude.unavailable(get_settings())
     return [
         AgentInfo("tuner", "Tuner (parameter search)", True, None),
-        AgentInfo("claude", "Claude", False, "Claude is not connected; the tuner is used instead."),
+        AgentInfo("claude", "Claude", reason is None, reason),
     ]
 
 
@@ -34,5 +36,9 @@ def make(name: str) -> Agent:
         if info.name == name:
             if not info.available:
                 raise InvalidInput(info.reason or f"The agent {name} is not available here.")
-            return Tuner(max_points=get_settings().tuner_points)
+            return (
+                claude.ClaudeAgent(get_settings())
+                if name == "claude"
+                else Tuner(max_points=get_settings().tuner_points)
+            )
     raise InvalidInput(f"There is no agent called {name}.")

@@ -1,0 +1,42 @@
+"""What the app tells the agent's own process: one phase of one execution. It travels over that process's input."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Phase = Literal["plan", "implement", "refine"]
+TOOL_SERVER, TOOL_NAME = "desk", "progress"
+PROGRESS_TOOL = f"mcp__{TOOL_SERVER}__{TOOL_NAME}"
+
+
+class Job(BaseModel):
+    """One phase. `owned` are the files that it may write, below the worktree; `commands` the only shell commands.
+
+    `session_id` (a UUID) names the conversation of the whole execution; `resume` says that it has begun already.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    phase: Phase
+    worktree: str
+    prompt: str
+    session_id: str
+    resume: bool
+    model: str
+    max_turns: int
+    budget_usd: float
+    owned: tuple[str, ...]
+    commands: tuple[str, ...]
+    answer_schema: dict[str, Any]
+
+    @property
+    def may_write(self) -> bool:
+        """Whether files may change: never while planning."""
+        return self.phase != "plan"
+
+
+def commands_for(pattern_type: str) -> tuple[str, ...]:
+    """The shell commands that the agent may run, word for word."""
+    return ("python -m pytest -q", f"python -m pytest -q tests/test_{pattern_type}.py")

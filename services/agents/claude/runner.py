@@ -1,0 +1,132 @@
+"""The agent's own process: reads a job from its input, runs one query, and writes events as lines of JSON.
+
+Events: progress, refused, text, tool, tool_error, usage, retry, alive, stderr, result, error. Nothing here reads
+settings or the database; the process sees neither.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from typing import Any, TextIO
+
+from claude_agent_sdk import (
+    AssistantMessage,
+    ResultMessage,
+    StreamEvent,
+    SystemMessage,
+    TextBlock,
+    ToolResultBlock,
+    ToolUseBlock,
+    UserMessage,
+    query,
+)
+
+from services.agents.claude.job import Job
+from services.agents.claude.options import options_for
+
+LONGEST = 8000  # characters of a text in an event
+ALIVE_EVERY_S = 1.0
+
+
+class Voice:
+    """Writes events. `alive` at most once a second, so that a long stream does not flood the reader."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._alive_at = stream, 0.0
+
+    def emit(self, event: dict[str, Any]) -> None:
+        self._stream.write(json.dumps(event, default=str) + "\n")
+        self._stream.flush()
+
+    def alive(self) -> None:
+        now = time.monotonic()
+        if now - self._alive_at >= ALIVE_EVERY_S:
+            self._alive_at = now
+            self.emit({"type": "alive"})
+
+    def stderr(self, line: str) -> None:
+        self.emit({"type": "stderr", "text": line[:LONGEST]})
+
+
+class Usage:
+    """Tokens by message of the API, from the stream, so that a run that is cut off is paid for in the books too."""
+
+    def __init__(self, voice: Voice) -> None:
+        self._voice, self._current, self._model = voice, "", ""
+
+    def event(self, event: dict[str, Any]) -> None:
+        if event.get("type") == "message_start":
+            message = event.get("message") or {}
+            self._current, self._model = str(message.get("id", "")), str(message.get("model", ""))
+            self._say(message.get("usage"))
+        elif event.get("type") == "message_delta":
+            self._say(event.get("usage"))
+
+    def _say(self, usage: Any) -> None:
+        if isinstance(usage, dict) and self._current:
+            self._voice.emit({"type": "usage", "message": self._current, "model": self._model, "usage": usage})
+
+
+def _of_assistant(message: AssistantMessage, voice: Voice) -> None:
+    for block in message.content:
+        if isinstance(block, TextBlock):
+            voice.emit({"type": "text", "text": block.text[:LONGEST]})
+        elif isinstance(block, ToolUseBlock):
+            told = json.dumps(block.input, default=str)[:LONGEST]
+            voice.emit({"type": "tool", "name": block.name, "input": told})
+
+
+def _of_user(message: UserMessage, voice: Voice) -> None:
+    if isinstance(message.content, str):
+        return
+    for block in message.content:
+        if isinstance(block, ToolResultBlock) and block.is_error:
+            voice.emit({"type": "tool_error", "text": str(block.content)[:LONGEST]})
+
+
+def _of_result(message: ResultMessage, voice: Voice) -> None:
+    voice.emit(
+        {
+            "type": "result", "subtype": message.subtype, "is_error": message.is_error,
+            "terminal_reason": message.terminal_reason, "structured_output": message.structured_output,
+            "total_cost_usd": message.total_cost_usd, "usage": message.usage, "num_turns": message.num_turns,
+            "api_error_status": message.api_error_status, "text": (message.result or "")[:LONGEST],
+            "errors": [str(e)[:LONGEST] for e in message.errors or []],
+        }
+    )  # fmt: skip
+
+
+async def run(job: Job, voice: Voice) -> None:
+    """One query to its end. A failure of the SDK becomes an `error` event."""
+    usage, ended = Usage(voice), False
+    try:
+        async for message in query(prompt=job.prompt, options=options_for(job, voice.emit, voice.stderr)):
+            if isinstance(message, StreamEvent):
+                usage.event(message.event)
+                voice.alive()
+            elif isinstance(message, AssistantMessage):
+                _of_assistant(message, voice)
+            elif isinstance(message, UserMessage):
+                _of_user(message, voice)
+            elif isinstance(message, ResultMessage):
+                ended = True
+                _of_result(message, voice)
+            elif isinstance(message, SystemMessage) and "retry" in message.subtype:
+                voice.emit({"type": "retry", "data": message.data})
+            else:
+                voice.alive()
+    except Exception as error:  # noqa: BLE001  # the reader on the other side decides what it means
+        if not ended:
+            voice.emit({"type": "error", "kind": type(error).__name__, "text": str(error)[:LONGEST]})
+
+
+def main() -> None:
+    """Reads the job from the input's end to end, runs it, and leaves."""
+    voice = Voice(os.fdopen(os.dup(1), "w", encoding="utf-8"))
+    os.dup2(2, 1)  # what a library prints must not be taken for an event
+    job = Job.model_validate_json(sys.stdin.buffer.read())
+    asyncio.run(run(job, voice))
