@@ -1,0 +1,93 @@
+"""One desk, one browser and one journey through the screens for all tests of this folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import warnings
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Error, sync_playwright
+
+from tests.browser.desk import Desk, running
+from tests.browser.journey import VIEWER, Story, travel
+from tests.browser.screens import ARTIFACTS, Person
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+PRESENT = pytest.StashKey[list[Person]]()
+Visit = Callable[..., Person]
+
+
+def _nobody_to_drive(reason: str) -> None:
+    if os.environ.get("PATTERNDESK_REQUIRE_BROWSER") == "1":
+        pytest.fail(f"The browser tests must run here, but {reason}", pytrace=False)
+    warnings.warn(f"THE BROWSER TESTS ARE LEFT OUT: {reason}", stacklevel=2)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Chromium without a window."""
+    program = next((found for found in map(shutil.which, PROGRAMS) if found), None)
+    if program is None:
+        _nobody_to_drive(f"none of {', '.join(PROGRAMS)} is installed.")
+    with sync_playwright() as playwright:
+        try:
+            chromium = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        except Error as error:
+            _nobody_to_drive(f"{program} does not start: {error.message.splitlines()[0]}")
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="package")
+def desk(browser: Browser) -> Iterator[Desk]:
+    """The product with nothing in it: no demo, no people."""
+    shutil.rmtree(ARTIFACTS, ignore_errors=True)
+    with running(DEMO="false", TUNER_POINTS="60") as started:
+        yield started
+
+
+@pytest.fixture(scope="package")
+def visit(browser: Browser, pytestconfig: pytest.Config) -> Iterator[Visit]:
+    """Lets somebody in, in a browser of their own: `visit(address, name, **settings of the browser)`."""
+    present = pytestconfig.stash.setdefault(PRESENT, [])
+
+    def enter(address: str, name: str, **context: Any) -> Person:
+        person = Person(browser, address, name, **context)
+        present.append(person)
+        return person
+
+    yield enter
+    for person in present:
+        person.leave()
+    present.clear()
+
+
+@pytest.fixture(scope="package")
+def reader(desk: Desk, story: Story, visit: Visit) -> Person:
+    """A viewer who has signed in, with everything that the journey left to look at."""
+    viewer = visit(desk.url, VIEWER)
+    viewer.open()
+    viewer.sign_in()
+    return viewer
+
+
+@pytest.fixture(scope="package")
+def story(desk: Desk, visit: Visit) -> Story:
+    """What became of one pattern, from nothing to verified, by clicks and keys alone."""
+    return travel(desk, visit)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keeps what everybody saw when a test failed."""
+    report = yield
+    if report.failed and report.when != "teardown":
+        for person in item.config.stash.get(PRESENT, []):
+            person.keep(re.sub(r"\W+", "-", f"failed {item.name} {person.name}"))
+    return report

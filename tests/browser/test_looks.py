@@ -1,0 +1,72 @@
+"""All screens in light, in dark and on a phone, with what the journey left: pictures, nothing cut off, no complaint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visit
+from tests.browser.desk import Desk
+from tests.browser.journey import ADMIN, Story
+from tests.browser.screens import Person
+from tests.browser.test_fresh_server import address
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(600)]
+
+SCREENS = (
+    "",
+    "workspace",
+    "sessions",
+    "session",
+    "executions",
+    "execution",
+    "review",
+    "statistics",
+    "account",
+    "admin",
+)
+PHONE = {"width": 390, "height": 844}
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"color_scheme": "light"},
+    "dark": {"color_scheme": "dark"},
+    "phone": {"color_scheme": "light", "viewport": PHONE, "has_touch": True},
+}
+# What reaches over the right edge, but for what scrolls inside itself.
+TOO_WIDE = """() => {
+  const held = (node) => {
+    for (let up = node.parentElement; up; up = up.parentElement)
+      if (["auto", "scroll", "hidden", "clip"].includes(getComputedStyle(up).overflowX)) return true
+    return false
+  }
+  const wide = [...document.querySelectorAll("[data-testid='stMain'] *")].filter((node) => {
+    const box = node.getBoundingClientRect()
+    return box.width > 0 && box.height > 0 && box.right > innerWidth + 1 && !held(node)
+  })
+  const main = document.querySelector("[data-testid='stMain']")
+  return [document.documentElement.scrollWidth > innerWidth || main.scrollWidth > main.clientWidth + 1,
+    wide.slice(0, 5).map((node) => node.outerHTML.slice(0, 160))]
+}"""
+
+
+@pytest.fixture(scope="module", params=LOOKS)
+def looker(request: pytest.FixtureRequest, desk: Desk, visit: Visit) -> tuple[str, Person]:
+    """The admin, who may see all screens, in one of the looks."""
+    person = visit(desk.url, ADMIN, **LOOKS[request.param])
+    person.open()
+    person.sign_in()
+    return request.param, person
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_a_screen_looks_right(looker: tuple[str, Person], desk: Desk, story: Story, screen: str) -> None:
+    look, person = looker
+    person.open(address(desk, story, screen))
+    expect(person.page.get_by_role("heading", level=1).first).to_be_visible()
+    person.settle()
+    person.picture(f"look {screen or 'workspaces'} {look}")
+    if look == "phone":
+        overflows, where = person.page.evaluate(TOO_WIDE)
+        assert not overflows, where
+    person.no_errors()
