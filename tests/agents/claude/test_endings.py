@@ -1,0 +1,195 @@
+"""How a phase ends when the API, the network or a person ends it: the sentence, whether to try again, what is left."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from services.agents.claude import confinement
+from services.agents.claude.faults import AgentFault
+from services.agents.claude.spend import spent_in
+from services.errors import Cancelled
+from tests.agents.claude.conftest import Desk, wait_for
+from tests.agents.claude.messages_api import Turn, answer, failure, text, use
+from tests.agents.claude.test_phases import ONE_CALL, PLAN
+
+
+def fault_of(desk: Desk) -> AgentFault:
+    with pytest.raises(AgentFault) as raised:
+        desk.agent.plan(desk.work(), None)
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    ("turn", "transient", "sentence"),
+    [
+        (failure(401, "authentication_error", "invalid x-api-key"), False, "refused the key"),
+        (failure(400, "invalid_request_error", "max_tokens is odd"), False, "did not accept the request: "),
+        (failure(400, "invalid_request_error", "Your credit balance is too low"), False, "no credit left"),
+        (failure(403, "permission_error", "no access"), False, "not allowed to use this model"),
+        (failure(404, "not_found_error", "model: claude-x"), False, "does not know the model claude-sonnet-5-5"),
+        (failure(429, "rate_limit_error", "slow down"), True, "asked for a pause"),
+        (failure(500), True, "failed with status 500"),
+        (failure(529, "overloaded_error", "Overloaded"), True, "overloaded"),
+        (Turn([text("cut")], cut=True), True, "could not be reached, or broke off"),
+    ],
+    ids=["401", "400", "credit", "403", "404", "429", "500", "529", "truncated"],
+)
+def test_api_failures(desk: Desk, turn: Turn, transient: bool, sentence: str) -> None:
+    desk.api.script, desk.api.forever = [turn], True
+    started = time.monotonic()
+    fault = fault_of(desk)
+    assert sentence in str(fault)
+    assert str(fault).endswith(".")
+    assert fault.transient is transient
+    assert time.monotonic() - started < 40
+
+
+def test_a_pause_that_the_api_asks_for_is_kept(desk: Desk) -> None:
+    desk.api.script = [failure(429, "rate_limit_error", "slow down", retry_after="2"), answer(**PLAN)]
+    assert desk.agent.plan(desk.work(), None).summary == PLAN["summary"]
+    first, second = desk.api.asked
+    assert second.at - first.at >= 1.9
+
+
+def test_nobody_listens(desk: Desk) -> None:
+    desk.with_settings(anthropic_base_url="http://127.0.0.1:9")
+    fault = fault_of(desk)
+    assert (fault.transient, fault.status) == (True, None)
+
+
+def test_a_silent_stream_is_stopped_and_paid_for(desk: Desk) -> None:
+    desk.with_settings(claude_idle_s=6.0, claude_max_retries=0)
+    desk.api.script = [Turn([use("Read", file_path=str(desk.worktree / "AGENTS.md"))]), Turn([text("…")], hang=True)]
+    fault = fault_of(desk)
+    assert "silent for 6 seconds" in str(fault)
+    assert fault.transient
+    assert spent_in(desk.folder).cost_usd > ONE_CALL  # the second answer's start counts too
+    assert desk.alive() == []
+
+
+def test_the_deadline_ends_what_is_busy(desk: Desk) -> None:
+    desk.with_settings(claude_deadline_s=8.0)
+    desk.api.script, desk.api.forever = [Turn([use("Read", file_path=str(desk.worktree / "AGENTS.md"))])], True
+    fault = fault_of(desk)
+    assert not fault.transient
+    assert "was stopped" in str(fault)
+
+
+def test_turns_and_budget_have_an_end(desk: Desk) -> None:
+    desk.with_settings(claude_max_turns=2)
+    desk.api.script, desk.api.forever = [Turn([use("Read", file_path=str(desk.worktree / "AGENTS.md"))])], True
+    fault = fault_of(desk)
+    assert (str(fault), fault.transient) == ("Claude did not finish within 2 turns.", False)
+    desk.with_settings(claude_max_turns=50, claude_budget_usd=spent_in(desk.folder).cost_usd + ONE_CALL / 2)
+    fault = fault_of(desk)
+    assert "spent its budget" in str(fault)
+    assert not fault.transient
+    asked = len(desk.api.asked)
+    fault = fault_of(desk)
+    assert "raise CLAUDE_BUDGET_USD" in str(fault)
+    assert len(desk.api.asked) == asked, "an execution without budget asks nobody"
+
+
+def test_an_answer_in_another_form(desk: Desk) -> None:
+    desk.api.script, desk.api.forever = [Turn([text("I would rather chat.")])], True
+    fault = fault_of(desk)
+    assert fault.transient
+    assert "agreed form" in str(fault) or "before it was done" in str(fault)
+
+
+def test_cancel_in_the_middle_of_an_answer(desk: Desk) -> None:
+    asked = threading.Event()
+    desk.cancelled = lambda: asked.is_set() and bool(desk.alive())
+    desk.api.script = [Turn([text("…")], hang=True, on_ask=asked.set)]
+    _cancelled_in_time(desk, asked)
+
+
+def test_cancel_while_its_tests_run(desk: Desk) -> None:
+    tests, started = desk.worktree / "tests/test_swings.py", desk.worktree / "started"
+    slow = "import pathlib, time\n\ndef test_slow():\n    pathlib.Path('started').touch()\n    time.sleep(60)\n"
+    desk.api.script = [
+        Turn([use("Read", file_path=str(tests))]),
+        Turn([use("Write", file_path=str(tests), content=slow),
+              use("Bash", command="python -m pytest -q tests/test_swings.py")]),
+    ]  # fmt: skip
+    asked = threading.Event()
+    desk.cancelled = asked.is_set
+    threading.Thread(target=lambda: wait_for(started.exists, 60) and asked.set(), daemon=True).start()
+    _cancelled_in_time(desk, asked)
+
+
+def _cancelled_in_time(desk: Desk, asked: threading.Event) -> None:
+    since: list[float] = []
+    threading.Thread(target=lambda: asked.wait(60) and since.append(time.monotonic()), daemon=True).start()
+    with pytest.raises(Cancelled):
+        desk.agent.implement(desk.work(), None, {"summary": "s"})
+    assert time.monotonic() - since[0] < 2.0
+    assert desk.alive() == []
+
+
+def test_killed_and_run_again_goes_on_in_the_same_conversation(desk: Desk) -> None:
+    target = desk.worktree / "detectors/swings.py"
+
+    def kill() -> None:
+        for process in psutil.process_iter(["cmdline"]):
+            if str(desk.folder) in " ".join(process.info["cmdline"] or ()) and process.name() == "bwrap":
+                process.kill()
+
+    desk.api.script = [
+        Turn([text("Begun."), use("Read", file_path=str(target))]),
+        Turn([text("…")], hang=True, on_ask=kill),
+    ]
+    fault = fault_of(desk)
+    assert fault.transient
+    assert "ended without an answer" in str(fault)
+    spent = spent_in(desk.folder).cost_usd
+    assert spent >= ONE_CALL
+    desk.api.script = [answer(**PLAN)]
+    plan = desk.agent.plan(desk.work(), None)
+    assert "Begun." in desk.api.asked[-1].said()
+    assert plan.facts["cost_usd"] == pytest.approx(spent + ONE_CALL)
+
+
+def test_nothing_outlives_a_killed_worker(desk: Desk) -> None:
+    home = desk.folder / "claude"
+    confinement.prepare_home(home)
+    lasting = ["sh", "-c", "setsid sleep 600 & touch up; setsid -f sleep 600; sleep 600"]
+    command = [*confinement.command_for(desk.worktree, home, may_write=True), *lasting]
+    script = f"""
+        from services.agents.claude import process
+        process.run({command!r}, {{"PATH": "/usr/bin:/bin"}}, b"", watch=process.Watch(60, 60), cancelled=lambda: False,
+                    on_event=print)
+    """
+    worker = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], cwd=Path(__file__).parents[3])
+    try:
+        assert wait_for((desk.worktree / "up").exists, 30)
+        assert wait_for(lambda: len(psutil.Process(worker.pid).children(recursive=True)) >= 5, 10)
+        family = psutil.Process(worker.pid).children(recursive=True)
+    finally:
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+    assert psutil.wait_procs(family, timeout=5)[1] == []
+    assert desk.alive() == []
+
+
+def test_planning_sees_a_read_only_worktree(desk: Desk) -> None:
+    home = desk.folder / "claude"
+    confinement.prepare_home(home)
+    for may_write in (False, True):
+        command = confinement.command_for(desk.worktree, home, may_write=may_write)
+        done = subprocess.run(
+            [*command, "sh", "-c", "touch detectors/x && echo x >> .git"], capture_output=True, env={"PATH": "/usr/bin:/bin"},
+        )  # fmt: skip
+        assert done.returncode != 0
+        assert b"Read-only" in done.stderr
+        assert (desk.worktree / "detectors/x").exists() is may_write
+    assert done.stderr.count(b".git") == 1, "where the repository is can't be changed, even while writing"
