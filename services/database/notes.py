@@ -1,7 +1,7 @@
 """Calls to live readers, sent once the transaction they speak of is committed.
 
 NOTIFY inside a transaction makes its commit hold a lock of the whole server until the disk has answered, so commits of
-different workspaces wait for one another; docs/decisions/0006 has the figures. Sent on its own afterwards, with nothing
+different workspaces wait for one another; docs/decisions/0007 has the figures. Sent on its own afterwards, with nothing
 to wait for on the disk, it holds that lock for a moment. A process that dies in between loses the call, not the change:
 readers look for what they missed every minute and whenever they connect.
 """

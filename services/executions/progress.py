@@ -8,12 +8,14 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.util import identity_key
 
-from services import timeline, workspaces
+from services import timeline
+from services.database.rows import fetch
 from services.errors import Cancelled, NotFound, StaleEpoch
 from services.executions.ending import end_attempt, fail_phase, set_status
 from services.lifecycle import AuthorType, ExecutionPhase, ExecutionStatus, MessageStatus, MessageType
@@ -98,11 +100,19 @@ def locked(session: Session, execution_id: uuid.UUID, epoch: int) -> ClaudeExecu
     return execution
 
 
+_LOCK_WORKSPACE: LiteralString = (
+    "SELECT id FROM pattern_workspaces WHERE id = (SELECT workspace_id FROM claude_executions WHERE id = %(id)s) "
+    "FOR UPDATE"
+)
+
+
 def _locked(session: Session, execution_id: uuid.UUID) -> ClaudeExecution:
-    workspace_id = session.scalar(select(ClaudeExecution.workspace_id).where(ClaudeExecution.id == execution_id))
-    if workspace_id is None:
+    locked_rows = fetch(session, _LOCK_WORKSPACE, {"id": execution_id})
+    if not locked_rows:
         raise NotFound("There is no such execution.")
-    workspaces.lock(session, workspace_id)
+    seen = session.identity_map.get(identity_key(PatternWorkspace, locked_rows[0][0]))
+    if seen is not None:  # read before the lock, so it may be old
+        session.expire(seen)
     execution = session.get(ClaudeExecution, execution_id, with_for_update=True, populate_existing=True)
     assert execution is not None
     return execution

@@ -192,6 +192,8 @@ class LiveHub:
                 except (ValueError, KeyError, TypeError, AttributeError):
                     get_logger(__name__).warning("unreadable notification", size=len(notification.payload))
             await connection.execute("SELECT 1")  # a server that vanished without a word raises here
+            # A writer that died between its commit and its call left an entry that nobody was told of.
+            self._push(self._all(), Update(catch_up=True))
 
     async def _dispatch(self) -> None:
         while True:

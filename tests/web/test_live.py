@@ -15,11 +15,12 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from sqlalchemy.orm import Session
 from sse_starlette import ServerSentEvent
 
 from services import timeline
-from services.database.engine import plain_url, transaction
-from services.web import tokens
+from services.database.engine import get_engine, plain_url, transaction
+from services.web import live, tokens
 from services.web.live import QUEUE_SIZE, Entry, LiveHub, Note, TimelineSource, Update, stream
 from tests.web.conftest import Desk, running
 
@@ -166,6 +167,25 @@ def test_nothing_is_missed_while_the_listener_was_cut_off(desk: Desk) -> None:
             assert (await following(events)).event == "tick"
             await asyncio.to_thread(desk.comment, "in the light")
             assert texts(await following(events)) == ["in the light"]
+
+    asyncio.run(scene())
+
+
+def test_an_entry_whose_writer_died_before_its_call_is_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "_PROBE_SECONDS", 0.3)
+
+    def comment_and_die() -> None:
+        with Session(get_engine()) as session:  # commits, but calls nobody
+            timeline.comment(session, desk.workspace_id, "unheard", actor=desk.actor)
+            session.commit()
+
+    async def scene() -> None:
+        async with listening() as hub:
+            events = open_stream(hub, desk, after=1)
+            waiting = asyncio.create_task(following(events))
+            await eventually(lambda: bool(hub._all()))
+            await asyncio.to_thread(comment_and_die)
+            assert texts(await waiting) == ["unheard"]
 
     asyncio.run(scene())
 
