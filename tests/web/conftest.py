@@ -109,7 +109,7 @@ def running(folder: Path, **extra: str) -> Iterator[Running]:
 
 
 def _wait(server: Running) -> None:
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + 180
     while time.monotonic() < ends:
         if server.process.poll() is not None:
             pytest.fail(f"the server ended: {(server.folder / 'stderr').read_text()}")

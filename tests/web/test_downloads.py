@@ -86,7 +86,7 @@ def export_of(report: str, **filters: Any) -> str:
 def test_an_export_is_streamed_for_the_person_of_the_token(client: Client, reports: Reports) -> None:
     answer = client.get(export_of("executions", days=30))
     assert answer.status_code == 200 and answer.text.count("\r\n") == 1001
-    assert reports.asked == [("executions", {"days": 30}, PERSON)] and reports.closed
+    assert reports.asked == [("executions", {"days": "30"}, PERSON)] and reports.closed
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert 'attachment; filename="executions.csv"' in answer.headers["content-disposition"]
     assert answer.headers["cache-control"] == "no-store"
