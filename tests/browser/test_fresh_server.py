@@ -11,7 +11,7 @@ from tests.browser.desk import Desk
 from tests.browser.journey import MEMBER, TUNE, Story
 from tests.browser.screens import Person
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(900)]
 
 NOWHERE = "00000000-0000-7000-8000-000000000000"
 GONE = "There is no such {}; it may have been removed, or the link is wrong."

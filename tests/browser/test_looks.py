@@ -13,7 +13,7 @@ from tests.browser.journey import ADMIN, Story
 from tests.browser.screens import Person
 from tests.browser.test_fresh_server import address
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(900)]
 
 SCREENS = (
     "",

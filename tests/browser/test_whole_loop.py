@@ -13,7 +13,7 @@ from services.lifecycle import TRANSITIONS, MessageType
 from tests.browser.desk import Desk
 from tests.browser.journey import HOLDOUT, TUNE, Story
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(900)]
 
 # What no screen can raise yet: a waived gate, a roll back, and an approval voided by a push from outside.
 NOT_YET: Final = {MessageType.APPROVAL_VOIDED, MessageType.GATE_WAIVED, MessageType.VERSION_ROLLED_BACK}
@@ -55,7 +55,7 @@ def _happened(desk: Desk, story: Story) -> dict[MessageType, int]:
         MessageType.FEEDBACK_BATCH_SENT: sum(bool(e["feedback_ids"]) for e in executions),
         MessageType.CLAUDE_STARTED: sum(e["started_at"] is not None for e in executions),
         MessageType.CLAUDE_PHASE_UPDATE: len(steps),
-        MessageType.CLAUDE_CHECKPOINT: sum(len(e["checkpoints"]) for e in executions),
+        MessageType.CLAUDE_CHECKPOINT: sum(len(e["checkpoints"] or []) for e in executions),
         MessageType.CLAUDE_COMPLETED: ended["completed"],
         MessageType.CLAUDE_FAILED: ended["failed"],
         MessageType.DEPLOY_STARTED: len(deploys),
