@@ -43,6 +43,9 @@ hypothesis.settings.load_profile("patterndesk")
 # The data lives for one run, so nothing needs to reach the disk.
 FLEETING = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_wal_size": "4GB"}
 
+# Folders whose tests share what is costly to make.
+TOGETHER = ("tests/browser/", "tests/worker/")
+
 
 @dataclass
 class Databases:
@@ -131,6 +134,23 @@ def pytest_configure_node(node: Any) -> None:
     """xdist, in the controller, before a worker starts."""
     databases = _prepared(node.config)
     node.workerinput |= {"url": databases.url, "template": databases.template}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keeps each folder of TOGETHER in one process.
+
+    The marks that say so (`xdist_group`) have no effect by themselves: pytest 9.2 keeps the ids of tests elsewhere than
+    pytest-xdist 3.8 writes the group to.
+    """
+    from xdist.scheduler import LoadGroupScheduling
+
+    class ByFolder(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            own = super()._split_scope(nodeid)
+            return next((folder for folder in TOGETHER if nodeid.startswith(folder)), own)
+
+    return ByFolder(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
