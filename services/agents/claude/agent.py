@@ -191,7 +191,10 @@ class _Turn:
             self._ledger.add(self._key, str(event["message"]), str(event["model"]), event["usage"])
         elif kind == "result":
             self._result = event
-            self._log(f"result {event.get('subtype')}, {event.get('terminal_reason')}, {event.get('num_turns')} turns")
+            self._log(
+                f"result {event.get('subtype')}, {event.get('terminal_reason')}, {event.get('num_turns')} turns, "
+                f"${event.get('total_cost_usd') or 0:.5f} in this conversation"
+            )
         elif kind == "error":
             self._error = event
             self._log(f"{event.get('kind')}: {event.get('text')}")

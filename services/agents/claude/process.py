@@ -22,6 +22,7 @@ from services.errors import Cancelled
 POLL_S = 0.1
 LONGEST_LINE = 32 << 20  # bytes; a longer one is not an event of ours
 GONE_WITHIN_S = 5.0
+START_S = 60.0  # to the first event; a busy machine takes its time to load the program
 
 End = Literal["exited", "idle", "deadline"]
 Event = dict[str, Any]
@@ -29,7 +30,7 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """How long the process may stay silent, and how long it may take in all, in seconds."""
+    """How long the process may stay silent once it has spoken, and how long it may take in all, in seconds."""
 
     idle_s: float
     deadline_s: float
@@ -105,13 +106,14 @@ def _listen(
     lines: queue.Queue[bytes | None], watch: Watch, cancelled: Callable[[], bool], on_event: Callable[[Event], None]
 ) -> End:
     started = heard = time.monotonic()
+    patience = max(watch.idle_s, START_S)
     while True:
         if cancelled():
             raise Cancelled("The run was canceled.")
         now = time.monotonic()
         if now - started > watch.deadline_s:
             return "deadline"
-        if now - heard > watch.idle_s:
+        if now - heard > patience:
             return "idle"
         try:
             line = lines.get(timeout=POLL_S)
@@ -119,7 +121,7 @@ def _listen(
             continue
         if line is None:
             return "exited"
-        heard = time.monotonic()
+        heard, patience = time.monotonic(), watch.idle_s
         event = _parsed(line)
         if event is not None:
             on_event(event)
@@ -144,9 +146,20 @@ def stop(process: subprocess.Popen[bytes]) -> None:
             os.killpg(process.pid, signal.SIGKILL)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(timeout=GONE_WITHIN_S)
-    for left in psutil.wait_procs(family, timeout=GONE_WITHIN_S)[1]:
+    deadline = time.monotonic() + GONE_WITHIN_S
+    while (left := [p for p in family if _lives(p)]) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    for one in left:
         with contextlib.suppress(psutil.Error):
-            left.kill()
+            one.kill()
+
+
+def _lives(process: psutil.Process) -> bool:
+    """Whether it still runs; a dead one that its new parent has not fetched yet does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _family(pid: int) -> list[psutil.Process]:

@@ -14,7 +14,7 @@ from typing import Any
 
 FILE = "claude-spend.jsonl"  # beside the agent's home, where the agent can't write
 # Dollars a million tokens: input, output, cache written (5 minutes, 1 hour), cache read. From the price list in the
-# pinned SDK's command line; a test compares them with what it reports.
+# pinned SDK's command line; a test compares the default model's with what it reports.
 _PRICES = {
     "claude-fable-5-2": (8.0, 40.0, 10.0, 16.0, 0.2),
     "claude-opus-5-5": (4.0, 20.0, 5.0, 8.0, 0.2),

@@ -100,8 +100,10 @@ class Desk:
         mark, found = str(self.folder), []
         for process in psutil.process_iter():
             try:
-                if process.pid != os.getpid() and (
-                    any(mark in part for part in process.cmdline()) or process.cwd().startswith(mark)
+                if (
+                    process.status() != psutil.STATUS_ZOMBIE
+                    and process.pid != os.getpid()
+                    and (any(mark in part for part in process.cmdline()) or process.cwd().startswith(mark))
                 ):
                     found.append(process)
             except (psutil.Error, OSError):

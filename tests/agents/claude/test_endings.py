@@ -77,7 +77,7 @@ def test_a_silent_stream_is_stopped_and_paid_for(desk: Desk) -> None:
 
 
 def test_the_deadline_ends_what_is_busy(desk: Desk) -> None:
-    desk.with_settings(claude_deadline_s=8.0)
+    desk.with_settings(claude_deadline_s=8.0, claude_max_turns=1000)
     desk.api.script, desk.api.forever = [Turn([use("Read", file_path=str(desk.worktree / "AGENTS.md"))])], True
     fault = fault_of(desk)
     assert not fault.transient
@@ -177,8 +177,15 @@ def test_nothing_outlives_a_killed_worker(desk: Desk) -> None:
     finally:
         worker.send_signal(signal.SIGKILL)
         worker.wait()
-    assert psutil.wait_procs(family, timeout=5)[1] == []
+    assert wait_for(lambda: not any(map(_lives, family)), 5)
     assert desk.alive() == []
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def test_planning_sees_a_read_only_worktree(desk: Desk) -> None:

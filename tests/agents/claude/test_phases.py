@@ -68,6 +68,7 @@ def test_plan_implement_refine_in_one_conversation(desk: Desk) -> None:
     assert "assert 1 == 2" in desk.api.asked[5].said()
     assert "1 passed" in json.dumps(desk.api.asked[7].results())
     assert spent_in(desk.folder).cost_usd == pytest.approx(8 * ONE_CALL)
+    assert f"${8 * ONE_CALL:.5f} in this conversation" in desk.said, "what the command line itself counted"
     assert {asked.body["model"] for asked in desk.api.asked} == {"claude-sonnet-5-5"}
     assert desk.api.others == []
     assert KEY not in desk.said
