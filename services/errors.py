@@ -10,6 +10,8 @@ class PatternDeskError(Exception):
     """An expected error. `str(error)` is a clear sentence for the person; nothing half-done stays behind it."""
 
     exit_code = 2  # the caller's fault; the command line exits with it
+    failure: str | None = None  # what it is to a run that meets it: a key of services.worker.decisions.RULES
+    retry_after_s: float | None = None  # when the other side asked for a pause
 
     @property
     def sentence(self) -> str:
@@ -67,6 +69,8 @@ class Cancelled(PatternDeskError):
 
 class RepositoryError(PatternDeskError):
     """The pattern repository is missing, dirty or refuses a commit or push."""
+
+    failure = "git"
 
 
 class Unavailable(PatternDeskError):

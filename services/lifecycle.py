@@ -124,6 +124,20 @@ class VersionStatus(StrEnum):
     REJECTED = "rejected"
 
 
+class NotificationEvent(StrEnum):
+    RUN_FAILED = "run_failed"
+    DEPLOY_FAILED = "deploy_failed"
+    REVIEW_WAITING = "review_waiting"
+    SUCCESS_RATE_FELL = "success_rate_fell"
+    TEST = "test"  # a person tries the addresses
+
+
+class NotificationStatus(StrEnum):
+    PENDING = "pending"
+    SENT = "sent"
+    FAILED = "failed"
+
+
 LIVE_EXECUTION: Final = (ExecutionStatus.PENDING, ExecutionStatus.RUNNING, ExecutionStatus.RETRY)
 ASKING_VERDICTS: Final = (Verdict.FALSE_POSITIVE, Verdict.FALSE_NEGATIVE, Verdict.ADJUSTMENT, Verdict.COMMENT)
 QUIET_VERDICTS: Final = (Verdict.CONFIRMED, Verdict.UNSURE)

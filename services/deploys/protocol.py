@@ -15,11 +15,11 @@ class DeployTargetError(PatternDeskError):
     """The target refuses, or does not answer. `transient` says that the same thing may go well later."""
 
     exit_code = 1
-    source = "target"  # as decisions name it: no change of the detector mends it
 
     def __init__(self, sentence: str, *, transient: bool = False) -> None:
         super().__init__(sentence)
         self.transient = transient
+        self.failure = "target.passing" if transient else "target.refused"  # no change of the detector mends it
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,13 @@ class Deployment:
     error: str | None = None
     cause: str = "deploy"  # of an error: "deploy" is mended by changing the code, "target" is not
     transient: bool = False  # the same commit may do well another time
+
+    @property
+    def failure(self) -> str:
+        """What an error is to the run, as decisions name it."""
+        if self.cause == "deploy":
+            return "deploy.failed"
+        return "target.passing" if self.transient else "target.refused"
 
     @property
     def ended(self) -> bool:

@@ -3,6 +3,7 @@
 from services.models.base import Base, new_id, now
 from services.models.detector import DetectorVersion, Evaluation
 from services.models.execution import (
+    AgentUsage,
     ClaudeExecution,
     ExecutionAttempt,
     ExecutionFeedback,
@@ -10,12 +11,14 @@ from services.models.execution import (
     ImplementationSession,
 )
 from services.models.feedback import FeedbackItem
+from services.models.notification import Notification
 from services.models.record import Attachment, AuditEvent, Setting
 from services.models.session import CandleDataset, Detection, PatternSession
 from services.models.user import User
 from services.models.workspace import PatternWorkspace, ReadMarker, WorkspaceMessage
 
 __all__ = [
+    "AgentUsage",
     "Attachment",
     "AuditEvent",
     "Base",
@@ -29,6 +32,7 @@ __all__ = [
     "FeedbackItem",
     "GateWaiver",
     "ImplementationSession",
+    "Notification",
     "PatternSession",
     "PatternWorkspace",
     "ReadMarker",

@@ -91,6 +91,8 @@ class ClaudeExecution(Base):
     deploy_target: Mapped[str] = mapped_column(default="local", server_default="local")
     deployment_id: Mapped[str | None]
     deploy_state_raw: Mapped[str | None]
+    continues: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # from its parent's commit
+    retry_at: Mapped[datetime | None]  # when the next attempt begins, while the status is `retry`
 
 
 class ExecutionAttempt(Base):
@@ -112,6 +114,32 @@ class ExecutionAttempt(Base):
     output_tokens: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     commit_hash: Mapped[str | None]
     deployment_id: Mapped[str | None]
+    phase: Mapped[str | None]  # where it ended
+    decision: Mapped[dict[str, Any] | None]  # what followed: action, pause_s, advice
+    deploy_status: Mapped[str | None]
+    deploy_log_key: Mapped[str | None]
+    log_tail: Mapped[str | None]  # the end of the log while it is written, for readers on other machines
+
+
+class AgentUsage(Base):
+    """What one message of the agent's API cost; kept as the answers stream in, so that a kill loses nothing."""
+
+    __tablename__ = "agent_usage"
+    __table_args__ = (
+        CheckConstraint("cost_usd >= 0 AND input_tokens >= 0 AND output_tokens >= 0", name="not_negative"),
+    )
+
+    execution_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("claude_executions.id", ondelete="CASCADE"), primary_key=True
+    )
+    message_id: Mapped[str] = mapped_column(primary_key=True)
+    attempt: Mapped[int]
+    turn: Mapped[str]  # the phase and round it belongs to
+    model: Mapped[str]
+    cost_usd: Mapped[Decimal] = mapped_column(Numeric(12, 6))
+    input_tokens: Mapped[int] = mapped_column(BigInteger)
+    output_tokens: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[CreatedAt]
 
 
 class ExecutionFeedback(Base):

@@ -76,8 +76,7 @@ def _deploy(ctx: RunContext, run: Run, attempt: int) -> tuple[Outcome, dict[str,
         error = state.error or f"The deploy ended as {state.raw}."
         return {
             "outcome": "failed",
-            "source": state.cause,
-            "transient": state.transient,
+            "kind": state.failure,
             "error": error,
             "logs": state.logs[-8000:],
         }, {}

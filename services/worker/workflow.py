@@ -20,7 +20,7 @@ from services import deployments, executions, releases
 from services.database.engine import transaction
 from services.database.queue import WAKE, WORKFLOW
 from services.detectors import repository
-from services.errors import Cancelled, NotFound, PatternDeskError, RepositoryError, StaleEpoch
+from services.errors import Cancelled, NotFound, PatternDeskError, StaleEpoch
 from services.lifecycle import ExecutionStatus
 from services.logs import get_logger, log_unexpected
 from services.worker import phases, testing
@@ -110,7 +110,7 @@ def _run(ctx: RunContext) -> str:
 def _attempt(ctx: RunContext, attempt: int, planned: bool, again: dict[str, Any] | None) -> Outcome:
     """One way through the phases. After a failure with a change in hand it begins by refining that change."""
     if again is not None and again["change"] is not None:
-        if again["refusal"]["gate"] == "target":  # nothing of the change is to blame, so no agent is asked
+        if again["refusal"]["gate"].startswith("target."):  # nothing of the change is to blame, so no agent is asked
             return _test_and_deploy(ctx, attempt, again["change"])
         outcome = _step(ctx, f"refine-{attempt}", partial(phases.refine, ctx, attempt, again["refusal"], 0))
         if outcome["outcome"] != "ok":
@@ -156,16 +156,16 @@ def _test_and_deploy(ctx: RunContext, attempt: int, change: Outcome) -> Outcome:
             moved += 1
             continue
         if deployed["outcome"] == "failed":
-            return {"source": "deploy"} | deployed | {"outcome": "error", "change": change}
+            return deployed | {"outcome": "error", "change": change}
         if deployed["outcome"] != "ready":
             return deployed | {"change": change}
         return _step(ctx, f"finish-{name}", partial(_finish, ctx, attempt, change, tested, deployed))
     error = f"Others merged {MOVES} times while this was tested; run it again when it is quieter."
-    return {"outcome": "error", "source": "git", "error": error}
+    return {"outcome": "error", "kind": "git", "error": error}
 
 
 def _refusal(told: dict[str, Any], more: str) -> Outcome:
-    return {"outcome": "error", "source": told["gate"], "error": told["sentence"] + more}
+    return {"outcome": "error", "kind": told["gate"], "error": told["sentence"] + more}
 
 
 def _step(ctx: RunContext, name: str, body: Callable[[], Outcome]) -> Outcome:
@@ -180,15 +180,15 @@ def _step(ctx: RunContext, name: str, body: Callable[[], Outcome]) -> Outcome:
         except Cancelled:
             return {"outcome": "canceled", "error": "Canceled."}
         except PatternDeskError as error:
-            source = "git" if isinstance(error, RepositoryError) else getattr(error, "source", "agent")
-            transient = bool(getattr(error, "transient", False))
-            return {"outcome": "error", "source": source, "error": str(error), "transient": transient}
+            return {
+                "outcome": "error", "kind": error.failure or "agent.fault", "error": str(error),
+                "retry_after_s": error.retry_after_s,
+            }  # fmt: skip
         except Exception as error:  # noqa: BLE001  # a bug ends the run with a reference instead of hanging it
             reference = log_unexpected(error, execution=str(ctx.execution_id), step=name)
             return {
                 "outcome": "error",
-                "source": "engine",
-                "transient": False,
+                "kind": "engine",
                 "error": f"Something went wrong in this step. Reference {reference}.",
             }
 
@@ -270,10 +270,10 @@ def _settle(ctx: RunContext, outcome: Outcome, attempt: int) -> Outcome:
             executions.end_canceled(session, execution)
             result: Outcome = {"outcome": "ok", "status": "failed"}
         else:
-            failure = Failure(outcome["source"], outcome["error"], outcome.get("transient", False))
+            failure = Failure(outcome["kind"], outcome["error"], outcome.get("retry_after_s"))
             decision = decide(failure, retry_count=attempt - 1, max_retries=execution.max_retries)
             final = decision.action == Action.FAIL
-            if failure.source in ("deploy", "target"):
+            if failure.kind.startswith(("deploy.", "target.")):
                 deployments.deploy_failed(
                     session, ctx.execution_id, epoch=ctx.epoch, attempt=attempt, error=failure.sentence,
                     logs=outcome.get("logs", ""), will_retry=not final,
@@ -286,7 +286,7 @@ def _settle(ctx: RunContext, outcome: Outcome, attempt: int) -> Outcome:
                 executions.begin_retry(
                     session, ctx.execution_id, epoch=ctx.epoch, attempt=attempt, reason=failure.sentence
                 )
-                refusal = {"gate": failure.source, "sentence": failure.sentence, "log": outcome.get("logs", "")}
+                refusal = {"gate": failure.kind, "sentence": failure.sentence, "log": outcome.get("logs", "")}
                 result = {
                     "outcome": "ok",
                     "status": "retry",

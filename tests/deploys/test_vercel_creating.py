@@ -113,7 +113,7 @@ def test_a_refusal_is_final_at_once_and_says_what_to_do(
         VercelDeployer(QUICK).create(place.request())
     assert said in str(caught.value)
     assert len(vercel.asked("POST", CREATE)) == 1
-    failure = Failure(caught.value.source, str(caught.value), caught.value.transient)
+    failure = Failure(caught.value.failure or "", str(caught.value))
     decision = decide(failure, retry_count=0, max_retries=10)
     assert (decision.action, decision.pause_s) == (Action.FAIL, 0.0)
     assert "settings" in (decision.advice or "")
@@ -149,7 +149,7 @@ def test_a_limit_that_is_far_away_is_left_to_the_retries(place: Place, vercel: S
     vercel.faults.append(replace(told))
     with pytest.raises(DeployTargetError, match="rate limit") as caught:
         VercelDeployer(QUICK).create(place.request())
-    failure = Failure(caught.value.source, str(caught.value), caught.value.transient)
+    failure = Failure(caught.value.failure or "", str(caught.value))
     assert decide(failure, retry_count=0, max_retries=10).action == Action.RETRY
 
 

@@ -26,6 +26,7 @@ class AgentFault(PatternDeskError):
     def __init__(self, sentence: str, *, transient: bool, status: int | None = None) -> None:
         super().__init__(sentence)
         self.transient, self.status = transient, status
+        self.failure = "agent.passing" if transient else "agent.fault"
 
 
 def of_result(result: Event, model: str, *, budget_usd: float, max_turns: int) -> AgentFault | None:
