@@ -256,8 +256,6 @@ def deploy_failed(
 def deploy_retry(session: Session, execution_id: uuid.UUID, *, epoch: int, attempt: int, previous_error: str) -> None:
     """Another try is about to be made; `attempt` is the number of the retry, 1 for the first."""
     execution = executions.locked(session, execution_id, epoch)
-    execution.deploy_status = None
-    session.flush()
     timeline.append(
         session, execution.workspace_id, MessageType.DEPLOY_RETRY,
         data={"execution_id": execution.id, "retry_number": attempt, "max_retries": execution.max_retries,

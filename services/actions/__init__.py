@@ -1,10 +1,11 @@
 """What an edge does in several transactions, because something slow happens between them."""
 
-from services.actions.launching import PreparedLaunch, launch, prepare_launch
+from services.actions.launching import PreparedLaunch, continue_from, launch, prepare_launch
 from services.actions.sessions import import_candles, retest, run_session, session_candles
 
 __all__ = [
     "PreparedLaunch",
+    "continue_from",
     "import_candles",
     "launch",
     "prepare_launch",

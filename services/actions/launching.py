@@ -64,3 +64,9 @@ def launch(
             agent=prepared.agent, deploy_target=deploy_target, stop_after_planning=stop_after_planning,
             parent_execution_id=parent_execution_id, actor=actor,
         )  # fmt: skip
+
+
+def continue_from(execution_id: uuid.UUID, *, actor: Actor) -> uuid.UUID:
+    """Goes on from where an execution ended, in a new one. Returns its id; raises Conflict with the reason it can't."""
+    with transaction() as session:
+        return executions.continue_from(session, execution_id, actor=actor)

@@ -13,6 +13,18 @@ from services.detectors.types import Candles, Case, DetectorSpec
 
 
 @dataclass(frozen=True, slots=True)
+class Used:
+    """What one message of an agent's API cost: its id there, the phase and round, dollars, tokens."""
+
+    message_id: str
+    turn: str
+    model: str
+    cost_usd: float
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """One execution as an agent sees it. `cases` are those of tune sessions alone; hold-out never gets here.
 
@@ -20,6 +32,7 @@ class Work:
 
     `candles` loads a whole dataset by id (shape (rows,)). `report(fraction, task)` takes measured progress of the
     phase, 0 to 1; `checkpoint(key, text, details, ok)` something done or found; `cancelled()` is to be asked often.
+    `used` takes what the agent's API charges, as it comes in; `spent_usd` is what the execution had spent before.
     """
 
     execution_id: uuid.UUID
@@ -38,6 +51,8 @@ class Work:
     checkpoint: Callable[..., None]
     cancelled: Callable[[], bool]
     log: Callable[[str], None]
+    used: Callable[[Used], None]
+    spent_usd: float
 
 
 @dataclass(frozen=True, slots=True)

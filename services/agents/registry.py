@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from services.agents.claude import agent as claude
-from services.agents.protocol import Agent
+from services.agents.protocol import Agent, Used
 from services.agents.tuner import Tuner
 from services.errors import InvalidInput
 from services.settings import get_settings
@@ -42,3 +43,8 @@ def make(name: str) -> Agent:
                 else Tuner(max_points=get_settings().tuner_points)
             )
     raise InvalidInput(f"There is no agent called {name}.")
+
+
+def spent_in(folder: Path) -> list[Used]:
+    """What an agent wrote down of its spending in a run's folder, message by message."""
+    return claude.spent_in(folder)

@@ -19,7 +19,7 @@ QUEUE = "executions"
 WORKFLOW = "run_execution"
 WAKE = "wake"  # the topic on which a pause is cut short
 # Bumped when the workflow's steps change their order or meaning: a run goes on with the steps it began with.
-WORKFLOW_VERSION = "1"
+WORKFLOW_VERSION = "2"
 _LIVE: LiteralString = (
     f"SELECT workflow_uuid FROM {SCHEMA}.workflow_status "
     "WHERE workflow_uuid = ANY(%(ids)s) AND status IN ('PENDING', 'ENQUEUED')"

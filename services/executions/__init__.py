@@ -1,6 +1,8 @@
 """Executions: launched by people, run by workers through five phases, read by everybody."""
 
+from services.executions.continuing import Continued, continue_from, continued, why_not_continue
 from services.executions.ending import complete, end_canceled, fail, set_status
+from services.executions.following import TAIL_CHARACTERS, UsageRow, add_usage, keep_log, kept_log, spent
 from services.executions.launching import (
     AGENTS,
     DEPLOY_TARGETS,
@@ -19,7 +21,9 @@ from services.executions.progress import (
     begin_retry,
     checkpoint,
     end_phase,
+    failures_alike,
     heartbeat,
+    keep_deploy,
     load,
     locked,
     report,
@@ -39,10 +43,14 @@ __all__ = [
     "AGENTS",
     "DEPLOY_TARGETS",
     "SPANS",
+    "TAIL_CHARACTERS",
+    "Continued",
     "ExecutionDetail",
     "ExecutionRow",
     "Run",
+    "UsageRow",
     "accept_plan",
+    "add_usage",
     "batch",
     "begin",
     "begin_phase",
@@ -51,11 +59,17 @@ __all__ = [
     "check_launchable",
     "checkpoint",
     "complete",
+    "continue_from",
+    "continued",
     "end_canceled",
     "end_phase",
     "fail",
+    "failures_alike",
     "get",
     "heartbeat",
+    "keep_deploy",
+    "keep_log",
+    "kept_log",
     "launch",
     "link",
     "list_active",
@@ -65,6 +79,8 @@ __all__ = [
     "replay",
     "report",
     "set_status",
+    "spent",
     "take_over",
     "wait_for_plan",
+    "why_not_continue",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -59,7 +60,7 @@ def complete(
     set_status(execution, ExecutionStatus.COMPLETED)
     execution.canceled_at = execution.canceled_by_id = None
     execution.completed_at, execution.progress, execution.summary = at, 100, summary
-    execution.error = execution.errored_at = None
+    execution.error = execution.errored_at = execution.retry_at = None
     _settle(session, execution, fixed_ids, resolved_version_id)
     end_attempt(session, execution, outcome="completed", reason=None, at=at)
     session.flush()
@@ -95,11 +96,18 @@ def _leave_implementing(session: Session, execution: ClaudeExecution, reason: st
 
 
 def fail(
-    session: Session, execution: ClaudeExecution, *, error: str, advice: str | None = None, outcome: str = "failed"
+    session: Session,
+    execution: ClaudeExecution,
+    *,
+    error: str,
+    advice: str | None = None,
+    outcome: str = "failed",
+    decision: dict[str, Any] | None = None,
 ) -> None:
     """Ends a locked execution for good, says why and what to do next, and opens its corrections again.
 
-    A second call does nothing: another run may have taken the corrections meanwhile.
+    `decision` is kept with the attempt. A second call does nothing: another run may have taken the corrections
+    meanwhile.
     """
     if execution.status == ExecutionStatus.FAILED:
         return
@@ -107,10 +115,10 @@ def fail(
     set_status(execution, ExecutionStatus.FAILED)
     execution.error = error if not advice else f"{error} {advice}"
     execution.errored_at = at
-    execution.completed_at = None
+    execution.completed_at = execution.retry_at = None
     fail_phase(session, execution, at)
     _settle(session, execution, (), None)
-    end_attempt(session, execution, outcome=outcome, reason=error, at=at)
+    end_attempt(session, execution, outcome=outcome, reason=error, at=at, decision=decision)
     session.flush()
     timeline.append(
         session,
@@ -136,9 +144,15 @@ def end_canceled(session: Session, execution: ClaudeExecution) -> None:
 
 
 def end_attempt(
-    session: Session, execution: ClaudeExecution, *, outcome: str, reason: str | None, at: datetime
+    session: Session,
+    execution: ClaudeExecution,
+    *,
+    outcome: str,
+    reason: str | None,
+    at: datetime,
+    decision: dict[str, Any] | None = None,
 ) -> None:
-    """Closes the attempt that is open, if one is, with what it came to."""
+    """Closes the attempt that is open, if one is, with what it came to and what followed."""
     attempt = session.scalar(
         select(ExecutionAttempt)
         .where(ExecutionAttempt.execution_id == execution.id, ExecutionAttempt.ended_at.is_(None))
@@ -148,7 +162,8 @@ def end_attempt(
     if attempt is not None:
         attempt.ended_at, attempt.outcome, attempt.reason = at, outcome, reason
         attempt.commit_hash = execution.commit_hash
-        attempt.deployment_id = execution.deployment_id
+        attempt.deployment_id, attempt.deploy_status = execution.deployment_id, execution.deploy_status
+        attempt.phase, attempt.decision = execution.phase, decision
 
 
 def fail_phase(session: Session, execution: ClaudeExecution, at: datetime) -> None:

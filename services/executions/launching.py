@@ -79,24 +79,26 @@ def launch(
     stop_after_planning: bool = False,
     parent_execution_id: uuid.UUID | None = None,
     max_retries: int = 10,
+    continues: bool = False,
     actor: Actor,
 ) -> uuid.UUID:
     """Writes the execution, its links, its messages and its queued job in the caller's one transaction.
 
-    `prompt_file` is the storage key of the prompt that was shown. Returns the execution's id.
+    `prompt_file` is the storage key of the prompt that was shown. One that `continues` its parent may have no
+    correction left to send. Returns the execution's id.
     """
     require(actor, "launch")
     if agent not in AGENTS or deploy_target not in DEPLOY_TARGETS:
         raise InvalidInput(f"Agents are {', '.join(AGENTS)}; deploy targets are {', '.join(DEPLOY_TARGETS)}.")
     workspace = workspaces.lock(session, workspace_id)
     check_launchable(session, workspace)
-    items = batch(session, workspace, feedback_ids)
+    items = [] if continues and not feedback_ids else batch(session, workspace, feedback_ids)
     workspace.execution_seq += 1
     execution = ClaudeExecution(
         id=new_id(), workspace_id=workspace_id, triggered_by=actor.id, number=workspace.execution_seq,
         feedback_ids=[str(f.id) for f in items], prompt_file=prompt_file, agent=agent, deploy_target=deploy_target,
         stop_after_planning=stop_after_planning, parent_execution_id=parent_execution_id, max_retries=max_retries,
-        is_first=workspace.deployed_version_id is None,
+        is_first=workspace.deployed_version_id is None, continues=continues,
     )  # fmt: skip
     try:
         with session.begin_nested():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, LiteralString
 
 from sqlalchemy import select
@@ -66,6 +66,9 @@ class Run:
     summary: str | None
     checkpoints: list[dict[str, Any]]
     log_key: str | None
+    continues: bool
+    parent_execution_id: uuid.UUID | None
+    retry_reason: str | None
 
 
 def load(session: Session, execution_id: uuid.UUID) -> Run:
@@ -89,6 +92,8 @@ def load(session: Session, execution_id: uuid.UUID) -> Run:
         candidate_version_id=execution.candidate_version_id, canceled_at=execution.canceled_at,
         retry_count=execution.retry_count, max_retries=execution.max_retries, plan=execution.plan,
         summary=execution.summary, checkpoints=list(execution.checkpoints or []), log_key=execution.log_key,
+        continues=execution.continues, parent_execution_id=execution.parent_execution_id,
+        retry_reason=execution.retry_reason,
     )  # fmt: skip
 
 
@@ -162,7 +167,7 @@ def begin_phase(
     if execution.canceled_at is not None:
         raise Cancelled("The run was canceled.")
     set_status(execution, ExecutionStatus.RUNNING)
-    execution.phase = phase
+    execution.phase, execution.retry_at = phase, None
     low, _ = SPANS[phase]
     execution.progress = max(execution.progress, low)
     phases = {k: dict(v) for k, v in (execution.phases or {}).items()}
@@ -296,19 +301,66 @@ def wait_for_plan(session: Session, execution_id: uuid.UUID, *, epoch: int) -> b
     return True
 
 
-def begin_retry(session: Session, execution_id: uuid.UUID, *, epoch: int, attempt: int, reason: str) -> None:
-    """Ends the attempt that failed and waits for the next one, in status `retry`. `attempt` is the one that failed."""
+def begin_retry(
+    session: Session,
+    execution_id: uuid.UUID,
+    *,
+    epoch: int,
+    attempt: int,
+    reason: str,
+    decision: dict[str, Any],
+    tell: bool,
+) -> None:
+    """Ends the attempt that failed and waits for the next one, in status `retry`. `attempt` is the one that failed.
+
+    `decision` is kept with it; its `pause_s` says when the next one begins. With `tell` a message says that it failed;
+    a failed deploy has messages of its own.
+    """
     execution = locked(session, execution_id, epoch)
     if execution.retry_count >= attempt:
         return  # this step ran before
+    at = now()
     set_status(execution, ExecutionStatus.RETRY)
     execution.retry_count, execution.retry_reason = attempt, reason
-    fail_phase(session, execution, now())
-    end_attempt(session, execution, outcome="retry", reason=reason, at=now())
-    session.add(ExecutionAttempt(execution_id=execution.id, number=attempt + 1))
-    execution.progress = 0
+    execution.retry_at = at + timedelta(seconds=float(decision["pause_s"]))
+    fail_phase(session, execution, at)
+    end_attempt(session, execution, outcome="retry", reason=reason, at=at, decision=decision)
+    session.add(ExecutionAttempt(execution_id=execution.id, number=attempt + 1, started_at=execution.retry_at))
+    execution.progress, execution.deploy_status = 0, None
     session.flush()
+    if tell:
+        timeline.append(
+            session, execution.workspace_id, MessageType.CLAUDE_FAILED,
+            data={"execution_id": execution.id, "error": reason, "phase": execution.phase, "will_retry": True,
+                  "retry_count": attempt},
+            author_type=author(execution), title=f"Attempt {attempt} failed", content=reason,
+            execution_id=execution.id, dedupe_key=f"failed:{execution.id}:{attempt}",
+        )  # fmt: skip
     timeline.announce(session, execution.workspace_id, execution_id=execution.id)
+
+
+def failures_alike(session: Session, execution_id: uuid.UUID, kind: str) -> int:
+    """How many of the latest attempts in a row failed for this kind of reason."""
+    rows = fetch(session, _KINDS, {"id": execution_id})
+    return next((n for n, (other,) in enumerate(rows) if other != kind), len(rows))
+
+
+_KINDS: LiteralString = (
+    "SELECT decision->>'kind' FROM execution_attempts WHERE execution_id = %(id)s AND ended_at IS NOT NULL "
+    "ORDER BY number DESC"
+)
+
+
+def keep_deploy(session: Session, execution_id: uuid.UUID, *, epoch: int, attempt: int, log_key: str | None) -> None:
+    """Keeps the whole log of an attempt's deploy, which has ended."""
+    execution = locked(session, execution_id, epoch)
+    row = session.scalar(
+        select(ExecutionAttempt).where(
+            ExecutionAttempt.execution_id == execution.id, ExecutionAttempt.number == attempt
+        )
+    )
+    if row is not None:
+        row.deploy_log_key = log_key
 
 
 def heartbeat(session: Session, execution_id: uuid.UUID, *, epoch: int) -> bool:

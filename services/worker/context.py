@@ -6,14 +6,14 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from services import datasets, deployments, executions, feedback, releases, sessions, storage
-from services.agents.protocol import Work
+from services.agents import registry as agent_registry
+from services.agents.protocol import Used, Work
 from services.candles.store import load_array
 from services.database.engine import transaction
 from services.detectors import repository
@@ -22,10 +22,11 @@ from services.detectors.judging import Window
 from services.detectors.types import Candles, Case
 from services.detectors.windows import windows_of
 from services.errors import Cancelled, RepositoryError, StaleEpoch
-from services.executions import Run
+from services.executions import Run, UsageRow
 from services.lifecycle import ExecutionPhase
 from services.logs import get_logger
 from services.settings import get_settings
+from services.worker.run_log import RunLog
 
 BEAT_S = 0.5
 log = get_logger(__name__)
@@ -37,6 +38,9 @@ class RunContext:
     def __init__(self, execution_id: uuid.UUID, epoch: int, worker_id: str) -> None:
         self.execution_id, self.epoch, self.worker_id = execution_id, epoch, worker_id
         self._canceled, self._lost = threading.Event(), threading.Event()
+        self._log = RunLog(self.folder, execution_id, epoch)
+        self._used: dict[str, UsageRow] = {}
+        self._used_lock = threading.Lock()
 
     def run(self) -> Run:
         with transaction() as session:
@@ -86,6 +90,10 @@ class RunContext:
         finally:
             stop.set()
             thread.join(timeout=5)
+            try:
+                self.flush()
+            except (StaleEpoch, DBAPIError) as error:  # what the block raised, or the next write, says more
+                log.warning("not_flushed", execution=str(self.execution_id), error=str(error)[:200])
 
     def _beat(self, stop: threading.Event) -> None:
         while not stop.wait(BEAT_S):
@@ -93,25 +101,59 @@ class RunContext:
                 with transaction() as session:
                     if executions.heartbeat(session, self.execution_id, epoch=self.epoch):
                         self._canceled.set()
+                self.flush()
             except StaleEpoch:
                 self._lost.set()
                 return
             except (OperationalError, InterfaceError, DBAPIError) as error:
                 log.warning("heartbeat_missed", execution=str(self.execution_id), error=str(error)[:200])
 
+    def enter(self, attempt: int) -> None:
+        """From now on what is written and spent belongs to this attempt."""
+        self._log.enter(attempt)
+
     def write(self, text: str) -> None:
-        """Adds a line to the run's log on this machine; `save_log` puts the whole behind the storage URL."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        stamp = datetime.now(UTC).strftime("%H:%M:%S")
-        with (self.folder / "log.txt").open("a", encoding="utf-8", errors="replace") as file:
-            file.write(f"{stamp} {text}\n")
+        """Adds a line to the run's log and to its attempt's. Never raises."""
+        self._log.write(text)
+
+    def used(self, used: Used) -> None:
+        """Takes what a message of the agent's API cost; it is kept with the next sign of life."""
+        row = UsageRow(
+            used.message_id, self._log.attempt, used.turn, used.model, used.cost_usd, used.input_tokens,
+            used.output_tokens,
+        )  # fmt: skip
+        with self._used_lock:
+            self._used[row.message_id] = row
+
+    def flush(self) -> None:
+        """Keeps what was spent and the end of the log, as far as the database does not have them yet."""
+        with self._used_lock:
+            rows, self._used = list(self._used.values()), {}
+        try:
+            if rows:
+                with transaction() as session:
+                    executions.add_usage(session, self.execution_id, epoch=self.epoch, rows=rows)
+        except BaseException:
+            with self._used_lock:
+                self._used = {row.message_id: row for row in rows} | self._used
+            raise
+        self._log.keep_tail()
+
+    def recover_usage(self) -> None:
+        """Keeps what an agent of this run spent under a worker that was killed before it told."""
+        for used in agent_registry.spent_in(self.folder):
+            self.used(used)
+        self.flush()
+
+    def save_text(self, text: str) -> str | None:
+        """Stores a text of the run, such as a deploy's log; its key, None when it is empty."""
+        return (
+            storage.put(get_settings().storage_root, text.encode("utf-8", "replace"), suffix=".txt") if text else None
+        )
 
     def save_log(self) -> str | None:
-        """Stores the log as it is; returns its key, None when nothing was written."""
-        file = self.folder / "log.txt"
-        if not file.exists():
-            return None
-        return storage.put(get_settings().storage_root, file.read_bytes(), suffix=".txt")
+        """Stores the log as it is, and that of the attempt; returns the whole one's key, None when there is none."""
+        return self._log.save()
 
     def keep(self) -> None:
         """Keeps the worktree's commit under the execution's ref, and pushes it when there is a remote."""
@@ -122,6 +164,16 @@ class RunContext:
                 repository.git(repo, "push", "--force", "origin", f"{self.ref}:{self.ref}", timeout=120)
             except RepositoryError as error:  # costs another machine this phase at most; deploying pushes for good
                 self.write(f"!! The work in progress was not pushed: {error}")
+
+    def fetch_kept(self, ref: str) -> None:
+        """Brings what another machine kept under a ref; nothing when there is no remote, or it has none."""
+        repo = self.repository
+        if "origin" not in repository.git(repo, "remote").splitlines():
+            return
+        try:
+            repository.git(repo, "fetch", "origin", f"{ref}:{ref}", timeout=120)
+        except RepositoryError as error:  # the phase begins from what this machine has
+            log.info("nothing_kept_elsewhere", execution=str(self.execution_id), error=str(error)[:200])
 
     def cases(self) -> list[Case]:
         with transaction() as session:
@@ -172,8 +224,13 @@ class RunContext:
             worktree=self.worktree, prompt=prompt, cases=cases, refused_params=self.refused_params(),
             exhaustive=self.exhaustive(run) & frozenset(windows_of(cases)), sent_ids=frozenset(run.feedback_ids), current_params=self.base_params(run), candles=self.candles,
             report=lambda fraction, task: self.report(phase, attempt, fraction, task), checkpoint=checkpoint,
-            cancelled=self.cancelled, log=self.write,
+            cancelled=self.cancelled, log=self.write, used=self.used, spent_usd=self.spent(),
         )  # fmt: skip
+
+    def spent(self) -> float:
+        """Dollars that the agent spent on this run so far, on whichever machine."""
+        with transaction() as session:
+            return executions.spent(session, self.execution_id)
 
     def refused_params(self) -> tuple[dict[str, Any], ...]:
         """Parameters of this execution's candidates so far; testing refused each of them."""

@@ -70,6 +70,9 @@ def _deploy(ctx: RunContext, run: Run, attempt: int) -> tuple[Outcome, dict[str,
     with transaction() as session:
         deployments.deploy_started(session, run.id, epoch=ctx.epoch, attempt=attempt, deployment_id=state.id)
     state = _follow(ctx, deployer, state.id, attempt)
+    log_key = ctx.save_text(state.logs)
+    with transaction() as session:
+        executions.keep_deploy(session, run.id, epoch=ctx.epoch, attempt=attempt, log_key=log_key)
     if state.status == DeployStatus.CANCELED:
         raise Cancelled("The run was canceled.")
     if state.status != DeployStatus.READY:

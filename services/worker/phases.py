@@ -33,6 +33,7 @@ def in_phase(
     """Enters the phase, runs `body`, leaves it with the columns that `body` established, and keeps the work."""
     with transaction() as session:
         executions.begin_phase(session, ctx.execution_id, epoch=ctx.epoch, phase=phase, attempt=attempt, task=task)
+    ctx.enter(attempt)
     ctx.write(f"== {phase} (attempt {attempt}): {task}")
     with ctx.beating():
         outcome, facts = body(ctx.run())
@@ -91,6 +92,7 @@ def open_worktree(ctx: RunContext, run: Run) -> None:
     if not (ready.exists() and _is_sound(ctx)):  # a process was killed while it wrote there
         repository.remove_worktree(repo, ctx.worktree)
         ready.unlink(missing_ok=True)
+        ctx.fetch_kept(ctx.ref)
     start = run.base_commit or repository.head(repo, "refs/heads/main")
     if repository.git(repo, "for-each-ref", "--format=%(objectname)", ctx.ref):
         start = ctx.ref

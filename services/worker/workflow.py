@@ -15,12 +15,14 @@ from typing import Any
 
 from dbos import DBOS
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.orm import Session
 
 from services import deployments, executions, releases
 from services.database.engine import transaction
 from services.database.queue import WAKE, WORKFLOW
 from services.detectors import repository
 from services.errors import Cancelled, NotFound, PatternDeskError, StaleEpoch
+from services.executions import Continued, Run
 from services.lifecycle import ExecutionStatus
 from services.logs import get_logger, log_unexpected
 from services.worker import phases, testing
@@ -28,6 +30,7 @@ from services.worker.context import RunContext
 from services.worker.decisions import Action, Failure, decide
 from services.worker.deploying import deploy
 from services.worker.draining import Gate
+from services.worker.leftovers import end_leftovers
 from services.worker.phases import Outcome
 
 ROUNDS = 3  # times that testing may refuse a change within one attempt
@@ -64,10 +67,15 @@ def _claim(execution_id: uuid.UUID) -> RunContext | None:
         try:
             with gate.step(), transaction() as session:
                 run = executions.load(session, execution_id)
-                if run.status not in (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED):
-                    epoch = executions.take_over(session, execution_id, worker_id=_worker_id)
-                    return RunContext(execution_id, epoch, _worker_id)
-            _clean(RunContext(execution_id, run.epoch, _worker_id))  # its end was recorded, then its worker died
+                live = run.status not in (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED)
+                epoch = executions.take_over(session, execution_id, worker_id=_worker_id) if live else run.epoch
+            ctx = RunContext(execution_id, epoch, _worker_id)
+            end_leftovers(ctx.folder)
+            if live:
+                ctx.enter(run.retry_count + 1)
+                ctx.recover_usage()
+                return ctx
+            _clean(ctx)  # its end was recorded, then its worker died
             return None
         except (OperationalError, InterfaceError) as error:
             log.warning("claim_waits", execution=str(execution_id), error=str(error)[:200])
@@ -92,9 +100,10 @@ def _run(ctx: RunContext) -> str:
     started = _step(ctx, "begin", partial(_begin, ctx))
     if started["outcome"] != "ok":
         return _settle_failure(ctx, started, 1)[0]
-    attempt, again = 1, None
+    attempt, planned, again = int(started["attempt"]), bool(started["planned"]), started["again"]
     while True:
-        outcome = _attempt(ctx, attempt, bool(started["planned"]), again)
+        outcome = _attempt(ctx, attempt, planned, again)
+        planned = planned or bool(outcome.get("planned"))  # a plan is made once
         if outcome["outcome"] in ("completed", "waiting"):
             return str(outcome["outcome"])
         status, again = _settle_failure(ctx, outcome, attempt)
@@ -102,19 +111,19 @@ def _run(ctx: RunContext) -> str:
             return status
         DBOS.recv(WAKE, timeout_seconds=again["pause_s"])
         attempt += 1
-        told = _step(ctx, f"retry-{attempt}", partial(_announce_retry, ctx, attempt - 1, outcome["error"]))
+        told = _step(ctx, f"retry-{attempt}", partial(_announce_retry, ctx, attempt - 1, outcome))
         if told["outcome"] != "ok":
             return _settle_failure(ctx, told, attempt)[0]
 
 
 def _attempt(ctx: RunContext, attempt: int, planned: bool, again: dict[str, Any] | None) -> Outcome:
-    """One way through the phases. After a failure with a change in hand it begins by refining that change."""
+    """One way through the phases. With a change in hand it begins by testing that, or by refining it with a refusal."""
     if again is not None and again["change"] is not None:
-        if again["refusal"]["gate"].startswith("target."):  # nothing of the change is to blame, so no agent is asked
+        if again["refusal"] is None:  # nothing of the change is to blame, so no agent is asked
             return _test_and_deploy(ctx, attempt, again["change"])
         outcome = _step(ctx, f"refine-{attempt}", partial(phases.refine, ctx, attempt, again["refusal"], 0))
         if outcome["outcome"] != "ok":
-            return outcome
+            return outcome | {"change": again["change"]}
         return _test_and_deploy(ctx, attempt, outcome if outcome["changed"] else again["change"])
     if not planned:
         outcome = _step(ctx, f"plan-{attempt}", partial(phases.plan, ctx, attempt))
@@ -124,7 +133,7 @@ def _attempt(ctx: RunContext, attempt: int, planned: bool, again: dict[str, Any]
             return outcome
     outcome = _step(ctx, f"implement-{attempt}", partial(phases.implement, ctx, attempt))
     if outcome["outcome"] != "ok":
-        return outcome
+        return outcome | {"planned": True}
     if not outcome["changed"]:
         return _step(ctx, f"nothing-{attempt}", partial(_complete_without, ctx, outcome["summary"]))
     return _test_and_deploy(ctx, attempt, outcome)
@@ -210,13 +219,42 @@ def _database_is_away(error: BaseException) -> bool:
 
 
 def _begin(ctx: RunContext) -> Outcome:
+    """Starts the run, or takes it up where an older release of the app, or its parent, left it."""
     repo = releases.repository()
     repository.pull(repo)
     base = repository.head(repo, "refs/heads/main")
     with transaction() as session:
         executions.begin(session, ctx.execution_id, epoch=ctx.epoch, worker_id=ctx.worker_id, base_commit=base)
-    run = ctx.run()
-    return {"outcome": "ok", "planned": run.plan is not None and run.plan_accepted_at is not None}
+        run, parent = executions.load(session, ctx.execution_id), executions.continued(session, ctx.execution_id)
+    attempt = run.retry_count + 1
+    if parent is not None:
+        return _take_up(ctx, run, parent, attempt)
+    planned = run.plan is not None and (not run.stop_after_planning or run.plan_accepted_at is not None)
+    again = None
+    if run.commit_hash is not None:
+        again = {"pause_s": 0.0, "refusal": None, "change": _change(run.summary, run.commit_message)}
+    return {"outcome": "ok", "attempt": attempt, "planned": planned, "again": again}
+
+
+def _take_up(ctx: RunContext, run: Run, parent: Continued, attempt: int) -> Outcome:
+    """Goes on from the parent's commit; a deploy that failed goes to the agent with its log."""
+    begun: Outcome = {"outcome": "ok", "attempt": attempt, "planned": run.plan is not None, "again": None}
+    if parent.commit_hash is None:
+        ctx.write("Going on from the plan of the run before")
+        return begun
+    repository.head(ctx.repository, parent.commit_hash)  # raises with the reason when it is gone
+    repository.git(ctx.repository, "update-ref", ctx.ref, parent.commit_hash)
+    ctx.write(f"Going on from commit {parent.commit_hash[:12]} of the run before")
+    refusal = None
+    if parent.kind == "deploy.failed":
+        refusal = {"gate": parent.kind, "sentence": parent.reason, "log": parent.deploy_logs[-8000:]}
+    change = _change(parent.summary, parent.commit_message)
+    return begun | {"again": {"pause_s": 0.0, "refusal": refusal, "change": change}}
+
+
+def _change(summary: str | None, message: str | None) -> Outcome:
+    """A change that is committed already, as implementing it would have told of it."""
+    return {"outcome": "ok", "changed": True, "summary": summary or "", "changes": [message] if message else []}
 
 
 def _wait(ctx: RunContext) -> Outcome:
@@ -260,6 +298,7 @@ def _settle_failure(ctx: RunContext, outcome: Outcome, attempt: int) -> tuple[st
 
 
 def _settle(ctx: RunContext, outcome: Outcome, attempt: int) -> Outcome:
+    ctx.enter(attempt)
     ctx.write(f"!! {outcome.get('error', outcome['outcome'])}")
     key = ctx.save_log()
     with transaction() as session:
@@ -270,38 +309,57 @@ def _settle(ctx: RunContext, outcome: Outcome, attempt: int) -> Outcome:
             executions.end_canceled(session, execution)
             result: Outcome = {"outcome": "ok", "status": "failed"}
         else:
-            failure = Failure(outcome["kind"], outcome["error"], outcome.get("retry_after_s"))
-            decision = decide(failure, retry_count=attempt - 1, max_retries=execution.max_retries)
-            final = decision.action == Action.FAIL
-            if failure.kind.startswith(("deploy.", "target.")):
-                deployments.deploy_failed(
-                    session, ctx.execution_id, epoch=ctx.epoch, attempt=attempt, error=failure.sentence,
-                    logs=outcome.get("logs", ""), will_retry=not final,
-                )  # fmt: skip
-            if final:
-                deployments.reject_candidate(session, ctx.execution_id, epoch=ctx.epoch)
-                executions.fail(session, execution, error=failure.sentence, advice=decision.advice)
-                result = {"outcome": "ok", "status": "failed"}
-            else:
-                executions.begin_retry(
-                    session, ctx.execution_id, epoch=ctx.epoch, attempt=attempt, reason=failure.sentence
-                )
-                refusal = {"gate": failure.kind, "sentence": failure.sentence, "log": outcome.get("logs", "")}
-                result = {
-                    "outcome": "ok",
-                    "status": "retry",
-                    "again": {"pause_s": decision.pause_s, "refusal": refusal, "change": outcome.get("change")},
-                }
+            result = _follow_decision(session, ctx, execution.max_retries, outcome, attempt)
     if result["status"] == "failed":
         _clean(ctx)
     return result
 
 
-def _announce_retry(ctx: RunContext, retry: int, error: str) -> Outcome:
+def _follow_decision(
+    session: Session, ctx: RunContext, max_retries: int, outcome: Outcome, attempt: int
+) -> Outcome:  # fmt: skip
+    """Records the failure and what is decided about it."""
+    failure = Failure(outcome["kind"], outcome["error"], outcome.get("retry_after_s"))
+    alike = executions.failures_alike(session, ctx.execution_id, failure.kind)
+    decision = decide(failure, retry_count=attempt - 1, max_retries=max_retries, in_a_row=alike + 1)
+    ctx.write(f"!! {failure.kind}: {decision.action}" + (f" in {decision.pause_s:g} s" if decision.pause_s else ""))
+    kept = {"kind": failure.kind, "action": decision.action, "pause_s": decision.pause_s, "advice": decision.advice}
+    final, of_deploy = decision.action == Action.FAIL, _is_of_deploy(failure.kind)
+    logs = outcome.get("logs", "")
+    if of_deploy:
+        deployments.deploy_failed(
+            session, ctx.execution_id, epoch=ctx.epoch, attempt=attempt, error=failure.sentence, logs=logs,
+            will_retry=not final,
+        )  # fmt: skip
+    if final:
+        deployments.reject_candidate(session, ctx.execution_id, epoch=ctx.epoch)
+        execution = executions.locked(session, ctx.execution_id, ctx.epoch)
+        executions.fail(session, execution, error=failure.sentence, advice=decision.advice, decision=kept)
+        return {"outcome": "ok", "status": "failed"}
+    executions.begin_retry(
+        session, ctx.execution_id, epoch=ctx.epoch, attempt=attempt, reason=failure.sentence, decision=kept,
+        tell=not of_deploy,
+    )  # fmt: skip
+    refusal = None
+    if decision.action == Action.REFINE:
+        refusal = {"gate": failure.kind, "sentence": failure.sentence, "log": logs}
+    again = {"pause_s": decision.pause_s, "refusal": refusal, "change": outcome.get("change")}
+    return {"outcome": "ok", "status": "retry", "again": again}
+
+
+def _is_of_deploy(kind: str) -> bool:
+    """Whether it is told as a failed deploy: the build's fault, or the target's."""
+    return kind.startswith(("deploy.", "target."))
+
+
+def _announce_retry(ctx: RunContext, retry: int, failed: Outcome) -> Outcome:
     with transaction() as session:
         if executions.locked(session, ctx.execution_id, ctx.epoch).canceled_at is not None:
             raise Cancelled("The run was canceled.")
-        deployments.deploy_retry(session, ctx.execution_id, epoch=ctx.epoch, attempt=retry, previous_error=error)
+        if _is_of_deploy(failed["kind"]):
+            deployments.deploy_retry(
+                session, ctx.execution_id, epoch=ctx.epoch, attempt=retry, previous_error=failed["error"]
+            )
     return {"outcome": "ok"}
 
 

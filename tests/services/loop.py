@@ -230,3 +230,12 @@ def lies(session: Session) -> list[tuple[str, str]]:
 def count(session: Session, model: type[Any], *where: Any) -> int:
     session.flush()
     return session.scalar(select(func.count()).select_from(model).where(*where)) or 0
+
+
+def retry(session: Session, execution_id: uuid.UUID, epoch: int, attempt: int, reason: str, *, kind: str) -> None:
+    """The attempt failed and another one follows after four seconds."""
+    decision = {"kind": kind, "action": "retry", "pause_s": 4.0, "advice": None}
+    of_deploy = kind.startswith("deploy")
+    executions.begin_retry(
+        session, execution_id, epoch=epoch, attempt=attempt, reason=reason, decision=decision, tell=not of_deploy
+    )

@@ -152,8 +152,7 @@ class Workspace(RuleBasedStateMachine):
     def retry(self) -> None:
         assert self.run
         made, epoch, attempt = self.run
-        self.attempt("retry", lambda: executions.begin_retry(
-            self.session, made, epoch=epoch, attempt=attempt, reason="away"))  # fmt: skip
+        self.attempt("retry", lambda: loop.retry(self.session, made, epoch, attempt, "away", kind="git"))
         executions.begin(self.session, made, epoch=epoch, worker_id="worker 1", base_commit="b")
         self.run = (made, epoch, attempt + 1)
 

@@ -117,7 +117,7 @@ def test_a_failed_deploy_keeps_its_log_and_the_version_before(session: Session, 
         deployments.deploy_failed(
             session, made, epoch=epoch, attempt=attempt, error="It broke.", logs=log, will_retry=attempt == 1
         )
-        executions.begin_retry(session, made, epoch=epoch, attempt=attempt, reason="It broke.")
+        loop.retry(session, made, epoch, attempt, "It broke.", kind="deploy.failed")
         deployments.deploy_retry(session, made, epoch=epoch, attempt=attempt, previous_error="It broke.")
     detail = executions.get(session, made)
     assert detail.deploy_logs is not None

@@ -11,9 +11,10 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from services import deployments, executions, feedback, review, workspaces
+from services import deployments, executions, feedback, review, timeline, workspaces
 from services.database.engine import engine_for, transaction
-from services.errors import Conflict, IllegalTransition, InvalidInput, StaleEpoch
+from services.errors import Conflict, IllegalTransition, InvalidInput, NotFound, StaleEpoch
+from services.executions import UsageRow
 from services.lifecycle import EXECUTION_TRANSITIONS, ExecutionPhase, ExecutionStatus, FeedbackState, Role
 from services.models import ClaudeExecution, ExecutionAttempt, ExecutionFeedback, FeedbackItem, WorkspaceMessage
 from services.people import Actor
@@ -215,7 +216,10 @@ def worker_writes(session: Session, made: uuid.UUID, epoch: int) -> dict[str, Ca
         "report": lambda: executions.report(session, made, fraction=0.5, task="t", **one),
         "checkpoint": lambda: executions.checkpoint(session, made, key="k", text="t", **one),
         "end_phase": lambda: executions.end_phase(session, made, facts={"commit_hash": loop.commit_hash(1)}, **one),
-        "begin_retry": lambda: executions.begin_retry(session, made, attempt=1, reason="r", **at),
+        "begin_retry": lambda: executions.begin_retry(
+            session, made, attempt=1, reason="r", decision={"pause_s": 0}, tell=True, **at),
+        "add_usage": lambda: executions.add_usage(session, made, rows=[used("m")], **at),
+        "keep_deploy": lambda: executions.keep_deploy(session, made, attempt=1, log_key="k", **at),
         "deploy_retry": lambda: deployments.deploy_retry(session, made, attempt=1, previous_error="e", **at),
         "begin again": lambda: executions.begin_phase(session, made, task="t", **{**one, "attempt": 2}),
         "end again": lambda: executions.end_phase(session, made, **{**one, "attempt": 2}),
@@ -320,7 +324,8 @@ def test_a_retry_ends_the_phase_under_way_and_begins_from_zero(
     made = loop.launch(session, home, member)
     epoch = loop.begin(session, made)
     executions.begin_phase(session, made, epoch=epoch, phase=P.TESTING, attempt=1, task="t")
-    executions.begin_retry(session, made, epoch=epoch, attempt=1, reason="The network was away.")
+    loop.retry(session, made, epoch, 1, "The network was away.", kind="git.unreachable")
+    loop.retry(session, made, epoch, 1, "The step runs again.", kind="git.unreachable")
     run = executions.get(session, made)
     assert (run.row.status, run.row.progress, run.row.retry_count) == ("retry", 0, 1)
     assert [(a["number"], a["outcome"]) for a in run.attempts] == [(1, "retry"), (2, None)]
@@ -328,6 +333,115 @@ def test_a_retry_ends_the_phase_under_way_and_begins_from_zero(
     message = session.scalars(select(WorkspaceMessage).where(WorkspaceMessage.type == "claude_phase_update",
                                                              WorkspaceMessage.execution_id == made)).one()  # fmt: skip
     assert message.status == "failed"
+    (told,) = [e for e in timeline.page(session, home) if e.type == "claude_failed"]
+    assert told.data == {
+        "execution_id": str(made), "error": "The network was away.", "phase": "testing", "will_retry": True,
+        "retry_count": 1,
+    }  # fmt: skip
+    of_run = select(ExecutionAttempt).where(ExecutionAttempt.execution_id == made)
+    first = session.scalars(of_run.order_by(ExecutionAttempt.number)).first()
+    assert first is not None
+    assert (first.phase, first.decision) == (
+        "testing", {"kind": "git.unreachable", "action": "retry", "pause_s": 4.0, "advice": None}
+    )  # fmt: skip
+    row = session.get_one(ClaudeExecution, made)
+    assert row.retry_at is not None
+    assert first.ended_at is not None
+    assert (row.retry_at - first.ended_at).total_seconds() == 4.0
+    executions.begin_phase(session, made, epoch=epoch, phase=P.TESTING, attempt=2, task="t")
+    assert row.retry_at is None
+
+
+def test_alike_failures_are_counted_back_from_the_last(session: Session, member: Actor, home: uuid.UUID) -> None:
+    words(session, home, member)
+    made = loop.launch(session, home, member)
+    epoch = loop.begin(session, made)
+    for attempt, kind in enumerate(("git", "agent.silent", "agent.silent"), 1):
+        executions.begin_phase(session, made, epoch=epoch, phase=P.PLANNING, attempt=attempt, task="t")
+        loop.retry(session, made, epoch, attempt, "It broke.", kind=kind)
+    assert executions.failures_alike(session, made, "agent.silent") == 2
+    assert executions.failures_alike(session, made, "git") == 0
+
+
+def used(message: str, cost: float = 0.25, attempt: int = 1) -> UsageRow:
+    return UsageRow(message, attempt, "implement", "claude-x", cost, 1000, 50)
+
+
+def test_what_the_agent_spends_is_kept_by_message_and_summed(session: Session, member: Actor, home: uuid.UUID) -> None:
+    words(session, home, member)
+    made = loop.launch(session, home, member)
+    epoch = loop.begin(session, made)
+    executions.add_usage(session, made, epoch=epoch, rows=[used("m1"), used("m2", 0.1)])
+    executions.add_usage(session, made, epoch=epoch, rows=[used("m2", 0.5), used("m1", 0.2)])  # told again, grown
+    assert executions.spent(session, made) == 0.75
+    executions.begin_phase(session, made, epoch=epoch, phase=P.PLANNING, attempt=1, task="t")
+    loop.retry(session, made, epoch, 1, "It broke.", kind="agent.overloaded")
+    executions.add_usage(session, made, epoch=epoch, rows=[used("m3", 1.0, attempt=2)])
+    run = executions.get(session, made)
+    assert (float(run.row.cost_usd), run.input_tokens, run.output_tokens) == (1.75, 3000, 150)
+    assert [float(a["cost_usd"]) for a in run.attempts] == [0.75, 1.0]
+
+
+def test_the_end_of_an_attempts_log_is_there_for_all_and_its_key_stays(
+    session: Session, member: Actor, home: uuid.UUID
+) -> None:
+    words(session, home, member)
+    made = loop.launch(session, home, member)
+    epoch = loop.begin(session, made)
+    executions.keep_log(session, made, epoch=epoch, attempt=1, tail="x" * 70_000 + "\x00end", key="k1.txt")
+    executions.keep_log(session, made, epoch=epoch, attempt=1, tail="later")
+    executions.keep_log(session, made, epoch=epoch - 1, attempt=1, tail="an old worker's")
+    assert executions.kept_log(session, made, 1) == ("k1.txt", "later")
+    executions.keep_log(session, made, epoch=epoch, attempt=1, tail="x" * 70_000 + "\x00end")
+    _, tail = executions.kept_log(session, made, 1)
+    assert tail is not None
+    assert (len(tail), tail[-4:]) == (executions.TAIL_CHARACTERS - 1, "xend")
+    assert executions.kept_log(session, made, 2) == (None, None)
+
+
+def failed(session: Session, home: uuid.UUID, member: Actor, **facts: object) -> uuid.UUID:
+    made = loop.launch(session, home, member)
+    epoch = loop.begin(session, made)
+    row = executions.locked(session, made, epoch)
+    for name, value in facts.items():
+        setattr(row, name, value)
+    executions.fail(session, row, error="It broke.", decision={"kind": "deploy.failed"})
+    return made
+
+
+def test_a_failed_run_is_continued_by_a_child_with_its_commit_and_plan(
+    session: Session, member: Actor, home: uuid.UUID
+) -> None:
+    words(session, home, member)
+    made = failed(
+        session, home, member, commit_hash="c" * 40, plan={"summary": "s"}, base_commit="b" * 40, summary="Did it.",
+        deploy_logs="the log",
+    )  # fmt: skip
+    assert executions.why_not_continue(session, made) is None
+    child = executions.continue_from(session, made, actor=member)
+    row = session.get_one(ClaudeExecution, child)
+    assert (row.parent_execution_id, row.continues, row.commit_hash) == (made, True, "c" * 40)
+    assert (row.plan, row.base_commit, len(row.feedback_ids)) == ({"summary": "s"}, "b" * 40, 1)
+    taken = executions.continued(session, child)
+    assert taken is not None
+    assert (taken.execution_id, taken.commit_hash, taken.kind) == (made, "c" * 40, "deploy.failed")
+    assert (taken.reason, taken.deploy_logs, taken.summary) == ("It broke.", "the log", "Did it.")
+    assert executions.continued(session, made) is None
+    with pytest.raises(Conflict, match="follows it already"):
+        executions.continue_from(session, made, actor=member)
+
+
+def test_what_cannot_be_continued_says_why(session: Session, member: Actor, home: uuid.UUID) -> None:
+    words(session, home, member)
+    bare = failed(session, home, member)
+    assert "before there was anything" in (executions.why_not_continue(session, bare) or "")
+    planned = failed(session, home, member, plan={"summary": "s"})
+    assert executions.why_not_continue(session, planned) is None
+    live = loop.launch(session, home, member)
+    assert "is live" in (executions.why_not_continue(session, planned) or "")
+    assert "failed or was canceled" in (executions.why_not_continue(session, live) or "")
+    with pytest.raises(NotFound):
+        executions.why_not_continue(session, uuid.uuid4())
 
 
 @pytest.mark.parametrize("source", list(X))

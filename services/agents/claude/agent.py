@@ -13,8 +13,8 @@ from pydantic import BaseModel, ValidationError
 from services.agents.claude import confinement, faults, process, prompts
 from services.agents.claude.job import Job, Phase, commands_for
 from services.agents.claude.results import ChangeAnswer, PlanAnswer, schema_of
-from services.agents.claude.spend import FILE, Ledger, Spend
-from services.agents.protocol import Change, Plan, Refusal, Work
+from services.agents.claude.spend import FILE, Entry, Ledger, Spend
+from services.agents.protocol import Change, Plan, Refusal, Used, Work
 from services.detectors import repository
 from services.detectors.bundle import owned_paths
 from services.detectors.types import DetectorSpec
@@ -135,7 +135,8 @@ class _Turn:
         home, settings = _home(self._work), self._settings
         confinement.prepare_home(home)
         self._ledger = Ledger(self._work.worktree.parent / FILE)
-        left = settings.claude_budget_usd - self._ledger.spent().cost_usd
+        spent_before = max(self._ledger.spent().cost_usd, self._work.spent_usd)  # the other machines' too
+        left = settings.claude_budget_usd - spent_before
         if left <= 0:
             raise faults.AgentFault(
                 f"The execution spent its budget of ${settings.claude_budget_usd:.2f}; raise CLAUDE_BUDGET_USD or run "
@@ -188,7 +189,8 @@ class _Turn:
         if kind == "progress":
             self._report(event)
         elif kind == "usage":
-            self._ledger.add(self._key, str(event["message"]), str(event["model"]), event["usage"])
+            entry = self._ledger.add(self._key, str(event["message"]), str(event["model"]), event["usage"])
+            self._work.used(_used(entry))
         elif kind == "result":
             self._result = event
             self._log(
@@ -217,6 +219,16 @@ class _Turn:
 
     def _log(self, text: str) -> None:
         self._work.log(f"claude: {text.replace(self._secret, '•••')}")
+
+
+def _used(entry: Entry) -> Used:
+    spend = entry.spend
+    return Used(entry.message, entry.phase, entry.model, spend.cost_usd, spend.input_tokens, spend.output_tokens)
+
+
+def spent_in(folder: Path) -> list[Used]:
+    """What the execution whose worktree lies in `folder` spent on this machine. Safe to ask at any time."""
+    return [_used(entry) for entry in Ledger(folder / FILE).entries()]
 
 
 def make(settings: Settings) -> ClaudeAgent:

@@ -64,6 +64,16 @@ def _count(usage: Mapping[str, Any], key: str) -> int:
     return value if isinstance(value, int) and value > 0 else 0
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message of the API: the phase it belongs to, its id, and what it has cost so far."""
+
+    phase: str
+    message: str
+    model: str
+    spend: Spend
+
+
 class Ledger:
     """The execution's messages by phase. Reading bears a last line that a crash cut off."""
 
@@ -77,12 +87,19 @@ class Ledger:
             except (ValueError, KeyError, TypeError):
                 continue
 
-    def add(self, phase: str, message: str, model: str, usage: Mapping[str, Any]) -> None:
+    def add(self, phase: str, message: str, model: str, usage: Mapping[str, Any]) -> Entry:
         """Counts a message, or replaces what was counted of it before: usage grows while it streams."""
         merged = self._take(phase, message, model, usage)
         line = json.dumps({"phase": phase, "message": message, "model": model, "usage": merged})
         with self._file.open("a", encoding="utf-8") as file:
             file.write(f"{line}\n")
+        return Entry(phase, message, model, cost(model, merged))
+
+    def entries(self) -> list[Entry]:
+        """All messages, in the order they came."""
+        return [
+            Entry(phase, message, model, cost(model, usage)) for message, (phase, model, usage) in self._seen.items()
+        ]
 
     def _take(self, phase: str, message: str, model: str, usage: Mapping[str, Any]) -> dict[str, Any]:
         before = self._seen.get(message)

@@ -21,7 +21,7 @@ from pydantic import SecretStr
 
 from services.agents.claude import confinement
 from services.agents.claude.agent import ClaudeAgent
-from services.agents.protocol import Work
+from services.agents.protocol import Used, Work
 from services.detectors import repository
 from services.settings import Settings
 from tests.agents.claude.messages_api import MessagesApi, running, trap
@@ -65,6 +65,8 @@ class Desk:
     log: list[str] = field(default_factory=list)
     reports: list[tuple[float, str]] = field(default_factory=list)
     checkpoints: list[tuple[str, str, str | None]] = field(default_factory=list)
+    used: list[Used] = field(default_factory=list)
+    spent_usd: float = 0.0
     cancelled: Callable[[], bool] = lambda: False
 
     @property
@@ -84,7 +86,7 @@ class Desk:
             worktree=self.worktree, prompt=self.prompt, cases=(), exhaustive=frozenset(), sent_ids=frozenset(),
             current_params=None, refused_params=(), candles=_no_candles,
             report=lambda fraction, task: self.reports.append((fraction, task)), checkpoint=checkpoint,
-            cancelled=lambda: self.cancelled(), log=self.log.append,
+            cancelled=lambda: self.cancelled(), log=self.log.append, used=self.used.append, spent_usd=self.spent_usd,
         )  # fmt: skip
 
     def with_settings(self, **changed: Any) -> None:
