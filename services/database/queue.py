@@ -22,8 +22,18 @@ WAKE = "wake"  # the topic on which a pause is cut short
 WORKFLOW_VERSION = "2"
 _LIVE: LiteralString = (
     f"SELECT workflow_uuid FROM {SCHEMA}.workflow_status "
-    "WHERE workflow_uuid = ANY(%(ids)s) AND status IN ('PENDING', 'ENQUEUED')"
+    "WHERE (workflow_uuid = %(id)s OR starts_with(workflow_uuid, %(id)s || ':')) AND status IN ('PENDING', 'ENQUEUED')"
 )
+# As the engine's own cancel does it, but in one transaction with the workflow that follows, and only if nobody was
+# quicker.
+_END_OLD: LiteralString = f"""
+UPDATE {SCHEMA}.workflow_status
+SET status = 'CANCELLED', owner_xid = NULL, queue_name = NULL, deduplication_id = NULL, started_at_epoch_ms = NULL,
+    updated_at = (extract(epoch FROM now()) * 1000)::bigint, completed_at = (extract(epoch FROM now()) * 1000)::bigint
+WHERE workflow_uuid = %(workflow)s AND status IN ('PENDING', 'ENQUEUED')
+  AND executor_id IS NOT DISTINCT FROM %(executor)s AND application_version = %(version)s
+RETURNING queue_partition_key
+"""
 
 
 @lru_cache(maxsize=2)
@@ -39,28 +49,39 @@ def enqueue(session: Session, execution_id: uuid.UUID, workspace_id: uuid.UUID, 
     The execution's id is the workflow's id, and the workspace its partition, so that runs of one never overlap. A run
     whose plan was `accepted` goes on in a second workflow, since the first ended when it began to wait.
     """
+    _enqueue(session, f"{execution_id}:accepted" if accepted else str(execution_id), execution_id, str(workspace_id))
+
+
+def _enqueue(session: Session, workflow_id: str, execution_id: uuid.UUID, partition: str) -> None:
     options: EnqueueOptions = {
         "workflow_name": WORKFLOW,
         "queue_name": QUEUE,
-        "workflow_id": _accepted(execution_id) if accepted else str(execution_id),
-        "queue_partition_key": str(workspace_id),
+        "workflow_id": workflow_id,
+        "queue_partition_key": partition,
         "app_version": WORKFLOW_VERSION,
     }
     connection: Any = session.connection()
     client(_url(session)).enqueue_in_transaction(connection, options, str(execution_id))
 
 
+def adopt(session: Session, workflow_id: str, *, executor_id: str | None, version: str) -> bool:
+    """Ends a workflow that an older release left behind and queues its execution anew for this one.
+
+    False when somebody was quicker. What the old one did stays: the new one takes the run up from its plan or commit.
+    """
+    execution_id = uuid.UUID(workflow_id.partition(":")[0])
+    ended = fetch(session, _END_OLD, {"workflow": workflow_id, "executor": executor_id, "version": version})
+    if not ended:
+        return False
+    _enqueue(session, f"{execution_id}:v{WORKFLOW_VERSION}", execution_id, str(ended[0][0]))
+    return True
+
+
 def wake(session: Session, execution_id: uuid.UUID) -> None:
     """Ends the pause of an execution that waits for its next retry; nothing when it does not wait."""
-    ids = [str(execution_id), _accepted(execution_id)]
-    live = fetch(session, _LIVE, {"ids": ids})
     connection: Any = session.connection()
-    for (workflow_id,) in live:
+    for (workflow_id,) in fetch(session, _LIVE, {"id": str(execution_id)}):
         client(_url(session)).send_in_transaction(connection, workflow_id, "wake", WAKE)
-
-
-def _accepted(execution_id: uuid.UUID) -> str:
-    return f"{execution_id}:accepted"
 
 
 def _url(session: Session) -> str:

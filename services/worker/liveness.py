@@ -14,9 +14,10 @@ from collections.abc import Callable
 from typing import LiteralString
 
 import psycopg
+from sqlalchemy.exc import DBAPIError
 
-from services.database.queue import SCHEMA, WORKFLOW_VERSION
-from services.logs import get_logger
+from services.database.queue import SCHEMA, WORKFLOW, WORKFLOW_VERSION
+from services.logs import get_logger, log_unexpected
 
 WATCH_S = 1.0
 FROZEN_AFTER_S = 8.0
@@ -26,6 +27,11 @@ _PENDING: LiteralString = (
     f"SELECT DISTINCT executor_id FROM {SCHEMA}.workflow_status "
     "WHERE status = 'PENDING' AND executor_id IS NOT NULL AND application_version = %(version)s"
 )
+_OLDER: LiteralString = f"""
+SELECT workflow_uuid, executor_id, application_version, status FROM {SCHEMA}.workflow_status
+WHERE status IN ('PENDING', 'ENQUEUED') AND name = %(name)s
+  AND application_version ~ '^[0-9]+$' AND application_version::int < %(version)s::int
+"""
 _FROZEN: LiteralString = """
 SELECT DISTINCT worker_id FROM claude_executions
 WHERE status = 'running' AND worker_id IS NOT NULL AND heartbeat_at < now() - make_interval(secs => %(after)s)
@@ -80,10 +86,19 @@ class WorkerLock:
 
 
 class Watchdog:
-    """Looks once a second for runs whose worker is dead or frozen, and hands them to this one."""
+    """Looks once a second for runs whose worker is dead or frozen, and hands them to this one.
 
-    def __init__(self, url: str, executor_id: str, recover: Callable[[list[str]], object]) -> None:
-        self._url, self._executor_id, self._recover = url, executor_id, recover
+    `adopt(workflow, executor, version)` takes what an older release of the app left and nobody of it runs any more.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        executor_id: str,
+        recover: Callable[[list[str]], object],
+        adopt: Callable[[str, str | None, str], object],
+    ) -> None:
+        self._url, self._executor_id, self._recover, self._adopt = url, executor_id, recover, adopt
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
@@ -100,8 +115,10 @@ class Watchdog:
                 with psycopg.connect(self._url, autocommit=True, connect_timeout=5) as connection:
                     while not self._stop.wait(WATCH_S):
                         self._look(connection)
-            except psycopg.Error as error:
+            except (psycopg.Error, DBAPIError) as error:
                 log.warning("watchdog_database_away", error=str(error)[:200])
+            except Exception as error:  # noqa: BLE001  # without its watchdog a worker would leave others' runs lying
+                log_unexpected(error)
 
     def _look(self, connection: psycopg.Connection[tuple[object, ...]]) -> None:
         for (frozen,) in connection.execute(_FROZEN, {"after": FROZEN_AFTER_S}).fetchall():
@@ -117,6 +134,19 @@ class Watchdog:
         if dead:
             log.warning("taking_over", workers=dead)
             self._recover(dead)
+        for workflow, executor, version in _left_behind(connection):
+            log.warning("adopting", workflow=workflow, version=version)
+            self._adopt(workflow, executor, version)
+
+
+def _left_behind(connection: psycopg.Connection[tuple[object, ...]]) -> list[tuple[str, str | None, str]]:
+    """Workflows of older releases: queued ones that a worker of theirs may never take, and those of dead workers."""
+    found = connection.execute(_OLDER, {"name": WORKFLOW, "version": WORKFLOW_VERSION}).fetchall()
+    return [
+        (str(workflow), None if executor is None else str(executor), str(version))
+        for workflow, executor, version, status in found
+        if status == "ENQUEUED" or executor is None or _is_free(connection, str(executor))
+    ]
 
 
 def _is_free(connection: psycopg.Connection[tuple[object, ...]], executor_id: str) -> bool:

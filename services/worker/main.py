@@ -15,6 +15,7 @@ import psycopg
 from dbos import DBOS, DBOSConfig
 from sqlalchemy import event
 
+from services.database import queue
 from services.database.engine import database_url, get_engine, plain_url, transaction
 from services.database.migrate import readiness
 from services.database.queue import APP_NAME, QUEUE, SCHEMA, WORKFLOW_VERSION
@@ -64,7 +65,8 @@ def run_worker(concurrency: int) -> None:
         QUEUE, worker_concurrency=concurrency, partition_concurrency=1, polling_interval_sec=0.1,
         on_conflict="always_update",
     )  # fmt: skip
-    watchdog = Watchdog(url, executor_id, DBOS._recover_pending_workflows)  # the library's own way to hand runs over
+    # The library's own way to hand runs over.
+    watchdog = Watchdog(url, executor_id, DBOS._recover_pending_workflows, _adopt)
     watchdog.start()
     _sweep_sessions()
     log.info("worker_started", executor=executor_id, concurrency=concurrency)
@@ -75,6 +77,11 @@ def run_worker(concurrency: int) -> None:
     lock.close()
     logging.shutdown()
     os._exit(0)  # runs are held at their next step; the lock is free, so another worker takes them from there
+
+
+def _adopt(workflow_id: str, executor_id: str | None, version: str) -> None:
+    with transaction() as session:
+        queue.adopt(session, workflow_id, executor_id=executor_id, version=version)
 
 
 def _name_connections(name: str) -> None:

@@ -65,7 +65,7 @@ class Worker:
         return eventually(lambda: not self.alive(), seconds)
 
     def said(self) -> str:
-        return self.output.read_text()
+        return self.output.read_text() if self.output.exists() else ""
 
 
 def eventually(condition: Callable[[], Any], seconds: float = 10.0) -> bool:
