@@ -25,10 +25,15 @@ def module_path(pattern_type: str) -> str:
     return f"detectors/{check_pattern_type(pattern_type)}.py"
 
 
+def tests_path(pattern_type: str) -> str:
+    """The path of the pattern's own tests in the repository."""
+    return f"tests/test_{check_pattern_type(pattern_type)}.py"
+
+
 def owned_paths(pattern_type: str) -> tuple[str, ...]:
     """The files that a change for this pattern may touch."""
     name = check_pattern_type(pattern_type)
-    return (f"detectors/{name}.py", f"params/{name}.json", f"tests/test_{name}.py")
+    return (f"detectors/{name}.py", f"params/{name}.json", tests_path(name))
 
 
 def patterns(root: Path) -> list[str]:

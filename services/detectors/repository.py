@@ -24,7 +24,7 @@ from services.errors import Cancelled, RepositoryError
 __all__ = [
     "changed_files", "check_repository", "checkout_release", "code_sha256", "commit_all", "create_worktree", "diff",
     "ensure_repository", "git", "head", "merge_to_main", "pull", "push", "read_params", "remove_worktree",
-    "repository_lock", "write_params",
+    "repository_lock", "show", "write_params",
 ]  # fmt: skip
 
 STARTER = Path(__file__).parent / "starter"
@@ -221,6 +221,14 @@ def changed_files(worktree: Path, base: str, to: str = "HEAD") -> list[str]:
     """Paths that differ between two commits, sorted; a renamed file is both its names."""
     out = _run(worktree, ("diff", "--name-only", "-z", "--no-renames", head(worktree, base), head(worktree, to), "--"))
     return sorted(name for name in out.decode("utf-8", "replace").split("\0") if name)
+
+
+def show(path: Path, commit: str, name: str) -> str | None:
+    """A file's text at a commit; None when the commit has no such file."""
+    ref = head(path, commit)
+    if not _run(path, ("ls-tree", "--name-only", "-z", ref, "--", f":(literal){name}")):
+        return None
+    return _run(path, ("show", f"{ref}:{name}")).decode("utf-8", "replace")
 
 
 def diff(path: Path, base: str, to: str, *, path_filter: str | None = None, max_bytes: int = 200_000) -> str:

@@ -19,7 +19,7 @@ from services.database.engine import transaction
 from services.detectors import repository
 from services.detectors.bundle import read_params
 from services.detectors.judging import Window
-from services.detectors.types import Candles, Case
+from services.detectors.types import Candles, Case, DetectorSpec
 from services.detectors.windows import windows_of
 from services.errors import Cancelled, RepositoryError, StaleEpoch
 from services.executions import Run, UsageRow
@@ -39,6 +39,7 @@ class RunContext:
         self.execution_id, self.epoch, self.worker_id = execution_id, epoch, worker_id
         self._canceled, self._lost = threading.Event(), threading.Event()
         self._log = RunLog(self.folder, execution_id, epoch)
+        self.spec: tuple[str, DetectorSpec] | None = None  # by the hash of its code
         self._used: dict[str, UsageRow] = {}
         self._used_lock = threading.Lock()
 

@@ -11,7 +11,7 @@ from services.agents import registry as agent_registry
 from services.agents.protocol import Change, Refusal
 from services.database.engine import transaction
 from services.detectors import repository
-from services.detectors.bundle import owned_paths, patterns
+from services.detectors.bundle import code_sha256, owned_paths, patterns
 from services.detectors.sandbox import describe
 from services.detectors.types import DetectorSpec
 from services.errors import RepositoryError
@@ -47,10 +47,13 @@ def in_phase(
 
 
 def spec_of(ctx: RunContext, run: Run) -> DetectorSpec | None:
-    """What the pattern's module in the worktree declares, None when there is no module."""
+    """What the pattern's module in the worktree declares, None when there is no module. Kept by the code's hash."""
     if run.pattern_type not in patterns(ctx.worktree):
         return None
-    return describe(ctx.worktree, run.pattern_type, cancelled=ctx.cancelled)
+    code = code_sha256(ctx.worktree, run.pattern_type)
+    if ctx.spec is None or ctx.spec[0] != code:
+        ctx.spec = code, describe(ctx.worktree, run.pattern_type, cancelled=ctx.cancelled)
+    return ctx.spec[1]
 
 
 def plan(ctx: RunContext, attempt: int) -> Outcome:

@@ -10,7 +10,7 @@ import numpy as np
 from services import deployments, feedback, releases, sessions
 from services.database.engine import transaction
 from services.detectors import repository
-from services.detectors.bundle import code_sha256, module_path, owned_paths, read_params
+from services.detectors.bundle import code_sha256, module_path, owned_paths, read_params, tests_path
 from services.detectors.contract import ContractReport, check_contract
 from services.detectors.replay import ReplayResult, compare
 from services.detectors.sandbox import run_tests, warm
@@ -18,6 +18,7 @@ from services.detectors.types import CANDLE_DTYPE, Candles, Case, DetectorSpec, 
 from services.detectors.windows import detect_windows, windows_of
 from services.executions import Run
 from services.lifecycle import ExecutionPhase
+from services.worker import own_tests
 from services.worker.context import RunContext
 from services.worker.phases import Outcome, in_phase, open_worktree, origin_of, spec_of
 
@@ -59,6 +60,7 @@ def _gates(ctx: RunContext, run: Run, attempt: int, round_number: int, facts: di
         ctx.checkpoint(TESTING, attempt, f"test:{round_number}:{key}", text, details, ok)
 
     _refuse_strangers(ctx, run)
+    _refuse_fewer_tests(ctx, run, check)
     tests = run_tests(ctx.worktree, cancelled=ctx.cancelled)
     ctx.write(tests.output)
     facts["test_report"] = {
@@ -110,6 +112,24 @@ def _refuse_strangers(ctx: RunContext, run: Run) -> None:
     if strange:
         more = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
         raise _Refused("files", f"The change touches {strange[0]}{more}, which belongs to other patterns too.")
+
+
+def _refuse_fewer_tests(ctx: RunContext, run: Run, check: Any) -> None:
+    """Tests that were there at the base commit are still there, and still run. Changed ones are told of."""
+    if run.base_commit is None:
+        return
+    name = tests_path(run.pattern_type)
+    before = repository.show(ctx.worktree, run.base_commit, name)
+    after = repository.show(ctx.worktree, "HEAD", name)
+    if before == after:
+        return
+    reason = own_tests.refusal(before, after)
+    if reason is not None:
+        check("own-tests", "The pattern's tests were cut down", reason, False)
+        raise _Refused("tests", reason)
+    count = len(own_tests.tests_in(after or "")) - len(own_tests.tests_in(before or ""))
+    added = f"{count} added" if count else "none added"
+    check("own-tests", f"The pattern's own tests were changed: {added}, none removed", "Read them in the diff.")
 
 
 def _contract(ctx: RunContext, run: Run, params: Params) -> ContractReport:
