@@ -162,7 +162,7 @@ class _Turn:
         return Job(
             phase=self._phase, worktree=str(work.worktree), prompt=self._prompt, session_id=_session(work),
             resume=_has_begun(work), model=settings.claude_model, max_turns=settings.claude_max_turns,
-            budget_usd=left, owned=owned_paths(work.pattern_type), commands=commands_for(work.pattern_type),
+            budget_usd=left, deadline_s=settings.claude_deadline_s, owned=owned_paths(work.pattern_type), commands=commands_for(work.pattern_type),
             answer_schema=schema_of(form),
         )  # fmt: skip
 

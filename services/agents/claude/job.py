@@ -14,7 +14,7 @@ PROGRESS_TOOL = f"mcp__{TOOL_SERVER}__{TOOL_NAME}"
 class Job(BaseModel):
     """One phase. `owned` are the files that it may write, below the worktree; `commands` the only shell commands.
 
-    `session_id` (a UUID) names the conversation of the whole execution; `resume` says that it has begun already.
+    `deadline_s` ends the process by itself, for a worker that is frozen can't. `session_id` (a UUID) names the conversation of the whole execution; `resume` says that it has begun already.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,6 +27,7 @@ class Job(BaseModel):
     model: str
     max_turns: int
     budget_usd: float
+    deadline_s: float
     owned: tuple[str, ...]
     commands: tuple[str, ...]
     answer_schema: dict[str, Any]

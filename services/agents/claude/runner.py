@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 import time
 from typing import Any, TextIO
@@ -30,6 +31,8 @@ from services.agents.claude.options import options_for
 
 LONGEST = 8000  # characters of a text in an event
 ALIVE_EVERY_S = 1.0
+GRACE_S = 30.0  # beyond the deadline that the worker watches
+OUT_OF_TIME = 75
 
 
 class Voice:
@@ -129,4 +132,7 @@ def main() -> None:
     voice = Voice(os.fdopen(os.dup(1), "w", encoding="utf-8"))
     os.dup2(2, 1)  # what a library prints must not be taken for an event
     job = Job.model_validate_json(sys.stdin.buffer.read())
+    # The worker's own watchdog is quicker, unless the worker is frozen. The namespace ends with this process.
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(OUT_OF_TIME))  # the default does nothing to a namespace's first
+    signal.setitimer(signal.ITIMER_REAL, job.deadline_s + GRACE_S)
     asyncio.run(run(job, voice))

@@ -25,7 +25,7 @@ from services.settings import Settings, get_settings
 def job(worktree: Path, phase: Phase = "implement") -> Job:
     return Job(
         phase=phase, worktree=str(worktree), prompt="p", session_id="s", resume=False, model="m", max_turns=1,
-        budget_usd=1, owned=owned_paths("swings"), commands=commands_for("swings"),
+        budget_usd=1, deadline_s=60, owned=owned_paths("swings"), commands=commands_for("swings"),
         answer_schema=schema_of(PlanAnswer),
     )  # fmt: skip
 
