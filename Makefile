@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test check bench format
+.PHONY: run test check bench live-check format
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -26,6 +26,10 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+# One tiny execution against the real model; needs ANTHROPIC_API_KEY and spends some cents.
+live-check: $(READY)
+	@$(BIN)/patterndesk live-check $(ARGS)
 
 format: $(READY)
 	$(BIN)/ruff format .

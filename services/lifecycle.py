@@ -224,6 +224,7 @@ PERMISSIONS: Final[dict[str, frozenset[Role]]] = {
     "complete_session": MEMBERS,
     "launch": MEMBERS,
     "cancel": MEMBERS,
+    "waive": MEMBERS,
     "approve": MEMBERS,
     "withdraw": MEMBERS,
     "verify": ADMINS,

@@ -23,12 +23,18 @@ class AgentInfo:
 
 
 def agents() -> list[AgentInfo]:
-    """All agents, the default first."""
+    """All agents, the default first: Claude where it is connected, else the tuner."""
     reason = claude.unavailable(get_settings())
-    return [
-        AgentInfo("tuner", "Tuner (parameter search)", True, None),
+    known = [
         AgentInfo("claude", "Claude", reason is None, reason),
+        AgentInfo("tuner", "Tuner (parameter search)", True, None),
     ]
+    return sorted(known, key=lambda info: not info.available)
+
+
+def default_agent() -> str:
+    """The agent that is offered first here."""
+    return agents()[0].name
 
 
 def make(name: str) -> Agent:

@@ -183,20 +183,21 @@ def run_session(
 @app.command()
 def launch(
     pattern: Annotated[str, typer.Argument(help="The pattern type, or the workspace's id.")],
-    agent: Annotated[str, typer.Option(help="tuner or claude.")] = "tuner",
+    agent: Annotated[str | None, typer.Option(help="claude or tuner; Claude where it is connected.")] = None,
     person: As = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for its end.")] = False,
     as_json: Json = False,
 ) -> None:
     """Launch an execution over the open corrections, or the first one over the description."""
     from services import actions, executions, workspaces
+    from services.agents.registry import default_agent
     from services.cli.data import acting, wait_for
     from services.database.engine import transaction
 
     actor = acting(person)
     with transaction() as session:
         workspace_id = workspaces.find_id(session, pattern)
-    prepared = actions.prepare_launch(workspace_id, agent=agent, actor=actor)
+    prepared = actions.prepare_launch(workspace_id, agent=agent or default_agent(), actor=actor)
     execution_id = actions.launch(prepared, actor=actor)
     if wait:
         wait_for(execution_id)
@@ -206,6 +207,24 @@ def launch(
     _print(result, as_json, lambda r: f"Execution {r['execution_id']} is {r['status']}.")
     if found.row.status == "failed":
         raise Unavailable(found.row.error or "The execution failed.")
+
+
+@app.command("live-check")
+def live_check(
+    budget: Annotated[float, typer.Option(help="Dollars that it may spend at most.", min=0.01, max=20)] = 1.0,
+    as_json: Json = False,
+) -> None:
+    """Run one tiny execution against the real model, in an installation of its own that is removed afterwards.
+
+    Needs ANTHROPIC_API_KEY and spends some cents. Nothing of this installation is read or changed.
+    """
+    from services.cli.live_check import check
+
+    result = check(get_settings(), budget_usd=budget, say=lambda line: typer.echo(line, err=as_json))
+    _print(
+        result, as_json,
+        lambda r: f"{r['model']} wrote {r['pattern']} v{r['version']} in {r['seconds']:.0f} s for ${r['cost_usd']:.2f}.",
+    )  # fmt: skip
 
 
 @app.command()

@@ -1,6 +1,14 @@
 """Executions: launched by people, run by workers through five phases, read by everybody."""
 
-from services.executions.continuing import Continued, continue_from, continued, why_not_continue
+from services.executions.continuing import (
+    Continued,
+    continue_from,
+    continued,
+    waivable,
+    waive,
+    waived_ids,
+    why_not_continue,
+)
 from services.executions.ending import complete, end_canceled, fail, set_status
 from services.executions.following import TAIL_CHARACTERS, UsageRow, add_usage, keep_log, kept_log, spent
 from services.executions.launching import (
@@ -82,5 +90,8 @@ __all__ = [
     "spent",
     "take_over",
     "wait_for_plan",
+    "waivable",
+    "waive",
+    "waived_ids",
     "why_not_continue",
 ]

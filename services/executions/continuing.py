@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from typing import LiteralString
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services import workspaces
-from services.errors import Conflict, NotFound, PatternDeskError
+from services import timeline, workspaces
+from services.database.rows import fetch
+from services.errors import Conflict, InvalidInput, NotFound, PatternDeskError
 from services.executions.launching import check_launchable, launch
-from services.lifecycle import ExecutionStatus, FeedbackState
-from services.models import ClaudeExecution, ExecutionAttempt, FeedbackItem, PatternWorkspace
-from services.people import Actor, require
+from services.lifecycle import ExecutionStatus, FeedbackState, MessageType
+from services.models import ClaudeExecution, ExecutionAttempt, FeedbackItem, GateWaiver, PatternWorkspace
+from services.people import Actor, record, require
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,86 @@ def continue_from(session: Session, execution_id: uuid.UUID, *, actor: Actor) ->
     return made
 
 
+_BROKEN: LiteralString = """
+SELECT ev.detector_version_id, ev.broken_ids, ev.baseline_version_id
+FROM evaluations ev JOIN claude_executions e ON e.id = ev.execution_id
+WHERE ev.execution_id = %(id)s AND ev.kind = 'replay' AND ev.detector_version_id = e.candidate_version_id
+ORDER BY ev.created_at DESC LIMIT 1
+"""
+
+
+def waivable(session: Session, execution_id: uuid.UUID) -> list[uuid.UUID]:
+    """The judged places whose breaking alone kept this run's candidate from being deployed; empty when it is not so."""
+    execution = session.get(ClaudeExecution, execution_id, populate_existing=True)
+    if execution is None:
+        raise NotFound("There is no such execution.")
+    last = _last_attempt(session, execution_id)
+    if execution.status != ExecutionStatus.FAILED or last is None or (last.decision or {}).get("kind") != "replay":
+        return []
+    rows = fetch(session, _BROKEN, {"id": execution_id})
+    return [uuid.UUID(str(i)) for i in rows[0][1]] if rows else []
+
+
+def waive(session: Session, execution_id: uuid.UUID, *, reason: str, actor: Actor) -> uuid.UUID:
+    """Deploys a candidate although it breaks judged places, as a child of the run that was refused for it.
+
+    The child is tested again and may break these places and no others. Raises Conflict with the reason when there is
+    nothing to waive, or another version was deployed meanwhile.
+    """
+    require(actor, "waive")
+    cleaned = reason.replace("\x00", "").strip()
+    if not cleaned:
+        raise InvalidInput("A reason is required; it shows on the timeline and in the review.")
+    workspace_id = session.scalar(select(ClaudeExecution.workspace_id).where(ClaudeExecution.id == execution_id))
+    if workspace_id is None:
+        raise NotFound("There is no such execution.")
+    workspace = workspaces.lock(session, workspace_id)
+    broken = waivable(session, execution_id)
+    if not broken:
+        raise Conflict(
+            "There is no broken place to waive: only a run that the replay alone refused can be deployed so."
+        )
+    version_id, _, baseline_id = fetch(session, _BROKEN, {"id": execution_id})[0]
+    if baseline_id != workspace.deployed_version_id:
+        raise Conflict("Another version was deployed since this one was replayed; run it again.")
+    child = continue_from(session, execution_id, actor=actor)
+    session.add(
+        GateWaiver(
+            workspace_id=workspace_id,
+            execution_id=child,
+            detector_version_id=version_id,
+            waived_by_id=actor.id,
+            reason=cleaned,
+            broken_ids=[str(i) for i in broken],
+        )
+    )
+    record(session, actor=actor, action="waive", object_type="execution", object_id=child,
+           after={"broken": len(broken), "reason": cleaned})  # fmt: skip
+    session.flush()
+    places = "1 judged place" if len(broken) == 1 else f"{len(broken)} judged places"
+    timeline.append(
+        session, workspace_id, MessageType.GATE_WAIVED,
+        data={"execution_id": child, "broken_ids": broken, "reason": cleaned},
+        actor=actor, title=f"Waived {places} that the new version breaks", content=cleaned, execution_id=child,
+    )  # fmt: skip
+    return child
+
+
+def waived_ids(session: Session, execution_id: uuid.UUID) -> frozenset[str]:
+    """The judged places that a run may break, because a person said so."""
+    rows = session.scalars(select(GateWaiver.broken_ids).where(GateWaiver.execution_id == execution_id))
+    return frozenset(i for ids in rows for i in ids)
+
+
+def _last_attempt(session: Session, execution_id: uuid.UUID) -> ExecutionAttempt | None:
+    return session.scalar(
+        select(ExecutionAttempt)
+        .where(ExecutionAttempt.execution_id == execution_id)
+        .order_by(ExecutionAttempt.number.desc())
+        .limit(1)
+    )
+
+
 def continued(session: Session, execution_id: uuid.UUID) -> Continued | None:
     """What a run goes on from; None when it began anew."""
     execution = session.get(ClaudeExecution, execution_id)
@@ -95,12 +177,7 @@ def continued(session: Session, execution_id: uuid.UUID) -> Continued | None:
         return None
     parent = session.get(ClaudeExecution, execution.parent_execution_id)
     assert parent is not None  # held by the foreign key
-    last = session.scalar(
-        select(ExecutionAttempt)
-        .where(ExecutionAttempt.execution_id == parent.id)
-        .order_by(ExecutionAttempt.number.desc())
-        .limit(1)
-    )
+    last = _last_attempt(session, parent.id)
     kind = (last.decision or {}).get("kind") if last is not None else None
     return Continued(
         parent.id, parent.commit_hash, parent.summary or "", parent.commit_message, list(parent.files_changed),

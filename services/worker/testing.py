@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from services import deployments, feedback, releases, sessions
+from services import deployments, executions, feedback, releases, sessions
 from services.database.engine import transaction
 from services.detectors import repository
 from services.detectors.bundle import code_sha256, module_path, owned_paths, read_params, tests_path
@@ -98,7 +98,9 @@ def _gates(ctx: RunContext, run: Run, attempt: int, round_number: int, facts: di
     if result is None:
         check("replay", "Replay: no judged places yet")
         return {"outcome": "ok", "fixed_ids": [], "replay": None, "candidate": str(candidate)}
-    _judge_replay(result, cases, check)
+    with transaction() as session:
+        waived = executions.waived_ids(session, run.id)
+    _judge_replay(result, cases, check, waived)
     return {
         "outcome": "ok", "fixed_ids": list(result.fixed_ids), "candidate": str(candidate),
         "replay": _summary(result),
@@ -210,10 +212,14 @@ def _summary(result: ReplayResult) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _judge_replay(result: ReplayResult, cases: list[Case], check: Any) -> None:
-    broken = list(result.broken_ids)
-    said = f"Replay: {len(result.fixed_ids)} fixed, {len(broken)} broken, {result.unchanged} unchanged"
+def _judge_replay(result: ReplayResult, cases: list[Case], check: Any, waived: frozenset[str]) -> None:
+    """Refuses what breaks judged places, but for those that a person waived."""
+    broken = [i for i in result.broken_ids if i not in waived]
+    forgiven = len(result.broken_ids) - len(broken)
+    said = f"Replay: {len(result.fixed_ids)} fixed, {len(result.broken_ids)} broken, {result.unchanged} unchanged"
     check("replay", said, _before_after(result), not broken)
+    if forgiven:
+        check("waived", f"{forgiven} of the broken places were waived by a person")
     if broken:
         holdout = {c.id for c in cases if c.split == "holdout"}
         shown = tuple(i for i in broken if i not in holdout)

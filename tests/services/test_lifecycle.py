@@ -68,6 +68,8 @@ VERBS: list[tuple[str, str, Verb]] = [
     ("complete_session", "complete_session", lambda s, a: sessions.complete(s, NOBODY, actor=a)),
     ("launch", "launch", lambda s, a: executions.launch(s, NOBODY, prompt_file=None, actor=a)),
     ("launch", "accept_plan", lambda s, a: executions.accept_plan(s, NOBODY, actor=a)),
+    ("launch", "continue_from", lambda s, a: executions.continue_from(s, NOBODY, actor=a)),
+    ("waive", "waive", lambda s, a: executions.waive(s, NOBODY, reason="r", actor=a)),
     ("cancel", "cancel", lambda s, a: executions.cancel(s, NOBODY, actor=a)),
     ("approve", "approve", lambda s, a: review.approve(s, NOBODY, actor=a)),
     ("withdraw", "withdraw", lambda s, a: review.withdraw(s, NOBODY, actor=a)),
