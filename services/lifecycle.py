@@ -193,6 +193,7 @@ EXECUTION_TRANSITIONS: Final[frozenset[tuple[ExecutionStatus, ExecutionStatus]]]
 FEEDBACK_TRANSITIONS: Final[frozenset[tuple[FeedbackState, FeedbackState]]] = frozenset(
     {
         (FeedbackState.OPEN, FeedbackState.SENT),
+        (FeedbackState.OPEN, FeedbackState.ADDRESSED),  # fixed along with others that were sent
         (FeedbackState.OPEN, FeedbackState.DISPUTED),
         (FeedbackState.OPEN, FeedbackState.WITHDRAWN),
         (FeedbackState.SENT, FeedbackState.ADDRESSED),
@@ -201,6 +202,9 @@ FEEDBACK_TRANSITIONS: Final[frozenset[tuple[FeedbackState, FeedbackState]]] = fr
         (FeedbackState.ADDRESSED, FeedbackState.OPEN),
         (FeedbackState.ADDRESSED, FeedbackState.DISPUTED),
         (FeedbackState.VERIFIED, FeedbackState.OPEN),
+        # A verdict that was carried over keeps the state of the one it copies, and may be taken back.
+        (FeedbackState.ADDRESSED, FeedbackState.WITHDRAWN),
+        (FeedbackState.VERIFIED, FeedbackState.WITHDRAWN),
         (FeedbackState.DISPUTED, FeedbackState.OPEN),
         (FeedbackState.DISPUTED, FeedbackState.WITHDRAWN),
     }

@@ -25,9 +25,9 @@ from services.models import (
     ClaudeExecution,
     ExecutionAttempt,
     ExecutionFeedback,
-    FeedbackItem,
     User,
     WorkspaceMessage,
+    moving,
     now,
 )
 
@@ -194,16 +194,10 @@ def _settle(
     )
     if taken & fixed:
         session.execute(
-            update(FeedbackItem)
-            .where(FeedbackItem.id.in_(taken & fixed), FeedbackItem.state == FeedbackState.SENT)
-            .values(state=FeedbackState.ADDRESSED, resolved_version_id=version_id)
+            moving(taken & fixed, FeedbackState.SENT, FeedbackState.ADDRESSED, resolved_version_id=version_id)
         )
     if taken - fixed:
-        session.execute(
-            update(FeedbackItem)
-            .where(FeedbackItem.id.in_(taken - fixed), FeedbackItem.state == FeedbackState.SENT)
-            .values(state=FeedbackState.OPEN)
-        )
+        session.execute(moving(taken - fixed, FeedbackState.SENT, FeedbackState.OPEN))
     for outcome, ids in (("fixed", taken & fixed), ("not_fixed", taken - fixed)):
         if ids:
             session.execute(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -15,7 +15,7 @@ from services.errors import Conflict, InvalidInput, NotFound
 from services.executions.ending import end_canceled
 from services.feedback import FeedbackRow
 from services.lifecycle import ExecutionStatus, FeedbackState, MessageType, Verdict, WorkspaceStatus
-from services.models import ClaudeExecution, ExecutionFeedback, FeedbackItem, PatternWorkspace, new_id, now
+from services.models import ClaudeExecution, ExecutionFeedback, PatternWorkspace, moving, new_id, now
 from services.people import Actor, record, require
 
 AGENTS = ("tuner", "claude")
@@ -125,10 +125,11 @@ def launch(
 def _send(session: Session, execution: ClaudeExecution, items: Sequence[FeedbackRow], actor: Actor) -> None:
     session.execute(insert(ExecutionFeedback), [{"execution_id": execution.id, "feedback_id": f.id} for f in items])
     session.execute(
-        update(FeedbackItem)
-        .where(FeedbackItem.id.in_([f.id for f in items]))
-        .values(state=FeedbackState.SENT, sent_to_claude_at=now(), execution_id=execution.id)
-    )
+        moving(
+            [f.id for f in items], FeedbackState.OPEN, FeedbackState.SENT, sent_to_claude_at=now(),
+            execution_id=execution.id,
+        )
+    )  # fmt: skip
     sessions = list(dict.fromkeys(f.session_id for f in items if f.session_id))
     timeline.append(
         session,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Update, func, inspect, text, update
+from sqlalchemy.orm import Mapped, mapped_column, validates
 
-from services.lifecycle import FeedbackState, Verdict
+from services.errors import IllegalTransition
+from services.lifecycle import FEEDBACK_TRANSITIONS, FeedbackState, Verdict
 from services.models.base import Base, CreatedAt, Id, UserRef, now, one_of
 
 
@@ -79,3 +81,26 @@ class FeedbackItem(Base):
     # As they stood before workspaces; kept so that the way back loses nothing.
     type: Mapped[str | None]
     legacy_metadata: Mapped[dict[str, Any] | None] = mapped_column("metadata")
+
+    @validates("state")
+    def _moves_along_the_table(self, _name: str, state: str) -> str:
+        """The one door for a single item's state; the same state again is no change."""
+        before = self.state if inspect(self).persistent else self.__dict__.get("state")
+        if before is not None and before != state:
+            _check(FeedbackState(before), FeedbackState(state))
+        return state
+
+
+def moving(ids: Collection[uuid.UUID], source: FeedbackState, target: FeedbackState, **values: Any) -> Update:
+    """The one door for many: moves those of the items that are in `source`, with other columns to set."""
+    _check(source, target)
+    return (
+        update(FeedbackItem)
+        .where(FeedbackItem.id.in_(ids), FeedbackItem.state == source)
+        .values(state=target, **values)
+    )
+
+
+def _check(source: FeedbackState, target: FeedbackState) -> None:
+    if (source, target) not in FEEDBACK_TRANSITIONS:
+        raise IllegalTransition(f"This correction is {source}; it can't become {target}.")
