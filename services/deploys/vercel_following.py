@@ -51,6 +51,7 @@ class Following:
                 if (given_up := self._cancel()) is not None:
                     yield given_up
                     return
+                pause = 0.0
                 continue
             if state != last:
                 yield state

@@ -128,7 +128,8 @@ class House:
             return workspaces.find_id(session, pattern_type)
 
     def launch(self, workspace_id: uuid.UUID, **options: Any) -> uuid.UUID:
-        prepared = actions.prepare_launch(workspace_id, actor=self.member)
+        agent = options.pop("agent", "tuner")
+        prepared = actions.prepare_launch(workspace_id, agent=agent, actor=self.member)
         max_retries = options.pop("max_retries", None)
         launched = actions.launch(prepared, actor=self.member, **options)
         if max_retries is not None:

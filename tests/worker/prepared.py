@@ -8,10 +8,11 @@ from typing import Any
 
 from services.agents import registry
 from services.agents.protocol import Change, Plan, Refusal, Work
+from services.deploys import local
 from services.detectors import sandbox
 from services.detectors.bundle import write_params
 from services.detectors.types import DetectorSpec
-from services.worker import decisions
+from services.worker import decisions, testing
 
 
 def tight() -> None:
@@ -53,6 +54,30 @@ class Stranger(Worse):
         with (work.worktree / "detectors" / "base.py").open("a") as file:
             file.write("\nEXTRA = 1\n")
         return Change(True, "Shared.", "Change what all share")
+
+
+class Searching(Worse):
+    """Refuses to find anything better: its refining runs the detector until it is told to stop."""
+
+    def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> Change:
+        candles = work.candles(str(work.cases[0].dataset_id))
+        with sandbox.warm(work.worktree, work.pattern_type) as worker:
+            while True:
+                worker.detect(candles, {}, cancelled=work.cancelled)
+
+
+def searching() -> None:
+    registry.make = lambda name: Searching()
+
+
+def thorough() -> None:
+    """The contract is tried at so many cuts that it takes minutes."""
+    testing.CUTS = 20_000
+
+
+def careful() -> None:
+    """The local deploy tries each detector so often that it takes minutes."""
+    local.patterns = lambda root: ["swings"] * 100_000  # type: ignore[assignment]
 
 
 def worse() -> None:

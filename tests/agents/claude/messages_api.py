@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 
 USAGE = {"input_tokens": 1000, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 200, "output_tokens": 50}
 
@@ -88,6 +88,9 @@ class MessagesApi:
                 return self._count, failure(400, "invalid_request_error", "the script is over")
             turn = self.script[0] if self.forever and len(self.script) == 1 else self.script.pop(0)
             return self._count, turn
+
+
+A = TypeVar("A", bound=MessagesApi)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -170,12 +173,12 @@ def _events(number: int, turn: Turn, model: str) -> Iterator[tuple[str, dict[str
 
 
 @contextmanager
-def running() -> Iterator[MessagesApi]:
+def running(kind: type[A] = MessagesApi) -> Iterator[A]:  # type: ignore[assignment]
     """The server, up until the block ends."""
     handler = type("Handler", (_Handler,), {})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    api = MessagesApi(server.server_address[1])
+    api = kind(server.server_address[1])
     handler.api = api  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()

@@ -1,0 +1,104 @@
+"""A cancel in each phase, of both agents and both targets: soon nothing of the run is alive, and the next one is clean."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import psutil
+import pytest
+
+from services import releases
+from tests.agents.claude.conftest import confined  # noqa: F401  # a fixture
+from tests.deploys.stand_in import PROJECT, TEAM, TOKEN, Stage, serving
+from tests.worker.house import House
+from tests.worker.model import Model, honest, slow_in, thinking, vandal
+from tests.worker.processes import eventually
+from tests.worker.test_stopping import SOON, assert_canceled
+
+NONSENSE = vandal("detectors/swings.py", "SPEC = 1\n")
+
+
+@dataclass(frozen=True)
+class Case:
+    """Where the run is caught: what makes it stay there long enough, and whether it is asleep without a process."""
+
+    agent: str
+    phase: str
+    prepare: str = ""
+    target: str = "local"
+    talent: Callable[..., list] | None = None  # type: ignore[type-arg]
+    env: dict[str, str] = field(default_factory=dict)
+    of_agent: bool = True  # whether processes of the run are there to be ended
+
+    @property
+    def name(self) -> str:
+        return f"{self.agent}, {self.phase}" + (", vercel" if self.target == "vercel" else "")
+
+
+CASES = [
+    Case("tuner", "planning"),
+    Case("tuner", "implementing", env={"TUNER_POINTS": "1000"}),
+    Case("tuner", "testing", "tests.worker.prepared:thorough"),
+    Case("tuner", "refining", "tests.worker.prepared:searching"),
+    Case("tuner", "deploying", "tests.worker.prepared:careful"),
+    Case("tuner", "deploying", target="vercel", of_agent=False),
+    Case("claude", "planning", talent=slow_in("plan", 60, honest)),
+    Case("claude", "implementing", talent=slow_in("implement", 60, honest)),
+    Case("claude", "testing", "tests.worker.prepared:thorough", talent=honest),
+    Case("claude", "refining", talent=slow_in("refine", 60, NONSENSE)),
+    Case("claude", "deploying", "tests.worker.prepared:careful", talent=honest),
+]
+
+
+@pytest.fixture
+def model(confined: None) -> Iterator[tuple[Model, dict[str, str]]]:  # noqa: F811
+    with thinking() as (made, env, tried):
+        yield made, env
+        assert tried == []
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_cancel(house: House, model: tuple[Model, dict[str, str]], case: Case) -> None:
+    made, env = model
+    workspace_id, live = house.workspace_id(), releases.current_commit("swings")
+    with serving() as vercel:
+        vercel.plan = lambda: [Stage("BUILDING", ("Building",))]
+        env |= {"VERCEL_TOKEN": TOKEN, "VERCEL_PROJECT": PROJECT, "VERCEL_TEAM_ID": TEAM, "VERCEL_GIT_REPO_ID": "1",
+                "VERCEL_API": vercel.url}  # fmt: skip
+        made.talent = case.talent or honest
+        worker = house.worker(prepare=case.prepare, **env | case.env)
+        execution_id = house.launch(workspace_id, agent=case.agent, deploy_target=case.target)
+
+        def inside() -> bool:
+            busy = bool(worker.process.children(recursive=True))
+            there = busy if case.of_agent else bool(vercel.deployed)
+            return house.get(execution_id).row.phase == case.phase and there
+
+        assert eventually(inside, 60), house.get(execution_id)
+        family = worker.process.children(recursive=True)
+        house.cancel(execution_id)
+        asked = alive = time.monotonic()
+        while (busy := left(worker.process, family)) or house.get(execution_id).row.status == "running":
+            assert time.monotonic() - asked < SOON, busy
+            alive = time.monotonic() if busy else alive
+            time.sleep(0.02)
+        ended = time.monotonic() - asked
+        print(f"{case.name}: the last process was gone after {alive - asked:.2f} s, the run ended after {ended:.2f} s")
+        assert_canceled(house, execution_id)
+        assert [d.state for d in vercel.deployed.values()] == ["CANCELED"] * (case.target == "vercel")
+    assert releases.current_commit("swings") == live
+    assert {s for (s,) in house.sql("SELECT state FROM feedback_items")} == {"open"}
+    made.talent = honest
+    again = house.launch(workspace_id, agent=case.agent)
+    assert eventually(lambda: house.get(again).phases.get("planning", {}).get("status") == "completed", 60)
+    house.cancel(again)
+    house.wait(again)
+
+
+def left(worker: psutil.Process, family: list[psutil.Process]) -> list[psutil.Process]:
+    """What of the run is alive: what was there at the cancel, and what the worker has started since."""
+    return [
+        p for p in {*family, *worker.children(recursive=True)} if p.is_running() and p.status() != psutil.STATUS_ZOMBIE
+    ]
