@@ -129,48 +129,54 @@ def builder(databases: Databases, zygote: Zygote) -> Iterator[Builder]:
     shutil.rmtree(folder)
 
 
+def _make_new(house: House) -> None:
+    for statement in HALTS.strip().split("\n\n"):
+        house.sql(statement)
+    text = (house.repository / "detectors/swings.py").read_text()
+    for old, loose in LOOSE:
+        assert old in text
+        text = text.replace(old, loose)
+    # The tests of breaks measure with the tighter swings; fewer tests and detectors are also quicker.
+    unused: dict[str, str | None] = dict.fromkeys(("tests/test_bos.py", "tests/test_choch.py", "detectors/choch.py"))
+    house.person_commits({**unused, "detectors/swings.py": text})
+    house.workspace()
+
+
+def _make_beta(house: House) -> None:
+    house.worker()
+    house.run(house.workspace_id())
+
+
+def _make_judged(house: House) -> None:
+    workspace_id, dataset = house.workspace_id(), house.dataset()
+    for first in WINDOWS:
+        house.judged_session(workspace_id, dataset, first, BARS)
+
+
+def build_judged(builder: Builder, template: str) -> Stage:
+    """The last stage, from nothing."""
+    before = Stage(template, None)
+    for make in (_make_new, _make_beta, _make_judged):
+        before = builder.stage(before, make)
+    return before
+
+
 @pytest.fixture(scope="session")
 def new(builder: Builder, template_database: str) -> Stage:
     """The pattern repository is made; the workspace `swings` is described. The defaults are loose."""
-
-    def build(house: House) -> None:
-        for statement in HALTS.strip().split("\n\n"):
-            house.sql(statement)
-        text = (house.repository / "detectors/swings.py").read_text()
-        for old, loose in LOOSE:
-            assert old in text
-            text = text.replace(old, loose)
-        # The tests of breaks measure with the tighter swings; fewer tests and detectors are also quicker.
-        unused: dict[str, str | None] = dict.fromkeys(
-            ("tests/test_bos.py", "tests/test_choch.py", "detectors/choch.py")
-        )
-        house.person_commits({**unused, "detectors/swings.py": text})
-        house.workspace()
-
-    return builder.stage(Stage(template_database, None), build)
+    return builder.stage(Stage(template_database, None), _make_new)
 
 
 @pytest.fixture(scope="session")
 def beta(builder: Builder, new: Stage) -> Stage:
     """The first execution ran: 0.1.0 is live."""
-
-    def build(house: House) -> None:
-        house.worker()
-        house.run(house.workspace_id())
-
-    return builder.stage(new, build)
+    return builder.stage(new, _make_beta)
 
 
 @pytest.fixture(scope="session")
 def judged(builder: Builder, beta: Stage) -> Stage:
     """Three tune sessions and a hold-out one on 0.1.0, judged by the demo's rule and completed."""
-
-    def build(house: House) -> None:
-        workspace_id, dataset = house.workspace_id(), house.dataset()
-        for first in WINDOWS:
-            house.judged_session(workspace_id, dataset, first, BARS)
-
-    return builder.stage(beta, build)
+    return builder.stage(beta, _make_judged)
 
 
 @pytest.fixture
