@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test check bench live-check format
+.PHONY: run test check bench soak live-check format
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -26,6 +26,10 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+# A hundred kills at seeded moments; ARGS="--kills 12 --seed 7" for other numbers.
+soak: $(READY)
+	$(BIN)/python -m tests.worker.soak --write benchmarks/soak.json $(ARGS)
 
 # One tiny execution against the real model; needs ANTHROPIC_API_KEY and spends some cents.
 live-check: $(READY)

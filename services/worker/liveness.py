@@ -21,6 +21,7 @@ from services.logs import get_logger, log_unexpected
 
 WATCH_S = 1.0
 FROZEN_AFTER_S = 8.0
+THAWED_AFTER_S = FROZEN_AFTER_S - 1.0  # a worker that did not run for so long ends
 log = get_logger(__name__)
 
 _PENDING: LiteralString = (
@@ -59,7 +60,7 @@ def lock_key(executor_id: str) -> int:
 
 
 class WorkerLock:
-    """Holds this worker's lock; calls `on_lost` once when its connection is gone."""
+    """Holds this worker's lock; calls `on_lost` once when its connection is gone, or the process was frozen."""
 
     def __init__(self, url: str, executor_id: str, on_lost: Callable[[], None]) -> None:
         self._connection = psycopg.connect(url, autocommit=True, application_name=holder_name(executor_id))
@@ -71,7 +72,15 @@ class WorkerLock:
         self._thread.start()
 
     def _watch(self) -> None:
+        looked = time.monotonic()
         while not self._stop.wait(WATCH_S):
+            asleep, looked = time.monotonic() - looked, time.monotonic()
+            if (
+                asleep > THAWED_AFTER_S
+            ):  # others may have its runs by now; find out by ending, before anything is written
+                log.error("worker_thawed", seconds=round(asleep, 1))
+                self._on_lost()
+                return
             try:
                 self._connection.execute("SELECT 1")
             except psycopg.Error as error:

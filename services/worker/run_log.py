@@ -42,6 +42,7 @@ class RunLog:
         """From now on lines belong to this attempt. Brings back what another machine has written of it."""
         with self._lock:
             self.attempt, self._kept = attempt, -1
+        self._folder.mkdir(parents=True, exist_ok=True)
         if self.own.exists() and self.whole.exists():
             return
         with transaction() as session:
@@ -54,14 +55,14 @@ class RunLog:
         if file.exists():
             return
         kept = storage.get(get_settings().storage_root, key) if key else b""
-        self._folder.mkdir(parents=True, exist_ok=True)
         file.write_bytes(kept or (tail or "").encode())
 
     def write(self, text: str) -> None:
         """Adds a line with its time (UTC). A full disk costs lines, not the run."""
         line = f"{datetime.now(UTC):%H:%M:%S} {text}\n"
+        if not self._folder.exists():  # the run has ended, under another worker
+            return
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
             with self._lock:
                 size = self.whole.stat().st_size if self.whole.exists() else 0
                 if size > MOST_BYTES:

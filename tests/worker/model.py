@@ -134,6 +134,13 @@ def honest(request: Request) -> Steps:
     return [*steps, done(summary, f"{request.pattern}: {summary[:50]}", summary)]
 
 
+def hasty(request: Request) -> Steps:
+    """Changes the parameters for the worse first, and finds better ones when the replay refuses them."""
+    if request.phase != "implement":
+        return honest(request)
+    return [*writing("params/swings.json", written.WORSE), done("Stricter.", "Be stricter", "everything stricter")]
+
+
 def _only(*steps: Turn, summary: str = "Did it.", changed: bool = True) -> Callable[[Request], Steps]:
     """Plans as usual; implements by these steps, and has nothing better when it is refused."""
 

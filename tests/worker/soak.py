@@ -31,13 +31,14 @@ from tests.deploys.stand_in import PROJECT, TEAM, TOKEN, Stage, StandIn, ready, 
 from tests.worker.conftest import Builder, build_judged
 from tests.worker.conftest import Stage as Installation
 from tests.worker.house import House
-from tests.worker.model import Model, thinking
+from tests.worker.model import Model, hasty, thinking
 from tests.worker.processes import Worker, Zygote, eventually, gone
 from tests.worker.test_loop import ONCE, PHASES
 
 KILLS_EACH = 5  # of one execution at the most
 DEEP_S = 0.9  # how far into a phase a kill comes at the latest
 FREEZES = 0.08  # of all hits
+REFUSED = 0.5  # of Claude's runs, whose first change the replay refuses
 WITHIN_S = 10.0  # a run is to be taken over in this time
 PATIENCE_S = 180.0  # for one execution to end
 REST_S = 15.0
@@ -208,6 +209,8 @@ def soak(builder: Builder, stage: Installation, *, kills: int, seed: int, say: A
         rows.append(row)
         with builder.copy(stage) as house, outside() as (model, vercel, env):
             model.delay_s = 0.15
+            if agent == "claude" and dice.random() < REFUSED:
+                model.talent = hasty  # so that there is something to refine
             run = Run(house, env, row, dice)
             run.go(min(KILLS_EACH, kills - sum(r.kills for r in rows)))
             run.look(vercel)

@@ -73,6 +73,8 @@ def test_depth_drops_large_ones() -> None:
     assert np.all(np.diff([d["anchor_index"] for d in detect(candles, defaults(SPEC))]) > 0)
 """
 
+WORSE = '{"left": 20, "prominence": 4.0, "right": 20}\n'  # swings so rare that judged places get lost
+
 
 def files(pattern: str, prompt: dict[str, Any]) -> tuple[dict[str, str], str]:
     """What to write for a pattern, by path, and what that does. A repair differs from the first version."""
