@@ -1,4 +1,4 @@
-"""The dialogs of an execution: cancel it, run it again."""
+"""The dialogs of an execution: cancel it, run it again, continue it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,22 @@ from typing import Final
 
 import streamlit as st
 
+from pages.components import execution_drawn as drawn
+from pages.components import execution_view as view
 from pages.components import looks
 from pages.components.actor import require_actor
+from pages.components.continuing import continue_from
 from pages.components.errors import guarded
-from pages.components.execution_drawn import text
+from pages.components.execution_state import agent as agent_name
+from pages.components.execution_tables import Cell
+from pages.components.execution_texts import prompt_view
+from pages.components.launch_choices import choose, claude_limits, not_available
 from pages.components.links import go
 from services import actions, executions
 from services.actions import PreparedLaunch
 from services.agents.registry import agents
 from services.database.engine import transaction
+from services.deploys.registry import targets
 from services.executions import ExecutionDetail
 from services.lifecycle import WorkspaceStatus
 
@@ -23,7 +30,9 @@ _PREPARED: Final = "again-prepared"
 
 def what_cancel_means(detail: ExecutionDetail, workspace_status: str) -> str:
     """What is lost by canceling, and what stays."""
-    parts = ["The run ends within seconds and can't go on; running it again starts from the beginning."]
+    parts = ["The run ends within seconds. Running it again starts from the beginning."]
+    if detail.row.commit_hash:
+        parts = ["The run ends within seconds. What it committed is kept, so it can be continued from there."]
     if detail.row.feedback_count:
         parts.append(f"Its {looks.count(detail.row.feedback_count, 'correction')} will be open again.")
     if workspace_status == WorkspaceStatus.IMPLEMENTING:
@@ -59,13 +68,12 @@ def forget_prepared() -> None:
 def run_again_dialog(detail: ExecutionDetail) -> None:
     """Shows the new prompt and sends exactly that, as a child of the old execution."""
     actor = require_actor()
-    usable = {a.name: a.title for a in agents() if a.available}
-    before = detail.row.agent if detail.row.agent in usable else next(iter(usable))
-    agent = before
-    if len(usable) > 1:
-        agent = st.segmented_control(
-            "Agent", list(usable), default=before, required=True, format_func=usable.__getitem__, key="again-agent"
-        )
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        agent = choose("Agent", agents(), key="again-agent", before=detail.row.agent)
+        target = choose("Deploy to", targets(), key="again-target", before=detail.row.deploy_target)
+    not_available([*agents(), *targets()])
+    if agent == "claude":
+        st.caption(claude_limits())
     stop = st.toggle(
         "Stop after planning, until somebody accepts the plan", value=detail.stop_after_planning, key="again-stop"
     )
@@ -80,13 +88,47 @@ def run_again_dialog(detail: ExecutionDetail) -> None:
         return
     count = len(prepared.items)
     what = f"All {looks.count(count, 'open correction')}" if count else "The description of the pattern"
-    st.caption(f"{what} will be sent as a new execution that follows execution {detail.row.number}. The prompt:")
-    text(prepared.text, label="The prompt as it is sent", key="again-prompt", height="18rem")
+    st.caption(f"{what} will be sent as a new execution that follows execution {detail.row.number}.")
+    prompt_view(prepared.prompt_file, name=f"{detail.row.pattern_type}-prompt", key="again-prompt", height="16rem")
     if st.button("Run again", type="primary", icon=":material/send:", key="again-send"):
         with guarded():
             made_id = actions.launch(
-                prepared, stop_after_planning=stop, deploy_target=detail.row.deploy_target,
+                prepared, stop_after_planning=stop, deploy_target=target,
                 parent_execution_id=detail.row.id, actor=actor,
             )  # fmt: skip
             forget_prepared()
             go("execution", id=made_id)
+
+
+@st.dialog("Continue from here", width="medium")
+def continue_dialog(detail: ExecutionDetail) -> None:
+    """Says what a continued run keeps and what it is told, then launches it."""
+    actor = require_actor()
+    st.text(f"A new execution goes on where execution {detail.row.number} ended, instead of beginning anew.")
+    drawn.facts(what_continues(detail), key="continue-facts")
+    st.caption("What it is told first")
+    st.text(view.error_parts(detail)[0])
+    if st.button("Continue from here", type="primary", icon=":material/resume:", key="continue-send"):
+        with guarded():
+            made_id = continue_from(detail.row.id, actor=actor)
+            go("execution", id=made_id)
+
+
+def what_continues(detail: ExecutionDetail) -> list[tuple[str, Cell]]:
+    """What a continued run keeps of this one, what goes into it, and who works on it."""
+    row = detail.row
+    files = looks.count(len(detail.files_changed), "changed file")
+    plan = str((detail.plan or {}).get("summary") or "")
+    sent = (
+        looks.count(row.feedback_count, "correction") if row.feedback_count else "none; it works from the description"
+    )
+    told = "why this one failed" + (", with the end of the deploy's log" if row.deploy_status == "error" else "")
+    return [
+        ("Keeps the commit", {"t": f"{(row.commit_hash or '')[:7]} · {files}", "title": detail.commit_message}),
+        ("Keeps the plan", {"t": plan or "there was none; it plans anew"}),
+        ("Keeps the corrections", {"t": sent}),
+        ("Is told", {"t": told}),
+        ("Agent", {"t": agent_name(row.agent)}),
+        ("Deploys to", {"t": row.deploy_target}),
+        ("Retries", {"t": f"{row.max_retries} more"}),
+    ]

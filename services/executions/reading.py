@@ -43,6 +43,7 @@ class ExecutionRow:
     cost_usd: Decimal
     error: str | None
     max_retries: int = 10
+    retry_reason: str | None = None
     retry_at: datetime | None = None  # when the next attempt begins, while the status is `retry`
     heartbeat_at: datetime | None = None
     worker_id: str | None = None
@@ -55,7 +56,7 @@ _COLUMNS: LiteralString = """
 SELECT e.id, e.workspace_id, w.name, w.pattern_type, e.number, e.agent, e.status, e.phase, e.progress,
        cardinality(e.feedback_ids), e.retry_count, e.triggered_at, e.started_at, e.completed_at, e.errored_at,
        e.canceled_at IS NOT NULL, u.name, e.deploy_target, e.deploy_status, e.commit_hash, e.cost_usd, e.error,
-       e.max_retries, e.retry_at, e.heartbeat_at, e.worker_id,
+       e.max_retries, e.retry_reason, e.retry_at, e.heartbeat_at, e.worker_id,
        coalesce(e.status = 'running' AND e.phase = 'planning' AND e.stop_after_planning AND e.plan_accepted_at IS NULL
          AND jsonb_typeof(e.plan) = 'object' AND e.phases->'planning'->>'status' = 'completed', false),
        e.input_tokens, e.output_tokens
@@ -113,9 +114,6 @@ class ExecutionDetail:
     """One execution, whole."""
 
     row: ExecutionRow
-    parent_execution_id: uuid.UUID | None
-    max_retries: int
-    retry_reason: str | None
     phases: dict[str, Any]
     checkpoints: list[dict[str, Any]]
     files_changed: list[str]
@@ -137,15 +135,15 @@ class ExecutionDetail:
     candidate_version_id: uuid.UUID | None
     canceled_at: datetime | None
     canceled_by_name: str | None
-    heartbeat_at: datetime | None
-    worker_id: str | None
-    input_tokens: int
-    output_tokens: int
     current_version: str
     attempts: list[dict[str, Any]]
     continues: bool = False
     parent: Relative | None = None
     children: tuple[Relative, ...] = ()
+
+    @property
+    def retry_reason(self) -> str | None:
+        return self.row.retry_reason
 
 
 _ATTEMPTS: LiteralString = (
@@ -180,16 +178,14 @@ def get(session: Session, execution_id: uuid.UUID) -> ExecutionDetail:
     canceled_by = session.scalar(select(User.name).where(User.id == e.canceled_by_id)) if e.canceled_by_id else None
     version = session.scalar(select(PatternWorkspace.version).where(PatternWorkspace.id == e.workspace_id))
     return ExecutionDetail(
-        row=ExecutionRow(*row), parent_execution_id=e.parent_execution_id, max_retries=e.max_retries,
-        retry_reason=e.retry_reason, phases=dict(e.phases or {}), checkpoints=list(e.checkpoints or []),
+        row=ExecutionRow(*row), phases=dict(e.phases or {}), checkpoints=list(e.checkpoints or []),
         files_changed=list(e.files_changed), commit_message=e.commit_message, base_commit=e.base_commit,
         prompt_file=e.prompt_file, log_key=e.log_key, plan=e.plan, plan_accepted_at=e.plan_accepted_at,
         stop_after_planning=e.stop_after_planning, summary=e.summary, test_report=e.test_report,
         deploy_started_at=e.deploy_started_at, deploy_completed_at=e.deploy_completed_at, deploy_url=e.deploy_url,
         deploy_logs=e.deploy_logs, deploy_state_raw=e.deploy_state_raw, deployment_id=e.deployment_id,
         candidate_version_id=e.candidate_version_id, canceled_at=e.canceled_at, canceled_by_name=canceled_by,
-        heartbeat_at=e.heartbeat_at, worker_id=e.worker_id, input_tokens=e.input_tokens,
-        output_tokens=e.output_tokens, current_version=version or "0.0.0",
+        current_version=version or "0.0.0",
         attempts=fetch_dicts(session, _ATTEMPTS, {"id": execution_id}), continues=e.continues,
         parent=next((r for r in family if r.id == e.parent_execution_id), None),
         children=tuple(r for r in family if r.id != e.parent_execution_id),

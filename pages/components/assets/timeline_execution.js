@@ -74,7 +74,7 @@ function ending(run, messages) {
 function executionRow(app, group) {
   const { messages, run } = group
   const live = LIVE.includes(run.status)
-  const state = run.canceled ? app.looks.executions.canceled : look(app.looks.executions, run.status)
+  const state = live && run.look ? run.look : run.canceled ? app.looks.executions.canceled : look(app.looks.executions, run.status)
   const list = steps(messages)
   const body = el("div", "card box", el("div", "head", el("span", "strong", `Execution ${run.number}`), badge(state), facts(app, run, messages), el("span", "stretch"),
     live && el("span", "percent small", `${run.progress ?? 0}%`), link(app, "execution", run.id, live ? "Follow" : "Open")), phaseBar(app, run, messages))
