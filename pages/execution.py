@@ -52,7 +52,8 @@ def buttons(facts: Facts, actor: Actor) -> None:
         )  # fmt: skip
     if not actor.may("launch"):
         return
-    if row.status == ExecutionStatus.FAILED:
+    offered = facts.why_not_continue is None and bits.offers_to_continue(facts, broken(row.id))
+    if row.status == ExecutionStatus.FAILED and not offered:
         why_not = facts.why_not_continue
         st.button("Continue from here", icon=":material/resume:", disabled=why_not is not None,
                   help=looks.plain(why_not) if why_not else None, key="execution-continue", on_click=ask,

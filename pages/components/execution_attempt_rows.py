@@ -16,7 +16,7 @@ from services.executions import ExecutionDetail, ExecutionRow
 
 _OUTCOMES: Final = {
     "completed": looks.EXECUTIONS["completed"], "failed": looks.EXECUTIONS["failed"],
-    "retry": looks.EXECUTIONS["retry"], "canceled": looks.EXECUTIONS["canceled"],
+    "retry": Look("orange", "replay", "Retried"), "canceled": looks.EXECUTIONS["canceled"],
 }  # fmt: skip
 
 
@@ -33,12 +33,12 @@ def attempt_cells(detail: ExecutionDetail, now: datetime) -> list[list[Cell]]:
 def _attempt(attempt: Mapping[str, Any], row: ExecutionRow, now: datetime, *, paid: bool) -> list[Cell]:
     look = outcome_look(attempt, row, now)
     commit = str(attempt["commit_hash"] or "")
-    ended = attempt["ended_at"]
+    took = ((attempt["ended_at"] or now) - attempt["started_at"]).total_seconds()
     reason = str(attempt["reason"] or "")
     cells: list[Cell] = [
         {"t": str(attempt["number"])},
         {"t": moment(attempt["started_at"], now)},
-        {"t": looks.clock(((ended or now) - attempt["started_at"]).total_seconds()), "right": True},
+        {"t": looks.clock(took) if took >= 0 else looks.MISSING, "right": True},
         {"t": look.label, "badge": look.color, "icon": look.symbol},
         {"t": phase_label(attempt["phase"], row, attempt)},
         {"t": reason or looks.MISSING, "long": True, "title": reason or None},
@@ -49,6 +49,8 @@ def _attempt(attempt: Mapping[str, Any], row: ExecutionRow, now: datetime, *, pa
 
 def outcome_look(attempt: Mapping[str, Any], row: ExecutionRow, now: datetime) -> Look:
     """How an attempt ended, or how it goes."""
+    if attempt["ended_at"] is None and attempt["started_at"] > now:
+        return Look("gray", "hourglass_empty", "Not begun")
     if attempt["ended_at"] is None:
         return state(row, now)
     return _OUTCOMES.get(str(attempt["outcome"])) or looks.UNKNOWN
@@ -56,7 +58,7 @@ def outcome_look(attempt: Mapping[str, Any], row: ExecutionRow, now: datetime) -
 
 def phase_label(phase: str | None, row: ExecutionRow, attempt: Mapping[str, Any]) -> str:
     """The phase an attempt ended in, or is in."""
-    at = phase or (row.phase if attempt["ended_at"] is None else None)
+    at = phase or (row.phase if attempt["ended_at"] is None and row.status != "retry" else None)
     return looks.look(looks.PHASES, at).label if at else looks.MISSING
 
 
@@ -81,6 +83,8 @@ def decision_text(attempt: Mapping[str, Any]) -> str:
 
 def attempt_span(attempt: Mapping[str, Any], now: datetime) -> str:
     """ "13:24 – 13:27, 2 min 31 s" """
+    if attempt["started_at"] > now:
+        return f"begins in {looks.clock((attempt['started_at'] - now).total_seconds())}"
     ended = attempt["ended_at"]
     took = looks.duration(((ended or now) - attempt["started_at"]).total_seconds())
     return f"{moment(attempt['started_at'], now)} – {moment(ended, now) if ended else 'now'}, {took}"
@@ -121,15 +125,19 @@ def _used(attempt: str, turn: str, model: str, used: Mapping[str, Any]) -> list[
     ]  # fmt: skip
 
 
+_GATES: Final = {"deploy.failed": "a failed deploy", "tests": "failed tests", "contract": "a broken contract",
+                 "replay": "broken places", "files": "files it may not touch"}  # fmt: skip
 _TURNS: Final = {"plan": "Planning", "implement": "Implementing", "refine": "Refining"}
 
 
 def turn_label(turn: str) -> str:
-    """ "refine-deploy.failed-1" → "Refining, deploy.failed, round 1"; an unknown one as it is."""
+    """ "refine-deploy.failed-1" → "Refining after a failed deploy, round 1"; an unknown one as it is."""
     name, _, rest = turn.partition("-")
     known = _TURNS.get(name) or (looks.PHASES[name].label if name in looks.PHASES else None)
     if known is None:
         return turn
     gate, _, number = rest.rpartition("-")
-    more = [gate or (rest if not number.isdigit() else ""), f"round {number}" if number.isdigit() else ""]
-    return ", ".join([known, *(part for part in more if part)])
+    if not number.isdigit():
+        gate, number = rest, ""
+    after = f" after {_GATES.get(gate, gate)}" if gate else ""
+    return f"{known}{after}" + (f", round {number}" if int(number or 0) else "")

@@ -58,7 +58,7 @@ def _one(facts: Facts, attempt: Mapping[str, Any], now: datetime, file_name: str
         st.markdown(f"**Attempt {number}**")
         if attempt["reason"]:
             st.text(str(attempt["reason"]))
-        drawn.facts(_facts(facts, attempt, now), key="execution-attempt-facts")
+        drawn.facts(_facts(facts, attempt, now), key="execution-attempt-facts", beside=True)
         name = f"{file_name}-attempt-{number}"
         built = deploy_log(facts, attempt)
         which = "Log"

@@ -6,19 +6,21 @@ import json
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 
-from pages.components.continuing import why_not_continue
-from pages.components.execution_state import is_live, is_stalled, kind, waits_for_worker
+from pages.components.execution_state import is_live, is_stalled, waits_for_worker
 from services import deployments, executions, prompts, releases, storage, system, workspaces
 from services.database.engine import transaction
 from services.deployments import VersionRow
 from services.detectors import repository
 from services.executions import ExecutionDetail
+from services.lifecycle import ExecutionStatus
 from services.prompts import Size
 from services.settings import get_settings
+
+NOT_FAILED: Final = "Only a run that failed can be continued."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,9 @@ def read(execution_id: uuid.UUID) -> Facts:
         )
         lacks_worker = is_live(row) and (waits_for_worker(row) or is_stalled(row, datetime.now(UTC)))
         workers = len(system.list_workers(session)) if lacks_worker else None
-        why_not = why_not_continue(session, execution_id) if kind(row) in ("failed", "canceled") else "It is live."
+        why_not = (
+            executions.why_not_continue(session, execution_id) if row.status == ExecutionStatus.FAILED else NOT_FAILED
+        )
     return Facts(detail, deployed, candidate, workspace.status, workers, why_not)
 
 

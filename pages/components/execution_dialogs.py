@@ -10,7 +10,6 @@ from pages.components import execution_drawn as drawn
 from pages.components import execution_view as view
 from pages.components import looks
 from pages.components.actor import require_actor
-from pages.components.continuing import continue_from
 from pages.components.errors import guarded
 from pages.components.execution_state import agent as agent_name
 from pages.components.execution_tables import Cell
@@ -105,30 +104,40 @@ def continue_dialog(detail: ExecutionDetail) -> None:
     """Says what a continued run keeps and what it is told, then launches it."""
     actor = require_actor()
     st.text(f"A new execution goes on where execution {detail.row.number} ended, instead of beginning anew.")
-    drawn.facts(what_continues(detail), key="continue-facts")
-    st.caption("What it is told first")
+    drawn.facts(what_continues(detail), key="continue-facts", beside=True)
+    st.caption(f"Why execution {detail.row.number} ended")
     st.text(view.error_parts(detail)[0])
     if st.button("Continue from here", type="primary", icon=":material/resume:", key="continue-send"):
         with guarded():
-            made_id = continue_from(detail.row.id, actor=actor)
+            made_id = actions.continue_from(detail.row.id, actor=actor)
             go("execution", id=made_id)
 
 
 def what_continues(detail: ExecutionDetail) -> list[tuple[str, Cell]]:
-    """What a continued run keeps of this one, what goes into it, and who works on it."""
+    """What a continued run keeps of this one, what it begins with, and who works on it."""
     row = detail.row
-    files = looks.count(len(detail.files_changed), "changed file")
     plan = str((detail.plan or {}).get("summary") or "")
-    sent = (
-        looks.count(row.feedback_count, "correction") if row.feedback_count else "none; it works from the description"
-    )
-    told = "why this one failed" + (", with the end of the deploy's log" if row.deploy_status == "error" else "")
+    commit: Cell = {"t": "none was made"}
+    if row.commit_hash:
+        files = looks.count(len(detail.files_changed), "changed file")
+        commit = {"t": f"{row.commit_hash[:7]} · {files}", "title": detail.commit_message}
+    sent = f"{looks.count(row.feedback_count, 'correction')}, as far as still open" if row.feedback_count else "none"
     return [
-        ("Keeps the commit", {"t": f"{(row.commit_hash or '')[:7]} · {files}", "title": detail.commit_message}),
-        ("Keeps the plan", {"t": plan or "there was none; it plans anew"}),
-        ("Keeps the corrections", {"t": sent}),
-        ("Is told", {"t": told}),
+        ("Keeps the commit", commit),
+        ("Keeps the plan", {"t": plan or "there was none"}),
+        ("Takes the corrections", {"t": sent}),
+        ("Begins with", {"t": begins_with(detail)}),
         ("Agent", {"t": agent_name(row.agent)}),
         ("Deploys to", {"t": row.deploy_target}),
-        ("Retries", {"t": f"{row.max_retries} more"}),
+        ("Retries", {"t": f"{row.max_retries} of its own"}),
     ]
+
+
+def begins_with(detail: ExecutionDetail) -> str:
+    """The first thing a continued run does, which follows from how this one ended."""
+    if detail.row.commit_hash is None:
+        return "carrying out the plan"
+    last = (detail.attempts[-1]["decision"] or {}) if detail.attempts else {}
+    if last.get("kind") == "deploy.failed":
+        return "the agent mending the change, with why the deploy failed and the end of its log"
+    return "testing the kept change again, then deploying it"

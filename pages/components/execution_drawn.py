@@ -51,9 +51,9 @@ def meter(label: str, value: str, fraction: float, *, color: str, key: str) -> N
     _draw({"kind": "meter", "label": label, "value": value, "fraction": fraction, "color": color}, key)
 
 
-def facts(rows: Sequence[tuple[str, Cell]], *, key: str) -> None:
-    """Names at the left, values (badges too) at the right."""
-    _draw({"kind": "facts", "rows": [[name, value] for name, value in rows]}, key)
+def facts(rows: Sequence[tuple[str, Cell]], *, key: str, beside: bool = False) -> None:
+    """Names at the left, values (badges too) at the right, or `beside` their names where there is much room."""
+    _draw({"kind": "facts", "rows": [[name, value] for name, value in rows], "beside": beside}, key)
 
 
 def diff(files: Sequence[Mapping[str, Any]], *, key: str) -> None:

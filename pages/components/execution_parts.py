@@ -34,6 +34,12 @@ def viewer_now() -> datetime:
         return datetime.now(UTC)
 
 
+def offers_to_continue(facts: Facts, broken: tuple[int, int]) -> bool:
+    """Whether continuing is the one thing to do, so that the error's own card has the button."""
+    step = view.next_step(facts.detail, broken=broken[0], hidden=broken[1], may_continue=facts.why_not_continue is None)
+    return step is not None and step.action == "continue"
+
+
 def error_card(facts: Facts, *, broken: tuple[int, int], may_run: bool) -> str | None:
     """Why it failed, what to do next, and the button for it. Returns "again" or "continue" when that was pressed.
 
@@ -87,15 +93,15 @@ def plan_card(detail: ExecutionDetail, *, may_accept: bool) -> None:
 def phase_card(detail: ExecutionDetail, now: datetime, workers: int | None) -> None:
     """Five segments, what it does now, percent, time, attempt, cost, and what a reader should know beside it."""
     with st.container(border=True, gap="xsmall"):
-        drawn.phases(view.phase_run(detail), key="execution-phases")
+        drawn.phases(view.phase_run(detail.row, detail.phases, now), key="execution-phases")
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             with st.container(width="stretch"):
                 st.markdown(f":small[{looks.plain(view.task(detail))}]")
             figures = looks.plain(" · ".join(view.figures(detail, now)))
-            percent = f":blue[**{detail.row.progress}%**] " if is_live(detail.row) else ""
+            percent = f":blue[**{detail.row.progress}%**] " if detail.row.status == "running" else ""
             st.markdown(f":small[{percent}:gray[{figures}]]", width="content")
         for notice in view.notices(detail, now, workers):
-            st.markdown(f":{notice.color}[:material/{notice.symbol}:] {looks.plain(notice.text)}")
+            st.markdown(f":small[:{notice.color}[:material/{notice.symbol}:] {looks.plain(notice.text)}]")
 
 
 def checkpoint_list(detail: ExecutionDetail, now: datetime) -> None:
@@ -154,7 +160,7 @@ def _version(version: VersionRow) -> str:
 
 def related(detail: ExecutionDetail) -> None:
     """Where it belongs, what it follows and what followed it."""
-    with st.container(horizontal=True, gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         workspace = f"/workspace?id={detail.row.workspace_id}"
         link_to(workspace, looks.plain(detail.row.workspace_name), icon=":material/forum:")
         # buttons, because a page link to the page one is on reads as the chosen one

@@ -11,7 +11,7 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.execution_state import agent, is_paid, kind, moment, remark, state
-from pages.components.execution_view import phase_fraction
+from pages.components.execution_view import phase_run
 from services.executions import OUTCOMES, ExecutionRow
 from services.lifecycle import ExecutionStatus
 
@@ -50,11 +50,8 @@ def live_card(row: ExecutionRow, now: datetime, workers: int | None = None) -> d
         "look": {"color": look.color, "symbol": look.symbol, "label": look.label},
         "facts": " · ".join(part for part in facts if part),
         "remark": remark(row, now, workers=workers),
-        "percent": "" if row.status == ExecutionStatus.PENDING else f"{row.progress}%",
-        "phases": {
-            "status": row.status, "phase": row.phase, "phases": {},
-            "progress": round(100 * phase_fraction(row.phase, row.progress)),
-        },
+        "percent": f"{row.progress}%" if row.status == ExecutionStatus.RUNNING else "",
+        "phases": phase_run(row, {}, now),
     }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ STALLED_AFTER: Final = timedelta(seconds=10)
 CANCELING: Final = Look("gray", "hourglass_empty", "Canceling…")
 STALLED: Final = Look("orange", "heart_broken", "Stalled")
 WAITS_FOR_PLAN: Final = Look("orange", "rule", "Waits for its plan")
+CANCELED_PHASE: Final = Look("gray", "block", "Canceled")
 AGENTS: Final = {"claude": "Claude", "tuner": "Tuner"}
 NO_WORKER: Final = "No worker is connected; it starts once `patterndesk worker` runs somewhere."
 

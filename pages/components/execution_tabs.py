@@ -24,6 +24,8 @@ from services import exports
 
 LABELS: Final = ("Replay", "Diff", "Log", "Tests", "Prompt", "Attempts", "Cost")
 
+ALL: Final = 0  # in place of an attempt's number
+
 
 def tabs(facts: Facts, now: datetime) -> None:
     """Draws the tab that is open."""
@@ -124,17 +126,25 @@ def _log(facts: Facts) -> None:
     if not numbers:
         _not_yet(facts, "Nothing is written yet.", "Nothing was written: it ended before it began.")
         return
-    number = numbers[-1]
+    chosen = numbers[-1]
     if len(numbers) > 1:
-        number = st.selectbox(
-            "Attempt", numbers[::-1], label_visibility="collapsed", width=200, key=f"execution-log-of-{len(numbers)}",
-            format_func=lambda n: f"Attempt {n}{', the newest' if n == numbers[-1] else ''}",
+        chosen = st.selectbox(
+            "Attempt", [*numbers[::-1], ALL], label_visibility="collapsed", width=220,
+            format_func=lambda n: _log_label(n, numbers[-1]), key=f"execution-log-of-{len(numbers)}",
         )  # fmt: skip
+    log = logs.read_all(detail) if chosen == ALL else logs.read(detail, chosen)
+    which = "all-attempts" if chosen == ALL else f"attempt-{chosen}"
     passage(
-        logs.read(detail, number), label=f"The log of attempt {number}",
-        file_name=_file_name(facts, f"attempt-{number}-log"), key=f"execution-log-{number}",
-        nothing="Nothing is written yet." if states.is_live(detail.row) else "Nothing was written in this attempt.",
+        log, label=f"The log of {which.replace('-', ' ')}", file_name=_file_name(facts, f"{which}-log"),
+        key=f"execution-log-{which}",
+        nothing="Nothing is written yet." if states.is_live(detail.row) else "Nothing was written.",
     )  # fmt: skip
+
+
+def _log_label(number: int, newest: int) -> str:
+    if number == ALL:
+        return "All attempts"
+    return f"Attempt {number}{', the newest' if number == newest else ''}"
 
 
 def _tests(facts: Facts) -> None:

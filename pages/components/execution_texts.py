@@ -74,6 +74,6 @@ def _note(log: Log, lines: list[str] | None, cut: bool) -> str:
         return f"{looks.count(len(lines), 'line')} of {log.text.count(chr(10)) + 1:,}{', the last ones' if cut else ''}"
     grows = ", as it grows" if log.grows else ""
     if not log.whole:
-        return f"The last {looks.size(log.size)}{grows}; the whole is here once the attempt ends. Times are UTC."
+        return f"The last {looks.size(log.size)} that reached this machine; the whole follows. Times are UTC."
     what = f"The end of {looks.size(log.size)}" if cut else f"All {looks.size(log.size)}"
     return f"{what}{grows}. Times are UTC."

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from pages.components import execution_state as states
 from pages.components import looks
 from pages.components.execution_state import agent, hour, is_canceling, is_live, moment, parse
 from pages.components.looks import Look
-from services.executions import SPANS, ExecutionDetail
+from services.executions import SPANS, ExecutionDetail, ExecutionRow
 from services.lifecycle import ExecutionPhase, ExecutionStatus
 
 TESTS_FOLDER: Final = "tests/"
@@ -87,15 +87,24 @@ def changed_tests(files: Sequence[str]) -> list[str]:
     return [name for name in files if name.startswith(TESTS_FOLDER)]
 
 
-def phase_run(detail: ExecutionDetail) -> dict[str, Any]:
-    """The run as the phase bar draws it: `progress` is how full the current phase's segment is, 0 to 100."""
-    row = detail.row
-    phases = {name: dict(entry) for name, entry in detail.phases.items()}
-    if row.status == ExecutionStatus.FAILED and row.phase in phases:
-        phases[row.phase]["status"] = "failed"  # a phase may end well and what it came to end the run
+def phase_run(row: ExecutionRow, told: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """The run as the phase bar draws it: `progress` is how full the current phase's segment is, 0 to 100; `states`
+    are looks in place of the usual ones. `told` is what the execution keeps of its phases; a list knows nothing of it.
+    """
+    phases = {name: dict(entry) for name, entry in told.items()}
+    if row.phase and row.status in (ExecutionStatus.FAILED, ExecutionStatus.RETRY):
+        phases.setdefault(row.phase, {})["status"] = "failed"  # a phase may end well and what it came to end the run
+    if row.phase and row.waits_for_plan:
+        phases.setdefault(row.phase, {})["status"] = "completed"
+    other = {}
+    if row.canceled:
+        other["failed"] = states.CANCELED_PHASE
+    elif states.is_stalled(row, now):
+        other["now"] = states.STALLED
     return {
         "status": row.status, "phase": row.phase, "phases": phases, "canceled": row.canceled,
         "progress": round(100 * phase_fraction(row.phase, row.progress)),
+        "states": {name: asdict(look) for name, look in other.items()},
     }  # fmt: skip
 
 

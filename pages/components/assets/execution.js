@@ -79,7 +79,7 @@ const KINDS = {
   checkpoints: ({ groups }) => el("div", "groups", groups.map(({ title, items }) =>
     el("section", "", el("div", "group", title), el("ul", "points", items.map(checkpoint))))),
   table,
-  facts: ({ rows }) => el("dl", "facts", rows.flatMap(([name, value]) => [el("dt", "", name), cell("dd", value)])),
+  facts: ({ rows, beside }) => el("dl", `facts${beside ? " beside" : ""}`, rows.flatMap(([name, value]) => [el("dt", "", name), cell("dd", value)])),
   diff,
   meter,
   runs: ({ looks, runs }, open) => el("div", "runs", runs.map((run) => liveRun(open, looks, run))),

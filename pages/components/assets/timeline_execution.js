@@ -17,7 +17,7 @@ function phaseBar(app, run, messages) {
   for (const message of messages) if (message.type === "claude_phase_update") told[message.data.phase] = message
   return el("div", "phases", PHASE_NAMES.map((name) => {
     const state = phaseState(run, name)
-    const its = app.looks.phase_states[state]
+    const its = run.states?.[state] ?? app.looks.phase_states[state]
     const times = run.phases?.[name]
     const spent = times?.started_at && times?.completed_at ? clock(seconds(times.started_at, times.completed_at)) : ""
     const fill = { done: 1, failed: 1, next: 0 }[state] ?? (told[name]?.progress ?? run.progress ?? 0) / 100
