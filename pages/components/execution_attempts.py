@@ -48,8 +48,7 @@ def attempts(facts: Facts, now: datetime, file_name: str) -> None:
 
 def _sum(facts: Facts) -> str:
     row = facts.detail.row
-    made = looks.count(len(facts.detail.attempts), "attempt")
-    return f"{made} of {row.max_retries + 1} at most. Choose one to see what it came to."
+    return f"{len(facts.detail.attempts)} of at most {looks.count(row.max_retries + 1, 'attempt')}"
 
 
 def _one(facts: Facts, attempt: Mapping[str, Any], now: datetime, file_name: str) -> None:

@@ -105,6 +105,8 @@ def continue_dialog(detail: ExecutionDetail) -> None:
     actor = require_actor()
     st.text(f"A new execution goes on where execution {detail.row.number} ended, instead of beginning anew.")
     drawn.facts(what_continues(detail), key="continue-facts", beside=True)
+    if detail.row.agent == "claude":
+        st.caption(claude_limits())
     st.caption(f"Why execution {detail.row.number} ended")
     st.text(view.error_parts(detail)[0])
     if st.button("Continue from here", type="primary", icon=":material/resume:", key="continue-send"):

@@ -162,7 +162,8 @@ def checkpoint_groups(detail: ExecutionDetail, now: datetime) -> list[dict[str, 
         entry = detail.phases.get(detail.row.phase, {})
         if entry.get("status") == "running" and entry.get("current_task"):
             title = _group_title({"phase": detail.row.phase, "attempt": detail.row.retry_count + 1}, several)
-            now_item = {"color": "blue", "symbol": "progress_activity", "time": "now", "details": None}
+            look = states.STALLED if states.is_stalled(detail.row, now) else looks.PHASE_STATES["now"]
+            now_item = {"color": look.color, "symbol": look.symbol, "time": "now", "details": None}
             _add(groups, title, now_item | {"text": entry["current_task"]})
     return groups
 
