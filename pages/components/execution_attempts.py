@@ -77,11 +77,11 @@ def _one(facts: Facts, attempt: Mapping[str, Any], now: datetime, file_name: str
 def deploy_log(facts: Facts, attempt: Mapping[str, Any]) -> Log:
     """The log of an attempt's deploy: stored with the attempt, or the execution's own while it is the newest."""
     if attempt["deploy_log_key"]:
-        return Log(logs.stored(attempt["deploy_log_key"]))
+        return logs.of_key(attempt["deploy_log_key"])
     newest = attempt["number"] == facts.detail.attempts[-1]["number"]
-    own = newest and (attempt["ended_at"] is None or attempt["deployment_id"])
     live = attempt["ended_at"] is None
-    return Log((facts.detail.deploy_logs or "") if own else "", grows=live)
+    own = newest and (live or attempt["deployment_id"])
+    return logs.of_text((facts.detail.deploy_logs or "") if own else "", grows=live)
 
 
 def _facts(facts: Facts, attempt: Mapping[str, Any], now: datetime) -> list[tuple[str, Cell]]:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 
 from pages.components import execution_drawn as drawn
+from pages.components import execution_log as logs
 from pages.components import execution_view as view
 from pages.components import looks
 from pages.components.actor import require_actor
@@ -16,6 +17,7 @@ from pages.components.errors import guarded
 from pages.components.execution_data import Facts
 from pages.components.execution_state import is_live
 from pages.components.execution_tables import Cell
+from pages.components.execution_texts import passage
 from pages.components.links import go, link_to
 from services import executions
 from services.database.engine import transaction
@@ -125,6 +127,9 @@ def deploy_facts(facts: Facts) -> None:
     ]  # fmt: skip
     if detail.deploy_state_raw and detail.deploy_state_raw.lower() != row.deploy_status:
         rows.append(("Target's word", {"t": detail.deploy_state_raw}))
+    if row.commit_hash:
+        said = f"{row.commit_hash}: {detail.commit_message or ''}"
+        rows.append(("Commit", {"t": row.commit_hash[:7], "mono": True, "title": said}))
     rows += [(name, {"t": value}) for name, value in _versions(facts)]
     if detail.deploy_url:
         rows.append(("Address", {"t": detail.deploy_url, "mono": True}))
@@ -134,10 +139,23 @@ def deploy_facts(facts: Facts) -> None:
     drawn.facts(rows, key="execution-deploy")
     if detail.deploy_url and detail.deploy_url.startswith("https://"):
         st.link_button("Open the deploy", detail.deploy_url, icon=":material/open_in_new:")
-    if detail.deploy_logs:
-        with st.expander("Deploy log", key=DEPLOY_LOG_KEY, on_change="rerun", icon=":material/article:"):
-            drawn.text(detail.deploy_logs, label="The deploy's log", key="execution-deploy-text",
-                       follow=is_live(detail.row), height="20rem")  # fmt: skip
+    _deploy_log(facts)
+
+
+def _deploy_log(facts: Facts) -> None:
+    """The newest deploy's log, read once it is opened."""
+    row = facts.detail.row
+    attempts = [a for a in facts.detail.attempts if a["deploy_log_key"]]
+    if not facts.detail.deploy_logs and not attempts:
+        return
+    with st.expander("Deploy log", key=DEPLOY_LOG_KEY, on_change="rerun", icon=":material/article:") as opened:
+        if not opened.open:
+            return
+        own = facts.detail.deploy_logs
+        key = attempts[-1]["deploy_log_key"] if attempts and (not own or not is_live(row)) else None
+        log = logs.of_key(key) if key else logs.of_text(own or "", grows=is_live(row))
+        passage(log, label="The deploy's log", file_name=f"{row.pattern_type}-execution-{row.number}-deploy",
+                key="execution-deploy-log-text", nothing="", height="20rem")  # fmt: skip
 
 
 def _versions(facts: Facts) -> list[tuple[str, str]]:

@@ -40,8 +40,16 @@ def kind(row: ExecutionRow) -> str:
 
 def is_stalled(row: ExecutionRow, now: datetime) -> bool:
     """It is under way with a worker, and that has said nothing for longer than a worker is ever silent."""
-    silent = row.heartbeat_at is not None and now - row.heartbeat_at > STALLED_AFTER
-    return silent and row.status == ExecutionStatus.RUNNING and row.worker_id is not None and not row.waits_for_plan
+    return (
+        is_silent(row.heartbeat_at, now)
+        and row.status == ExecutionStatus.RUNNING
+        and row.worker_id is not None
+        and not row.waits_for_plan
+    )
+
+
+def is_silent(heartbeat_at: datetime | None, now: datetime) -> bool:
+    return heartbeat_at is not None and now - heartbeat_at > STALLED_AFTER
 
 
 def waits_for_worker(row: ExecutionRow) -> bool:

@@ -24,8 +24,6 @@ from services import exports
 
 LABELS: Final = ("Replay", "Diff", "Log", "Tests", "Prompt", "Attempts", "Cost")
 
-ALL: Final = 0  # in place of an attempt's number
-
 
 def tabs(facts: Facts, now: datetime) -> None:
     """Draws the tab that is open."""
@@ -129,20 +127,19 @@ def _log(facts: Facts) -> None:
     chosen = numbers[-1]
     if len(numbers) > 1:
         chosen = st.selectbox(
-            "Attempt", [*numbers[::-1], ALL], label_visibility="collapsed", width=220,
+            "Attempt", [*numbers[::-1], logs.ALL], label_visibility="collapsed", width=220,
             format_func=lambda n: _log_label(n, numbers[-1]), key=f"execution-log-of-{len(numbers)}",
         )  # fmt: skip
-    log = logs.read_all(detail) if chosen == ALL else logs.read(detail, chosen)
-    which = "all-attempts" if chosen == ALL else f"attempt-{chosen}"
+    which = "all-attempts" if chosen == logs.ALL else f"attempt-{chosen}"
     passage(
-        log, label=f"The log of {which.replace('-', ' ')}", file_name=_file_name(facts, f"{which}-log"),
+        logs.read(detail, chosen), label=f"The log of {which.replace('-', ' ')}", file_name=_file_name(facts, f"{which}-log"),
         key=f"execution-log-{which}",
         nothing="Nothing is written yet." if states.is_live(detail.row) else "Nothing was written.",
     )  # fmt: skip
 
 
 def _log_label(number: int, newest: int) -> str:
-    if number == ALL:
+    if number == logs.ALL:
         return "All attempts"
     return f"Attempt {number}{', the newest' if number == newest else ''}"
 

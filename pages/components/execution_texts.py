@@ -28,7 +28,7 @@ def passage(log: Log, *, label: str, file_name: str, key: str, nothing: str, hei
             key=f"{key}-find",
         )  # fmt: skip
         st.download_button(
-            "File", lambda: log.text, file_name=f"{file_name}.txt", mime="text/plain", icon=":material/download:",
+            "File", log.all, file_name=f"{file_name}.txt", mime="text/plain", icon=":material/download:",
             on_click="ignore", type="tertiary", key=f"{key}-file", help=f"{label}, {looks.size(log.size)}",
         )  # fmt: skip
     words = (words or "").strip()
@@ -71,7 +71,9 @@ def size_text(size: Size) -> str:
 def _note(log: Log, lines: list[str] | None, cut: bool) -> str:
     """How much is shown: "The end of 240 kB, as it grows. Times are UTC." """
     if lines is not None:
-        return f"{looks.count(len(lines), 'line')} of {log.text.count(chr(10)) + 1:,}{', the last ones' if cut else ''}"
+        of = f"{looks.count(len(lines), 'line')} of {len(log.text.splitlines()):,}"
+        left_out = " in the last 2 MB" if log.size > logs.HELD else ""
+        return f"{of}{left_out}{', the last of them' if cut else ''}"
     grows = ", as it grows" if log.grows else ""
     if not log.whole:
         return f"The last {looks.size(log.size)} that reached this machine; the whole follows. Times are UTC."

@@ -13,8 +13,9 @@ from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
 from pages.components import execution_attempt_rows as rows
-from pages.components import execution_data, looks
-from services import executions, storage
+from pages.components import execution_data, execution_log, looks, pattern_list, workspace_grid, workspace_rows
+from pages.components.execution_parts import DEPLOY_LOG_KEY
+from services import executions, storage, workspaces
 from services.database.engine import transaction
 from services.executions import UsageRow
 from services.lifecycle import ExecutionPhase, ExecutionStatus
@@ -91,6 +92,12 @@ def test_a_stalled_run_is_nowhere_shown_as_running(world: World) -> None:
     assert not page.exception and "Stalled" in badges(page)
     assert any(c.value.replace("\\", "").startswith("No sign of life since") for c in page.caption)
     entries = [e for data in given(page) if "entries" in data for e in data["entries"] if e["execution"]]
+    with transaction() as session:
+        listed = next(row for row in workspaces.list_workspaces(session) if row.id == workspace_id)
+    assert workspace_grid.card_view(workspace_rows.card(listed, []), now())["live"]["label"] == "Stalled, implementing"
+    item = next(i for group in pattern_list.groups([listed]) for i in group["items"])
+    assert item["symbol"] == "heart_broken" and "execution 1 is stalled" in item["spoken"]
+    assert workspace_rows.table([listed], {})["Execution"].iloc[0] == "Stalled, implementing"
     assert entries and all(e["execution"]["look"]["label"] == "Stalled" for e in entries)
     change(execution_id, heartbeat_at=now())
     assert "Running" in badges(open_execution(execution_id, world.member))
@@ -144,6 +151,9 @@ def test_eleven_attempts_each_open_with_their_own_logs(world: World) -> None:
     assert drawn(at, "text")[0]["text"] == "12:00:03 attempt 3\n"
     at.segmented_control(key="execution-attempt-which-3").set_value("Deploy log").run()
     assert drawn(at, "text")[0]["text"] == "build 3 said no\n"
+    at.session_state[DEPLOY_LOG_KEY] = True
+    at.run()
+    assert [t["text"] for t in drawn(at, "text") if t["label"] == "The deploy's log"] == ["build 10 said no\n"]
     with transaction() as session:
         frame = rows.attempt_frame(executions.get(session, execution_id))
     assert list(frame["number"]) == list(range(1, 12)) and frame["decision"].iloc[0] == shown["Then"]
@@ -182,9 +192,27 @@ def test_a_long_log_is_capped_on_the_page_searched_and_whole_as_a_file(world: Wo
     )
     at.text_input(key="execution-log-attempt-1-find").set_value("LINE 17 of").run()
     found = drawn(at, "text")[0]
-    assert found["text"] == lines[17].rstrip() and not found["follow"] and "1 line of 4,001" in said(at)
+    assert found["text"] == lines[17].rstrip() and not found["follow"] and "1 line of 4,000" in said(at)
     at.text_input(key="execution-log-attempt-1-find").set_value("no such words").run()
     assert "No line holds “no such words”." in said(at) and not drawn(at, "text")
+    with transaction() as session:
+        found = executions.get(session, execution_id)
+    assert execution_log.read(found, 1).all() == "".join(lines), "the file is the whole log"
+
+
+def test_the_log_of_fifty_megabytes_is_not_read_whole_for_a_page(world: World) -> None:
+    execution_id = running(world)
+    folder = get_settings().data_dir / "work" / str(execution_id)
+    folder.mkdir(parents=True)
+    whole = "".join(f"{n:07} a line of a very long log\n" for n in range(100_000))
+    (folder / "attempt-1.txt").write_text(whole)
+    with transaction() as session:
+        found = executions.get(session, execution_id)
+    log = execution_log.read(found, 1)
+    assert len(log.text) == execution_log.HELD < log.size == len(whole) and log.all() == whole
+    key = storage.put(get_settings().storage_root, whole.encode(), suffix=".txt")
+    kept = execution_log.of_key(key)
+    assert (len(kept.text), kept.size, kept.all()) == (execution_log.HELD, len(whole), whole)
 
 
 def test_what_claude_spends_is_shown_live_and_the_tuner_has_no_cost(world: World) -> None:
