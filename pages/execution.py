@@ -13,7 +13,14 @@ from pages.components import looks, parts
 from pages.components.actor import require_actor
 from pages.components.errors import guarded
 from pages.components.execution_data import Facts
-from pages.components.execution_dialogs import cancel_dialog, continue_dialog, forget_prepared, run_again_dialog
+from pages.components.execution_dialogs import (
+    ASKED,
+    ask,
+    cancel_dialog,
+    continue_dialog,
+    run_again_dialog,
+    waive_dialog,
+)
 from pages.components.execution_state import is_canceling, is_live
 from pages.components.execution_tables import broken_cases
 from pages.components.execution_tabs import tabs
@@ -62,14 +69,8 @@ def buttons(facts: Facts, actor: Actor) -> None:
               args=("again", row.id))  # fmt: skip
 
 
-def ask(what: str, execution_id: uuid.UUID) -> None:
-    """Remembers which dialog was asked for; it opens at the end of the run."""
-    forget_prepared()
-    st.session_state["execution-ask"] = (what, execution_id)
-
-
 def open_dialog(facts: Facts) -> None:
-    what, execution_id = st.session_state.pop("execution-ask", (None, None))
+    what, execution_id = st.session_state.pop(ASKED, (None, None))
     if execution_id != facts.detail.row.id:
         return
     live = is_live(facts.detail.row)
@@ -79,6 +80,8 @@ def open_dialog(facts: Facts) -> None:
         run_again_dialog(facts.detail)
     elif what == "continue" and facts.why_not_continue is None:
         continue_dialog(facts.detail)
+    elif what == "waive" and facts.why_not_continue is None:
+        waive_dialog(facts.detail, data.waivable(execution_id))
 
 
 def _body(execution_id: uuid.UUID, drawn_for: tuple[object, ...]) -> None:

@@ -59,6 +59,12 @@ def read_replay(execution_id: uuid.UUID) -> dict[str, Any] | None:
         return executions.replay(session, execution_id)
 
 
+def waivable(execution_id: uuid.UUID) -> int:
+    """How many judged places alone kept the candidate from being deployed."""
+    with transaction() as session:
+        return len(executions.waivable(session, execution_id))
+
+
 def read_usage(execution_id: uuid.UUID) -> list[dict[str, Any]]:
     """What the agent used, by attempt, turn and model."""
     with transaction() as session:

@@ -1,7 +1,8 @@
-"""The dialogs of an execution: cancel it, run it again, continue it."""
+"""The dialogs of an execution: cancel it, run it again, continue it, deploy it although it breaks judged places."""
 
 from __future__ import annotations
 
+import uuid
 from typing import Final
 
 import streamlit as st
@@ -24,7 +25,14 @@ from services.deploys.registry import targets
 from services.executions import ExecutionDetail
 from services.lifecycle import WorkspaceStatus
 
+ASKED: Final = "execution-ask"
 _PREPARED: Final = "again-prepared"
+
+
+def ask(what: str, execution_id: uuid.UUID) -> None:
+    """Remembers which dialog was asked for; it opens at the end of the page's next run."""
+    forget_prepared()
+    st.session_state[ASKED] = (what, execution_id)
 
 
 def what_cancel_means(detail: ExecutionDetail, workspace_status: str) -> str:
@@ -112,6 +120,24 @@ def continue_dialog(detail: ExecutionDetail) -> None:
     if st.button("Continue from here", type="primary", icon=":material/resume:", key="continue-send"):
         with guarded():
             made_id = actions.continue_from(detail.row.id, actor=actor)
+            go("execution", id=made_id)
+
+
+@st.dialog("Deploy anyway?", width="medium")
+def waive_dialog(detail: ExecutionDetail, broken: int) -> None:
+    """Asks for the reason why judged places may break, and launches the run that deploys the candidate."""
+    actor = require_actor()
+    places = looks.count(broken, "judged place")
+    st.text(
+        f"The candidate of execution {detail.row.number} breaks {places} that held before. A new execution tests it "
+        f"again, lets {'it' if broken == 1 else 'these'} break and no other, and deploys it."
+    )
+    reason = st.text_area("Why is that right?", max_chars=2000, key="waive-reason",
+                          help="It shows on the timeline and in the review, with your name.")  # fmt: skip
+    if st.button(f"Deploy and break {places}", type="primary", icon=":material/gavel:", key="waive-send"):
+        with guarded():
+            with transaction() as session:
+                made_id = executions.waive(session, detail.row.id, reason=reason, actor=actor)
             go("execution", id=made_id)
 
 

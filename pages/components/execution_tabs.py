@@ -16,8 +16,10 @@ from pages.components import execution_state as states
 from pages.components import execution_tables as tables
 from pages.components import execution_view as view
 from pages.components import looks, parts
+from pages.components.actor import require_actor
 from pages.components.errors import guarded
 from pages.components.execution_data import Facts
+from pages.components.execution_dialogs import ask
 from pages.components.execution_parts import TABS_KEY
 from pages.components.execution_texts import passage, prompt_view
 from services import exports
@@ -72,9 +74,24 @@ def _replay(facts: Facts) -> None:
     evidence = [("Evidence", str((replay.get("splits") or {}).get("evidence") or looks.MISSING))]
     parts.facts([*evidence, *tables.split_lines(replay)], key="execution-evidence")
     rows = tables.replay_cells(replay)
+    _offer_waiver(facts)
     if rows:
         drawn.table(tables.replay_head(replay), rows, label="Judged places before and after", key="execution-replay")
     _below_replay(replay, len(rows))
+
+
+def _offer_waiver(facts: Facts) -> None:
+    """A way to deploy a candidate that broken places alone held back; the reason is asked for in a dialog."""
+    row = facts.detail.row
+    if facts.why_not_continue is not None or not require_actor().may("waive"):
+        return
+    broken = data.waivable(row.id)
+    if broken and st.button(
+        "Deploy anyway…", icon=":material/gavel:", key="execution-waive",
+        help=f"Deploys this candidate although it breaks {looks.count(broken, 'judged place')}; it takes a reason.",
+    ):  # fmt: skip
+        ask("waive", row.id)
+        st.rerun()
 
 
 def _below_replay(replay: Mapping[str, Any], shown: int) -> None:

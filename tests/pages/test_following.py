@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.components import execution_attempt_rows as rows
 from pages.components import execution_data, execution_log, looks, pattern_list, workspace_grid, workspace_rows
+from pages.components.execution_dialogs import ASKED
 from pages.components.execution_parts import DEPLOY_LOG_KEY
 from services import executions, storage, workspaces
 from services.database.engine import transaction
@@ -23,10 +24,10 @@ from services.models import ClaudeExecution, ExecutionAttempt, now
 from services.settings import get_settings
 from tests import factories
 from tests.pages.session_world import World, open_page, world
-from tests.pages.test_execution import HOSTILE, button, change, drawn, made, open_execution, running, said
+from tests.pages.test_execution import HOSTILE, button, change, drawn, judged, made, open_execution, running, said
 from tests.pages.test_workspace import given
 
-__all__ = ["world"]
+__all__ = ["judged", "world"]
 BUILD = 'Vercel\'s build failed: Command "npm run build" exited with 1.'
 
 
@@ -312,3 +313,30 @@ def test_a_page_in_view_reads_a_fixed_number_of_times(world: World, monkeypatch:
             update(ClaudeExecution).where(ClaudeExecution.id == many).values(triggered_at=now() - timedelta(days=900))
         )
     assert count(few) == count(many) > 0
+
+
+def test_broken_places_are_waived_with_a_reason(world: World, judged: uuid.UUID) -> None:
+    assert button(open_execution(judged, world.member, tab="Replay"), "Deploy anyway…") is None, "it failed otherwise"
+    decision = {"kind": "replay", "action": "fail", "pause_s": 0.0, "advice": None}
+    change(judged, plan={"summary": "Look further left.", "steps": []}, prompt_file="ab/cd/prompt.json")
+    with transaction() as session:
+        session.execute(
+            update(ExecutionAttempt).where(ExecutionAttempt.execution_id == judged)
+            .values(decision=decision, outcome="failed", ended_at=now())
+        )  # fmt: skip
+    assert button(open_execution(judged, world.viewer, tab="Replay"), "Deploy anyway…") is None
+    at = open_execution(judged, world.member, tab="Replay")
+    button(at, "Deploy anyway…").click().run()
+    assert not at.exception and "breaks 1 judged place that held before" in said(at)
+    at.session_state[ASKED] = ("waive", judged)
+    at.button(key="waive-send").click().run()
+    assert "A reason is required" in at.error[0].value
+    at.session_state[ASKED] = ("waive", judged)
+    at.run()
+    at.text_area(key="waive-reason").set_value("That mark was judged on the wrong bar.")
+    at.session_state[ASKED] = ("waive", judged)
+    at.button(key="waive-send").click().run()
+    assert not at.exception
+    with transaction() as session:
+        child = executions.get(session, judged).children[0]
+        assert len(executions.waived_ids(session, child.id)) == 1 and child.continues
