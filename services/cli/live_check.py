@@ -49,7 +49,7 @@ def check(settings: Settings, *, budget_usd: float, say: Callable[[str], None]) 
         return {
             "model": settings.claude_model, "pattern": PATTERN, "version": found.current_version,
             "seconds": round(time.monotonic() - started, 1), "cost_usd": float(found.row.cost_usd),
-            "input_tokens": found.row.input_tokens, "output_tokens": found.row.output_tokens, "attempts": len(found.attempts),
+            "input_tokens": found.input_tokens, "output_tokens": found.output_tokens, "attempts": len(found.attempts),
             "files": found.files_changed, "summary": found.summary,
         }  # fmt: skip
 

@@ -145,6 +145,18 @@ class ExecutionDetail:
     def retry_reason(self) -> str | None:
         return self.row.retry_reason
 
+    @property
+    def input_tokens(self) -> int:
+        return self.row.input_tokens
+
+    @property
+    def output_tokens(self) -> int:
+        return self.row.output_tokens
+
+    @property
+    def parent_execution_id(self) -> uuid.UUID | None:
+        return self.parent.id if self.parent else None
+
 
 _ATTEMPTS: LiteralString = (
     "SELECT number, started_at, ended_at, outcome, reason, cost_usd, input_tokens, output_tokens, commit_hash, "
