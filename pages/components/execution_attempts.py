@@ -68,10 +68,10 @@ def _one(facts: Facts, attempt: Mapping[str, Any], now: datetime, file_name: str
             )  # fmt: skip
         if which == "Log":
             passage(logs.read(detail, number), label=f"The log of attempt {number}", file_name=f"{name}-log",
-                    key="execution-attempt-log", nothing="Nothing was written in this attempt.", height="22rem")  # fmt: skip
+                    key=f"execution-attempt-log-{number}", nothing="Nothing was written in this attempt.", height="22rem")  # fmt: skip
         else:
             passage(built, label=f"The deploy's log of attempt {number}", file_name=f"{name}-deploy",
-                    key="execution-attempt-deploy", nothing="", height="22rem")  # fmt: skip
+                    key=f"execution-attempt-deploy-{number}", nothing="", height="22rem")  # fmt: skip
 
 
 def deploy_log(facts: Facts, attempt: Mapping[str, Any]) -> Log:

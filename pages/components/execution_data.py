@@ -15,11 +15,13 @@ from services import deployments, executions, prompts, releases, storage, system
 from services.database.engine import transaction
 from services.deployments import VersionRow
 from services.detectors import repository
+from services.errors import RepositoryError
 from services.executions import ExecutionDetail
 from services.lifecycle import ExecutionStatus
 from services.prompts import Size
 from services.settings import get_settings
 
+FETCH_SECONDS: Final = 10.0
 NOT_FAILED: Final = "Only a run that failed can be continued."
 
 
@@ -79,6 +81,19 @@ def prompt(key: str) -> tuple[bytes, str, Size]:
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
-def diff(base: str, commit: str) -> str:
-    """The unified diff between two commits of the pattern repository. Raises RepositoryError."""
-    return repository.diff(releases.repository(), base, commit)
+def diff(execution_id: uuid.UUID, base: str, commit: str) -> str:
+    """The unified diff between two commits of the pattern repository; another machine's are fetched where there is a
+    remote. Raises RepositoryError."""
+    repo = releases.repository()
+    try:
+        return repository.diff(repo, base, commit)
+    except RepositoryError:
+        if not _brought(execution_id, commit):
+            raise
+        return repository.diff(repo, base, commit)
+
+
+@st.cache_data(max_entries=50, ttl=30, show_spinner=False)
+def _brought(execution_id: uuid.UUID, commit: str) -> bool:
+    """Asked at most twice a minute for a commit, because a page that follows a run asks every second."""
+    return releases.bring(execution_id, timeout=FETCH_SECONDS)

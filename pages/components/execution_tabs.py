@@ -113,7 +113,7 @@ def _diff(facts: Facts) -> None:
         _not_yet(facts, "Nothing is committed yet.", "This execution changed no file.")
         return
     with st.spinner("Reading the commits", show_time=False):
-        text = data.diff(base, commit)
+        text = data.diff(detail.row.id, base, commit)
     files = tables.diff_files(text)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         so_far = " · committed so far" if states.is_live(detail.row) else ""

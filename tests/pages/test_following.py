@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -16,14 +17,15 @@ from pages.components import execution_attempt_rows as rows
 from pages.components import execution_data, execution_log, looks, pattern_list, workspace_grid, workspace_rows
 from pages.components.execution_dialogs import ASKED
 from pages.components.execution_parts import DEPLOY_LOG_KEY
-from services import executions, storage, workspaces
+from services import executions, releases, storage, workspaces
 from services.database.engine import transaction
+from services.detectors import repository
 from services.executions import UsageRow
 from services.lifecycle import ExecutionPhase, ExecutionStatus
 from services.models import ClaudeExecution, ExecutionAttempt, now
 from services.settings import get_settings
 from tests import factories
-from tests.pages.session_world import World, open_page, world
+from tests.pages.session_world import World, head, open_page, world
 from tests.pages.test_execution import HOSTILE, button, change, drawn, judged, made, open_execution, running, said
 from tests.pages.test_workspace import given
 
@@ -340,3 +342,29 @@ def test_broken_places_are_waived_with_a_reason(world: World, judged: uuid.UUID)
     with transaction() as session:
         child = executions.get(session, judged).children[0]
         assert len(executions.waived_ids(session, child.id)) == 1 and child.continues
+
+
+def test_the_diff_of_a_run_on_another_machine_is_fetched(world: World, tmp_path: Path) -> None:
+    repo, base = releases.repository(), head()
+    remote, elsewhere = tmp_path / "remote.git", tmp_path / "elsewhere"
+    repository.git(repo, "clone", "--bare", str(repo), str(remote))
+    repository.git(repo, "clone", str(remote), str(elsewhere))
+    (elsewhere / "tests" / "test_swings.py").write_text("# nothing left\n")
+    commit = repository.commit_all(elsewhere, "Weaken the tests")
+    assert commit is not None
+    execution_id = running(world, base_commit=base, commit_hash=commit)
+    lacking = open_execution(execution_id, world.viewer, tab="Diff")
+    assert not drawn(lacking, "diff") and lacking.error, "this machine does not have it, and there is no remote"
+    later = running(world, base_commit=base, commit_hash=commit)
+    repository.git(elsewhere, "push", "origin", f"HEAD:{releases.kept_ref(later)}")
+    repository.git(repo, "remote", "add", "origin", str(remote))
+    try:
+        at = open_execution(later, world.viewer, tab="Diff")
+    finally:
+        repository.git(repo, "remote", "remove", "origin")
+    file = drawn(at, "diff")[0]["files"][0]
+    assert (file["path"], file["added"], file["tests"]) == ("tests/test_swings.py", 1, True)
+    assert "1 file, +1 " in said(at) and "committed so far" in said(at)
+    assert "The agent changed the pattern's own tests: tests/test_swings.py. Look at what they still prove." in badges(
+        at
+    ).replace("]", "").replace(":orange[:material/labs: ", "")
