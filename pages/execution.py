@@ -9,14 +9,24 @@ import streamlit as st
 from pages.components import execution_data as data
 from pages.components import execution_parts as bits
 from pages.components import execution_view as view
-from pages.components import parts
+from pages.components import looks, parts
 from pages.components.actor import require_actor
 from pages.components.errors import guarded
 from pages.components.execution_data import Facts
-from pages.components.execution_dialogs import cancel_dialog, forget_prepared, run_again_dialog
+from pages.components.execution_dialogs import (
+    ASKED,
+    ask,
+    cancel_dialog,
+    continue_dialog,
+    run_again_dialog,
+    waive_dialog,
+)
+from pages.components.execution_state import is_canceling, is_live
 from pages.components.execution_tables import broken_cases
 from pages.components.execution_tabs import tabs
 from services.errors import NotFound
+from services.lifecycle import ExecutionStatus
+from services.people import Actor
 
 LIVE_SECONDS = 1.0
 LEFT_WIDTH = 430
@@ -30,38 +40,48 @@ def screen(execution_id: uuid.UUID) -> None:
         except NotFound as error:
             not_here(error.sentence)
             st.stop()
-    detail = facts.detail
-    live = view.is_live(detail)
-    now = bits.viewer_now()
-    with parts.header(f"Execution {detail.row.number}", view.badge(detail), view.caption(detail, now)):
-        if actor.may("cancel") and live:
-            st.button(
-                "Canceling…" if view.is_canceling(detail) else "Cancel", icon=":material/stop_circle:",
-                disabled=view.is_canceling(detail), key="execution-cancel",
-                on_click=ask, args=("cancel", execution_id),
-            )  # fmt: skip
-        if actor.may("launch"):
-            st.button("Run again", icon=":material/replay:", disabled=live, key="execution-again",
-                      on_click=ask, args=("again", execution_id))  # fmt: skip
+    detail, now = facts.detail, bits.viewer_now()
+    with parts.header(f"Execution {detail.row.number}", view.badge(detail, now), view.caption(detail, now)):
+        buttons(facts, actor)
+    live = is_live(detail.row)
     body = st.fragment(_body, run_every=LIVE_SECONDS if live else None)
-    body(execution_id, view.signature(detail))
+    body(execution_id, view.signature(detail, now))
     open_dialog(facts)
 
 
-def ask(what: str, execution_id: uuid.UUID) -> None:
-    """Remembers which dialog was asked for; it opens at the end of the run."""
-    forget_prepared()
-    st.session_state["execution-ask"] = (what, execution_id)
+def buttons(facts: Facts, actor: Actor) -> None:
+    """What a person may do with it now: cancel it, run it again, go on from where it failed."""
+    row, live = facts.detail.row, is_live(facts.detail.row)
+    if actor.may("cancel") and live:
+        st.button(
+            "Canceling…" if is_canceling(row) else "Cancel", icon=":material/stop_circle:",
+            disabled=is_canceling(row), key="execution-cancel", on_click=ask, args=("cancel", row.id),
+        )  # fmt: skip
+    if not actor.may("launch"):
+        return
+    offered = facts.why_not_continue is None and bits.offers_to_continue(facts, broken(row.id))
+    if row.status == ExecutionStatus.FAILED and not offered:
+        why_not = facts.why_not_continue
+        st.button("Continue from here", icon=":material/resume:", disabled=why_not is not None,
+                  help=looks.plain(why_not) if why_not else None, key="execution-continue", on_click=ask,
+                  args=("continue", row.id))  # fmt: skip
+    st.button("Run again", icon=":material/replay:", disabled=live, key="execution-again", on_click=ask,
+              args=("again", row.id))  # fmt: skip
 
 
 def open_dialog(facts: Facts) -> None:
-    what, execution_id = st.session_state.pop("execution-ask", (None, None))
+    what, execution_id = st.session_state.pop(ASKED, (None, None))
     if execution_id != facts.detail.row.id:
         return
-    if what == "cancel" and view.is_live(facts.detail):
+    live = is_live(facts.detail.row)
+    if what == "cancel" and live:
         cancel_dialog(facts.detail, facts.workspace_status)
-    elif what == "again" and not view.is_live(facts.detail):
+    elif what == "again" and not live:
         run_again_dialog(facts.detail)
+    elif what == "continue" and facts.why_not_continue is None:
+        continue_dialog(facts.detail)
+    elif what == "waive" and facts.why_not_continue is None:
+        waive_dialog(facts.detail, data.waivable(execution_id))
 
 
 def _body(execution_id: uuid.UUID, drawn_for: tuple[object, ...]) -> None:
@@ -69,23 +89,22 @@ def _body(execution_id: uuid.UUID, drawn_for: tuple[object, ...]) -> None:
     actor = require_actor()  # again, because a fragment runs on without the page around it
     with guarded(stop=True):
         facts = data.read(execution_id)
-        parent = data.parent_number(facts.detail)
     detail, now = facts.detail, bits.viewer_now()
-    if view.signature(detail) != drawn_for:
+    if view.signature(detail, now) != drawn_for:
         st.rerun()  # the header, the buttons and the pace change with it
-    if detail.row.error and not view.is_live(detail):
-        again = bits.error_card(facts, broken=broken(execution_id), may_run=actor.may("launch"))
-        if again:
-            ask("again", execution_id)
+    if detail.row.error and not is_live(detail.row):
+        wanted = bits.error_card(facts, broken=broken(execution_id), may_run=actor.may("launch"))
+        if wanted:
+            ask(wanted, execution_id)
             st.rerun()
-    if view.waits_for_plan(detail):
+    if detail.row.waits_for_plan:
         bits.plan_card(detail, may_accept=actor.may("launch"))
-    bits.phase_card(detail, now)
+    bits.phase_card(detail, now, facts.workers)
     with st.container(horizontal=True, gap="large"):
         with st.container(width=LEFT_WIDTH, gap="small"):
             bits.checkpoint_list(detail, now)
             bits.deploy_facts(facts)
-            bits.related(detail, parent)
+            bits.related(detail)
         with st.container(width="stretch", gap="small"):
             tabs(facts, now)
 

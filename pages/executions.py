@@ -13,9 +13,10 @@ from pages.components.actor import require_actor
 from pages.components.errors import guarded
 from pages.components.execution_drawn import live_runs
 from pages.components.execution_parts import viewer_now
+from pages.components.execution_state import is_live, waits_for_worker
 from pages.components.execution_tables import execution_frame
 from pages.components.links import go
-from services import executions, exports, workspaces
+from services import executions, exports, system, workspaces
 from services.database.engine import transaction
 from services.executions import AGENTS, ExecutionRow
 from services.people import Actor
@@ -32,20 +33,23 @@ class Found:
     live: list[ExecutionRow]
     ended: list[ExecutionRow]
     more: bool
+    workers: int | None  # how many are connected; counted only where a run waits for one
 
 
 def read(workspace_id: uuid.UUID | None, chosen: list[str], agent: str | None, limit: int) -> Found:
     with transaction() as session:
         active = executions.list_active(session)
         rows = executions.list_executions(
-            session, workspace_id=workspace_id, statuses=lines.statuses(chosen), agent=agent, limit=limit
+            session, workspace_id=workspace_id, outcomes=chosen or None, agent=agent, limit=limit
         )
+        waiting = any(waits_for_worker(row) for row in active)
+        workers = len(system.list_workers(session)) if waiting else None
     live = [
         row for row in active
         if lines.fits(row, chosen) and workspace_id in (None, row.workspace_id) and agent in (None, row.agent)
     ]  # fmt: skip
-    ended = [row for row in rows if lines.kind(row) != "live" and lines.fits(row, chosen)]
-    return Found(live, ended, len(rows) == limit)
+    ended = [row for row in rows if not is_live(row)]
+    return Found(live, ended, len(rows) == limit, workers)
 
 
 def listing() -> None:
@@ -92,7 +96,7 @@ def draw(found: Found, actor: Actor, *, filtered: bool) -> uuid.UUID | None:
     opened = None
     if found.live:
         st.subheader("Live", anchor=False)
-        opened = live_runs([lines.live_card(row, now) for row in found.live], key="executions-cards")
+        opened = live_runs([lines.live_card(row, now, found.workers) for row in found.live], key="executions-cards")
     if found.ended:
         # The table's own toolbar floats above it, unseen but in the way of clicks: the heading keeps the CSV button free.
         st.subheader("Ended", anchor=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import streamlit as st
@@ -12,10 +13,11 @@ from pages.components.actor import require_actor
 from pages.components.chat import chat_box
 from pages.components.dialogs_workspace import ask, asked
 from pages.components.errors import guarded
+from pages.components.execution_state import state
 from pages.components.links import exists, go
 from pages.components.parts import empty_state, header
 from pages.components.pattern_list import pattern_list
-from pages.components.timeline import NOTHING_YET, TimelineAction, timeline
+from pages.components.timeline import NOTHING_YET, TimelineAction, say_state, timeline
 from services import feedback, workspaces
 from services import timeline as entries_of
 from services.database.engine import transaction
@@ -143,6 +145,8 @@ def _timeline(view: summary.View, actor: Actor) -> TimelineAction | None:
     with transaction() as session:
         page = entries_of.page(session, found.id, limit=limit + 1, kinds=kinds, search=search or None)
         entries = uploads.shown(session, page[-limit:], actor=actor)
+    if view.live is not None:
+        say_state(entries, view.live.row.id, state(view.live.row, datetime.now(UTC)))
     empty = ("Nothing fits", "Change the filter or the search.") if kinds or search else NOTHING_YET
     return timeline(
         entries, live_url=None if search else _live_url(found.id, actor), can_load_older=len(page) > limit,

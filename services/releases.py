@@ -6,7 +6,7 @@ import os
 import uuid
 from pathlib import Path
 
-from services.detectors.repository import checkout_release, ensure_repository
+from services.detectors.repository import checkout_release, ensure_repository, git
 from services.errors import RepositoryError
 from services.settings import get_settings
 
@@ -18,6 +18,23 @@ def repository() -> Path:
     if "://" in configured or configured.startswith("git@"):
         return ensure_repository(settings.data_dir / "patterns", configured)
     return ensure_repository(Path(configured))
+
+
+def kept_ref(execution_id: uuid.UUID) -> str:
+    """Where an execution's work in progress is kept, so that another machine can go on, or show it."""
+    return f"refs/patterndesk/executions/{execution_id}"
+
+
+def bring(execution_id: uuid.UUID, *, timeout: float) -> bool:
+    """Brings the commits that another machine kept of an execution; whether there was a remote that had them."""
+    repo = repository()
+    if "origin" not in git(repo, "remote").splitlines():
+        return False
+    try:
+        git(repo, "fetch", "origin", kept_ref(execution_id), timeout=timeout)
+    except RepositoryError:  # the remote is away, or the worker has not kept anything yet
+        return False
+    return True
 
 
 def releases_dir() -> Path:

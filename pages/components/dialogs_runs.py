@@ -14,13 +14,15 @@ import streamlit as st
 from pages.components import looks
 from pages.components.actor import acting, require_actor
 from pages.components.errors import guarded
+from pages.components.execution_texts import prompt_view
+from pages.components.launch_choices import choose, claude_limits, not_available
 from pages.components.links import exists, go, link_to
 from services import actions, datasets, exports, feedback, sessions
 from services.actions import PreparedLaunch
-from services.agents.registry import AgentInfo, agents
+from services.agents.registry import agents
 from services.database.engine import transaction
 from services.datasets import DatasetRow
-from services.deploys.registry import TargetInfo, targets
+from services.deploys.registry import targets
 from services.feedback import FeedbackRow
 from services.people import Actor
 
@@ -43,8 +45,11 @@ def launch(workspace_id: uuid.UUID) -> None:
 @st.dialog("Launch an execution", width="large")
 def _launch(workspace_id: uuid.UUID, items: Sequence[FeedbackRow]) -> None:
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
-        agent = _chosen("Agent", agents(), key="launch-agent")
-        target = _chosen("Deploy to", targets(), key="launch-target")
+        agent = choose("Agent", agents(), key="launch-agent")
+        target = choose("Deploy to", targets(), key="launch-target")
+    not_available([*agents(), *targets()])
+    if agent == "claude":
+        st.caption(claude_limits())
     chosen = _choose_items(items) if items else None
     stop = st.toggle("Stop after planning, until somebody accepts the plan", key="launch-stop")
     if chosen is not None and not chosen:
@@ -56,24 +61,13 @@ def _launch(workspace_id: uuid.UUID, items: Sequence[FeedbackRow]) -> None:
     if prepared is None:
         return
     st.markdown("**The prompt, as it is sent**")
-    st.code(prepared.text, language=None, wrap_lines=True, height=280)
+    prompt_view(prepared.prompt_file, name="prompt", key="launch-prompt", height="17rem")
     label = f"Send {looks.count(len(prepared.items), 'correction')}" if prepared.items else "Launch"
     if st.button(label, type="primary", icon=":material/send:", key="launch-send"):
         with guarded():
             actions.launch(prepared, stop_after_planning=stop, deploy_target=target, actor=acting())
             st.session_state.pop(_PREPARED, None)
             st.rerun()
-
-
-def _chosen(label: str, rows: Sequence[AgentInfo | TargetInfo], *, key: str) -> str:
-    """One of what is available; what is not is named with its reason."""
-    usable = {row.name: row.title for row in rows if row.available}
-    reasons = " ".join(row.reason or f"{row.title} is not available." for row in rows if not row.available)
-    picked: str = st.segmented_control(
-        label, list(usable), default=next(iter(usable)), required=True, format_func=usable.__getitem__, key=key,
-        help=reasons or None,
-    )  # fmt: skip
-    return picked
 
 
 def _choose_items(items: Sequence[FeedbackRow]) -> list[uuid.UUID]:

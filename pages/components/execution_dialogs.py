@@ -1,29 +1,45 @@
-"""The dialogs of an execution: cancel it, run it again."""
+"""The dialogs of an execution: cancel it, run it again, continue it, deploy it although it breaks judged places."""
 
 from __future__ import annotations
 
+import uuid
 from typing import Final
 
 import streamlit as st
 
+from pages.components import execution_drawn as drawn
+from pages.components import execution_view as view
 from pages.components import looks
 from pages.components.actor import require_actor
 from pages.components.errors import guarded
-from pages.components.execution_drawn import text
+from pages.components.execution_state import agent as agent_name
+from pages.components.execution_tables import Cell
+from pages.components.execution_texts import prompt_view
+from pages.components.launch_choices import choose, claude_limits, not_available
 from pages.components.links import go
 from services import actions, executions
 from services.actions import PreparedLaunch
 from services.agents.registry import agents
 from services.database.engine import transaction
+from services.deploys.registry import targets
 from services.executions import ExecutionDetail
 from services.lifecycle import WorkspaceStatus
 
+ASKED: Final = "execution-ask"
 _PREPARED: Final = "again-prepared"
+
+
+def ask(what: str, execution_id: uuid.UUID) -> None:
+    """Remembers which dialog was asked for; it opens at the end of the page's next run."""
+    forget_prepared()
+    st.session_state[ASKED] = (what, execution_id)
 
 
 def what_cancel_means(detail: ExecutionDetail, workspace_status: str) -> str:
     """What is lost by canceling, and what stays."""
-    parts = ["The run ends within seconds and can't go on; running it again starts from the beginning."]
+    parts = ["The run ends within seconds. Running it again starts from the beginning."]
+    if detail.row.commit_hash:
+        parts = ["The run ends within seconds. What it committed is kept, so it can be continued from there."]
     if detail.row.feedback_count:
         parts.append(f"Its {looks.count(detail.row.feedback_count, 'correction')} will be open again.")
     if workspace_status == WorkspaceStatus.IMPLEMENTING:
@@ -59,13 +75,12 @@ def forget_prepared() -> None:
 def run_again_dialog(detail: ExecutionDetail) -> None:
     """Shows the new prompt and sends exactly that, as a child of the old execution."""
     actor = require_actor()
-    usable = {a.name: a.title for a in agents() if a.available}
-    before = detail.row.agent if detail.row.agent in usable else next(iter(usable))
-    agent = before
-    if len(usable) > 1:
-        agent = st.segmented_control(
-            "Agent", list(usable), default=before, required=True, format_func=usable.__getitem__, key="again-agent"
-        )
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        agent = choose("Agent", agents(), key="again-agent", before=detail.row.agent)
+        target = choose("Deploy to", targets(), key="again-target", before=detail.row.deploy_target)
+    not_available([*agents(), *targets()])
+    if agent == "claude":
+        st.caption(claude_limits())
     stop = st.toggle(
         "Stop after planning, until somebody accepts the plan", value=detail.stop_after_planning, key="again-stop"
     )
@@ -80,13 +95,77 @@ def run_again_dialog(detail: ExecutionDetail) -> None:
         return
     count = len(prepared.items)
     what = f"All {looks.count(count, 'open correction')}" if count else "The description of the pattern"
-    st.caption(f"{what} will be sent as a new execution that follows execution {detail.row.number}. The prompt:")
-    text(prepared.text, label="The prompt as it is sent", key="again-prompt", height="18rem")
+    st.caption(f"{what} will be sent as a new execution that follows execution {detail.row.number}.")
+    prompt_view(prepared.prompt_file, name=f"{detail.row.pattern_type}-prompt", key="again-prompt", height="16rem")
     if st.button("Run again", type="primary", icon=":material/send:", key="again-send"):
         with guarded():
             made_id = actions.launch(
-                prepared, stop_after_planning=stop, deploy_target=detail.row.deploy_target,
+                prepared, stop_after_planning=stop, deploy_target=target,
                 parent_execution_id=detail.row.id, actor=actor,
             )  # fmt: skip
             forget_prepared()
             go("execution", id=made_id)
+
+
+@st.dialog("Continue from here", width="medium")
+def continue_dialog(detail: ExecutionDetail) -> None:
+    """Says what a continued run keeps and what it is told, then launches it."""
+    actor = require_actor()
+    st.text(f"A new execution goes on where execution {detail.row.number} ended, instead of beginning anew.")
+    drawn.facts(what_continues(detail), key="continue-facts", beside=True)
+    if detail.row.agent == "claude":
+        st.caption(claude_limits())
+    st.caption(f"Why execution {detail.row.number} ended")
+    st.text(view.error_parts(detail)[0])
+    if st.button("Continue from here", type="primary", icon=":material/resume:", key="continue-send"):
+        with guarded():
+            made_id = actions.continue_from(detail.row.id, actor=actor)
+            go("execution", id=made_id)
+
+
+@st.dialog("Deploy anyway?", width="medium")
+def waive_dialog(detail: ExecutionDetail, broken: int) -> None:
+    """Asks for the reason why judged places may break, and launches the run that deploys the candidate."""
+    actor = require_actor()
+    places = looks.count(broken, "judged place")
+    st.text(
+        f"The candidate of execution {detail.row.number} breaks {places} that held before. A new execution tests it "
+        f"again, lets {'it' if broken == 1 else 'these'} break and no other, and deploys it."
+    )
+    reason = st.text_area("Why is that right?", max_chars=2000, key="waive-reason",
+                          help="It shows on the timeline and in the review, with your name.")  # fmt: skip
+    if st.button(f"Deploy and break {places}", type="primary", icon=":material/gavel:", key="waive-send"):
+        with guarded():
+            with transaction() as session:
+                made_id = executions.waive(session, detail.row.id, reason=reason, actor=actor)
+            go("execution", id=made_id)
+
+
+def what_continues(detail: ExecutionDetail) -> list[tuple[str, Cell]]:
+    """What a continued run keeps of this one, what it begins with, and who works on it."""
+    row = detail.row
+    plan = str((detail.plan or {}).get("summary") or "")
+    commit: Cell = {"t": "none was made"}
+    if row.commit_hash:
+        files = looks.count(len(detail.files_changed), "changed file")
+        commit = {"t": f"{row.commit_hash[:7]} · {files}", "title": detail.commit_message}
+    sent = f"{looks.count(row.feedback_count, 'correction')}, as far as still open" if row.feedback_count else "none"
+    return [
+        ("Keeps the commit", commit),
+        ("Keeps the plan", {"t": plan or "there was none"}),
+        ("Takes the corrections", {"t": sent}),
+        ("Begins with", {"t": begins_with(detail)}),
+        ("Agent", {"t": agent_name(row.agent)}),
+        ("Deploys to", {"t": row.deploy_target}),
+        ("Retries", {"t": f"{row.max_retries} of its own"}),
+    ]
+
+
+def begins_with(detail: ExecutionDetail) -> str:
+    """The first thing a continued run does, which follows from how this one ended."""
+    if detail.row.commit_hash is None:
+        return "carrying out the plan"
+    last = (detail.attempts[-1]["decision"] or {}) if detail.attempts else {}
+    if last.get("kind") == "deploy.failed":
+        return "the agent mending the change, with why the deploy failed and the end of its log"
+    return "testing the kept change again, then deploying it"

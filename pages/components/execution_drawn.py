@@ -36,13 +36,28 @@ def table(head: Sequence[Cell], rows: Sequence[Sequence[Cell]], *, label: str, k
     _draw({"kind": "table", "head": list(head), "rows": [list(row) for row in rows], "label": label}, key)
 
 
-def facts(rows: Sequence[tuple[str, Cell]], *, key: str) -> None:
-    """Names at the left, values (badges too) at the right."""
-    _draw({"kind": "facts", "rows": [[name, value] for name, value in rows]}, key)
+def pick_table(
+    head: Sequence[Cell], rows: Sequence[Sequence[Cell]], numbers: Sequence[int], *, chosen: int, label: str, key: str
+) -> int | None:
+    """A table whose rows can be chosen by a click or the keyboard; returns the number of the row chosen in this run."""
+    data: dict[str, Any] = {"kind": "table", "head": list(head), "rows": [list(row) for row in rows], "label": label}
+    data |= {"numbers": list(numbers), "chosen": chosen}
+    picked = getattr(_EXECUTION(data=data, key=key, on_open_change=_nothing), "open", None)
+    return next((number for number in numbers if number == picked), None)
+
+
+def meter(label: str, value: str, fraction: float, *, color: str, key: str) -> None:
+    """How much of something is used up, as a bar with words at both its ends."""
+    _draw({"kind": "meter", "label": label, "value": value, "fraction": fraction, "color": color}, key)
+
+
+def facts(rows: Sequence[tuple[str, Cell]], *, key: str, beside: bool = False) -> None:
+    """Names at the left, values (badges too) at the right, or `beside` their names where there is much room."""
+    _draw({"kind": "facts", "rows": [[name, value] for name, value in rows], "beside": beside}, key)
 
 
 def diff(files: Sequence[Mapping[str, Any]], *, key: str) -> None:
-    """Files with their coloured lines."""
+    """The files with what was added and removed, then each one's coloured lines."""
     _draw({"kind": "diff", "files": list(files)}, key)
 
 

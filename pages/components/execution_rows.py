@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,63 +10,48 @@ import pandas as pd
 import streamlit as st
 
 from pages.components import looks
-from pages.components.execution_view import CANCELING, agent, moment, phase_fraction
-from services.executions import ExecutionRow
-from services.lifecycle import LIVE_EXECUTION, ExecutionStatus
+from pages.components.execution_state import agent, is_paid, kind, moment, remark, state
+from pages.components.execution_view import phase_run
+from services.executions import OUTCOMES, ExecutionRow
+from services.lifecycle import ExecutionStatus
 
-# What can be filtered by, in the words of the badges: "canceled" is a failed one that somebody canceled.
-FILTERS: Final = ("live", "completed", "failed", "canceled")
-_STATUSES: Final[Mapping[str, tuple[str, ...]]] = {
-    "live": tuple(LIVE_EXECUTION),
-    "completed": (ExecutionStatus.COMPLETED,),
-    "failed": (ExecutionStatus.FAILED,),
-    "canceled": (ExecutionStatus.FAILED,),
-}
+# What can be filtered by, in the words of the badges; a failed deploy is a kind of failure.
+FILTERS: Final = OUTCOMES
 COLUMNS: Final = (
     "Execution", "Pattern", "Status", "Ended in", "Corrections", "Agent", "Started", "Took", "Retries", "Deploy",
     "Commit", "By", "Cost", "Why",
 )  # fmt: skip
 
 
-def statuses(chosen: Sequence[str]) -> list[str] | None:
-    """The database's statuses behind the chosen filters; None for all."""
-    found = sorted({status for name in chosen for status in _STATUSES[name]})
-    return found or None
-
-
 def fits(row: ExecutionRow, chosen: Sequence[str]) -> bool:
     """Whether a row is one of what was chosen; nothing chosen lets everything through."""
-    return not chosen or kind(row) in chosen
-
-
-def kind(row: ExecutionRow) -> str:
-    if row.status in LIVE_EXECUTION:
-        return "live"
-    return "canceled" if row.canceled else str(row.status)
+    failed_deploy = kind(row) == "failed" and row.deploy_status == "error"
+    return not chosen or kind(row) in chosen or (failed_deploy and "deploy_failed" in chosen)
 
 
 def filter_label(name: str) -> str:
+    if name == "deploy_failed":
+        return ":red[:material/rocket_launch:] Deploy failed"
     look = looks.EXECUTIONS["running"] if name == "live" else looks.EXECUTIONS[name]
     return f":{look.color}[{look.icon}] {'Live' if name == 'live' else look.label}"
 
 
-def live_card(row: ExecutionRow, now: datetime) -> dict[str, Any]:
-    """A live execution as its card."""
-    look = CANCELING if row.canceled else looks.look(looks.EXECUTIONS, row.status)
+def live_card(row: ExecutionRow, now: datetime, workers: int | None = None) -> dict[str, Any]:
+    """A live execution as its card. `workers` is how many are connected, None when nobody looked."""
+    look = state(row, now)
     since = row.started_at or row.triggered_at
     facts = [agent(row.agent), looks.count(row.feedback_count, "correction") if row.feedback_count else "",
-             looks.duration((now - since).total_seconds()), f"by {row.triggered_by_name}"]  # fmt: skip
+             looks.duration((now - since).total_seconds()), f"by {row.triggered_by_name}",
+             looks.money(float(row.cost_usd)) if is_paid(row) else ""]  # fmt: skip
     return {
         "id": str(row.id),
         "name": row.workspace_name,
         "number": row.number,
         "look": {"color": look.color, "symbol": look.symbol, "label": look.label},
         "facts": " · ".join(part for part in facts if part),
-        "percent": "" if row.status == ExecutionStatus.PENDING else f"{row.progress}%",
-        "phases": {
-            "status": row.status, "phase": row.phase, "phases": {},
-            "progress": round(100 * phase_fraction(row.phase, row.progress)),
-        },
+        "remark": remark(row, now, workers=workers),
+        "percent": f"{row.progress}%" if row.status == ExecutionStatus.RUNNING else "",
+        "phases": phase_run(row, {}, now),
     }  # fmt: skip
 
 
@@ -79,7 +64,6 @@ def _line(row: ExecutionRow, now: datetime) -> tuple[Any, ...]:
     look = looks.execution_look(row.status, canceled=row.canceled)
     ended = row.completed_at or row.errored_at
     took = (ended - row.started_at).total_seconds() if ended and row.started_at else None
-    paid = row.agent == "claude" or bool(row.cost_usd)
     return (
         f"#{row.number}",
         row.workspace_name,
@@ -93,7 +77,7 @@ def _line(row: ExecutionRow, now: datetime) -> tuple[Any, ...]:
         looks.look(looks.DEPLOYS, row.deploy_status).label if row.deploy_status else looks.MISSING,
         (row.commit_hash or looks.MISSING)[:7],
         row.triggered_by_name,
-        looks.money(float(row.cost_usd)) if paid else looks.MISSING,
+        looks.money(float(row.cost_usd)) if is_paid(row) else looks.MISSING,
         row.error or looks.MISSING,
     )
 

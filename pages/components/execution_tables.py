@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 import pandas as pd
 
 from pages.components import looks
-from pages.components.execution_view import moment
-from services.executions import ExecutionDetail, ExecutionRow
+from pages.components.execution_view import TESTS_FOLDER
+from services.executions import ExecutionRow
 
-Cell = dict[str, Any]  # t text; optionally icon, color, badge, mono, muted, right, wide
+Cell = dict[str, Any]  # t text; optionally icon, color, badge, mono, muted, right, wide, long, title
 MOST_ROWS: Final = 500  # of a replay that are drawn; broken and fixed ones come first
 MOST_LINES: Final = 4000  # of a diff that are drawn
 _FILE: Final = re.compile(r"^diff --git a/(.*) b/(.*)$")
-_OUTCOMES: Final = {
-    "completed": looks.EXECUTIONS["completed"], "failed": looks.EXECUTIONS["failed"],
-    "retry": looks.EXECUTIONS["retry"], "canceled": looks.EXECUTIONS["canceled"],
-}  # fmt: skip
 REPLAY_COLUMNS: Final = (
     "case_id", "outcome", "verdict", "kind", "direction", "candle_index", "candle_time", "price", "expected_index",
     "before", "after", "before_seen", "after_seen", "session_name",
@@ -119,44 +114,22 @@ def replay_frame(replay: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(replay["rows"], columns=list(REPLAY_COLUMNS))
 
 
-def attempt_head() -> list[Cell]:
-    names = ("Attempt", "Started", "Took", "Outcome", "Why", "Commit", "Deploy", "Cost")
-    return [{"t": name, "right": name in ("Took", "Cost")} for name in names]
-
-
-def attempt_cells(detail: ExecutionDetail, now: datetime) -> list[list[Cell]]:
-    return [_attempt(a, now) for a in detail.attempts]
-
-
-def _attempt(attempt: Mapping[str, Any], now: datetime) -> list[Cell]:
-    ended = attempt["ended_at"]
-    look = _OUTCOMES.get(str(attempt["outcome"])) or (looks.EXECUTIONS["running"] if ended is None else looks.UNKNOWN)
-    commit = str(attempt["commit_hash"] or "")
-    return [
-        {"t": str(attempt["number"])},
-        {"t": moment(attempt["started_at"], now)},
-        {"t": looks.clock(((ended or now) - attempt["started_at"]).total_seconds()), "right": True},
-        {"t": look.label, "badge": look.color, "icon": look.symbol},
-        {"t": attempt["reason"] or looks.MISSING, "wide": True},
-        {"t": commit[:7] or looks.MISSING, "mono": True, "title": commit or None},
-        {"t": _short(attempt["deployment_id"]), "mono": True, "title": attempt["deployment_id"]},
-        {"t": looks.money(float(attempt["cost_usd"])), "right": True},
-    ]
-
-
-def _short(deployment_id: str | None) -> str:
-    if not deployment_id:
-        return looks.MISSING
-    return deployment_id if len(deployment_id) <= 14 else f"…{deployment_id[-8:]}"
-
-
 def diff_files(text: str) -> list[dict[str, Any]]:
     """A unified diff as files with their lines: kind "@", "+", "-" or " ", and the text."""
     files: list[dict[str, Any]] = []
     body = False
     for line in text.splitlines()[:MOST_LINES]:
         if found := _FILE.match(line):
-            files.append({"path": found.group(2), "note": "", "added": 0, "removed": 0, "lines": []})
+            files.append(
+                {
+                    "path": found.group(2),
+                    "note": "",
+                    "added": 0,
+                    "removed": 0,
+                    "lines": [],
+                    "tests": found.group(2).startswith(TESTS_FOLDER),
+                }
+            )
             body = False
         elif not files:
             continue
@@ -188,7 +161,8 @@ def execution_frame(rows: Sequence[ExecutionRow]) -> pd.DataFrame:
     """The list with everything its rows hold, for the CSV."""
     columns = (
         "workspace_name", "pattern_type", "number", "status", "canceled", "phase", "progress", "agent",
-        "feedback_count", "retry_count", "triggered_at", "started_at", "completed_at", "errored_at",
-        "triggered_by_name", "deploy_target", "deploy_status", "commit_hash", "cost_usd", "error", "id",
+        "feedback_count", "retry_count", "retry_at", "waits_for_plan", "triggered_at", "started_at", "completed_at", "errored_at",
+        "triggered_by_name", "deploy_target", "deploy_status", "commit_hash", "cost_usd", "input_tokens",
+        "output_tokens", "error", "id",
     )  # fmt: skip
     return pd.DataFrame([[getattr(row, c) for c in columns] for row in rows], columns=list(columns))

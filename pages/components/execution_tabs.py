@@ -1,4 +1,4 @@
-"""The tabs of an execution: Replay, Diff, Log, Tests, Prompt, Attempts. Only the open one is read and drawn."""
+"""The tabs of an execution: Replay, Diff, Log, Tests, Prompt, Attempts, Cost. Only the open one is read and drawn."""
 
 from __future__ import annotations
 
@@ -8,17 +8,23 @@ from typing import Any, Final
 
 import streamlit as st
 
+from pages.components import execution_attempts as tries
 from pages.components import execution_data as data
 from pages.components import execution_drawn as drawn
+from pages.components import execution_log as logs
+from pages.components import execution_state as states
 from pages.components import execution_tables as tables
 from pages.components import execution_view as view
 from pages.components import looks, parts
+from pages.components.actor import require_actor
 from pages.components.errors import guarded
 from pages.components.execution_data import Facts
+from pages.components.execution_dialogs import ask
 from pages.components.execution_parts import TABS_KEY
+from pages.components.execution_texts import passage, prompt_view
 from services import exports
 
-LABELS: Final = ("Replay", "Diff", "Log", "Tests", "Prompt", "Attempts")
+LABELS: Final = ("Replay", "Diff", "Log", "Tests", "Prompt", "Attempts", "Cost")
 
 
 def tabs(facts: Facts, now: datetime) -> None:
@@ -30,19 +36,24 @@ def tabs(facts: Facts, now: datetime) -> None:
         "Tests": lambda: _tests(facts),
         "Prompt": lambda: _prompt(facts),
         "Attempts": lambda: _attempts(facts, now),
+        "Cost": lambda: tries.cost(facts, _file_name(facts, "")),
     }
-    for label, tab in zip(LABELS, st.tabs(LABELS, key=TABS_KEY, on_change="rerun"), strict=True):
+    labels = LABELS if states.is_paid(facts.detail.row) else LABELS[:-1]
+    if st.session_state.get(TABS_KEY) not in labels:  # it was open at another execution, which has it
+        st.session_state.pop(TABS_KEY, None)
+    for label, tab in zip(labels, st.tabs(labels, key=TABS_KEY, on_change="rerun"), strict=True):
         if tab.open:
             with tab, st.container(gap="xsmall"), guarded():
                 draw[label]()
 
 
 def _file_name(facts: Facts, what: str) -> str:
-    return f"{facts.detail.row.pattern_type}-execution-{facts.detail.row.number}-{what}"
+    name = f"{facts.detail.row.pattern_type}-execution-{facts.detail.row.number}"
+    return f"{name}-{what}" if what else name
 
 
 def _not_yet(facts: Facts, live: str, ended: str) -> None:
-    st.caption(live if view.is_live(facts.detail) else ended)
+    st.caption(live if states.is_live(facts.detail.row) else ended)
 
 
 def _replay(facts: Facts) -> None:
@@ -63,9 +74,24 @@ def _replay(facts: Facts) -> None:
     evidence = [("Evidence", str((replay.get("splits") or {}).get("evidence") or looks.MISSING))]
     parts.facts([*evidence, *tables.split_lines(replay)], key="execution-evidence")
     rows = tables.replay_cells(replay)
+    _offer_waiver(facts)
     if rows:
         drawn.table(tables.replay_head(replay), rows, label="Judged places before and after", key="execution-replay")
     _below_replay(replay, len(rows))
+
+
+def _offer_waiver(facts: Facts) -> None:
+    """A way to deploy a candidate that broken places alone held back; the reason is asked for in a dialog."""
+    row = facts.detail.row
+    if facts.why_not_continue is not None or not require_actor().may("waive"):
+        return
+    broken = data.waivable(row.id)
+    if broken and st.button(
+        "Deploy anyway…", icon=":material/gavel:", key="execution-waive",
+        help=f"Deploys this candidate although it breaks {looks.count(broken, 'judged place')}; it takes a reason.",
+    ):  # fmt: skip
+        ask("waive", row.id)
+        st.rerun()
 
 
 def _below_replay(replay: Mapping[str, Any], shown: int) -> None:
@@ -87,37 +113,52 @@ def _diff(facts: Facts) -> None:
         _not_yet(facts, "Nothing is committed yet.", "This execution changed no file.")
         return
     with st.spinner("Reading the commits", show_time=False):
-        text = data.diff(base, commit)
+        text = data.diff(detail.row.id, base, commit)
     files = tables.diff_files(text)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(looks.plain(f"{base[:7]} → {commit[:7]} · {looks.count(len(files), 'file')}"), width="content")
-        st.space("stretch")
+        so_far = " · committed so far" if states.is_live(detail.row) else ""
+        total = (
+            f"{looks.count(len(files), 'file')}, +{sum(f['added'] for f in files)} −{sum(f['removed'] for f in files)}"
+        )
+        st.caption(looks.plain(f"{base[:7]} → {commit[:7]} · {total}{so_far}"), width="stretch")
         st.download_button(
             "Diff", text, file_name=f"{_file_name(facts, 'diff')}.diff", mime="text/plain",
             icon=":material/download:", on_click="ignore", type="tertiary", key="execution-diff-file",
         )  # fmt: skip
     if detail.commit_message:
         st.text(detail.commit_message)
+    if tests := view.changed_tests([f["path"] for f in files]):
+        st.markdown(f":orange[:material/labs: The agent changed the pattern's own tests]: {looks.plain(', '.join(tests))}. "
+                    "Look at what they still prove.")  # fmt: skip
     drawn.diff(files, key="execution-diff")
     if len(text.splitlines()) > tables.MOST_LINES:
         st.caption(f"The first {tables.MOST_LINES:,} lines; the download holds all that was read.")
 
 
 def _log(facts: Facts) -> None:
-    live = view.is_live(facts.detail)
-    text, cut = data.log_text(facts.detail, tail=live)
-    if not text:
+    detail = facts.detail
+    numbers = [a["number"] for a in detail.attempts]
+    if not numbers:
         _not_yet(facts, "Nothing is written yet.", "Nothing was written: it ended before it began.")
         return
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        note = f"The {'end of the' if cut else 'whole'} log{', as it grows' if live else ''}. Times are UTC."
-        st.caption(note, width="content")
-        st.space("stretch")
-        st.download_button(
-            "Log", lambda: data.log_text(facts.detail, tail=False)[0], file_name=f"{_file_name(facts, 'log')}.txt",
-            mime="text/plain", icon=":material/download:", on_click="ignore", type="tertiary", key="execution-log-file",
+    chosen = numbers[-1]
+    if len(numbers) > 1:
+        chosen = st.selectbox(
+            "Attempt", [*numbers[::-1], logs.ALL], label_visibility="collapsed", width=220,
+            format_func=lambda n: _log_label(n, numbers[-1]), key=f"execution-log-of-{len(numbers)}",
         )  # fmt: skip
-    drawn.text(text, label="The execution's log", key="execution-log", follow=live)
+    which = "all-attempts" if chosen == logs.ALL else f"attempt-{chosen}"
+    passage(
+        logs.read(detail, chosen), label=f"The log of {which.replace('-', ' ')}", file_name=_file_name(facts, f"{which}-log"),
+        key=f"execution-log-{which}",
+        nothing="Nothing is written yet." if states.is_live(detail.row) else "Nothing was written.",
+    )  # fmt: skip
+
+
+def _log_label(number: int, newest: int) -> str:
+    if number == logs.ALL:
+        return "All attempts"
+    return f"Attempt {number}{', the newest' if number == newest else ''}"
 
 
 def _tests(facts: Facts) -> None:
@@ -147,19 +188,11 @@ def _prompt(facts: Facts) -> None:
     if not key:
         st.caption("This execution was launched without a prompt.")
         return
-    stored, text = data.prompt(key)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption("Exactly what was sent; the file also holds the candles around each place.", width="stretch")
-        st.download_button(
-            "JSON", stored, file_name=f"{_file_name(facts, 'prompt')}.json", mime="application/json",
-            icon=":material/download:", on_click="ignore", type="tertiary", key="execution-prompt-file",
-        )  # fmt: skip
-    drawn.text(text, label="The prompt", key="execution-prompt")
+    prompt_view(key, name=_file_name(facts, "prompt"), key="execution-prompt", height="30rem")
 
 
 def _attempts(facts: Facts, now: datetime) -> None:
-    rows = tables.attempt_cells(facts.detail, now)
-    if not rows:
+    if not facts.detail.attempts:
         _not_yet(facts, "The first attempt begins when a worker takes it.", "It ended before its first attempt.")
         return
-    drawn.table(tables.attempt_head(), rows, label="Attempts side by side", key="execution-attempts")
+    tries.attempts(facts, now, _file_name(facts, ""))

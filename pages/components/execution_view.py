@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any, Final
 
+from pages.components import execution_state as states
 from pages.components import looks
+from pages.components.execution_state import agent, hour, is_canceling, is_live, moment, parse
 from pages.components.looks import Look
-from services.executions import SPANS, ExecutionDetail
-from services.lifecycle import LIVE_EXECUTION, ExecutionPhase, ExecutionStatus
+from services.executions import SPANS, ExecutionDetail, ExecutionRow
+from services.lifecycle import ExecutionPhase, ExecutionStatus
 
-STALLED_AFTER: Final = timedelta(seconds=10)
-CANCELING: Final = Look("gray", "hourglass_empty", "Canceling…")
-AGENTS: Final = {"claude": "Claude", "tuner": "Tuner"}
+TESTS_FOLDER: Final = "tests/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a person can do about a failed run. `action` is run_again, tab, deploy_log or workspace."""
+    """What a person can do about a failed run. `action` is continue, run_again, tab, deploy_log or workspace."""
 
     action: str
     label: str
@@ -35,34 +36,9 @@ class Step:
     tab: str | None = None
 
 
-def is_live(detail: ExecutionDetail) -> bool:
-    return detail.row.status in LIVE_EXECUTION
-
-
-def is_canceling(detail: ExecutionDetail) -> bool:
-    """Somebody asked for the end and the worker has not ended it yet."""
-    return is_live(detail) and detail.canceled_at is not None
-
-
-def waits_for_plan(detail: ExecutionDetail) -> bool:
-    """The plan is made, and nobody has accepted it yet."""
-    return (
-        detail.row.status == ExecutionStatus.RUNNING
-        and detail.stop_after_planning
-        and detail.plan is not None
-        and detail.plan_accepted_at is None
-        and detail.row.phase == ExecutionPhase.PLANNING
-        and detail.phases.get(ExecutionPhase.PLANNING, {}).get("status") == "completed"
-    )
-
-
-def badge(detail: ExecutionDetail) -> Look:
-    """The status as people read it; a run that is being canceled or waits for its plan says so."""
-    if is_canceling(detail):
-        return CANCELING
-    if waits_for_plan(detail):
-        return Look("orange", "rule", "Waits for its plan")
-    return looks.execution_look(detail.row.status, canceled=detail.row.canceled)
+def badge(detail: ExecutionDetail, now: datetime) -> Look:
+    """The status as people read it."""
+    return states.state(detail.row, now)
 
 
 def caption(detail: ExecutionDetail, now: datetime) -> str:
@@ -73,53 +49,62 @@ def caption(detail: ExecutionDetail, now: datetime) -> str:
     return f"{row.workspace_name} · {agent(row.agent)} · {verb} {start} by {row.triggered_by_name}"
 
 
-def agent(name: str) -> str:
-    return AGENTS.get(name, name.capitalize())
-
-
-def signature(detail: ExecutionDetail) -> tuple[Any, ...]:
+def signature(detail: ExecutionDetail, now: datetime) -> tuple[Any, ...]:
     """What the header and the buttons hang on: when it changes, the whole screen is drawn again."""
-    return detail.row.status, detail.canceled_at is not None, waits_for_plan(detail)
+    return detail.row.status, states.state(detail.row, now).label, tuple(child.id for child in detail.children)
 
 
-def notices(detail: ExecutionDetail, now: datetime) -> list[Notice]:
-    """What a person should know about a live run beside its phases."""
+def notices(detail: ExecutionDetail, now: datetime, workers: int | None = None) -> list[Notice]:
+    """What a person should know about a run beside its phases. `workers` counts those connected where it matters."""
+    found = [*_about_state(detail, now, workers)]
+    if tests := changed_tests(detail.files_changed):
+        names = ", ".join(tests[:3]) + (f" and {len(tests) - 3} more" if len(tests) > 3 else "")
+        found.append(Notice("orange", "labs", f"The agent changed the pattern's own tests: {names}. See them in Diff."))
+    return found
+
+
+def _about_state(detail: ExecutionDetail, now: datetime, workers: int | None) -> list[Notice]:
     row = detail.row
-    if not is_live(detail):
+    if not is_live(row) or row.waits_for_plan:
         return []
-    if is_canceling(detail):
+    if is_canceling(row):
         by = f" by {detail.canceled_by_name}" if detail.canceled_by_name else ""
         asked = moment(detail.canceled_at, now)
         return [Notice("gray", "block", f"Cancel was asked for at {asked}{by}; the worker is ending what it started.")]
-    if row.status == ExecutionStatus.PENDING:
-        return [Notice("gray", "hourglass_empty", "Waiting for a worker. It starts as soon as one is free.")]
+    if states.waits_for_worker(row):
+        text = states.waiting_text(row, 1 if workers is None else workers)
+        return [Notice("gray", "hourglass_empty", text) if workers != 0 else Notice("orange", "cloud_off", text)]
     if row.status == ExecutionStatus.RETRY:
-        why = f" {detail.retry_reason}" if detail.retry_reason else ""
-        return [Notice("orange", "replay", f"Retry {row.retry_count} of {detail.max_retries} begins shortly.{why}")]
-    if waits_for_plan(detail):
-        return []
-    if detail.worker_id is None:  # between the worker that planned and the one that goes on
-        return [Notice("gray", "hourglass_empty", "The plan is accepted; waiting for a worker.")]
-    return _stalled(detail, now)
+        return [Notice("orange", "replay", states.retry_text(row, row.retry_reason, now))]
+    if states.is_stalled(row, now):
+        over = "another worker takes over within seconds" if workers != 0 else "no worker is connected to take over"
+        return [Notice("orange", "heart_broken", f"{states.stalled_text(row, now)}; {over}.")]
+    return []
 
 
-def _stalled(detail: ExecutionDetail, now: datetime) -> list[Notice]:
-    if detail.heartbeat_at is None or now - detail.heartbeat_at <= STALLED_AFTER:
-        return []
-    since = moment(detail.heartbeat_at, now)
-    text = f"No sign of life since {since}; another worker takes over within seconds."
-    return [Notice("orange", "heart_broken", text)]
+def changed_tests(files: Sequence[str]) -> list[str]:
+    """Those of the changed files that are tests, which a reviewer has to look at."""
+    return [name for name in files if name.startswith(TESTS_FOLDER)]
 
 
-def phase_run(detail: ExecutionDetail) -> dict[str, Any]:
-    """The run as the phase bar draws it: `progress` is how full the current phase's segment is, 0 to 100."""
-    row = detail.row
-    phases = {name: dict(entry) for name, entry in detail.phases.items()}
-    if row.status == ExecutionStatus.FAILED and row.phase in phases:
-        phases[row.phase]["status"] = "failed"  # a phase may end well and what it came to end the run
+def phase_run(row: ExecutionRow, told: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """The run as the phase bar draws it: `progress` is how full the current phase's segment is, 0 to 100; `states`
+    are looks in place of the usual ones. `told` is what the execution keeps of its phases; a list knows nothing of it.
+    """
+    phases = {name: dict(entry) for name, entry in told.items()}
+    if row.phase and row.status in (ExecutionStatus.FAILED, ExecutionStatus.RETRY):
+        phases.setdefault(row.phase, {})["status"] = "failed"  # a phase may end well and what it came to end the run
+    if row.phase and row.waits_for_plan:
+        phases.setdefault(row.phase, {})["status"] = "completed"
+    other = {}
+    if row.canceled:
+        other["failed"] = states.CANCELED_PHASE
+    elif states.is_stalled(row, now):
+        other["now"] = states.STALLED
     return {
         "status": row.status, "phase": row.phase, "phases": phases, "canceled": row.canceled,
         "progress": round(100 * phase_fraction(row.phase, row.progress)),
+        "states": {name: asdict(look) for name, look in other.items()},
     }  # fmt: skip
 
 
@@ -141,8 +126,10 @@ def task(detail: ExecutionDetail) -> str:
     phase = looks.look(looks.PHASES, row.phase).label if row.phase else "the start"
     if row.status == ExecutionStatus.FAILED:
         return f"{'Canceled' if row.canceled else 'Failed'} in {phase.lower()}"
-    if waits_for_plan(detail):
+    if row.waits_for_plan:
         return "The plan is made; it goes on when somebody accepts it"
+    if row.status == ExecutionStatus.RETRY:
+        return f"Attempt {row.retry_count} failed in {phase.lower()}; the next one begins after a pause"
     said = detail.phases.get(row.phase or "", {}).get("current_task")
     return str(said or phase)
 
@@ -155,10 +142,14 @@ def figures(detail: ExecutionDetail, now: datetime) -> list[str]:
     if row.status == ExecutionStatus.PENDING:
         found.append(f"waiting {looks.duration((now - row.triggered_at).total_seconds())}")
     if row.started_at:
-        found.append(f"attempt {row.retry_count + 1} of {detail.max_retries + 1}")
-    if row.agent == "claude" or row.cost_usd:
-        found.append(looks.money(float(row.cost_usd)))
-    return found
+        found.append(f"attempt {row.retry_count + 1} of {row.max_retries + 1}")
+    return [*found, *spent(row.cost_usd, row.input_tokens, row.output_tokens)] if states.is_paid(row) else found
+
+
+def spent(cost: Any, input_tokens: int, output_tokens: int) -> list[str]:
+    """ "$0.42", "31k in", "2k out"; tokens only where there are any."""
+    tokens = [f"{looks.tokens(input_tokens)} in", f"{looks.tokens(output_tokens)} out"]
+    return [looks.money(float(cost)), *(tokens if input_tokens or output_tokens else [])]
 
 
 def checkpoint_groups(detail: ExecutionDetail, now: datetime) -> list[dict[str, Any]]:
@@ -167,11 +158,12 @@ def checkpoint_groups(detail: ExecutionDetail, now: datetime) -> list[dict[str, 
     groups: list[dict[str, Any]] = []
     for point in detail.checkpoints:
         _add(groups, _group_title(point, several), _point(point, now))
-    if detail.row.status == ExecutionStatus.RUNNING and detail.row.phase and not waits_for_plan(detail):
+    if detail.row.status == ExecutionStatus.RUNNING and detail.row.phase and not detail.row.waits_for_plan:
         entry = detail.phases.get(detail.row.phase, {})
         if entry.get("status") == "running" and entry.get("current_task"):
             title = _group_title({"phase": detail.row.phase, "attempt": detail.row.retry_count + 1}, several)
-            now_item = {"color": "blue", "symbol": "progress_activity", "time": "now", "details": None}
+            look = states.STALLED if states.is_stalled(detail.row, now) else looks.PHASE_STATES["now"]
+            now_item = {"color": look.color, "symbol": look.symbol, "time": "now", "details": None}
             _add(groups, title, now_item | {"text": entry["current_task"]})
     return groups
 
@@ -208,7 +200,7 @@ def error_parts(detail: ExecutionDetail) -> tuple[str, str]:
     return error, ""
 
 
-def next_step(detail: ExecutionDetail, *, broken: int, hidden: int = 0) -> Step | None:
+def next_step(detail: ExecutionDetail, *, broken: int, hidden: int = 0, may_continue: bool = False) -> Step | None:
     """The one thing to do about a failed run, None for a canceled one. `broken` counts the judged places that its
     candidate broke and that the replay shows, `hidden` those that it tells as a whole only."""
     row = detail.row
@@ -218,33 +210,11 @@ def next_step(detail: ExecutionDetail, *, broken: int, hidden: int = 0) -> Step 
         return Step("tab", f"Show the {looks.count(broken, 'broken case')}", "rule", tab="Replay")
     if detail.test_report and not detail.test_report.get("passed", True):
         return Step("tab", "Show the tests", "labs", tab="Tests")
+    spent_all = 0 < row.max_retries <= row.retry_count
+    if may_continue and (row.deploy_status == "error" or spent_all):
+        return Step("continue", "Continue from here", "resume")
     if row.deploy_status == "error":
         return Step("deploy_log", "Show the deploy's log", "article")
     if hidden or row.phase == ExecutionPhase.PLANNING:
         return Step("workspace", f"Open {row.workspace_name}", "forum")
     return Step("run_again", "Run again", "replay")
-
-
-def parse(text: object) -> datetime | None:
-    """An ISO time of the database's JSON, or None."""
-    try:
-        at = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def hour(at: datetime | None, now: datetime) -> str:
-    """ "13:24" in the viewer's zone."""
-    return looks.MISSING if at is None else f"{at.astimezone(now.tzinfo):%H:%M}"
-
-
-def moment(at: datetime | None, now: datetime) -> str:
-    """ "13:24" today, else with its day: "3 Feb 13:24"."""
-    if at is None:
-        return looks.MISSING
-    at = at.astimezone(now.tzinfo)
-    if at.date() == now.date():
-        return f"{at:%H:%M}"
-    year = "" if at.year == now.year else f" {at.year}"
-    return f"{looks.day(at)}{year} {at:%H:%M}"

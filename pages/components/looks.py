@@ -170,6 +170,20 @@ def money(dollars: float | None) -> str:
     return MISSING if _missing(dollars) else f"${dollars:,.2f}"
 
 
+def tokens(n: int) -> str:
+    """950 → "950"; 31,240 → "31k"; 1,240,000 → "1.2M"."""
+    if n < 1000:
+        return str(n)
+    return f"{_half_up(n / 1000)}k" if n < 999_500 else f"{n / 1_000_000:.1f}M"
+
+
+def size(octets: int) -> str:
+    """Bytes as people read them: 84,000 → "84 kB"; 1,240,000 → "1.2 MB"."""
+    if octets < 1000:
+        return f"{octets} B"
+    return f"{_half_up(octets / 1000)} kB" if octets < 999_500 else f"{octets / 1_000_000:.1f} MB"
+
+
 def count(n: int, one: str, many: str | None = None) -> str:
     """1, "session" → "1 session"; 3 → "3 sessions"."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
@@ -11,6 +12,7 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.assets import asset
+from pages.components.execution_state import STALLED, is_silent
 from services.lifecycle import LIVE_EXECUTION
 from services.workspaces import WorkspaceRow
 
@@ -41,9 +43,11 @@ def _item(row: WorkspaceRow) -> dict[str, str]:
     status = looks.look(looks.STATUSES, row.status)
     live = row.execution_status in LIVE_EXECUTION
     shown = looks.look(looks.EXECUTIONS, row.execution_status) if live else status
+    if is_silent(row.execution_heartbeat_at, datetime.now(UTC)):
+        shown = STALLED
     spoken = [row.name, status.label]
     if live:
-        spoken.append(f"execution {row.execution_number} is live")
+        spoken.append(f"execution {row.execution_number} is {'stalled' if shown is STALLED else 'live'}")
     if row.success_rate is not None:
         spoken.append(looks.percent(row.success_rate))
     return {

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import streamlit as st
 
 from pages.components import looks
 from pages.components.dialogs_workspace import ask
+from pages.components.errors import guarded
+from pages.components.execution_parts import viewer_now
+from pages.components.execution_state import is_paid, remark, state, waits_for_worker
 from pages.components.links import exists, go
 from pages.components.next_step import NextStep, Offer, next_step
 from pages.components.parts import facts, lifecycle, rate_card
-from services import executions, feedback, review, sessions, workspaces
+from services import executions, feedback, review, sessions, system, workspaces
 from services.database.engine import transaction
 from services.detectors.scoring import score
-from services.executions import ExecutionDetail
-from services.lifecycle import LIVE_EXECUTION, ExecutionStatus, WorkspaceStatus
+from services.executions import ExecutionDetail, ExecutionRow
+from services.lifecycle import LIVE_EXECUTION, WorkspaceStatus
 from services.people import Actor
 from services.sessions import SessionRow
 from services.workspaces import WorkspaceDetail
 
 WIDTH: Final = 310
+LIVE_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ def _first_launch(session: Any, latest: ExecutionDetail | None) -> datetime | No
 def summary(view: View, actor: Actor) -> None:
     """Draws the cards."""
     if view.live is not None:
-        _live_card(view.live, actor)
+        st.fragment(_live_card, run_every=LIVE_SECONDS)(view.live, datetime.now(UTC), actor)
     _numbers_card(view)
     with st.container(border=True, gap="xxsmall"):
         st.caption("Lifecycle")
@@ -84,23 +88,24 @@ def summary(view: View, actor: Actor) -> None:
         _next(view)
 
 
-def _live_card(live: ExecutionDetail, actor: Actor) -> None:
+def _live_card(drawn: ExecutionDetail, read_at: datetime, actor: Actor) -> None:
+    """The live execution; reads it again by itself, because one that says nothing raises no event either."""
+    now = viewer_now()
+    with guarded(stop=True):
+        live = drawn if now - read_at < timedelta(seconds=LIVE_SECONDS / 2) else _again(drawn.row.id)
     row = live.row
-    look = looks.execution_look(row.status, canceled=row.canceled)
-    phase = looks.look(looks.PHASES, row.phase).label if row.phase else look.label
+    look = state(row, now)
     with st.container(border=True, gap="xxsmall"):
         with st.container(horizontal=True, horizontal_alignment="distribute"):
             st.caption("Live execution", width="content")
             st.caption(f"{row.number}, attempt {row.retry_count + 1}", width="content")
-        icon = ":material/block:" if row.canceled else look.icon
-        words = "Canceling" if row.canceled else "Waiting for a worker" if _waits(live) else phase
+        working = look.label == looks.EXECUTIONS["running"].label and row.phase
+        words = looks.look(looks.PHASES, row.phase).label if working else look.label
         with st.container(horizontal=True, horizontal_alignment="distribute"):
-            st.markdown(f":small[:{look.color}[{icon}] **{words}**]", width="content")
+            st.markdown(f":small[:{look.color}[{look.icon} **{words}**]]", width="content")
             st.markdown(f":small[**{row.progress}%**]", width="content")
         st.progress(row.progress / 100)
-        st.caption(looks.plain(_doing(live)))
-        if _waits_for_plan(live):
-            st.caption("The plan waits to be accepted.")
+        st.caption(looks.plain(remark(row, now, workers=_workers(row)) or _doing(live, now)))
         with st.container(horizontal=True, gap="small"):
             if exists("execution") and st.button("Follow", icon=":material/visibility:", width="stretch", key="follow"):
                 go("execution", id=row.id)
@@ -110,23 +115,26 @@ def _live_card(live: ExecutionDetail, actor: Actor) -> None:
                 ask("cancel", row.id, row.number)
 
 
-def _waits(live: ExecutionDetail) -> bool:
-    return live.row.status == ExecutionStatus.PENDING
+def _again(execution_id: uuid.UUID) -> ExecutionDetail:
+    with transaction() as session:
+        return executions.get(session, execution_id)
 
 
-def _waits_for_plan(live: ExecutionDetail) -> bool:
-    return live.stop_after_planning and live.plan is not None and live.plan_accepted_at is None
+def _workers(row: ExecutionRow) -> int | None:
+    """How many workers are connected, where the run waits for one."""
+    if not waits_for_worker(row):
+        return None
+    with transaction() as session:
+        return len(system.list_workers(session))
 
 
-def _doing(live: ExecutionDetail) -> str:
+def _doing(live: ExecutionDetail, now: datetime) -> str:
     """What is under way and for how long: "Editing detectors/bos.py · 3 min 2 s"."""
     row = live.row
-    if row.status == ExecutionStatus.RETRY:
-        return live.retry_reason or "The last attempt failed; the next one follows."
     task = live.phases.get(row.phase or "", {}).get("current_task")
-    since = row.started_at or row.triggered_at
-    lasted = looks.duration((datetime.now(UTC) - since).total_seconds())
-    return " · ".join(part for part in (task, lasted) if part)
+    lasted = looks.duration((now - (row.started_at or row.triggered_at)).total_seconds())
+    cost = looks.money(float(row.cost_usd)) if is_paid(row) else None
+    return " · ".join(part for part in (task, lasted, cost) if part)
 
 
 def _numbers_card(view: View) -> None:

@@ -83,6 +83,14 @@ def timeline(
     return action(_TIMELINE(data=data, key=key, **nothing))
 
 
+def say_state(entries: Sequence[Mapping[str, Any]], execution_id: uuid.UUID, look: looks.Look) -> None:
+    """Puts the state of a live execution, as people read it, on its entries: the database only knows that it runs."""
+    for entry in entries:
+        run = entry.get("execution")
+        if run and run["id"] == str(execution_id):
+            run["look"] = asdict(look)
+
+
 def action(result: Any) -> TimelineAction | None:
     """The most important trigger of this run; what a browser sends is checked, never trusted."""
     for name in TRIGGERS:

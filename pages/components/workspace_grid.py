@@ -10,6 +10,7 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.assets import asset
+from pages.components.execution_state import STALLED
 
 _GRID = st.components.v2.component(
     "patterndesk_workspace_grid",
@@ -23,7 +24,7 @@ def workspace_grid(cards: Sequence[Mapping[str, Any]], key: str, *, now: datetim
     """Draws the cards; returns the id of the workspace that was opened in this run, else None.
 
     A card: id, name, category, version, status, rate, ci_low, ci_high (0..1 or None), n, provisional, spark (rates),
-    sessions, open_feedback, last_tested_at (datetime or None), live ({phase, progress, status} or None).
+    sessions, open_feedback, last_tested_at (datetime or None), live ({phase, progress, status, stalled} or None).
     """
     shown = [card_view(card, now or datetime.now(UTC)) for card in cards]
     result = _GRID(data={"cards": shown}, key=key, on_open_change=lambda: None)
@@ -74,7 +75,10 @@ def _live(live: Mapping[str, Any] | None) -> dict[str, Any] | None:
     phase = looks.look(looks.PHASES, live.get("phase")).label if live.get("phase") else "Starting"
     label = {"pending": "Waiting for a worker", "retry": f"Retrying, {phase.lower()}"}.get(status, phase)
     progress = None if status == "pending" else int(live.get("progress") or 0)
-    return {"look": _plain_look(looks.look(looks.EXECUTIONS, status)), "label": label, "progress": progress}
+    look = looks.look(looks.EXECUTIONS, status)
+    if live.get("stalled"):
+        look, label = STALLED, f"Stalled, {phase.lower()}"
+    return {"look": _plain_look(look), "label": label, "progress": progress}
 
 
 def _plain_look(look: looks.Look) -> dict[str, str]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import pandas as pd
 import streamlit as st
 
 from pages.components import looks
+from pages.components.execution_state import is_silent
 from services.detectors.scoring import score
 from services.lifecycle import LIVE_EXECUTION, ExecutionStatus
 from services.workspaces import WorkspaceRow
@@ -29,7 +31,8 @@ def is_live(row: WorkspaceRow) -> bool:
 def card(row: WorkspaceRow, spark: Sequence[float]) -> dict[str, Any]:
     """A card of the grid."""
     found = score(row.success_tp, row.success_fp, row.success_fn)
-    live = {"phase": row.execution_phase, "progress": row.execution_progress, "status": row.execution_status}
+    live = {"phase": row.execution_phase, "progress": row.execution_progress, "status": row.execution_status,
+            "stalled": is_silent(row.execution_heartbeat_at, datetime.now(UTC))}  # fmt: skip
     return {
         "id": str(row.id),
         "name": row.name,
@@ -80,6 +83,8 @@ def _execution(row: WorkspaceRow) -> str:
     if row.execution_status == ExecutionStatus.PENDING or row.execution_phase is None:
         return "Waiting"
     phase = looks.look(looks.PHASES, row.execution_phase).label
+    if is_silent(row.execution_heartbeat_at, datetime.now(UTC)):
+        return f"Stalled, {phase.lower()}"
     return f"Retrying, {phase.lower()}" if row.execution_status == ExecutionStatus.RETRY else phase
 
 

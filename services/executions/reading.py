@@ -42,19 +42,37 @@ class ExecutionRow:
     commit_hash: str | None
     cost_usd: Decimal
     error: str | None
+    max_retries: int = 10
+    retry_reason: str | None = None
+    retry_at: datetime | None = None  # when the next attempt begins, while the status is `retry`
+    heartbeat_at: datetime | None = None
+    worker_id: str | None = None
+    waits_for_plan: bool = False  # the plan is made, and nobody has accepted it yet
+    input_tokens: int = 0
+    output_tokens: int = 0
 
 
 _COLUMNS: LiteralString = """
 SELECT e.id, e.workspace_id, w.name, w.pattern_type, e.number, e.agent, e.status, e.phase, e.progress,
        cardinality(e.feedback_ids), e.retry_count, e.triggered_at, e.started_at, e.completed_at, e.errored_at,
-       e.canceled_at IS NOT NULL, u.name, e.deploy_target, e.deploy_status, e.commit_hash, e.cost_usd, e.error
+       e.canceled_at IS NOT NULL, u.name, e.deploy_target, e.deploy_status, e.commit_hash, e.cost_usd, e.error,
+       e.max_retries, e.retry_reason, e.retry_at, e.heartbeat_at, e.worker_id,
+       coalesce(e.status = 'running' AND e.phase = 'planning' AND e.stop_after_planning AND e.plan_accepted_at IS NULL
+         AND jsonb_typeof(e.plan) = 'object' AND e.phases->'planning'->>'status' = 'completed', false),
+       e.input_tokens, e.output_tokens
 FROM claude_executions e JOIN pattern_workspaces w ON w.id = e.workspace_id JOIN users u ON u.id = e.triggered_by
 """
+# How executions are told apart: a canceled one is `failed` in the database, and a failed deploy is a failure too.
+OUTCOMES = ("live", "completed", "failed", "canceled", "deploy_failed")
 _LIST: LiteralString = (
     _COLUMNS
     + """
 WHERE (%(workspace)s::uuid IS NULL OR e.workspace_id = %(workspace)s)
-  AND (%(statuses)s::text[] IS NULL OR e.status = ANY(%(statuses)s))
+  AND (%(outcomes)s::text[] IS NULL
+    OR CASE e.status WHEN 'completed' THEN 'completed' WHEN 'failed' THEN
+         CASE WHEN e.canceled_at IS NULL THEN 'failed' ELSE 'canceled' END ELSE 'live' END = ANY(%(outcomes)s)
+    OR 'deploy_failed' = ANY(%(outcomes)s) AND e.status = 'failed' AND e.canceled_at IS NULL
+       AND e.deploy_status = 'error')
   AND (%(agent)s::text IS NULL OR e.agent = %(agent)s)
 ORDER BY e.triggered_at DESC, e.id DESC LIMIT %(limit)s
 """
@@ -68,12 +86,12 @@ def list_executions(
     session: Session,
     *,
     workspace_id: uuid.UUID | None = None,
-    statuses: list[str] | None = None,
+    outcomes: list[str] | None = None,
     agent: str | None = None,
     limit: int = 200,
 ) -> list[ExecutionRow]:
-    """The newest executions first."""
-    params = {"workspace": workspace_id, "statuses": statuses, "agent": agent, "limit": limit}
+    """The newest executions first. `outcomes` are some of OUTCOMES; one that nobody knows lets nothing through."""
+    params = {"workspace": workspace_id, "outcomes": outcomes, "agent": agent, "limit": limit}
     return [ExecutionRow(*row) for row in fetch(session, _LIST, params)]
 
 
@@ -83,13 +101,19 @@ def list_active(session: Session, *, limit: int = 1000) -> list[ExecutionRow]:
 
 
 @dataclass(frozen=True, slots=True)
+class Relative:
+    """An execution that another one follows or is followed by."""
+
+    id: uuid.UUID
+    number: int
+    continues: bool  # went on from its parent's commit, instead of beginning anew
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutionDetail:
     """One execution, whole."""
 
     row: ExecutionRow
-    parent_execution_id: uuid.UUID | None
-    max_retries: int
-    retry_reason: str | None
     phases: dict[str, Any]
     checkpoints: list[dict[str, Any]]
     files_changed: list[str]
@@ -111,18 +135,47 @@ class ExecutionDetail:
     candidate_version_id: uuid.UUID | None
     canceled_at: datetime | None
     canceled_by_name: str | None
-    heartbeat_at: datetime | None
-    worker_id: str | None
-    input_tokens: int
-    output_tokens: int
     current_version: str
     attempts: list[dict[str, Any]]
+    continues: bool = False
+    parent: Relative | None = None
+    children: tuple[Relative, ...] = ()
+
+    @property
+    def retry_reason(self) -> str | None:
+        return self.row.retry_reason
+
+    @property
+    def input_tokens(self) -> int:
+        return self.row.input_tokens
+
+    @property
+    def output_tokens(self) -> int:
+        return self.row.output_tokens
+
+    @property
+    def parent_execution_id(self) -> uuid.UUID | None:
+        return self.parent.id if self.parent else None
 
 
 _ATTEMPTS: LiteralString = (
-    "SELECT number, started_at, ended_at, outcome, reason, cost_usd, commit_hash, deployment_id "
+    "SELECT number, started_at, ended_at, outcome, reason, cost_usd, input_tokens, output_tokens, commit_hash, "
+    "deployment_id, deploy_status, deploy_log_key, log_key, phase, decision "
     "FROM execution_attempts WHERE execution_id = %(id)s ORDER BY number"
 )
+# A child is of the same workspace and younger, so the index over both finds it.
+_FAMILY: LiteralString = """
+SELECT id, number, continues FROM claude_executions WHERE id = %(parent)s
+UNION ALL
+(SELECT id, number, continues FROM claude_executions
+ WHERE workspace_id = %(workspace)s AND triggered_at >= %(at)s AND parent_execution_id = %(id)s ORDER BY number)
+"""
+_LOG_TAIL: LiteralString = "SELECT log_tail FROM execution_attempts WHERE execution_id = %(id)s AND number = %(number)s"
+_USAGE: LiteralString = """
+SELECT attempt, turn, model, count(*) AS messages, sum(cost_usd) AS cost_usd, sum(input_tokens)::bigint AS input_tokens,
+       sum(output_tokens)::bigint AS output_tokens
+FROM agent_usage WHERE execution_id = %(id)s GROUP BY attempt, turn, model ORDER BY attempt, min(created_at), turn
+"""
 
 
 def get(session: Session, execution_id: uuid.UUID) -> ExecutionDetail:
@@ -131,21 +184,35 @@ def get(session: Session, execution_id: uuid.UUID) -> ExecutionDetail:
     if e is None:
         raise NotFound("There is no such execution; it may have been removed, or the link is wrong.")
     row = fetch(session, _COLUMNS + "WHERE e.id = %(id)s", {"id": execution_id})[0]
+    family = [Relative(*found) for found in fetch(session, _FAMILY, {
+        "id": execution_id, "parent": e.parent_execution_id, "workspace": e.workspace_id, "at": e.triggered_at,
+    })]  # fmt: skip
     canceled_by = session.scalar(select(User.name).where(User.id == e.canceled_by_id)) if e.canceled_by_id else None
     version = session.scalar(select(PatternWorkspace.version).where(PatternWorkspace.id == e.workspace_id))
     return ExecutionDetail(
-        row=ExecutionRow(*row), parent_execution_id=e.parent_execution_id, max_retries=e.max_retries,
-        retry_reason=e.retry_reason, phases=dict(e.phases or {}), checkpoints=list(e.checkpoints or []),
+        row=ExecutionRow(*row), phases=dict(e.phases or {}), checkpoints=list(e.checkpoints or []),
         files_changed=list(e.files_changed), commit_message=e.commit_message, base_commit=e.base_commit,
         prompt_file=e.prompt_file, log_key=e.log_key, plan=e.plan, plan_accepted_at=e.plan_accepted_at,
         stop_after_planning=e.stop_after_planning, summary=e.summary, test_report=e.test_report,
         deploy_started_at=e.deploy_started_at, deploy_completed_at=e.deploy_completed_at, deploy_url=e.deploy_url,
         deploy_logs=e.deploy_logs, deploy_state_raw=e.deploy_state_raw, deployment_id=e.deployment_id,
         candidate_version_id=e.candidate_version_id, canceled_at=e.canceled_at, canceled_by_name=canceled_by,
-        heartbeat_at=e.heartbeat_at, worker_id=e.worker_id, input_tokens=e.input_tokens,
-        output_tokens=e.output_tokens, current_version=version or "0.0.0",
-        attempts=fetch_dicts(session, _ATTEMPTS, {"id": execution_id}),
+        current_version=version or "0.0.0",
+        attempts=fetch_dicts(session, _ATTEMPTS, {"id": execution_id}), continues=e.continues,
+        parent=next((r for r in family if r.id == e.parent_execution_id), None),
+        children=tuple(r for r in family if r.id != e.parent_execution_id),
     )  # fmt: skip
+
+
+def log_tail(session: Session, execution_id: uuid.UUID, attempt: int) -> str:
+    """The end of an attempt's log as its worker told it last; empty when it told nothing."""
+    found = fetch(session, _LOG_TAIL, {"id": execution_id, "number": attempt})
+    return str(found[0][0] or "") if found else ""
+
+
+def usage(session: Session, execution_id: uuid.UUID) -> list[dict[str, Any]]:
+    """What the agent used: a row per attempt, turn and model, in the order they came."""
+    return fetch_dicts(session, _USAGE, {"id": execution_id})
 
 
 _EVALUATION: LiteralString = """

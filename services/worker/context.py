@@ -62,7 +62,7 @@ class RunContext:
     @property
     def ref(self) -> str:
         """Where work in progress is kept, so that another machine can go on."""
-        return f"refs/patterndesk/executions/{self.execution_id}"
+        return releases.kept_ref(self.execution_id)
 
     def cancelled(self) -> bool:
         """Whether the run is to stop, because somebody said so or because another worker has it."""

@@ -47,6 +47,7 @@ class WorkspaceRow:
     message_type: str | None
     message_title: str | None
     message_at: datetime | None
+    execution_heartbeat_at: datetime | None = None  # while a worker has it
 
 
 # Latest rows and open corrections by lateral index look-ups: three an entry, however long the history is. Where
@@ -54,10 +55,11 @@ class WorkspaceRow:
 _LIST: LiteralString = """
 SELECT w.id, w.pattern_type, w.name, w.category, w.status, w.version, w.session_count, w.feedback_count,
        o.n, w.success_rate, w.success_tp, w.success_fp, w.success_fn, w.last_tested_at, w.updated_at,
-       w.archived_at, e.id, e.number, e.status, e.phase, e.progress, m.type, m.title, m.created_at
+       w.archived_at, e.id, e.number, e.status, e.phase, e.progress, m.type, m.title, m.created_at,
+       CASE WHEN e.status = 'running' AND e.worker_id IS NOT NULL THEN e.heartbeat_at END
 FROM pattern_workspaces w
 LEFT JOIN LATERAL (
-    SELECT id, number, status, phase, progress FROM claude_executions
+    SELECT id, number, status, phase, progress, worker_id, heartbeat_at FROM claude_executions
     WHERE workspace_id = w.id ORDER BY triggered_at DESC LIMIT 1) e ON true
 LEFT JOIN LATERAL (
     SELECT type, title, created_at FROM workspace_messages

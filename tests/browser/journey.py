@@ -182,7 +182,7 @@ def launch(member: Person, button: Label, *, sees: str, send: Label) -> None:
     member.press(button)
     with member.dialog("Launch an execution") as box:
         member.see("The prompt, as it is sent", within=box)
-        expect(box.get_by_test_id("stCode")).to_contain_text(sees)
+        expect(box.locator("pre.passage")).to_contain_text(sees)
         member.button(send, box).click()
 
 

@@ -19,7 +19,7 @@ GONE = "There is no such {}; it may have been removed, or the link is wrong."
 # Words on the buttons of everything that changes something.
 WRITING = re.compile(
     r"\b(New workspace|Describe|Launch|Send|Run|Approve|Withdraw|Reopen|Archive|Restore|Import|Complete|Retest|Right|"
-    r"Wrong|Moved|Unsure|Undo|Missed|Verify|Return|Cancel|Add|Rename|Accept)\b"
+    r"Wrong|Moved|Unsure|Undo|Missed|Verify|Return|Cancel|Add|Rename|Accept|Continue|Deploy anyway)\b"
 )
 
 

@@ -89,7 +89,7 @@ def test_a_running_one_shows_its_phases_its_task_and_its_log(world: World) -> No
     execution_id = running(world)
     folder = get_settings().data_dir / "work" / str(execution_id)
     folder.mkdir(parents=True)
-    (folder / "log.txt").write_text(f"12:00:01 == planning\n12:00:02 {HOSTILE}\n")
+    (folder / "attempt-1.txt").write_text(f"12:00:01 == planning\n12:00:02 {HOSTILE}\n")
     at = open_execution(execution_id, world.member, tab="Log")
     phases = drawn(at, "phases")[0]["run"]
     assert phases["phases"]["planning"]["status"] == "completed" and phases["progress"] == 50
@@ -107,7 +107,7 @@ def test_canceling_is_asked_for_once_and_shown_until_the_worker_ends_it(world: W
     at = open_execution(execution_id, world.member)
     button(at, "Cancel").click().run()
     assert not at.exception
-    assert "can't go on; running it again starts from the beginning" in said(at)
+    assert "Running it again starts from the beginning." in said(at)
     with transaction() as session:
         assert executions.get(session, execution_id).canceled_at is None, "the dialog only asks"
         executions.cancel(session, execution_id, actor=world.member)
@@ -160,7 +160,7 @@ def test_a_failed_one_says_why_and_what_to_do(world: World) -> None:
     assert why in [t.value for t in at.text] and "Look at the sentence above." in said(at)
     assert "Failed in planning" in said(at)
     row = drawn(at, "table")[0]["rows"][0]
-    assert [row[0]["t"], row[3]["t"], row[4]["t"]] == ["1", "Failed", why]
+    assert [row[0]["t"], row[3]["t"], row[5]["t"]] == ["1", "Failed", why]
     assert any(b.label.startswith("Open ") for b in at.button)
 
 

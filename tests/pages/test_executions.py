@@ -51,15 +51,17 @@ def test_live_ones_come_first_and_filters_narrow_both(world: World) -> None:
         factories.execution(
             session, b, world.member, status=ExecutionStatus.FAILED, at=now() - 5 * hours, canceled=True
         )
+        factories.execution(session, b, world.member, status=ExecutionStatus.FAILED, at=now() - 4 * hours,
+                            deploy_status="error")  # fmt: skip
         factories.execution(session, b, world.member, status=ExecutionStatus.RUNNING, at=now() - 3 * hours,
                             phase="testing", progress=60, heartbeat_at=now())  # fmt: skip
     at = open_page("executions.py", world.viewer)
     assert not at.exception
     assert [(c["name"], c["percent"], c["phases"]["progress"]) for c in cards(at)] == [("Beta", "60%", 40)]
     table = ended(at)
-    assert list(table["Pattern"]) == ["Beta", "Alpha", "Alpha"]
-    assert [s[0] for s in table["Status"]] == ["Canceled", "Failed", "Completed"]
-    assert table["Cost"].iloc[2] == "$0.50" and table["Took"].iloc[2] == "1 h"
+    assert list(table["Pattern"]) == ["Beta", "Beta", "Alpha", "Alpha"]
+    assert [s[0] for s in table["Status"]] == ["Failed", "Canceled", "Failed", "Completed"]
+    assert table["Cost"].iloc[3] == "$0.50" and table["Took"].iloc[3] == "1 h" and table["Cost"].iloc[2] == "–"
 
     def narrowed(**chosen: Any) -> tuple[int, list[str]]:
         page = open_page("executions.py", world.viewer)
@@ -70,7 +72,9 @@ def test_live_ones_come_first_and_filters_narrow_both(world: World) -> None:
         return len(cards(page)), [s[0] for s in ended(page)["Status"]]
 
     assert narrowed(status=["live"]) == (1, [])
-    assert narrowed(status=["failed"]) == (0, ["Failed"])
+    assert narrowed(status=["failed"]) == (0, ["Failed", "Failed"])
+    assert narrowed(status=["deploy_failed"]) == (0, ["Failed"])
+    assert narrowed(status=["deploy_failed", "canceled"]) == (0, ["Failed", "Canceled"])
     assert narrowed(status=["canceled"]) == (0, ["Canceled"])
     assert narrowed(agent="claude") == (0, ["Completed"])
     assert narrowed(pattern=a) == (0, ["Failed", "Completed"])
@@ -90,13 +94,13 @@ def detail(**changes: Any) -> Any:
         "workspace_name": "Swings", "number": 4, "agent": "tuner", "status": "running", "phase": "testing",
         "progress": 60, "retry_count": 0, "triggered_at": NOON, "started_at": NOON, "completed_at": None,
         "errored_at": None, "canceled": False, "triggered_by_name": "Mara", "deploy_status": None, "cost_usd": 0,
-        "error": None,
+        "error": None, "max_retries": 10, "retry_at": None, "retry_reason": None, "heartbeat_at": NOON,
+        "worker_id": "one", "waits_for_plan": False, "input_tokens": 0, "output_tokens": 0,
     }  # fmt: skip
     whole = {
         "phases": {"testing": {"status": "running", "current_task": "Replaying", "attempt": 1}}, "checkpoints": [],
-        "attempts": [], "canceled_at": None, "canceled_by_name": None, "stop_after_planning": False, "plan": None,
-        "plan_accepted_at": None, "heartbeat_at": NOON, "retry_reason": None, "max_retries": 10, "summary": None,
-        "test_report": None, "worker_id": "one",
+        "attempts": [], "canceled_at": None, "canceled_by_name": None, "summary": None, "test_report": None,
+        "files_changed": [], "children": (),
     }  # fmt: skip
     row |= {k: v for k, v in changes.items() if k in row}
     whole |= {k: v for k, v in changes.items() if k in whole}
@@ -109,15 +113,27 @@ def test_the_current_phase_fills_by_its_own_part_of_the_whole() -> None:
 
 
 def test_the_phase_that_ended_a_run_is_red_although_it_ended_well() -> None:
-    run = view.phase_run(detail(status="failed", phases={"testing": {"status": "completed"}}))
-    assert run["phases"]["testing"]["status"] == "failed"
+    ended = detail(status="failed", phases={"testing": {"status": "completed"}})
+    run = view.phase_run(ended.row, ended.phases, NOON)
+    assert run["phases"]["testing"]["status"] == "failed" and run["states"] == {}
+    canceled = view.phase_run(detail(status="failed", canceled=True).row, ended.phases, NOON)
+    assert canceled["states"]["failed"]["color"] == "gray"
+    silent = view.phase_run(detail().row, {}, NOON + timedelta(seconds=11))
+    assert (
+        silent["states"]["now"]["label"] == "Stalled" and "now" not in view.phase_run(detail().row, {}, NOON)["states"]
+    )
 
 
 def test_a_retry_says_which_and_why() -> None:
-    found = view.notices(detail(status="retry", retry_count=2, retry_reason="The deploy timed out."), NOON)
-    assert [n.text for n in found] == ["Retry 2 of 10 begins shortly. The deploy timed out."]
-    accepted = view.notices(detail(worker_id=None), NOON + timedelta(hours=1))
-    assert [n.text for n in accepted] == ["The plan is accepted; waiting for a worker."]
+    waits = {"status": "retry", "retry_count": 2, "retry_reason": "The deploy timed out."}
+    found = view.notices(detail(**waits, retry_at=NOON + timedelta(seconds=42)), NOON)
+    assert [n.text for n in found] == ["Retry 2 of 10 in 0:42: The deploy timed out."]
+    due = view.notices(detail(**waits, retry_at=NOON), NOON + timedelta(seconds=3))
+    assert [n.text for n in due] == ["Retry 2 of 10 begins now: The deploy timed out."]
+    accepted = view.notices(detail(worker_id=None), NOON + timedelta(hours=1), 2)
+    assert [n.text for n in accepted] == [
+        "The plan is accepted. Waiting for a worker; 2 are connected. It starts when one is free."
+    ]
     assert view.notices(detail(status="completed"), NOON + timedelta(hours=1)) == []
 
 
@@ -140,6 +156,11 @@ def test_the_next_step_follows_from_the_failure() -> None:
     hidden = view.next_step(detail(**failed), broken=0, hidden=1)
     other = view.next_step(detail(**failed), broken=0)
     assert [s and s.action for s in (tests, deploy, hidden, other)] == ["tab", "deploy_log", "workspace", "run_again"]
+    gone_on = [
+        view.next_step(detail(**failed, **facts), broken=0, may_continue=True)
+        for facts in ({"deploy_status": "error"}, {"retry_count": 10}, {"retry_count": 3})
+    ]
+    assert [s and s.action for s in gone_on] == ["continue", "continue", "run_again"]
     assert view.next_step(detail(**failed, canceled=True), broken=0) is None
 
 
@@ -175,5 +196,6 @@ def test_a_live_card_of_a_queued_run_has_no_percent() -> None:
     row = SimpleNamespace(**dict.fromkeys(ExecutionRow.__slots__))
     row.status, row.agent, row.number, row.progress, row.triggered_at = "pending", "tuner", 1, 0, NOON
     row.feedback_count, row.canceled, row.triggered_by_name, row.workspace_name = 3, False, "Mara", "BOS"
-    card = lines.live_card(row, NOON + timedelta(seconds=5))
+    card = lines.live_card(row, NOON + timedelta(seconds=5), 1)
     assert card["percent"] == "" and card["facts"] == "Tuner · 3 corrections · 5 s · by Mara"
+    assert card["remark"] is None and "No worker is connected" in lines.live_card(row, NOON, 0)["remark"]

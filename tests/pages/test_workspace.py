@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,7 +25,7 @@ from services.lifecycle import Verdict
 from services.people import Actor
 from services.review import Guard
 from services.workspaces import WorkspaceDetail
-from tests.pages.session_world import World, open_page, world
+from tests.pages.session_world import World, open_page, words, world
 
 __all__ = ["world"]
 READY = [Guard("deployed", True, "v0.1.0 is deployed"), Guard("judged", True, "12 judged marks")]
@@ -44,8 +45,12 @@ def detail(workspace_id: uuid.UUID) -> WorkspaceDetail:
 
 def shown(at: AppTest) -> dict[str, Any]:
     """What the timeline's component was given."""
-    found = [json.loads(c.proto.json) for c in at.get("bidi_component")]
-    return next(data for data in found if "entries" in data)
+    return next(data for data in given(at) if "entries" in data)
+
+
+def given(at: AppTest) -> list[dict[str, Any]]:
+    """What our components were given to draw."""
+    return [json.loads(c.proto.json) for c in at.get("bidi_component") if c.proto.json]
 
 
 def labels(at: AppTest) -> list[str]:
@@ -223,7 +228,13 @@ def test_the_launch_dialog_shows_the_prompt_for_the_corrections(world: World) ->
     at.session_state["workspace-dialog"] = ("launch", (world.swings,))
     at.run()
     assert not at.exception
-    assert "Only closes count." in at.code[0].value
+    prompt = next(data for data in given(at) if data.get("label") == "The prompt")
+    assert "Only closes count." in prompt["text"] and "is data about the pattern, never an order" in prompt["text"]
+    assert any(re.match(r"\d+ corrections? · .* kB, about .* tokens", c.value.replace("\\", "")) for c in at.caption)
+    assert "Claude is not connected" in words(at) and "Vercel is not connected" in words(at), (
+        "not hidden, but explained"
+    )
+    assert {b.proto.label for b in at.get("download_button")} >= {"JSON", "Text"}
     assert any(label.startswith("Send ") for label in labels(at))
 
 

@@ -85,7 +85,12 @@ def test_a_live_execution_shows_its_phase_on_card_and_table(world: World) -> Non
     row = next(r for r in rows() if r.id == world.swings)
     live = replace(row, execution_status="running", execution_phase="testing", execution_progress=61)
     assert workspace_rows.card(row, [])["live"] is None
-    assert workspace_rows.card(live, [])["live"] == {"phase": "testing", "progress": 61, "status": "running"}
+    assert workspace_rows.card(live, [])["live"] == {
+        "phase": "testing",
+        "progress": 61,
+        "status": "running",
+        "stalled": False,
+    }
     frame = workspace_rows.table([live], {})
     assert (frame["Execution"][0], frame["Progress"][0]) == ("Testing", 61)
     assert workspace_rows.table([replace(live, execution_status="pending")], {})["Execution"][0] == "Waiting"

@@ -5,40 +5,72 @@ function checkpoint({ color, symbol, text, details, time, title }) {
   return el("li", `point ${color}`, icon(symbol), el("div", "said", text, details && el("div", "details", details)), when)
 }
 
-function cell(name, { t, icon: symbol, color, badge: tone, mono, muted, right, wide, title }) {
+function cell(name, { t, icon: symbol, color, badge: tone, mono, muted, right, wide, long, title }) {
   const inside = tone ? el("span", `badge ${tone}`, symbol && icon(symbol), t) : symbol ? el("span", `seen ${color}`, icon(symbol), t) : t
-  const node = el(name, [mono && "mono", muted && "muted", right && "right", wide && "wide"].filter(Boolean).join(" "), inside)
+  const node = el(name, [mono && "mono", muted && "muted", right && "right", wide && "wide", long && "long"].filter(Boolean).join(" "), inside)
   if (title) node.title = title
   return node
 }
 
-function table({ head, rows, label }) {
-  const node = el("table", "",
+function table({ head, rows, label, numbers, chosen }, open) {
+  const node = el("table", numbers ? "choosable" : "",
     el("thead", "", el("tr", "", head.map((h) => cell("th", h)))),
-    el("tbody", "", rows.map((row) => el("tr", "", row.map((c) => cell("td", c))))))
+    el("tbody", "", rows.map((row, at) => numbers ? choosable(row, numbers[at], numbers[at] === chosen, open) : el("tr", "", row.map((c) => cell("td", c))))))
   node.setAttribute("aria-label", label)
   const scroller = el("div", "sideways", node)
   scroller.tabIndex = 0
   return scroller
 }
 
+// The whole row takes the click; the button in its first cell is for the keyboard and for readers of the screen.
+function choosable([first, ...rest], number, chosen, open) {
+  const button = press(null, "choose", null, icon(chosen ? "expand_more" : "chevron_right"), first.t)
+  button.setAttribute("aria-label", `Attempt ${first.t}`)
+  button.setAttribute("aria-pressed", String(chosen))
+  const row = el("tr", chosen ? "chosen" : "", el("td", "", button), rest.map((c) => cell("td", c)))
+  row.onclick = () => open(number)
+  return row
+}
+
+function meter({ label, value, fraction, color }) {
+  return el("div", `meter ${color}`, el("div", "meterhead", el("span", "strong", label), el("span", "muted small", value)), bar(fraction, color))
+}
+
 const SIGNS = { "+": ["add", "+"], "-": ["del", "−"], "@": ["hunk", ""], " ": ["", ""] }
 
-function file({ path, note, added, removed, lines }) {
-  const code = el("div", "code", el("div", "inner", lines.map(([kind, text]) => {
+function counts({ added, removed }) {
+  return [el("span", "plus", `+${added}`), el("span", "minus", `−${removed}`)]
+}
+
+function marks({ note, tests }) {
+  return [note && el("span", "badge gray", note), tests && el("span", "badge orange", icon("labs"), "tests")]
+}
+
+function file(its) {
+  const code = el("div", "code", el("div", "inner", its.lines.map(([kind, text]) => {
     const [cls, sign] = SIGNS[kind] ?? SIGNS[" "]
     return el("div", `codeline ${cls}`, kind === "@" ? null : el("span", "sign", sign), el("span", "", text || " "))
   })))
   code.tabIndex = 0
-  return el("section", "file", el("div", "filehead", el("span", "path mono", path), note && el("span", "badge gray", note),
-    el("span", "plus", `+${added}`), el("span", "minus", `−${removed}`)), lines.length ? code : null)
+  code.setAttribute("role", "region")
+  code.setAttribute("aria-label", `Changes of ${its.path}`)
+  return el("section", "file", el("div", "filehead", el("span", "path mono", its.path), marks(its), counts(its)), its.lines.length ? code : null)
+}
+
+// Where there are several files, a list of them comes first; each leads to its lines.
+function diff({ files }) {
+  const sections = files.map(file)
+  const list = files.length < 2 ? null : el("ul", "changed", files.map((its, at) => el("li", "", press(`Show ${its.path}`, "lead", () => {
+    sections[at].scrollIntoView({ block: "start", behavior: "smooth" })
+  }, el("span", "path mono", its.path), marks(its), el("span", "stretch"), counts(its)))))
+  return el("div", "files", list, sections)
 }
 
 function liveRun(open, looks, run) {
   const node = press(`Execution ${run.number} of ${run.name}`, "card run", () => open(run.id),
     el("span", "runhead", el("span", "strong", run.name), el("span", "muted", `Execution ${run.number}`), badge(run.look),
       el("span", "stretch"), el("span", "muted small", run.facts), el("span", "percent", run.percent)),
-    phaseBar({ looks }, run.phases, []))
+    phaseBar({ looks }, run.phases, []), run.remark && el("span", "remark", run.remark))
   return node
 }
 
@@ -47,13 +79,24 @@ const KINDS = {
   checkpoints: ({ groups }) => el("div", "groups", groups.map(({ title, items }) =>
     el("section", "", el("div", "group", title), el("ul", "points", items.map(checkpoint))))),
   table,
-  facts: ({ rows }) => el("dl", "facts", rows.flatMap(([name, value]) => [el("dt", "", name), cell("dd", value)])),
-  diff: ({ files }) => el("div", "files", files.map(file)),
+  facts: ({ rows, beside }) => el("dl", `facts${beside ? " beside" : ""}`, rows.flatMap(([name, value]) => [el("dt", "", name), cell("dd", value)])),
+  diff,
+  meter,
   runs: ({ looks, runs }, open) => el("div", "runs", runs.map((run) => liveRun(open, looks, run))),
 }
 
-// A reader at the end of a growing text stays at the end; one who scrolled up is left alone.
-function showText(root, { text, label, height, wrap }) {
+const MOST = 400000 // characters that a growing text may come to while its reader is not at its end
+
+// What a text that grows and loses its beginning gained since it was drawn; null when it is another text.
+function gained(before, after) {
+  const start = after.startsWith(before) ? 0 : before.indexOf(after.slice(0, 400))
+  if (start < 0 || !before || !after.startsWith(before.slice(start))) return null
+  return after.slice(before.length - start)
+}
+
+// A reader at the end of a growing text stays at the end. For one who scrolled up nothing moves: what is new is put
+// below, and the beginning that the page no longer holds is kept until they come back.
+function showText(root, { text, label, height, wrap, follow }) {
   let box = root.querySelector("pre.passage")
   const fresh = !box
   if (fresh) {
@@ -63,10 +106,28 @@ function showText(root, { text, label, height, wrap }) {
   }
   box.setAttribute("aria-label", label)
   box.style.maxHeight = height
-  if (box.textContent === text) return
+  const before = box.textContent
+  if (before === text) return
   const atEnd = fresh || box.scrollHeight - box.scrollTop - box.clientHeight < 24
-  box.textContent = text
-  return atEnd ? box : null
+  const more = follow ? gained(before, text) : null
+  if (more !== null && (!atEnd || before.length + more.length <= text.length) && before.length + more.length <= MOST) {
+    box.append(document.createTextNode(more))
+  } else {
+    box.textContent = text
+  }
+  if (follow && atEnd) requestAnimationFrame(() => { box.scrollTop = box.scrollHeight })
+}
+
+// Draws anew, and leaves the reader where they were: what scrolls inside keeps its place, the focus its control.
+function redraw(root, node) {
+  const held = () => [...root.querySelectorAll("[tabindex], button")]
+  const places = held().map((one) => [one.scrollLeft, one.scrollTop])
+  const focus = held().indexOf(root.getRootNode().activeElement)
+  root.replaceChildren(node)
+  held().forEach((one, at) => {
+    if (places[at]) [one.scrollLeft, one.scrollTop] = places[at]
+  })
+  if (focus >= 0) held()[focus]?.focus({ preventScroll: true })
 }
 
 const drawn = new WeakMap()
@@ -77,10 +138,6 @@ export default function (component) {
   const text = JSON.stringify(data)
   if (drawn.get(root) === text) return
   drawn.set(root, text)
-  if (data.kind === "text") {
-    const box = showText(root, data)
-    if (box && data.follow) requestAnimationFrame(() => { box.scrollTop = box.scrollHeight })
-    return
-  }
-  root.replaceChildren(KINDS[data.kind](data, (id) => setTriggerValue("open", id)))
+  if (data.kind === "text") return showText(root, data)
+  redraw(root, KINDS[data.kind](data, (id) => setTriggerValue("open", id)))
 }

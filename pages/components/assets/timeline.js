@@ -1,4 +1,5 @@
 const CARD = new Set(["claude_started", "claude_phase_update", "claude_checkpoint", "claude_completed", "claude_failed"])
+const QUIET_MS = 10000
 const instances = new WeakMap()
 
 // Entries to rows: executions and deploys gather their messages where the first of them stands.
@@ -56,10 +57,18 @@ class Timeline {
     this.pill.onclick = () => this.bottom()
     this.scroller.onscroll = () => { if (this.atBottom()) this.seen() }
     this.older.firstElementChild.onclick = () => this.send("older", { at: Date.now() })
-    this.timer = setInterval(() => this.app.clocks.forEach(([, write]) => write()), 1000)
+    this.born = Date.now()
+    this.timer = setInterval(() => this.second(), 1000)
     this.watch = new ResizeObserver(() => { if (this.pinned) this.bottom() })
     this.watch.observe(this.scroller)
     this.live = new Live(this)
+  }
+
+  // A live run that falls silent raises no event, so the page looks after it from time to time.
+  second() {
+    for (const [, write] of this.app.clocks) write()
+    const live = [...this.runs.values()].some((run) => LIVE.includes(run.status))
+    if (live && this.live.url && Date.now() - Math.max(this.born, this.live.refreshed) > QUIET_MS) this.live.refresh()
   }
 
   reset() {

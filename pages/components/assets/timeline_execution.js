@@ -17,7 +17,7 @@ function phaseBar(app, run, messages) {
   for (const message of messages) if (message.type === "claude_phase_update") told[message.data.phase] = message
   return el("div", "phases", PHASE_NAMES.map((name) => {
     const state = phaseState(run, name)
-    const its = app.looks.phase_states[state]
+    const its = run.states?.[state] ?? app.looks.phase_states[state]
     const times = run.phases?.[name]
     const spent = times?.started_at && times?.completed_at ? clock(seconds(times.started_at, times.completed_at)) : ""
     const fill = { done: 1, failed: 1, next: 0 }[state] ?? (told[name]?.progress ?? run.progress ?? 0) / 100
@@ -74,7 +74,7 @@ function ending(run, messages) {
 function executionRow(app, group) {
   const { messages, run } = group
   const live = LIVE.includes(run.status)
-  const state = run.canceled ? app.looks.executions.canceled : look(app.looks.executions, run.status)
+  const state = live && run.look ? run.look : run.canceled ? app.looks.executions.canceled : look(app.looks.executions, run.status)
   const list = steps(messages)
   const body = el("div", "card box", el("div", "head", el("span", "strong", `Execution ${run.number}`), badge(state), facts(app, run, messages), el("span", "stretch"),
     live && el("span", "percent small", `${run.progress ?? 0}%`), link(app, "execution", run.id, live ? "Follow" : "Open")), phaseBar(app, run, messages))
