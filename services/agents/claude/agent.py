@@ -218,7 +218,8 @@ class _Turn:
         self._work.report(self._told, task[:120] or "Working")
 
     def _log(self, text: str) -> None:
-        self._work.log(f"claude: {text.replace(self._secret, '•••')}")
+        shown = text.replace(self._secret, "•••").replace(str(self._work.worktree), ".")
+        self._work.log(f"claude: {shown}")
 
 
 def _used(entry: Entry) -> Used:
