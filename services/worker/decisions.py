@@ -155,7 +155,7 @@ RULES: Mapping[str, Rule] = {
     "target.rate_limited": _passing("Look at the deploy target's usage and limits on its own pages."),
     "target.overtaken": _passing("Continue the run when fewer deploys go to the target at the same time."),
     # The machine and the app.
-    "disk": _passing("Make room on the worker's disk, and continue the run.", most=3),
+    "disk": _passing("Make room on the worker's disk, see that its data folder can be written, and continue the run.", most=3),
     "engine.unavailable": _passing(
         "Look under Admin whether the database and the storage are there, and continue the run."
     ),
