@@ -59,16 +59,16 @@ _CONNECTIONS = "look at Admin, Connections"
 RULES: Mapping[str, Rule] = {
     # The agent's API refuses.
     "agent.key_refused": _final(
-        "Set ANTHROPIC_API_KEY to a key that is valid, restart the worker, and continue the run."
+        "Set ANTHROPIC_API_KEY to a key that is valid, restart the worker, then continue it or run it again."
     ),
     "agent.no_credit": _final(
-        "Add credit or raise the spend limit in the Claude console, under Billing, and continue the run."
+        "Add credit or raise the spend limit in the Claude console, under Billing, then continue it or run it again."
     ),
     "agent.key_not_allowed": _final(
         "Give the key's workspace access to the model in the Claude console, or set CLAUDE_MODEL to one it may use, "
-        "and continue the run."
+        "then continue it or run it again."
     ),
-    "agent.unknown_model": _final("Set CLAUDE_MODEL to a model that exists, restart the worker, and continue the run."),
+    "agent.unknown_model": _final("Set CLAUDE_MODEL to a model that exists, restart the worker, then continue it or run it again."),
     "agent.bad_request": _final(
         "Open the execution's log for what the API said. If the text of a correction causes it, change that text and "
         "run it again."
@@ -80,28 +80,28 @@ RULES: Mapping[str, Rule] = {
     ),
     # The agent's API or its connection has trouble that passes.
     "agent.rate_limited": _passing(
-        "Lower WORKER_CONCURRENCY, or raise the rate limits in the Claude console, under Limits, and continue the run."
+        "Lower WORKER_CONCURRENCY, or raise the rate limits in the Claude console, under Limits, then continue it or run it again."
     ),
-    "agent.overloaded": _passing("Continue the run when Claude's status page reports no trouble."),
-    "agent.api_failed": _passing("Continue the run when Claude's status page reports no trouble."),
+    "agent.overloaded": _passing("Continue it or run it again when Claude's status page reports no trouble."),
+    "agent.api_failed": _passing("Continue it or run it again when Claude's status page reports no trouble."),
     "agent.unreachable": _passing(
-        "Look at this machine's network, and at CLAUDE_PROXY and ANTHROPIC_BASE_URL if they are set, and continue the "
-        "run."
+        "Look at this machine's network, and at CLAUDE_PROXY and ANTHROPIC_BASE_URL if they are set, then continue it or "
+        "run it again."
     ),
     "agent.silent": _passing(
-        "Open the execution's log for what it did last. Raise CLAUDE_IDLE_S if it only needed longer, and continue the "
-        "run.",
+        "Open the execution's log for what it did last. Raise CLAUDE_IDLE_S if it only needed longer, then continue it or "
+        "run it again.",
         most=2,
     ),
     "agent.killed": _passing(
         "Open the execution's log for its last words; if the machine ran out of memory, lower WORKER_CONCURRENCY. "
-        "Then continue the run.",
+        "Then continue it or run it again.",
         most=3,
     ),
-    "agent.no_answer": _passing("Open the execution's log for what it said instead, and continue the run.", most=1),
+    "agent.no_answer": _passing("Open the execution's log for what it said instead, then continue it or run it again.", most=1),
     # Limits that a person set. More of the same would spend more.
-    "agent.deadline": _final("Send fewer corrections at once, or raise CLAUDE_DEADLINE_S, and continue the run."),
-    "agent.turns": _final("Send fewer corrections at once, or raise CLAUDE_MAX_TURNS, and continue the run."),
+    "agent.deadline": _final("Send fewer corrections at once, or raise CLAUDE_DEADLINE_S, then continue it or run it again."),
+    "agent.turns": _final("Send fewer corrections at once, or raise CLAUDE_MAX_TURNS, then continue it or run it again."),
     "agent.budget": _final("Send fewer corrections at once, or raise CLAUDE_BUDGET_USD, and run it again."),
     # The agent can't work here, or not on this.
     "agent.not_connected": _final(
@@ -123,25 +123,25 @@ RULES: Mapping[str, Rule] = {
     "detector": _final("Open the execution's log, correct the pattern's detector in the repository, and run it again."),
     # The pattern repository.
     "git.conflict": _final("Run it again: it then begins from what is on main now."),
-    "git.moved": _passing("Continue the run when fewer people push to the pattern repository."),
+    "git.moved": _passing("Continue it or run it again when fewer people push to the pattern repository."),
     "git.push_rejected": _final(
         "Let the app's key push to main and to refs/patterndesk (protected branches, permissions and hooks of the "
-        "remote), and continue the run."
+        "remote), then continue it or run it again."
     ),
     "git.no_access": _final(
-        "Give the worker a key or credentials that the pattern repository's remote accepts, and continue the run."
+        "Give the worker a key or credentials that the pattern repository's remote accepts, then continue it or run it again."
     ),
-    "git.unreachable": _passing("Look at the network and at the pattern repository's remote, and continue the run."),
+    "git.unreachable": _passing("Look at the network and at the pattern repository's remote, then continue it or run it again."),
     "git.busy": _passing(
         "Another program works in the pattern repository, or one that was cut off left a .lock file there. Remove that "
-        "file when no git runs, and continue the run.",
+        "file when no git runs, then continue it or run it again.",
         most=5,
     ),
     "git.missing": _final("Set PATTERN_REPOSITORY to the right repository, or put it back, and run it again."),
     "git.diverged": _final(
-        "Bring main of the worker's pattern repository and of its remote together by hand, and continue the run."
+        "Bring main of the worker's pattern repository and of its remote together by hand, then continue it or run it again."
     ),
-    "git": _final("Look at the pattern repository with git status, and continue the run."),
+    "git": _final("Look at the pattern repository with git status, then continue it or run it again."),
     # The deploy.
     "deploy.failed": Rule(
         Action.REFINE,
@@ -155,7 +155,7 @@ RULES: Mapping[str, Rule] = {
     "target.rate_limited": _passing("Look at the deploy target's usage and limits on its own pages."),
     "target.overtaken": _passing("Continue the run when fewer deploys go to the target at the same time."),
     # The machine and the app.
-    "disk": _passing("Make room on the worker's disk, see that its data folder can be written, and continue the run.", most=3),
+    "disk": _passing("Make room on the worker's disk, see that its data folder can be written, then continue it or run it again.", most=3),
     "engine.unavailable": _passing(
         "Look under Admin whether the database and the storage are there, and continue the run."
     ),
