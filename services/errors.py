@@ -5,6 +5,8 @@ Anything else that is raised is a bug; the edges log it under a reference id (`s
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 
 class PatternDeskError(Exception):
     """An expected error. `str(error)` is a clear sentence for the person; nothing half-done stays behind it."""
@@ -12,6 +14,13 @@ class PatternDeskError(Exception):
     exit_code = 2  # the caller's fault; the command line exits with it
     failure: str | None = None  # what it is to a run that meets it: a key of services.worker.decisions.RULES
     retry_after_s: float | None = None  # when the other side asked for a pause
+
+    def __init__(
+        self, sentence: str = "", *, failure: str | None = None, retry_after_s: float | None = None
+    ) -> None:  # fmt: skip
+        super().__init__(sentence)
+        self.failure = failure or type(self).failure
+        self.retry_after_s = retry_after_s
 
     @property
     def sentence(self) -> str:
@@ -57,6 +66,8 @@ class DetectorError(PatternDeskError):
     """A detector could not be run or broke its contract. `kind` is one of noise, timeout, memory, crash, rubbish,
     look_ahead, missing."""
 
+    failure = "detector"
+
     def __init__(self, sentence: str, *, kind: str, log: str = "") -> None:
         super().__init__(sentence)
         self.kind = kind
@@ -77,3 +88,10 @@ class Unavailable(PatternDeskError):
     """A part that we run or need is not there (database down, old schema, port in use, folder not writable)."""
 
     exit_code = 1
+    failure = "engine.unavailable"
+
+
+def until(seconds: float) -> str:
+    """The time in so many seconds, as a sentence tells it."""
+    at = datetime.now(UTC) + timedelta(seconds=min(seconds, 86_400 * 3650))
+    return f"{at:%H:%M} UTC" if seconds < 43_200 else f"{at:%-d %B %Y, %H:%M} UTC"

@@ -42,7 +42,9 @@ def make(name: str) -> Agent:
     for info in agents():
         if info.name == name:
             if not info.available:
-                raise InvalidInput(info.reason or f"The agent {name} is not available here.")
+                raise InvalidInput(
+                    info.reason or f"The agent {name} is not available here.", failure="agent.not_connected"
+                )
             return (
                 claude.ClaudeAgent(get_settings())
                 if name == "claude"

@@ -114,7 +114,9 @@ def search(
     current parameters.
     """
     if judged < min_items:
-        raise InvalidInput(f"The tuner needs at least {min_items} judged marks; there are {judged}.")
+        raise InvalidInput(
+            f"The tuner needs at least {min_items} judged marks; there are {judged}.", failure="agent.too_few_marks"
+        )
     run = _Run(tuple(specs), dict(current), evaluate, max_points, seed, on_progress, cancelled)
     run.start()
     if run.is_grid:
@@ -159,9 +161,14 @@ class _Run:
     def start(self) -> None:
         first = self.evaluate(self._params(self.now))
         if first is None:
-            raise InvalidInput("The detector does not run with its current parameters, so there is nothing to compare.")
+            raise InvalidInput(
+                "The detector does not run with its current parameters, so there is nothing to compare.",
+                failure="detector",
+            )
         if not first.per_session:
-            raise InvalidInput("The tuner needs at least one session that is not held out.")
+            raise InvalidInput(
+                "The tuner needs at least one session that is not held out.", failure="agent.too_few_marks"
+            )
         self.folds = make_folds(first.per_session, self.seed)
         self._keep(self.now, Evaluation(first.per_session, 0))
         self.try_point(self.defaults)

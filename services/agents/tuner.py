@@ -33,7 +33,8 @@ class Tuner:
         if spec is None:
             raise InvalidInput(
                 f"The tuner has no starter detector for the pattern '{work.pattern_type}'; connect Claude to have "
-                "one written."
+                "one written.",
+                failure="agent.no_starter",
             )
         if work.is_first:
             work.checkpoint("starter", f"Found the starter detector {module_path(work.pattern_type)}")
@@ -43,7 +44,8 @@ class Tuner:
             )
         if len(work.cases) < MIN_ITEMS:
             raise InvalidInput(
-                f"The tuner needs at least {MIN_ITEMS} judged marks in tune sessions; there are {len(work.cases)}."
+                f"The tuner needs at least {MIN_ITEMS} judged marks in tune sessions; there are {len(work.cases)}.",
+                failure="agent.too_few_marks",
             )
         counts = Counter(c.verdict for c in work.cases)
         work.checkpoint(
@@ -86,7 +88,7 @@ class Tuner:
         if refusal.gate == "replay" and not work.is_first:
             found = self._search(work, spec)
             return self._apply(work, spec, found, found.best_params if found.improved else None)
-        if refusal.gate == "deploy":
+        if refusal.gate.startswith("deploy"):
             work.checkpoint("again", "Nothing to change", "The deploy is tried again as it is.")
             return Change(False, "The deploy is tried again as it is.")
         work.checkpoint(

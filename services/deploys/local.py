@@ -7,6 +7,7 @@ again after a kill and goes on from the start of its build.
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import os
 import shutil
@@ -14,18 +15,18 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 from services import releases
-from services.deploys.protocol import Deployment, DeployRequest
+from services.deploys.protocol import Deployment, DeployRequest, DeployTargetError
 from services.detectors.bundle import patterns, read_params
 from services.detectors.sandbox import warm
 from services.detectors.types import CANDLE_DTYPE, Candles
-from services.errors import Cancelled, NotFound, PatternDeskError, StaleEpoch
+from services.errors import Cancelled, NotFound, PatternDeskError, RepositoryError, StaleEpoch
 from services.lifecycle import DeployStatus
 from services.settings import get_settings
 
@@ -54,18 +55,21 @@ class LocalDeployer:
         log = _Log()
         log.line(f"Deploying {request.commit_hash[:12]} for {request.pattern_type} as v{request.version}")
         yield self._save(request, Deployment(deployment_id, DeployStatus.BUILDING, "BUILDING", log.text))
-        for step in (self._checkout, self._check_imports, self._smoke):
-            try:
+        try:
+            for step in (self._checkout, self._check_imports, self._smoke):
                 if cancelled and cancelled():
                     raise Cancelled("The deploy was canceled.")
                 step(request, log, cancelled)
-            except StaleEpoch:
-                raise
-            except PatternDeskError as error:
-                yield self._stopped(request, deployment_id, log, error)
-                return
-            yield self._save(request, Deployment(deployment_id, DeployStatus.BUILDING, "BUILDING", log.text))
-        target = releases.switch(request.pattern_type, request.commit_hash)
+                yield self._save(request, Deployment(deployment_id, DeployStatus.BUILDING, "BUILDING", log.text))
+            target = releases.switch(request.pattern_type, request.commit_hash)
+        except StaleEpoch:
+            raise
+        except PatternDeskError as error:
+            yield self._stopped(request, deployment_id, log, error)
+            return
+        except OSError as error:
+            yield self._stopped(request, deployment_id, log, _unwritable("the release", error))
+            return
         log.line(f"Switched {request.pattern_type} to {request.commit_hash[:12]}")
         self._prune(log)
         yield self._save(
@@ -83,7 +87,13 @@ class LocalDeployer:
         log.line(str(error) if isinstance(error, Cancelled) else f"Failed: {error}")
         if isinstance(error, Cancelled):
             return self._save(request, Deployment(deployment_id, DeployStatus.CANCELED, "CANCELED", log.text))
-        return self._save(request, Deployment(deployment_id, DeployStatus.ERROR, "ERROR", log.text, error=str(error)))
+        # The change is not to blame when the release can't be written or the repository can't be read.
+        of_the_machine = isinstance(error, DeployTargetError | RepositoryError)
+        failure = "target.unavailable" if of_the_machine else "deploy.failed"
+        return self._save(
+            request,
+            Deployment(deployment_id, DeployStatus.ERROR, "ERROR", log.text, error=str(error), failure=failure),
+        )
 
     def cancel(self, deployment_id: str) -> Deployment:
         """Ends a deploy that has not ended; one that has is read again."""
@@ -130,16 +140,18 @@ class LocalDeployer:
 
     def _file(self, deployment_id: str) -> Path:
         if not all(c.isalnum() or c == "-" for c in deployment_id):
-            raise NotFound("There is no such deployment.")
+            raise NotFound("There is no such deployment.", failure="target.refused")
         return get_settings().data_dir / "deploys" / f"{deployment_id}.json"
 
     def _load(self, deployment_id: str) -> tuple[DeployRequest, Deployment]:
         try:
             raw = json.loads(self._file(deployment_id).read_text())
         except FileNotFoundError as error:
-            raise NotFound("There is no such deployment.") from error
+            raise NotFound("There is no such deployment.", failure="target.refused") from error
         request = raw["request"] | {"execution_id": uuid.UUID(raw["request"]["execution_id"])}
-        state = raw["deployment"] | {"status": DeployStatus(raw["deployment"]["status"])}
+        known = {f.name for f in fields(Deployment)}  # an earlier release of the app wrote others too
+        state = {name: value for name, value in raw["deployment"].items() if name in known}
+        state["status"] = DeployStatus(state["status"])
         return DeployRequest(**request), Deployment(**state)
 
     def _previous(self, deployment_id: str) -> str | None:
@@ -149,13 +161,23 @@ class LocalDeployer:
 
     def _save(self, request: DeployRequest, deployment: Deployment) -> Deployment:
         file = self._file(deployment.id)
-        file.parent.mkdir(parents=True, exist_ok=True)
         before = self._previous(deployment.id) if file.exists() else releases.current_commit(request.pattern_type)
-        fresh = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
         content = {"request": asdict(request) | {"execution_id": str(request.execution_id)}, "previous": before}
-        fresh.write_text(json.dumps(content | {"deployment": asdict(deployment)}))
-        os.replace(fresh, file)
+        fresh = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            fresh.write_text(json.dumps(content | {"deployment": asdict(deployment)}))
+            os.replace(fresh, file)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                fresh.unlink(missing_ok=True)
+            raise _unwritable("how the deploy stands", error) from error
         return deployment
+
+
+def _unwritable(what: str, error: OSError) -> DeployTargetError:
+    reason = error.strerror or type(error).__name__
+    return DeployTargetError(f"This machine can't write {what}: {reason}.", failure="target.unavailable")
 
 
 class _Log:

@@ -12,14 +12,15 @@ from services.lifecycle import DeployStatus
 
 
 class DeployTargetError(PatternDeskError):
-    """The target refuses, or does not answer. `transient` says that the same thing may go well later."""
+    """The target refuses, or does not answer; no change of the detector mends it."""
 
     exit_code = 1
+    failure = "target.refused"
 
-    def __init__(self, sentence: str, *, transient: bool = False) -> None:
-        super().__init__(sentence)
-        self.transient = transient
-        self.failure = "target.passing" if transient else "target.refused"  # no change of the detector mends it
+    @property
+    def passes(self) -> bool:
+        """Whether the same request may go well later."""
+        return self.failure in ("target.unavailable", "target.rate_limited")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +44,7 @@ class Deployment:
     logs: str
     url: str | None = None
     error: str | None = None
-    cause: str = "deploy"  # of an error: "deploy" is mended by changing the code, "target" is not
-    transient: bool = False  # the same commit may do well another time
-
-    @property
-    def failure(self) -> str:
-        """What an error is to the run, as decisions name it."""
-        if self.cause == "deploy":
-            return "deploy.failed"
-        return "target.passing" if self.transient else "target.refused"
+    failure: str = "deploy.failed"  # what an error is to the run, as decisions name it
 
     @property
     def ended(self) -> bool:

@@ -36,6 +36,8 @@ def make(name: str) -> Deployer:
     for info in targets():
         if info.name == name:
             if not info.available:
-                raise InvalidInput(info.reason or f"The deploy target {name} is not available here.")
+                raise InvalidInput(
+                    info.reason or f"The deploy target {name} is not available here.", failure="target.not_connected"
+                )
             return VercelDeployer() if name == "vercel" else LocalDeployer()
     raise InvalidInput(f"There is no deploy target called {name}.")

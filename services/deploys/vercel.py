@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from services import releases
 from services.deploys.protocol import Deployment, DeployRequest, DeployTargetError
 from services.deploys.vercel_api import Remote, VercelApi, VercelError
-from services.deploys.vercel_following import STATUS, Following, cause, contains, failure
+from services.deploys.vercel_following import STATUS, Following, contains, failure, kind
 from services.deploys.waiting import Pace, Watch, patiently
 from services.errors import Cancelled
 from services.lifecycle import DeployStatus
@@ -29,7 +29,7 @@ log = get_logger(__name__)
 class VercelDeployer:
     """Deploys to one Vercel project. Raises InvalidInput when the settings don't do.
 
-    Requests raise DeployTargetError: transient when Vercel stayed away longer than `pace` bears, else final.
+    Requests raise DeployTargetError: one that passes when Vercel stayed away longer than `pace` bears, else a final one.
     """
 
     name = "vercel"
@@ -108,7 +108,7 @@ def told(remote: Remote) -> Deployment:
     """A deployment as a single look tells it."""
     status = STATUS.get(remote.raw, DeployStatus.BUILDING)
     error = failure(remote) if status == DeployStatus.ERROR else None
-    return Deployment(remote.id, status, remote.raw, "", url=remote.url, error=error, cause=cause(remote))
+    return Deployment(remote.id, status, remote.raw, "", url=remote.url, error=error, failure=kind(remote))
 
 
 def _meta(request: DeployRequest) -> dict[str, str]:

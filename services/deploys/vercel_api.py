@@ -6,6 +6,7 @@ sentence. Asking again is the caller's (`services.deploys.waiting`).
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ import httpx
 
 from services.deploys.protocol import DeployTargetError
 from services.deploys.waiting import Pace
-from services.errors import InvalidInput, NotFound
+from services.errors import InvalidInput, NotFound, until
 from services.logs import add_secret, redact
 from services.settings import Settings
 
@@ -30,14 +31,14 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 class VercelError(DeployTargetError):
-    """An answer that is not what was asked for. `retry_in` are the seconds until a rate limit ends."""
+    """An answer that is not what was asked for. `status` is HTTP's, if there was one."""
 
     def __init__(
-        self, sentence: str, *, transient: bool = False, status: int | None = None, retry_in: float | None = None
-    ) -> None:
-        super().__init__(sentence, transient=transient)
+        self, sentence: str, *, failure: str | None = None, status: int | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(sentence, failure=failure, retry_after_s=retry_after_s)
         self.status = status
-        self.retry_in = retry_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def remote(told: Json) -> Remote:
     """Reads either form. Raises VercelError when it is neither."""
     found = told.get("id") or told.get("uid")
     if not isinstance(found, str):
-        raise VercelError("Vercel answered with a deployment that has no id.", transient=True)
+        raise VercelError("Vercel answered with a deployment that has no id.", failure="target.unavailable")
     meta = told.get("meta") if isinstance(told.get("meta"), dict) else {}
     source = told.get("gitSource") if isinstance(told.get("gitSource"), dict) else {}
     assert meta is not None
@@ -92,7 +93,7 @@ class VercelApi:
 
     def __init__(self, settings: Settings, pace: Pace) -> None:
         if (reason := unusable(settings)) is not None:
-            raise InvalidInput(reason)
+            raise InvalidInput(reason, failure="target.not_connected")
         assert settings.vercel_token is not None  # `unusable` looked
         assert settings.vercel_project is not None
         token = settings.vercel_token.get_secret_value().strip()
@@ -153,16 +154,18 @@ class VercelApi:
     def _dict(self, method: str, path: str, query: Mapping[str, str | int] = {}, body: Json | None = None) -> Json:
         told = self._call(method, path, query, body)
         if not isinstance(told, dict):
-            raise VercelError("Vercel answered with something that is not its format.", transient=True)
+            raise VercelError("Vercel answered with something that is not its format.", failure="target.unavailable")
         return told
 
     def _call(self, method: str, path: str, query: Mapping[str, str | int] = {}, body: Json | None = None) -> Any:
         try:
             answer = self._client.request(method, path, params=dict(query), json=body)
         except httpx.TimeoutException as error:
-            raise VercelError("Vercel did not answer in time.", transient=True) from error
+            raise VercelError("Vercel did not answer in time.", failure="target.unavailable") from error
         except httpx.HTTPError as error:
-            raise VercelError(f"Vercel could not be reached ({type(error).__name__}).", transient=True) from error
+            raise VercelError(
+                f"Vercel could not be reached ({type(error).__name__}).", failure="target.unavailable"
+            ) from error
         if answer.status_code >= 300:
             raise self._refusal(answer, path)
         if not answer.content:
@@ -170,24 +173,29 @@ class VercelApi:
         try:
             return answer.json()
         except ValueError as error:
-            raise VercelError("Vercel answered with something that is not JSON.", transient=True) from error
+            raise VercelError(
+                "Vercel answered with something that is not JSON.", failure="target.unavailable"
+            ) from error
 
     def _refusal(self, answer: httpx.Response, path: str) -> Exception:
         status, told = answer.status_code, _error(answer)
         said = _plain(told.get("message")) or f"status {status}"
         if status == 429:
+            wait = _reset(answer, told)
+            when = f"; it asks to wait until {until(wait)}" if wait is not None else ""
             return VercelError(
-                "Vercel's rate limit is reached.", transient=True, status=status, retry_in=_reset(answer, told)
-            )
+                f"Vercel's rate limit is reached{when}.", failure="target.rate_limited", status=status,
+                retry_after_s=wait,
+            )  # fmt: skip
         if status >= 500 or status == 408:
-            return VercelError(f"Vercel has a fault ({status}).", transient=True, status=status)
+            return VercelError(f"Vercel has a fault ({status}).", failure="target.unavailable", status=status)
         if status == 401 or told.get("invalidToken"):
             sentence = "Vercel does not accept the token; set VERCEL_TOKEN to a valid one."
         elif status == 403:
             team = f" of the team {self._settings.vercel_team_id}" if self._settings.vercel_team_id else ""
             sentence = f"The Vercel token may not deploy the project {self.project}{team}: {said}."
         elif status == 404 and path.startswith(("/v13/deployments/", "/v12/", "/v3/")):
-            return NotFound("There is no such deployment.")
+            return NotFound("There is no such deployment.", failure="target.refused")
         elif status == 404:
             sentence = f"Vercel has no project {self.project}: {said}."
         elif status == 402:
@@ -232,7 +240,7 @@ def _git_source(settings: Settings, commit: str) -> Json:
 
 def _id(deployment_id: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", deployment_id):
-        raise NotFound("There is no such deployment.")
+        raise NotFound("There is no such deployment.", failure="target.refused")
     return deployment_id
 
 
@@ -253,8 +261,7 @@ def _reset(answer: httpx.Response, told: Json) -> float | None:
     limit = told.get("limit")
     at = answer.headers.get("X-RateLimit-Reset") or (limit.get("reset") if isinstance(limit, dict) else None)
     try:
-        if at is not None:
-            return max(0.0, float(at) - time.time())
-        return max(0.0, float(answer.headers["Retry-After"]))
+        wait = float(at) - time.time() if at is not None else float(answer.headers["Retry-After"])
     except (KeyError, TypeError, ValueError):
         return None
+    return max(0.0, wait) if math.isfinite(wait) else None

@@ -66,7 +66,7 @@ class Following:
         except NotFound:
             if self._seen is None:
                 raise
-            return self._end(ERROR, DELETED, raw="DELETED", cause="target"), 0.0
+            return self._end(ERROR, DELETED, raw="DELETED", failure="target.refused"), 0.0
         except DeployTargetError as error:
             if (over := self._out_of_time()) is not None:
                 return over, 0.0
@@ -96,7 +96,7 @@ class Following:
         if status == READY:
             return self._built(remote)
         if status == ERROR:
-            return self._end(ERROR, failure(remote), cause=cause(remote))
+            return self._end(ERROR, failure(remote), failure=kind(remote))
         if status == CANCELED:
             return self._end(CANCELED, None)
         if status == BUILDING:
@@ -121,9 +121,8 @@ class Following:
         if newer is not None:
             return self._overtaken(remote, newer)
         if remote.alias_error:
-            return self._end(
-                ERROR, f"Vercel built it, but could not point production at it: {remote.alias_error}.", cause="target"
-            )
+            sentence = f"Vercel built it, but could not point production at it: {remote.alias_error}."
+            return self._end(ERROR, sentence, failure="target.refused")
         if remote.served and not remote.staged:
             self._log.line(f"Production serves it: {', '.join(remote.aliases) or remote.url or remote.id}")
             return self._ready(remote)
@@ -131,7 +130,7 @@ class Following:
         self._built_at = now if self._built_at is None else self._built_at
         if now - self._built_at > self._pace.alias_s:
             sentence = f"Vercel built it, but production did not serve it within {self._pace.alias_s:.0f} s."
-            return self._end(ERROR, sentence, cause="target", transient=True)
+            return self._end(ERROR, sentence, failure="target.unavailable")
         self._log.once("Built; waiting until production serves it")
         if remote.staged and not self._promoted:
             self._api.promote(remote.id)
@@ -156,11 +155,11 @@ class Following:
             self._api.promote(newer.id)
             self._log.line(f"Production was rolled forward to {what}")
         except VercelError as error:
-            if error.transient:
+            if error.passes:
                 raise
             self._log.line(f"Production was not rolled forward to {what}: {error}")
         sentence = f"A newer deploy ({what}) was live first, so this older one was not kept."
-        return self._end(ERROR, sentence, cause="target", transient=True)  # again, on top of what is live
+        return self._end(ERROR, sentence, failure="target.overtaken")  # again, on top of what is live
 
     def _ready(self, remote: Remote) -> Deployment:
         if remote.pattern and remote.commit:
@@ -197,15 +196,14 @@ class Following:
             self._log.line(f"It could not be canceled at Vercel: {error}")
         minutes = self._pace.deadline_s / 60
         sentence = f"The deploy did not end within {minutes:.0f} minutes; Vercel still said {said}."
-        return self._end(ERROR, sentence, cause="target")
+        return self._end(ERROR, sentence, failure="target.refused")
 
     def _tell(self) -> Deployment:
         assert self._seen is not None  # told after the first look
         return Deployment(self._id, self._status, self._seen.raw, self._log.text, url=self._seen.url)
 
     def _end(
-        self, status: DeployStatus, error: str | None, *, raw: str | None = None, cause: str = "deploy",
-        transient: bool = False,
+        self, status: DeployStatus, error: str | None, *, raw: str | None = None, failure: str = "deploy.failed",
     ) -> Deployment:  # fmt: skip
         """The last state. The pattern runs what it ran before unless the deploy stands, also after a kill."""
         if status != READY:
@@ -216,7 +214,7 @@ class Following:
             self._log.line("The deploy was canceled.")
         raw = raw or (self._seen.raw if self._seen else status.upper())
         url = self._seen.url if self._seen else None
-        return Deployment(self._id, status, raw, self._log.text, url, error, cause, transient)
+        return Deployment(self._id, status, raw, self._log.text, url, error, failure)
 
     def _put_back(self) -> None:
         seen = self._seen
@@ -238,9 +236,9 @@ def failure(remote: Remote) -> str:
     return f"Vercel's build failed: {remote.error or 'its log says why'}."
 
 
-def cause(remote: Remote) -> str:
-    """A failed build is the code's; a blocked or deleted deployment is not."""
-    return "deploy" if remote.raw == "ERROR" else "target"
+def kind(remote: Remote) -> str:
+    """What a deployment that ended badly is to the run: a failed build is the code's, a blocked or deleted one is not."""
+    return "deploy.failed" if remote.raw == "ERROR" else "target.refused"
 
 
 def contains(newer: str | None, older: str | None) -> bool:

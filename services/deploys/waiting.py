@@ -86,11 +86,11 @@ class Backoff:
 
     def after(self, error: DeployTargetError) -> float:
         """Seconds to wait. Raises the error itself when it is final, or when the patience is spent."""
-        if not error.transient:
+        if not error.passes:
             raise error
         now = time.monotonic()
         self._since = now if self._since is None else self._since
-        limited: float | None = getattr(error, "retry_in", None)
+        limited = error.retry_after_s
         patience, wait = self._patience_s, self._pause
         if limited is None:
             self._pause = min(2 * self._pause, self._pace.longest_pause_s)

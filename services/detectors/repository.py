@@ -1,17 +1,15 @@
 """The pattern repository: a git repository of detectors, and what the app does with it.
 
-Git runs with none of the person's or the machine's configuration, without hooks and without asking anything. All
-paths are local; `ensure_repository` clones when the repository is given by URL.
+All paths are local; `ensure_repository` clones when the repository is given by URL. How git is run: `detectors.git`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import io
-import os
 import shutil
-import subprocess
 import tarfile
 import time
 import uuid
@@ -19,77 +17,23 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from services.detectors.bundle import code_sha256, read_params, write_params
+from services.detectors.git import AUTHOR, NETWORK_TIMEOUT_S, TIMEOUT_S, attempt, push_fault, run
 from services.errors import Cancelled, RepositoryError
 
 __all__ = [
     "changed_files", "check_repository", "checkout_release", "code_sha256", "commit_all", "create_worktree", "diff",
-    "ensure_repository", "git", "head", "merge_to_main", "pull", "push", "read_params", "remove_worktree",
-    "repository_lock", "show", "write_params",
+    "ensure_repository", "fetch", "git", "has_origin", "head", "merge_to_main", "pull", "push", "read_params",
+    "remove_worktree", "repository_lock", "show", "write_params",
 ]  # fmt: skip
 
 STARTER = Path(__file__).parent / "starter"
-AUTHOR = "Pattern Desk"
-EMAIL = "patterndesk@localhost"
 MAIN = "main"
-_TIMEOUT_S = 60.0
-_NETWORK_TIMEOUT_S = 180.0
-_SETTINGS = {
-    "safe.directory": "*",
-    "core.hooksPath": "/dev/null",
-    "core.fsmonitor": "false",
-    "core.autocrlf": "false",
-    "core.quotePath": "false",
-    "commit.gpgSign": "false",
-    "gc.autoDetach": "false",
-    "protocol.ext.allow": "never",
-    "rebase.autoStash": "false",
-}
-_KEPT = ("PATH", "HOME", "TMPDIR", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR")  # for pushing by ssh and https
+LOCK_S = 300.0  # that another one may take with the repository
 
 
-def _environment(author: str = AUTHOR) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    who = {"GIT_AUTHOR_NAME": author, "GIT_AUTHOR_EMAIL": EMAIL, "GIT_COMMITTER_NAME": AUTHOR}
-    return kept | who | {
-        "GIT_COMMITTER_EMAIL": EMAIL,
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_SSH_COMMAND": "ssh -oBatchMode=yes",
-        "GIT_EDITOR": "true",
-        "GIT_ATTR_NOSYSTEM": "1",
-        "LC_ALL": "C.UTF-8",
-    }  # fmt: skip
-
-
-def _run(path: Path, args: tuple[str, ...], *, timeout: float = _TIMEOUT_S, author: str = AUTHOR) -> bytes:
-    command = ["git", *(part for item in _SETTINGS.items() for part in ("-c", "=".join(item))), *args]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=path,
-            env=_environment(author),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-        )
-    except FileNotFoundError as error:
-        missing = "git isn't installed" if path.is_dir() else f"The pattern repository's folder {path} isn't there"
-        raise RepositoryError(f"{missing}.") from error
-    except subprocess.TimeoutExpired as error:
-        raise RepositoryError(f"git {args[0]} in the pattern repository wasn't done after {timeout:g} s.") from error
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
-        reasons = [line for line in said if line.startswith(("fatal:", "error:"))] or said[-1:] or ["no reason"]
-        reason = reasons[0]
-        raise RepositoryError(f"git {args[0]} failed in the pattern repository: {reason[:300].rstrip('.')}.")
-    return done.stdout
-
-
-def git(path: Path, *args: str, timeout: float = _TIMEOUT_S) -> str:
+def git(path: Path, *args: str, timeout: float = TIMEOUT_S, cancelled: Callable[[], bool] | None = None) -> str:
     """git's output, stripped; RepositoryError with its reason when it fails or takes longer than `timeout` seconds."""
-    return _run(path, args, timeout=timeout).decode("utf-8", "replace").strip()
+    return run(path, args, timeout=timeout, cancelled=cancelled).decode("utf-8", "replace").strip()
 
 
 def head(path: Path, ref: str = "HEAD") -> str:
@@ -116,16 +60,18 @@ def _locked(file: Path, cancelled: Callable[[], bool] | None, seconds: float) ->
                 break
             except BlockingIOError as error:
                 if cancelled is not None and cancelled():
-                    raise Cancelled("The run was cancelled.") from None
+                    raise Cancelled("The run was canceled.") from None
                 if time.monotonic() > deadline:
-                    raise RepositoryError("The pattern repository is busy with another merge; try again.") from error
+                    raise RepositoryError(
+                        "The pattern repository is busy with another merge.", failure="git.busy"
+                    ) from error
                 time.sleep(0.1)
         yield
 
 
 @contextlib.contextmanager
 def repository_lock(
-    repo: Path, *, cancelled: Callable[[], bool] | None = None, seconds: float = 300.0
+    repo: Path, *, cancelled: Callable[[], bool] | None = None, seconds: float = LOCK_S
 ) -> Iterator[None]:
     """One at a time per repository, among processes and threads; not reentrant. RepositoryError after `seconds`."""
     common = Path(git(repo, "rev-parse", "--path-format=absolute", "--git-common-dir"))
@@ -133,7 +79,9 @@ def repository_lock(
         yield
 
 
-def ensure_repository(path: Path, url: str | None = None) -> Path:
+def ensure_repository(
+    path: Path, url: str | None = None, *, cancelled: Callable[[], bool] | None = None
+) -> Path:  # fmt: skip
     """The repository at `path`, made from the starter (or cloned from `url`) when there is nothing there yet.
 
     Safe when several processes do it at once, and leaves nothing half-made. RepositoryError when something else is
@@ -142,21 +90,23 @@ def ensure_repository(path: Path, url: str | None = None) -> Path:
     path = path.absolute()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(path.parent / f".{path.name}.lock", None, 120.0):
+        with _locked(path.parent / f".{path.name}.lock", cancelled, NETWORK_TIMEOUT_S + TIMEOUT_S):
             if not path.exists() or (path.is_dir() and not any(path.iterdir())):
-                _create(path, url)
+                _create(path, url, cancelled)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise RepositoryError(f"The pattern repository can't be made at {path}: {reason}.") from error
+        kind = "disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "git.missing"
+        raise RepositoryError(f"The pattern repository can't be made at {path}: {reason}.", failure=kind) from error
     check_repository(path, clean=False)
     return path
 
 
-def _create(path: Path, url: str | None) -> None:
+def _create(path: Path, url: str | None, cancelled: Callable[[], bool] | None) -> None:
     temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}"
     try:
         if url is not None:
-            _run(path.parent, ("clone", "--", url, str(temporary)), timeout=_NETWORK_TIMEOUT_S)
+            clone = ("clone", "--", url, str(temporary))
+            run(path.parent, clone, timeout=NETWORK_TIMEOUT_S, cancelled=cancelled)
         else:
             shutil.copytree(STARTER, temporary, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", ".pytest_cache"))
             git(temporary, "init", "--initial-branch", MAIN)
@@ -170,22 +120,23 @@ def _create(path: Path, url: str | None) -> None:
 def check_repository(path: Path, *, clean: bool = True) -> None:
     """RepositoryError with one sentence when it is missing, no git repository, without a main branch, or dirty."""
     if not path.is_dir():
-        raise RepositoryError(f"The pattern repository {path} isn't there.")
+        raise RepositoryError(f"The pattern repository {path} isn't there.", failure="git.missing")
     try:
         top = git(path, "rev-parse", "--show-toplevel")
     except RepositoryError as error:
-        raise RepositoryError(f"The folder {path} is no git repository.") from error
+        raise RepositoryError(f"The folder {path} is no git repository.", failure="git.missing") from error
     if Path(top).resolve() != path.resolve():
-        raise RepositoryError(f"The folder {path} is no git repository of its own, only a part of {top}.")
+        sentence = f"The folder {path} is no git repository of its own, only a part of {top}."
+        raise RepositoryError(sentence, failure="git.missing")
     if not _has_main(path):
-        raise RepositoryError(f"The pattern repository {path} has no branch {MAIN}.")
+        raise RepositoryError(f"The pattern repository {path} has no branch {MAIN}.", failure="git.missing")
     if clean and (files := _dirty(path)):
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
         raise RepositoryError(f"The pattern repository {path} has changes that aren't committed: {files[0]}{more}.")
 
 
 def _dirty(path: Path) -> list[str]:
-    rows = _run(path, ("status", "--porcelain", "-z", "--no-renames")).decode("utf-8", "replace").split("\0")
+    rows = run(path, ("status", "--porcelain", "-z", "--no-renames")).decode("utf-8", "replace").split("\0")
     return [row[3:] for row in rows if row]
 
 
@@ -213,28 +164,28 @@ def commit_all(worktree: Path, message: str, author_name: str = AUTHOR) -> str |
     if not git(worktree, "diff", "--cached", "--name-only"):
         return None
     author = author_name.translate({ord(c): None for c in "<>\n\r\0"}).strip() or AUTHOR
-    _run(worktree, ("commit", "--no-verify", "--cleanup=whitespace", "-m", message), author=author)
+    run(worktree, ("commit", "--no-verify", "--cleanup=whitespace", "-m", message), author=author)
     return head(worktree)
 
 
 def changed_files(worktree: Path, base: str, to: str = "HEAD") -> list[str]:
     """Paths that differ between two commits, sorted; a renamed file is both its names."""
-    out = _run(worktree, ("diff", "--name-only", "-z", "--no-renames", head(worktree, base), head(worktree, to), "--"))
+    out = run(worktree, ("diff", "--name-only", "-z", "--no-renames", head(worktree, base), head(worktree, to), "--"))
     return sorted(name for name in out.decode("utf-8", "replace").split("\0") if name)
 
 
 def show(path: Path, commit: str, name: str) -> str | None:
     """A file's text at a commit; None when the commit has no such file."""
     ref = head(path, commit)
-    if not _run(path, ("ls-tree", "--name-only", "-z", ref, "--", f":(literal){name}")):
+    if not run(path, ("ls-tree", "--name-only", "-z", ref, "--", f":(literal){name}")):
         return None
-    return _run(path, ("show", f"{ref}:{name}")).decode("utf-8", "replace")
+    return run(path, ("show", f"{ref}:{name}")).decode("utf-8", "replace")
 
 
 def diff(path: Path, base: str, to: str, *, path_filter: str | None = None, max_bytes: int = 200_000) -> str:
     """The unified diff between two commits, of one path if given; cut at `max_bytes` with a last line saying so."""
     only = ["--", f":(literal){path_filter}"] if path_filter else ["--"]
-    out = _run(path, ("diff", "--no-color", "--no-ext-diff", "--no-textconv", head(path, base), head(path, to), *only))
+    out = run(path, ("diff", "--no-color", "--no-ext-diff", "--no-textconv", head(path, base), head(path, to), *only))
     if len(out) <= max_bytes:
         return out.decode("utf-8", "replace")
     kept = out[:max_bytes].decode("utf-8", "ignore")
@@ -258,7 +209,8 @@ def _rebased(repo: Path, sha: str, onto: str) -> str:
             if not files:
                 raise
             where = ", ".join(files[:3])
-            raise RepositoryError(f"The change conflicts with what is on {MAIN} by now, in {where}.") from error
+            sentence = f"The change conflicts with what is on {MAIN} by now, in {where}."
+            raise RepositoryError(sentence, failure="git.conflict") from error
         return head(place)
     finally:
         remove_worktree(repo, place)
@@ -297,16 +249,17 @@ def pull(repo: Path, *, cancelled: Callable[[], bool] | None = None) -> bool:
 
     Commits that only we have stay. RepositoryError when both sides have some, or the remote doesn't answer.
     """
-    if "origin" not in git(repo, "remote").splitlines():
+    if not has_origin(repo):
         return False
     with repository_lock(repo, cancelled=cancelled):
         check_repository(repo)
-        git(repo, "fetch", "origin", MAIN, timeout=_NETWORK_TIMEOUT_S)
+        git(repo, "fetch", "origin", MAIN, timeout=NETWORK_TIMEOUT_S, cancelled=cancelled)
         main, theirs = head(repo, f"refs/heads/{MAIN}"), head(repo, "FETCH_HEAD")
         if _is_ancestor(repo, theirs, main):
             return True
         if not _is_ancestor(repo, main, theirs):
-            raise RepositoryError(f"The branch {MAIN} of the pattern repository and that of its origin have diverged.")
+            sentence = f"The branch {MAIN} of the pattern repository and that of its origin have diverged."
+            raise RepositoryError(sentence, failure="git.diverged")
         _move_main(repo, main, theirs)
     return True
 
@@ -318,11 +271,36 @@ def _move_main(repo: Path, old: str, new: str) -> None:
         git(repo, "update-ref", f"refs/heads/{MAIN}", new, old)
 
 
-def push(repo: Path, ref: str = MAIN) -> bool:
-    """Push a branch to `origin`; False when there is no such remote. RepositoryError when it is refused."""
-    if "origin" not in git(repo, "remote").splitlines():
+def has_origin(repo: Path) -> bool:
+    """Whether the repository has a remote that it shares its work with."""
+    return "origin" in git(repo, "remote").splitlines()
+
+
+def fetch(repo: Path, refspec: str, *, cancelled: Callable[[], bool] | None = None) -> bool:
+    """Fetch a ref from `origin`; False when there is no such remote. RepositoryError when it has no such ref."""
+    if not has_origin(repo):
         return False
-    git(repo, "push", "origin", f"refs/heads/{ref}:refs/heads/{ref}", timeout=_NETWORK_TIMEOUT_S)
+    git(repo, "fetch", "origin", refspec, timeout=NETWORK_TIMEOUT_S, cancelled=cancelled)
+    return True
+
+
+def push(
+    repo: Path, refspec: str = f"refs/heads/{MAIN}:refs/heads/{MAIN}", *,
+    cancelled: Callable[[], bool] | None = None, force: bool = False,
+) -> bool:  # fmt: skip
+    """Push `from:to` to `origin`; False when there is no such remote.
+
+    RepositoryError of kind git.moved when others pushed there meanwhile, git.push_rejected when the remote refuses it
+    (a protected branch, a hook), else as any command. Cancelled once nothing of it is alive here; what the remote had
+    begun by then may still come to its end there.
+    """
+    if not has_origin(repo):
+        return False
+    forced = ("--force",) if force else ()
+    args = ("push", "--porcelain", *forced, "origin", refspec)
+    done = attempt(repo, args, timeout=NETWORK_TIMEOUT_S, cancelled=cancelled)
+    if done.returncode != 0:
+        raise push_fault(done)
     return True
 
 
@@ -330,7 +308,7 @@ def checkout_release(repo: Path, sha: str, to: Path) -> Path:
     """The files of a commit at `to`, without git's own; complete or not there at all. Kept when it is there already."""
     if to.is_dir():
         return to
-    archive = _run(repo, ("archive", "--format=tar", head(repo, sha)))
+    archive = run(repo, ("archive", "--format=tar", head(repo, sha)))
     temporary = to.parent / f".{to.name}.{uuid.uuid4().hex}"
     try:
         temporary.mkdir(parents=True)
@@ -339,7 +317,8 @@ def checkout_release(repo: Path, sha: str, to: Path) -> Path:
         temporary.rename(to)
     except (OSError, tarfile.TarError) as error:
         if not to.is_dir():  # another process may have been quicker
-            raise RepositoryError(f"The release {sha[:12]} can't be written to {to.parent}: {error}.") from error
+            sentence = f"The release {sha[:12]} can't be written to {to.parent}: {error}."
+            raise RepositoryError(sentence, failure="disk") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return to

@@ -54,7 +54,9 @@ def _rebase(ctx: RunContext, attempt: int) -> tuple[Outcome, dict[str, Any]]:
         files = repository.git(ctx.worktree, "diff", "--name-only", "--diff-filter=U").splitlines()
         repository.git(ctx.worktree, "rebase", "--abort")
         where = f" in {', '.join(files[:3])}" if files else ""
-        raise RepositoryError(f"The change conflicts with what others merged meanwhile{where}.") from error
+        raise RepositoryError(
+            f"The change conflicts with what others merged meanwhile{where}.", failure="git.conflict"
+        ) from error
     head = repository.head(ctx.worktree)
     ctx.checkpoint(DEPLOYING, attempt, f"rebased:{head[:12]}", "Rebased on what others merged meanwhile")
     return {"outcome": "rebased"}, {"commit_hash": head, "base_commit": main}

@@ -84,7 +84,8 @@ def _check_deployed(ctx: RunContext, run: Run) -> None:
     except RepositoryError as error:
         raise RepositoryError(
             f"The pattern repository {ctx.repository} lacks the deployed commit {commit_hash[:12]}; "
-            "put the right repository back."
+            "put the right repository back.",
+            failure="git.missing",
         ) from error
 
 

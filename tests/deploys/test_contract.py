@@ -88,7 +88,7 @@ def test_a_failed_build_ends_with_its_log_and_the_pattern_stays(target: Target) 
     asked = target.broken()
     deployer = target.deployer()
     last = ending(list(deployer.follow(deployer.create(asked).id)))
-    assert (last.status, last.raw, last.cause) == (S.ERROR, "ERROR", "deploy")
+    assert (last.status, last.raw, last.failure) == (S.ERROR, "ERROR", "deploy.failed")
     assert last.error
     assert "requests" in last.logs
     assert last.error.rstrip(".") in last.logs

@@ -145,12 +145,38 @@ def test_a_rate_limit_is_waited_for_until_its_reset(place: Place, vercel: StandI
     Fault("POST", CREATE, 429, body={"error": {"code": "rate_limited", "limit": {"reset": 4102444800}}}),
     Fault("POST", CREATE, 429, headers={"Retry-After": "86400"}),
 ])  # fmt: skip
-def test_a_limit_that_is_far_away_is_left_to_the_retries(place: Place, vercel: StandIn, told: Fault) -> None:
+def test_a_limit_that_is_far_away_is_final_and_says_until_when(place: Place, vercel: StandIn, told: Fault) -> None:
     vercel.faults.append(replace(told))
+    error = limited(place)
+    assert "it asks to wait until" in str(error)
+    failure = Failure(error.failure or "", str(error), error.retry_after_s)
+    decision = decide(failure, retry_count=0, max_retries=10)
+    assert decision.action == Action.FAIL
+    assert (decision.advice or "").startswith("It asked for a pause of ")
+
+
+def test_a_limit_that_ends_within_the_hour_is_left_to_the_retries(place: Place, vercel: StandIn) -> None:
+    vercel.faults.append(Fault("POST", CREATE, 429, headers={"Retry-After": "1800"}))
+    error = limited(place)
+    failure = Failure(error.failure or "", str(error), error.retry_after_s)
+    decision = decide(failure, retry_count=0, max_retries=10)
+    assert (decision.action, decision.pause_s) == (Action.RETRY, 1800.0)
+
+
+@pytest.mark.parametrize("wait", ["inf", "nan", "soon", ""])
+def test_a_limit_that_says_nothing_of_use_is_borne_like_other_faults(
+    place: Place, vercel: StandIn, wait: str
+) -> None:  # fmt: skip
+    vercel.faults.append(Fault("POST", CREATE, 429, headers={"Retry-After": wait}))
+    VercelDeployer(QUICK).create(place.request())
+    assert len(vercel.asked("POST", CREATE)) == 2
+
+
+def limited(place: Place) -> DeployTargetError:
     with pytest.raises(DeployTargetError, match="rate limit") as caught:
         VercelDeployer(QUICK).create(place.request())
-    failure = Failure(caught.value.failure or "", str(caught.value))
-    assert decide(failure, retry_count=0, max_retries=10).action == Action.RETRY
+    assert caught.value.failure == "target.rate_limited"
+    return caught.value
 
 
 def test_patience_ends(place: Place, vercel: StandIn) -> None:
@@ -158,7 +184,7 @@ def test_patience_ends(place: Place, vercel: StandIn) -> None:
     started = time.monotonic()
     with pytest.raises(DeployTargetError, match=r"Vercel has a fault \(503\)") as caught:
         VercelDeployer(replace(QUICK, patience_s=0.5)).create(place.request())
-    assert caught.value.transient
+    assert caught.value.failure == "target.unavailable"
     assert time.monotonic() - started < 3
 
 

@@ -41,18 +41,18 @@ def test_a_word_on_the_way_is_kept_beside_ours(place: Place, vercel: StandIn, ra
     assert states[-1].status == S.READY
 
 
-@pytest.mark.parametrize(("raw", "status", "said", "cause"), [
-    ("ERROR", S.ERROR, "Vercel's build failed: Command exited with 1.", "deploy"),
-    ("CANCELED", S.CANCELED, None, "deploy"),
-    ("BLOCKED", S.ERROR, "Vercel blocked the deploy: Command exited with 1.", "target"),
-    ("DELETED", S.ERROR, "The deployment was deleted at Vercel.", "target"),
+@pytest.mark.parametrize(("raw", "status", "said", "failure"), [
+    ("ERROR", S.ERROR, "Vercel's build failed: Command exited with 1.", "deploy.failed"),
+    ("CANCELED", S.CANCELED, None, "deploy.failed"),
+    ("BLOCKED", S.ERROR, "Vercel blocked the deploy: Command exited with 1.", "target.refused"),
+    ("DELETED", S.ERROR, "The deployment was deleted at Vercel.", "target.refused"),
 ])  # fmt: skip
 def test_a_last_word_is_kept_beside_ours(
-    place: Place, vercel: StandIn, raw: str, status: S, said: str | None, cause: str
+    place: Place, vercel: StandIn, raw: str, status: S, said: str | None, failure: str
 ) -> None:
     in_building(vercel, Stage(raw, fields={"errorMessage": "Command exited with 1"} if said else {}))
     last = run(place.request())[-1]
-    assert (last.status, last.raw, last.error, last.cause) == (status, raw, said, cause)
+    assert (last.status, last.raw, last.error, last.failure) == (status, raw, said, failure)
     assert VercelDeployer(QUICK).cancel(last.id).status == (S.CANCELED if raw == "BLOCKED" else status)
 
 
@@ -60,7 +60,7 @@ def test_an_unknown_word_is_never_ready_and_ends_with_the_deadline(place: Place,
     before = releases.current_commit("swings")
     in_building(vercel, Stage("FINISHED", fields={"aliasAssigned": True}))
     last = run(place.request(), replace(QUICK, deadline_s=0.5))[-1]
-    assert (last.status, last.raw, last.cause, last.transient) == (S.ERROR, "FINISHED", "target", False)
+    assert (last.status, last.raw, last.failure) == (S.ERROR, "FINISHED", "target.refused")
     assert "not a state of its description" in last.logs
     assert "did not end within" in (last.error or "")
     assert vercel.deployed[last.id].state == "CANCELED"
@@ -74,7 +74,7 @@ def test_a_deployment_that_vanishes_while_it_is_followed_ends_as_deleted(place: 
     for state in deployer.follow(deployer.create(place.request()).id):
         states.append(state)
         vercel.deployed.clear()
-    assert (states[-1].status, states[-1].raw, states[-1].cause) == (S.ERROR, "DELETED", "target")
+    assert (states[-1].status, states[-1].raw, states[-1].failure) == (S.ERROR, "DELETED", "target.refused")
 
 
 def test_a_state_never_goes_back(place: Place, vercel: StandIn) -> None:
@@ -124,14 +124,16 @@ def test_trouble_on_the_way_is_borne_and_told(place: Place, vercel: StandIn, fau
     assert states[-1].logs.count("Asking again in") == 2
 
 
-@pytest.mark.parametrize(("status", "transient"), [(401, False), (403, False), (503, True)])
-def test_trouble_that_stays_is_raised(place: Place, vercel: StandIn, status: int, transient: bool) -> None:
+@pytest.mark.parametrize(("status", "failure"), [
+    (401, "target.refused"), (403, "target.refused"), (503, "target.unavailable"),
+])  # fmt: skip
+def test_trouble_that_stays_is_raised(place: Place, vercel: StandIn, status: int, failure: str) -> None:
     deployer = VercelDeployer(replace(QUICK, patience_s=0.4))
     made = deployer.create(place.request())
     vercel.faults += [Fault("GET", GET, status) for _ in range(500)]
     with pytest.raises(DeployTargetError) as caught:
         list(deployer.follow(made.id))
-    assert caught.value.transient is transient
+    assert caught.value.failure == failure
 
 
 def test_cancels_are_asked_for_at_least_five_times_a_second_even_while_vercel_is_slow(

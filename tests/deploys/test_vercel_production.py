@@ -42,14 +42,14 @@ def test_an_address_that_never_follows_is_an_error_that_another_try_may_mend(pla
     before = releases.current_commit("swings")
     in_building(vercel, Stage("READY"))
     last = run(place.request(), replace(QUICK, alias_s=0.2))[-1]
-    assert (last.status, last.raw, last.cause, last.transient) == (S.ERROR, "READY", "target", True)
+    assert (last.status, last.raw, last.failure) == (S.ERROR, "READY", "target.unavailable")
     assert releases.current_commit("swings") == before
 
 
 def test_an_address_that_cannot_be_assigned_is_an_error(place: Place, vercel: StandIn) -> None:
     in_building(vercel, Stage("READY", fields={"aliasError": {"code": "x", "message": "The domain is taken"}}))
     last = run(place.request())[-1]
-    assert (last.status, last.cause) == (S.ERROR, "target")
+    assert (last.status, last.failure) == (S.ERROR, "target.refused")
     assert "could not point production at it: The domain is taken." in (last.error or "")
 
 
@@ -74,7 +74,7 @@ def test_an_older_deploy_that_ends_later_does_not_stay(place: Place, vercel: Sta
     assert list(deployer.follow(second.id))[-1].status == S.READY
     releases.switch("swings", older.commit_hash)  # as a process had done that was killed before it could look
     last = list(deployer.follow(first.id))[-1]
-    assert (last.status, last.cause, last.transient) == (S.ERROR, "target", True)
+    assert (last.status, last.failure) == (S.ERROR, "target.overtaken")
     assert f"A newer deploy ({second.id} of {newer.commit_hash[:12]}) was live first" in (last.error or "")
     assert "Production was rolled forward" in last.logs
     assert vercel.production == second.id

@@ -207,7 +207,7 @@ def test_push_pull_and_clone(repo: Path, tmp_path: Path) -> None:
     r.merge_to_main(repo, commit(repo, tmp_path / "w2", "b.txt", "1"))
     r.push(repo)
     r.merge_to_main(other, commit(other, tmp_path / "w3", "c.txt", "1"))
-    with pytest.raises(RepositoryError, match="git push failed"):
+    with pytest.raises(RepositoryError, match="Others pushed to main"):
         r.push(other)
     with pytest.raises(RepositoryError, match="diverged"):
         r.pull(other)

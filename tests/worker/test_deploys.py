@@ -112,7 +112,9 @@ def test_failed_deploys_are_tried_again_until_the_retries_are_spent(new_house: H
     house.worker(prepare="tests.worker.prepared:hasty")
     found = house.wait(house.launch(workspace_id, max_retries=2), seconds=90)
     assert found.row.status == "failed"
-    assert (found.row.error or "").endswith("All 2 retries are spent. Read the deploy's log, then run it again.")
+    assert (found.row.error or "").endswith(
+        "All 2 retries are spent. Read the deploy's log on the execution's page, mend what it names, and continue the run."
+    )
     failed = house.messages(found.row.id, "deploy_failed")
     assert [m["data"]["will_retry"] for m in failed] == [True, True, False]
     assert all("Failed: " in m["data"]["logs"] for m in failed)

@@ -138,10 +138,7 @@ class _Turn:
         spent_before = max(self._ledger.spent().cost_usd, self._work.spent_usd)  # the other machines' too
         left = settings.claude_budget_usd - spent_before
         if left <= 0:
-            raise faults.AgentFault(
-                f"The execution spent its budget of ${settings.claude_budget_usd:.2f}; raise CLAUDE_BUDGET_USD or run "
-                "it again.", transient=False,
-            )  # fmt: skip
+            raise faults.out_of_budget(settings.claude_budget_usd)
         job = self._job(form, left)
         command = confinement.command_for(self._work.worktree, home, may_write=job.may_write)
         ended = process.run(
@@ -182,7 +179,7 @@ class _Turn:
             return form.model_validate(self._result["structured_output"])
         except ValidationError as error:
             self._log(f"answer not in the agreed form: {error}")
-            raise faults.AgentFault("Claude ended without an answer in the agreed form.", transient=True) from error
+            raise faults.no_answer() from error
 
     def _hear(self, event: process.Event) -> None:
         kind = event["type"]
@@ -205,9 +202,19 @@ class _Turn:
         elif kind == "refused":
             self._log(f"refused {event.get('tool')}: {event.get('reason')}")
         elif kind == "retry":
-            self._log(f"API retry {event.get('data')}")
+            self._retry(event.get("data") or {})
         elif kind in {"text", "tool_error", "stderr"}:
             self._log(f"{event.get('text')}")
+
+    def _retry(self, told: process.Event) -> None:
+        """The command line waits before it asks the API again; what is raised here ends its process."""
+        status, seconds = told.get("error_status"), (told.get("retry_delay_ms") or 0) / 1000
+        self._log(f"API retry {told.get('attempt')} in {seconds:.1f} s after {status or 'no answer'}")
+        settings = self._settings
+        longest = min(faults.LONGEST_WAIT_S, settings.claude_idle_s / 2)  # else the watchdog takes it for dead
+        fault = faults.of_retry(told, settings.claude_model, max_retries=settings.claude_max_retries, longest_s=longest)
+        if fault is not None:
+            raise fault
 
     def _report(self, event: process.Event) -> None:
         """Progress is the agent's word: it never goes back, and never reaches the end."""
@@ -236,7 +243,7 @@ def make(settings: Settings) -> ClaudeAgent:
     """The agent. Raises InvalidInput with the reason when it can't work here."""
     reason = unavailable(settings)
     if reason is not None:
-        raise InvalidInput(reason)
+        raise InvalidInput(reason, failure="agent.not_connected")
     return ClaudeAgent(settings)
 
 

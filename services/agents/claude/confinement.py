@@ -146,6 +146,7 @@ def environment(settings: Settings, home: Path) -> dict[str, str]:
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         "DISABLE_AUTOUPDATER": "1",
         "CLAUDE_CODE_MAX_RETRIES": str(settings.claude_max_retries),
+        "CLAUDE_CODE_RETRY_WATCHDOG": "1",  # it tells of long waits instead of giving up without their length
         "API_TIMEOUT_MS": str(round(settings.claude_idle_s * 1000)),
         "CLAUDE_BYTE_STREAM_IDLE_TIMEOUT_MS": str(round(settings.claude_idle_s * 1000)),
     }  # fmt: skip

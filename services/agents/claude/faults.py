@@ -1,32 +1,45 @@
-"""What went wrong with the agent, as one sentence, and whether the same may go well next time."""
+"""What went wrong with the agent: its kind, as decisions name it, and one sentence for the person."""
 
 from __future__ import annotations
 
-from services.agents.claude.process import Ended, Event
-from services.errors import PatternDeskError
+from textwrap import shorten
 
-_FINAL = {
-    401: "Claude's API refused the key; set a valid ANTHROPIC_API_KEY and run it again.",
-    402: "The Claude account has no credit left; add some and run it again.",
-    403: "The Claude key is not allowed to use this model; use another key or model.",
-    413: "What the agent was given is too large for Claude's API; send fewer corrections at once.",
+from services.agents.claude.process import Ended, Event
+from services.errors import PatternDeskError, until
+
+# By the API's status. A sentence here is whole; what else the API said is in the log.
+_BY_STATUS = {
+    401: ("agent.key_refused", "Claude's API refused the key."),
+    402: ("agent.no_credit", "The Claude account has no credit left, or its spend limit is reached."),
+    403: ("agent.key_not_allowed", "The Claude key is not allowed to use this model."),
+    408: ("agent.api_failed", "Claude's API took too long to answer."),
+    409: ("agent.api_failed", "Claude's API had a conflict of its own."),
+    413: ("agent.too_large", "What the agent was given is too large for Claude's API."),
+    429: ("agent.rate_limited", "Claude's API asked for a pause (too many requests)."),
+    529: ("agent.overloaded", "Claude's API is overloaded."),
 }
-_TRANSIENT = {
-    408: "Claude's API took too long to answer.",
-    409: "Claude's API had a conflict of its own.",
-    429: "Claude's API asked for a pause (too many requests).",
-    529: "Claude's API is overloaded.",
+# What the API says in other statuses too, by the status that it means.
+_BY_WORDS = {
+    401: ("invalid x-api-key", "has been disabled", "been revoked"),
+    402: ("credit balance", "billing", "spend limit", "usage limit"),
+    413: ("prompt is too long", "request_too_large"),
 }
-_CREDIT = ("credit balance", "billing", "spend limit", "usage limit")
+_ABOUT_THE_REQUEST = (400, 402, 403, 422)  # statuses of which the words tell more than the number
+LONGEST_WAIT_S = 20.0  # a longer pause frees the worker for other runs
+LONGEST_QUOTE = 300  # characters of what the API said
+_CAPACITY = (429, 529)
 
 
 class AgentFault(PatternDeskError):
-    """The agent could not do its work. `transient`: the same again may go well; `status` is the API's, if it had one."""
+    """The agent could not do its work. `status` is the API's, if it had one."""
 
-    def __init__(self, sentence: str, *, transient: bool, status: int | None = None) -> None:
-        super().__init__(sentence)
-        self.transient, self.status = transient, status
-        self.failure = "agent.passing" if transient else "agent.fault"
+    failure = "agent.fault"
+
+    def __init__(
+        self, sentence: str, *, failure: str, status: int | None = None, retry_after_s: float | None = None
+    ) -> None:  # fmt: skip
+        super().__init__(sentence, failure=failure, retry_after_s=retry_after_s)
+        self.status = status
 
 
 def of_result(result: Event, model: str, *, budget_usd: float, max_turns: int) -> AgentFault | None:
@@ -37,56 +50,90 @@ def of_result(result: Event, model: str, *, budget_usd: float, max_turns: int) -
     subtype, status = str(result.get("subtype")), result.get("api_error_status")
     said = str(result.get("text") or "") or "; ".join(result.get("errors") or [])
     if subtype == "error_max_turns" or result.get("terminal_reason") == "max_turns":
-        return AgentFault(f"Claude did not finish within {max_turns} turns.", transient=False)
+        return AgentFault(f"Claude did not finish within {max_turns} turns.", failure="agent.turns")
     if subtype == "error_max_budget_usd":
-        return AgentFault(f"Claude spent its budget of ${budget_usd:.2f} before it finished.", transient=False)
+        return out_of_budget(budget_usd)
+    if result.get("stop_reason") == "refusal":
+        return AgentFault("Claude declined to work on this text.", failure="agent.refused")
     if isinstance(status, int):
         return of_status(status, said, model)
-    if result.get("is_error") and any(word in said.lower() for word in _CREDIT):
-        return AgentFault(_FINAL[402], transient=False)
+    if result.get("is_error") and (meant := _meant_by(said)) is not None:
+        return of_status(meant, said, model)
     if result.get("is_error") and subtype == "success":
-        return AgentFault(f"Claude's API could not be reached, or broke off{_told(said)}", transient=True)
+        sentence = f"Claude's API could not be reached, or broke off{_told(said)}"
+        return AgentFault(sentence, failure="agent.unreachable")
     if result.get("is_error") or result.get("terminal_reason") != "completed":
-        return AgentFault(f"Claude stopped before it was done{_told(said)}", transient=True)
+        return AgentFault(f"Claude stopped before it was done{_told(said)}", failure="agent.killed")
     if result.get("structured_output") is None:
-        return AgentFault("Claude ended without an answer in the agreed form.", transient=True)
+        return no_answer()
     return None
 
 
-def of_status(status: int, said: str, model: str) -> AgentFault:
+def of_status(status: int, said: str, model: str, *, retry_after_s: float | None = None) -> AgentFault:
     """The fault that a status of the API means."""
-    if any(word in said.lower() for word in _CREDIT):
-        return AgentFault(_FINAL[402], transient=False, status=status)
-    if status in _FINAL:
-        return AgentFault(_FINAL[status], transient=False, status=status)
-    if status == 404:
-        return AgentFault(
-            f"Claude's API does not know the model {model}; set CLAUDE_MODEL.", transient=False, status=404
-        )
-    if status in _TRANSIENT:
-        return AgentFault(_TRANSIENT[status], transient=True, status=status)
-    if status >= 500:
-        return AgentFault(f"Claude's API failed with status {status}.", transient=True, status=status)
-    return AgentFault(f"Claude's API did not accept the request{_told(said)}", transient=False, status=status)
+    if status in _ABOUT_THE_REQUEST:
+        status = _meant_by(said) or status
+    if status in _BY_STATUS:
+        failure, sentence = _BY_STATUS[status]
+    elif status == 404:
+        failure, sentence = "agent.unknown_model", f"Claude's API does not know the model {model}."
+    elif status >= 500:
+        failure, sentence = "agent.api_failed", f"Claude's API failed with status {status}."
+    else:
+        failure, sentence = "agent.bad_request", f"Claude's API did not accept the request{_told(said)}"
+    if retry_after_s is not None and retry_after_s > LONGEST_WAIT_S:
+        sentence = f"{sentence.rstrip('.')}; it asked to wait until {until(retry_after_s)}."
+    return AgentFault(sentence, failure=failure, status=status, retry_after_s=retry_after_s)
+
+
+def of_retry(told: Event, model: str, *, max_retries: int, longest_s: float = LONGEST_WAIT_S) -> AgentFault | None:
+    """The fault when the command line is about to wait longer than a worker should, or often enough; None to let it.
+
+    It alone sees the API's `retry-after`. It waits for that and a little more, and says how long; the result that
+    ends a run says nothing of it. With its watchdog on it would ask for ever while the API has no capacity.
+    """
+    status, delay, attempt = told.get("error_status"), told.get("retry_delay_ms"), told.get("attempt")
+    if not isinstance(status, int) or not isinstance(delay, int | float):
+        return None
+    spent = status in _CAPACITY and isinstance(attempt, int) and attempt > max_retries
+    if delay / 1000 <= longest_s and not spent:
+        return None
+    return of_status(status, str(told.get("error") or ""), model, retry_after_s=delay / 1000)
 
 
 def of_end(ended: Ended, error: Event | None, *, idle_s: float, deadline_s: float) -> AgentFault:
     """The fault of a process that ended without a result."""
     if ended.how == "idle":
-        return AgentFault(f"Claude was silent for {idle_s:g} seconds and was stopped.", transient=True)
+        return AgentFault(f"Claude was silent for {idle_s:g} seconds and was stopped.", failure="agent.silent")
     if ended.how == "deadline":
-        return AgentFault(f"Claude was not done after {deadline_s / 60:g} minutes and was stopped.", transient=False)
+        sentence = f"Claude was not done after {deadline_s / 60:g} minutes and was stopped."
+        return AgentFault(sentence, failure="agent.deadline")
     said = str(error["text"]) if error else ended.stderr
     if "sandbox required but unavailable" in (said + ended.stderr).lower():
-        return AgentFault(
-            "Claude's command sandbox does not work on this machine, so it did not start.", transient=False
-        )
-    return AgentFault(f"Claude's process ended without an answer{_told(said)}", transient=True)
+        sentence = "Claude's command sandbox does not work on this machine, so it did not start."
+        return AgentFault(sentence, failure="agent.no_sandbox")
+    return AgentFault(f"Claude's process ended without an answer{_told(said)}", failure="agent.killed")
+
+
+def out_of_budget(budget_usd: float) -> AgentFault:
+    """The execution may spend no more."""
+    return AgentFault(f"Claude spent the execution's budget of ${budget_usd:.2f}.", failure="agent.budget")
+
+
+def no_answer() -> AgentFault:
+    """It ended well, but without the data that the phase ends with."""
+    return AgentFault("Claude ended without an answer in the agreed form.", failure="agent.no_answer")
+
+
+def _meant_by(said: str) -> int | None:
+    """The status that the API's words mean, when they are known."""
+    lower = said.lower()
+    return next((status for status, words in _BY_WORDS.items() if any(word in lower for word in words)), None)
 
 
 def _told(said: str) -> str:
     """The end of a sentence: what was said, on one line and cut."""
-    line = " ".join(said.split())
-    if not line:
-        return "."
-    return f": {line[:300].rstrip('.')}."
+    line = " ".join("".join(c if c.isprintable() else " " for c in said).split())
+    if len(line) > LONGEST_QUOTE:
+        line = line[:LONGEST_QUOTE].rpartition(". ")[0] or shorten(line, LONGEST_QUOTE, placeholder=" …")
+    return f": {line.rstrip('.')}." if line else "."

@@ -95,7 +95,8 @@ def _of_result(message: ResultMessage, voice: Voice) -> None:
     voice.emit(
         {
             "type": "result", "subtype": message.subtype, "is_error": message.is_error,
-            "terminal_reason": message.terminal_reason, "structured_output": message.structured_output,
+            "terminal_reason": message.terminal_reason, "stop_reason": message.stop_reason,
+            "structured_output": message.structured_output,
             "total_cost_usd": message.total_cost_usd, "usage": message.usage, "num_turns": message.num_turns,
             "api_error_status": message.api_error_status, "text": (message.result or "")[:LONGEST],
             "errors": [str(e)[:LONGEST] for e in message.errors or []],

@@ -16,7 +16,10 @@ USAGE = {"input_tokens": 1000, "cache_creation_input_tokens": 0, "cache_read_inp
 
 @dataclass
 class Turn:
-    """One answer. `blocks` are content blocks; `status` other than 200 is an error; the stream can break or hang."""
+    """One answer. `blocks` are content blocks; `status` other than 200 is an error; the stream can break or hang.
+
+    `stop` is the stop reason when it is not what the blocks call for.
+    """
 
     blocks: list[dict[str, Any]] = field(default_factory=list)
     status: int = 200
@@ -25,6 +28,7 @@ class Turn:
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False
     hang: bool = False
+    stop: str | None = None
     on_ask: Callable[[], None] | None = None
 
 
@@ -167,7 +171,9 @@ def _events(number: int, turn: Turn, model: str) -> Iterator[tuple[str, dict[str
         yield "content_block_delta", {"type": "content_block_delta", "index": index, "delta": delta}
         yield "content_block_stop", {"type": "content_block_stop", "index": index}
     tools = any(b["type"] == "tool_use" for b in turn.blocks)
-    ended = {"stop_reason": "tool_use" if tools else "end_turn", "stop_sequence": None}
+    ended: dict[str, Any] = {"stop_reason": turn.stop or ("tool_use" if tools else "end_turn"), "stop_sequence": None}
+    if turn.stop == "refusal":
+        ended["stop_details"] = {"type": "refusal", "category": None, "explanation": None}
     yield "message_delta", {"type": "message_delta", "delta": ended, "usage": {"output_tokens": USAGE["output_tokens"]}}
     yield "message_stop", {"type": "message_stop"}
 

@@ -76,6 +76,9 @@ def test_guard_of_a_plan(tmp_path: Path) -> None:
     assert guard.refusal(planning, "Bash", {"command": "python -m pytest -q"}) is not None
 
 
+FAILED = {"subtype": "success", "is_error": True}
+
+
 def test_prices() -> None:
     assert price_of("claude-sonnet-5-5")[:2] == (2.0, 10.0)
     assert price_of("claude-haiku-4-5-20251001") == price_of("claude-haiku-4-5")
@@ -123,26 +126,26 @@ def test_refusals_cannot_close_their_marks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("result", "transient", "sentence"),
+    ("result", "kind", "sentence"),
     [
-        ({"subtype": "success", "is_error": True, "api_error_status": 413}, False, "too large"),
-        ({"subtype": "success", "is_error": True, "api_error_status": 503}, True, "status 503"),
-        (
-            {"subtype": "success", "is_error": True, "api_error_status": 422, "text": "odd\nthing."},
-            False,
-            ": odd thing.",
-        ),
-        ({"subtype": "success", "is_error": True, "text": "Spend limit reached"}, False, "no credit left"),
-        ({"subtype": "error_max_budget_usd", "is_error": True}, False, "budget of $2.00"),
-        ({"subtype": "error_during_execution", "is_error": True, "errors": ["boom"]}, True, ": boom."),
-        ({"subtype": "success", "terminal_reason": "aborted_tools"}, True, "before it was done"),
-        ({"subtype": "success", "terminal_reason": "completed"}, True, "agreed form"),
+        ({**FAILED, "api_error_status": 413}, "agent.too_large", "too large"),
+        ({**FAILED, "api_error_status": 503}, "agent.api_failed", "status 503"),
+        ({**FAILED, "api_error_status": 422, "text": "odd\n\x1b[2Jthing."}, "agent.bad_request", ": odd [2Jthing."),
+        ({**FAILED, "api_error_status": 400, "text": "x" * 500}, "agent.bad_request", " …"),
+        ({**FAILED, "api_error_status": 400, "text": "One. " * 100}, "agent.bad_request", "One. One."),
+        ({**FAILED, "api_error_status": 429, "text": "of your usage limit"}, "agent.rate_limited", "a pause"),
+        ({**FAILED, "text": "Spend limit reached"}, "agent.no_credit", "no credit left"),
+        ({**FAILED, "stop_reason": "refusal", "text": "API Error: flagged"}, "agent.refused", "declined"),
+        ({"subtype": "error_max_budget_usd", "is_error": True}, "agent.budget", "budget of $2.00"),
+        ({"subtype": "error_during_execution", "is_error": True, "errors": ["boom"]}, "agent.killed", ": boom."),
+        ({"subtype": "success", "terminal_reason": "aborted_tools"}, "agent.killed", "before it was done"),
+        ({"subtype": "success", "terminal_reason": "completed"}, "agent.no_answer", "agreed form"),
     ],
 )
-def test_faults_of_results(result: dict[str, object], transient: bool, sentence: str) -> None:
+def test_faults_of_results(result: dict[str, object], kind: str, sentence: str) -> None:
     fault = faults.of_result({"type": "result", **result}, "m", budget_usd=2.0, max_turns=5)
     assert fault is not None
-    assert fault.transient is transient
+    assert (fault.failure, str(fault)[-1], len(str(fault)) < 400) == (kind, ".", True)
     assert sentence in str(fault)
 
 
@@ -154,8 +157,26 @@ def test_a_success_has_no_fault() -> None:
 def test_a_sandbox_that_cannot_start_is_final() -> None:
     ended = Ended("exited", 1, "Error: sandbox required but unavailable: no socat")
     fault = faults.of_end(ended, {"type": "error", "text": "exit code 1"}, idle_s=1, deadline_s=1)
-    assert not fault.transient
+    assert fault.failure == "agent.no_sandbox"
     assert "command sandbox" in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("told", "kind", "seconds"),
+    [
+        ({"error_status": 429, "retry_delay_ms": 90_000, "attempt": 1}, "agent.rate_limited", 90.0),
+        ({"error_status": 503, "retry_delay_ms": 90_000.0, "attempt": 1}, "agent.api_failed", 90.0),
+        ({"error_status": 529, "retry_delay_ms": 500, "attempt": 4}, "agent.overloaded", 0.5),
+        ({"error_status": 529, "retry_delay_ms": 500, "attempt": 3}, None, None),
+        ({"error_status": 500, "retry_delay_ms": 500, "attempt": 9}, None, None),
+        ({"error_status": None, "retry_delay_ms": 90_000, "attempt": 1}, None, None),
+        ({"error_status": 429}, None, None),
+        ({}, None, None),
+    ],
+)
+def test_faults_of_waits(told: dict[str, object], kind: str | None, seconds: float | None) -> None:
+    fault = faults.of_retry(told, "m", max_retries=3)
+    assert (fault and fault.failure, fault and fault.retry_after_s) == (kind, seconds)
 
 
 def with_key(key: str | None) -> Settings:

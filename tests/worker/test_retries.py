@@ -1,0 +1,174 @@
+"""Deploys that fail again and again, by a real worker: nine times and then well, or at all eleven attempts."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from services import releases, storage
+from services.executions import ExecutionDetail
+from services.settings import get_settings
+from services.worker.decisions import RULES
+from tests.deploys.stand_in import PROJECT, TEAM, TOKEN, Stage, StandIn, ready, serving
+from tests.worker.house import House
+from tests.worker.processes import eventually
+
+BRISK = "tests.worker.prepared:brisk"
+PAUSES = [0.1, 0.2, *[0.4] * 8]  # as decided after each of ten failures under `brisk`
+LONG = 300.0  # eleven attempts on a busy machine
+BROKEN = "SPEC = 1\n"
+
+
+@pytest.fixture
+def vercel() -> Iterator[StandIn]:
+    with serving() as stand_in:
+        yield stand_in
+
+
+def failing(times: int) -> Callable[[], list[Stage]]:
+    """Plans for the stand-in: each build fails with a line of its own, so many times."""
+    numbers = itertools.count(1)
+
+    def plan() -> list[Stage]:
+        number = next(numbers)
+        if number > times:
+            return [Stage("BUILDING", ("Building",)), ready()]
+        said = f"Build {number}: ModuleNotFoundError: No module named 'requests'"
+        return [Stage("BUILDING", (said,)), Stage("ERROR", (), {"errorMessage": f"Command exited with {number}"})]
+
+    return plan
+
+
+def on_vercel(house: House, vercel: StandIn) -> uuid.UUID:
+    house.worker(
+        prepare=BRISK, VERCEL_TOKEN=TOKEN, VERCEL_PROJECT=PROJECT, VERCEL_TEAM_ID=TEAM, VERCEL_GIT_REPO_ID="123456",
+        VERCEL_API=vercel.url, NO_PROXY="*",
+    )  # fmt: skip
+    return house.launch(house.workspace_id(), deploy_target="vercel")
+
+
+def assert_readable(house: House, found: ExecutionDetail, failures: int, kind: str) -> list[str]:
+    """Every attempt that failed is there with its reason, its decision and its logs. Returns the deploys' logs."""
+    attempts, root = found.attempts, get_settings().storage_root
+    final = found.row.status == "failed"
+    assert [a["number"] for a in attempts] == list(range(1, failures + (not final) + 1))
+    retried = ["retry"] * (failures - final)
+    assert [a["outcome"] for a in attempts] == [*retried, "failed" if final else "completed"]
+    assert all(a["ended_at"] > a["started_at"] for a in attempts)
+    failed = house.messages(found.row.id, "deploy_failed")
+    assert [m["data"]["retry_count"] for m in failed] == list(range(failures))
+    assert [m["data"]["will_retry"] for m in failed] == [True] * (failures - final) + [False] * final
+    retries = [m["data"] for m in house.messages(found.row.id, "deploy_retry")]
+    count = failures - final
+    assert [(r["retry_number"], r["max_retries"]) for r in retries] == [(n, 10) for n in range(1, count + 1)]
+    assert [r["previous_error"] for r in retries] == [m["data"]["error"] for m in failed[:count]]
+    assert found.row.retry_count == count
+    logs = []
+    for attempt, message in zip(attempts, failed, strict=False):
+        decision = attempt["decision"]
+        assert decision["kind"] == kind
+        assert attempt["reason"] == message["data"]["error"]
+        assert f"attempt {attempt['number']}" in storage.get(root, attempt["log_key"]).decode()
+        logs.append(storage.get(root, attempt["deploy_log_key"]).decode())
+        assert f"Failed: {message['data']['error']}" in logs[-1]
+        assert f"Failed: {message['data']['error']}" in message["data"]["logs"]
+    assert [a["decision"]["pause_s"] for a in attempts[:count]] == PAUSES[:count]
+    assert_paused(house, found.row.id, PAUSES[:count])
+    return logs
+
+
+def assert_paused(house: House, execution_id: uuid.UUID, pauses: list[float]) -> None:
+    """No retry was told of before its pause was over."""
+    times: dict[str, list[float]] = {}
+    for kind in ("deploy_failed", "deploy_retry"):
+        rows = house.sql(
+            "SELECT extract(epoch FROM created_at)::float8 FROM workspace_messages WHERE execution_id = %s AND type = %s "
+            "ORDER BY seq", execution_id, kind,
+        )  # fmt: skip
+        times[kind] = [at for (at,) in rows]
+    for failed, told, pause in zip(times["deploy_failed"], times["deploy_retry"], pauses, strict=False):
+        assert told - failed >= pause
+
+
+def advice(kind: str) -> str:
+    return f"All 10 retries are spent. {RULES[kind].advice}"
+
+
+def test_vercel_nine_builds_fail_and_the_tenth_is_live(new_house: House, vercel: StandIn) -> None:
+    house, vercel.plan = new_house, failing(9)
+    found = house.wait(on_vercel(house, vercel), seconds=LONG)
+    assert found.row.status == "completed", found.row.error
+    logs = assert_readable(house, found, 9, "deploy.failed")
+    assert [f"Build {n}: " in log for n, log in enumerate(logs, 1)] == [True] * 9
+    assert {a["decision"]["action"] for a in found.attempts[:9]} == {"refine"}
+    deployed = list(vercel.deployed.values())
+    assert [d.meta["patterndeskAttempt"] for d in deployed] == [str(n) for n in range(1, 11)]
+    assert [a["deployment_id"] for a in found.attempts] == [d.id for d in deployed]
+    assert vercel.production == deployed[-1].id
+    assert releases.current_commit("swings") == deployed[-1].sha
+    told = [m for m in house.messages(found.row.id, "claude_checkpoint") if "went back to the agent" in str(m)]
+    assert len(told) == 9, "each log was given to the agent"
+    assert len(house.messages(found.row.id, "deploy_success")) == 1
+    assert house.status(house.workspace_id()) == "beta"
+    house.assert_at_rest()
+
+
+def test_vercel_all_eleven_builds_fail(new_house: House, vercel: StandIn) -> None:
+    house, vercel.plan = new_house, failing(100)
+    found = house.wait(on_vercel(house, vercel), seconds=LONG)
+    assert found.row.status == "failed"
+    logs = assert_readable(house, found, 11, "deploy.failed")
+    assert [f"Build {n}: " in log for n, log in enumerate(logs, 1)] == [True] * 11
+    assert found.row.error == f"Vercel's build failed: Command exited with 11. {advice('deploy.failed')}"
+    assert found.attempts[-1]["decision"]["advice"] == advice("deploy.failed")
+    assert len(vercel.deployed) == 11
+    assert vercel.production is None
+    assert releases.current_commit("swings") is None
+    assert house.status(house.workspace_id()) == "soon"
+    assert not house.commits_of(found.row.id)
+    house.assert_at_rest()
+
+
+def test_locally_nine_releases_cannot_be_written_and_the_tenth_can(new_house: House) -> None:
+    """A machine that can't write is no fault of the change, so the agent is not asked; a person mends the machine."""
+    house, folder = new_house, new_house.root / "releases"
+    in_the_way(folder)
+    house.worker(prepare=BRISK)
+    execution_id = house.launch(house.workspace_id())
+    assert eventually(lambda: len(house.messages(execution_id, "deploy_failed")) == 9, LONG)
+    folder.unlink()
+    found = house.wait(execution_id)
+    assert found.row.status == "completed", found.row.error
+    assert_readable(house, found, 9, "target.unavailable")
+    assert {a["decision"]["action"] for a in found.attempts[:9]} == {"retry"}
+    assert "went back to the agent" not in str(house.messages(execution_id, "claude_checkpoint"))
+    assert releases.current_commit("swings") is not None
+    house.assert_at_rest()
+
+
+def test_locally_all_eleven_deploys_fail(new_house: House) -> None:
+    """Another pattern's detector is broken on main: each build says so, and the agent of this one can't mend it."""
+    house = new_house
+    house.person_commits({"detectors/broken.py": BROKEN})
+    house.worker(prepare=BRISK)
+    found = house.wait(house.launch(house.workspace_id()), seconds=LONG)
+    assert found.row.status == "failed"
+    logs = assert_readable(house, found, 11, "deploy.failed")
+    assert all("detectors/broken.py has no detect" in log for log in logs)
+    assert (found.row.error or "").endswith(advice("deploy.failed"))
+    assert (found.row.deploy_status, found.row.retry_count) == ("error", 10)
+    assert releases.current_commit("swings") is None
+    assert house.status(house.workspace_id()) == "soon"
+    house.assert_at_rest()
+
+
+def in_the_way(path: Path) -> None:
+    """A file where a folder has to be: nothing can be written below it, not even by root."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        path.rmdir()
+    path.write_text("")
