@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from services.detectors.repository import checkout_release, ensure_repository, git
@@ -11,12 +12,12 @@ from services.errors import RepositoryError
 from services.settings import get_settings
 
 
-def repository() -> Path:
+def repository(*, cancelled: Callable[[], bool] | None = None) -> Path:
     """The pattern repository on this machine: the configured path, a clone of the configured URL, or the starter."""
     settings = get_settings()
     configured = settings.repository_path
     if "://" in configured or configured.startswith("git@"):
-        return ensure_repository(settings.data_dir / "patterns", configured)
+        return ensure_repository(settings.data_dir / "patterns", configured, cancelled=cancelled)
     return ensure_repository(Path(configured))
 
 

@@ -41,6 +41,8 @@ def tabs(facts: Facts, now: datetime) -> None:
     labels = LABELS if states.is_paid(facts.detail.row) else LABELS[:-1]
     if st.session_state.get(TABS_KEY) not in labels:  # it was open at another execution, which has it
         st.session_state.pop(TABS_KEY, None)
+    if TABS_KEY not in st.session_state and states.is_live(facts.detail.row) and facts.candidate is None:
+        st.session_state[TABS_KEY] = "Log"  # until testing there is nothing else to follow
     for label, tab in zip(labels, st.tabs(labels, key=TABS_KEY, on_change="rerun"), strict=True):
         if tab.open:
             with tab, st.container(gap="xsmall"), guarded():

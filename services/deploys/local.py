@@ -122,12 +122,13 @@ class LocalDeployer:
     def _smoke(self, request: DeployRequest, log: _Log, cancelled: Callable[[], bool] | None) -> None:
         target = releases.release(request.commit_hash)
         candles = _smoke_candles()
-        for pattern in patterns(target):
-            with warm(target, pattern) as worker:
+        with warm(target, request.pattern_type) as worker:
+            for pattern in patterns(target):
+                worker.turn_to(pattern)
                 spec = worker.spec(cancelled=cancelled)
                 params = read_params(target, pattern) or spec.defaults()
                 run = worker.detect(candles, params, cancelled=cancelled)
-            log.line(f"Smoke test {pattern}: {len(run.detections)} detections in {run.run_ms} ms ({run.isolation})")
+                log.line(f"Smoke test {pattern}: {len(run.detections)} detections in {run.run_ms} ms ({run.isolation})")
 
     def _prune(self, log: _Log) -> None:
         """Keeps what a pattern points at and the newest others; sessions make an older one again when they need it."""

@@ -140,6 +140,10 @@ class Worker:
             shutil.rmtree(self._tmp, ignore_errors=True)
             self._tmp = None
 
+    def turn_to(self, pattern_type: str) -> None:
+        """From now on requests are for this pattern of the same repository; the process stays, since each request forks."""
+        self.pattern_type, self._spec = check_pattern_type(pattern_type), None
+
     def spec(self, *, cancelled: Cancel | None = None) -> DetectorSpec:
         """What the module declares; asked once per worker."""
         if self._spec is None:

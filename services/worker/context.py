@@ -160,19 +160,15 @@ class RunContext:
         """Keeps the worktree's commit under the execution's ref, and pushes it when there is a remote."""
         repo = self.repository
         repository.git(repo, "update-ref", self.ref, repository.head(self.worktree))
-        if "origin" in repository.git(repo, "remote").splitlines():
-            try:
-                repository.git(repo, "push", "--force", "origin", f"{self.ref}:{self.ref}", timeout=120)
-            except RepositoryError as error:  # costs another machine this phase at most; deploying pushes for good
-                self.write(f"!! The work in progress was not pushed: {error}")
+        try:
+            repository.push(repo, f"{self.ref}:{self.ref}", force=True, cancelled=self.cancelled)
+        except RepositoryError as error:  # costs another machine this phase at most; deploying pushes for good
+            self.write(f"!! The work in progress was not pushed: {error}")
 
     def fetch_kept(self, ref: str) -> None:
         """Brings what another machine kept under a ref; nothing when there is no remote, or it has none."""
-        repo = self.repository
-        if "origin" not in repository.git(repo, "remote").splitlines():
-            return
         try:
-            repository.git(repo, "fetch", "origin", f"{ref}:{ref}", timeout=120)
+            repository.fetch(self.repository, f"{ref}:{ref}", cancelled=self.cancelled)
         except RepositoryError as error:  # the phase begins from what this machine has
             log.info("nothing_kept_elsewhere", execution=str(self.execution_id), error=str(error)[:200])
 

@@ -17,6 +17,7 @@ from services.worker.context import RunContext
 from services.worker.phases import Outcome, in_phase, open_worktree
 
 DEPLOYING = ExecutionPhase.DEPLOYING
+ARRIVED_S = 1.5  # to ask the remote what became of a push
 LOG_STAMP = 18  # characters of the time at the start of a log line
 
 
@@ -132,16 +133,25 @@ def _merge(ctx: RunContext, run: Run, deployer: Deployer, commit_hash: str) -> N
 
 def _push(ctx: RunContext, commit_hash: str) -> None:
     """To the remote first: it is where a race with others is decided."""
-    repo = ctx.repository
-    if "origin" not in repository.git(repo, "remote").splitlines():
-        return
     try:
-        repository.git(repo, "push", "origin", f"{commit_hash}:refs/heads/main", timeout=120)
+        repository.push(ctx.repository, f"{commit_hash}:refs/heads/main", cancelled=ctx.cancelled)
+    except Cancelled:
+        if not _has_arrived(ctx, commit_hash):
+            raise
+    except RepositoryError as error:
+        if error.failure != "git.moved":
+            raise
+        repository.pull(ctx.repository, cancelled=ctx.cancelled)
+        raise _Moved("Others pushed meanwhile.") from error
+
+
+def _has_arrived(ctx: RunContext, commit_hash: str) -> bool:
+    """Whether a push that was cut off came to its end at the remote all the same; then it is too late to cancel."""
+    try:
+        told = repository.git(ctx.repository, "ls-remote", "origin", "refs/heads/main", timeout=ARRIVED_S)
     except RepositoryError:
-        repository.pull(repo, cancelled=ctx.cancelled)
-        if not _is_on_main(ctx):
-            raise _Moved("Others pushed meanwhile.") from None
-        raise
+        return False
+    return told.startswith(commit_hash)
 
 
 def _refuse_moved(_commit: str) -> None:

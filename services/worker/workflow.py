@@ -220,8 +220,9 @@ def _database_is_away(error: BaseException) -> bool:
 
 def _begin(ctx: RunContext) -> Outcome:
     """Starts the run, or takes it up where an older release of the app, or its parent, left it."""
-    repo = releases.repository()
-    repository.pull(repo)
+    with ctx.beating():
+        repo = releases.repository(cancelled=ctx.cancelled)
+        repository.pull(repo, cancelled=ctx.cancelled)
     base = repository.head(repo, "refs/heads/main")
     with transaction() as session:
         executions.begin(session, ctx.execution_id, epoch=ctx.epoch, worker_id=ctx.worker_id, base_commit=base)
