@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psutil
 import pytest
 
 from services import releases
+from services.detectors.repository import git
 from tests.agents.claude.conftest import confined  # noqa: F401  # a fixture
 from tests.deploys.stand_in import PROJECT, TEAM, TOKEN, Stage, serving
 from tests.worker.house import House
@@ -102,3 +104,36 @@ def left(worker: psutil.Process, family: list[psutil.Process]) -> list[psutil.Pr
     return [
         p for p in {*family, *worker.children(recursive=True)} if p.is_running() and p.status() != psutil.STATUS_ZOMBIE
     ]
+
+
+HANGS = """#!/bin/sh
+while read old new ref; do
+    if [ "$ref" = refs/heads/main ]; then touch hanging; sleep 300; fi
+done
+"""
+
+
+def test_cancel_while_a_push_hangs(house: House, tmp_path: Path) -> None:
+    """The version is live, and the remote does not answer: the pattern goes back to what it ran."""
+    live, main = releases.current_commit("swings"), git(house.repository, "rev-parse", "main")
+    origin = tmp_path / "origin"
+    git(house.root, "init", "--bare", "--initial-branch", "main", str(origin))
+    git(house.repository, "remote", "add", "origin", str(origin))
+    git(house.repository, "push", "origin", "main")
+    hook = origin / "hooks" / "pre-receive"
+    hook.write_text(HANGS)
+    hook.chmod(0o755)
+    worker = house.worker()
+    execution_id = house.launch(house.workspace_id())
+    assert eventually((origin / "hanging").exists, 60), house.get(execution_id)
+    family = worker.process.children(recursive=True)
+    house.cancel(execution_id)
+    asked = time.monotonic()
+    house.wait(execution_id, seconds=SOON)
+    print(f"a push that hangs: the run ended after {time.monotonic() - asked:.2f} s")
+    assert not left(worker.process, family)
+    assert_canceled(house, execution_id)
+    assert (releases.current_commit("swings"), git(house.repository, "rev-parse", "main")) == (live, main)
+    assert git(origin, "rev-parse", "main") == main
+    hook.unlink()
+    assert house.run(house.workspace_id()).current_version == "0.1.1"
