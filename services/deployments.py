@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services import executions, feedback, timeline, workspaces
+from services import executions, feedback, notifications, timeline, workspaces
 from services.detectors.replay import ReplayResult
 from services.detectors.types import DetectorSpec, Matcher
 from services.errors import Conflict, NotFound
@@ -251,6 +251,8 @@ def deploy_failed(
         author_type=AuthorType.SYSTEM, title="Deploy failed", content=error, execution_id=execution.id,
         dedupe_key=f"deploy_failed:{execution.id}:{attempt}",
     )  # fmt: skip
+    if not will_retry:
+        notifications.deploy_failed(session, execution, error)
 
 
 def deploy_retry(session: Session, execution_id: uuid.UUID, *, epoch: int, attempt: int, previous_error: str) -> None:

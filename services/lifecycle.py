@@ -229,6 +229,7 @@ PERMISSIONS: Final[dict[str, frozenset[Role]]] = {
     "launch": MEMBERS,
     "cancel": MEMBERS,
     "waive": MEMBERS,
+    "notify": MEMBERS,
     "approve": MEMBERS,
     "withdraw": MEMBERS,
     "verify": ADMINS,

@@ -11,7 +11,7 @@ from typing import Any, LiteralString
 
 from sqlalchemy.orm import Session
 
-from services import timeline, workspaces
+from services import notifications, timeline, workspaces
 from services.database.rows import fetch, fetch_dicts
 from services.detectors.scoring import score
 from services.errors import GuardFailed, InvalidInput
@@ -163,6 +163,8 @@ def approve(session: Session, workspace_id: uuid.UUID, *, comment: str | None = 
     workspace.approved_evidence = found.as_json()
     _announce(session, workspace, MessageType.USER_APPROVED, previous, WorkspaceStatus.IN_REVIEW, found, comment, actor)
     workspaces.move(session, workspace, "approve", actor=actor)
+    marks = score(found.tp, found.fp, found.fn)
+    notifications.review_waiting(session, workspace, approver=actor.name, comment=comment, marks=marks)
 
 
 def withdraw(session: Session, workspace_id: uuid.UUID, *, reason: str | None = None, actor: Actor) -> None:

@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     database_url: str | None = Field(None, validation_alias="DATABASE_URL")
     storage_url: str | None = Field(None, validation_alias="STORAGE_URL")  # fsspec; default is <data_dir>/storage
     pattern_repository: str | None = Field(None, validation_alias="PATTERN_REPOSITORY")  # path or URL
+    public_url: str | None = Field(None, pattern=r"^https?://[^/?#\s]+/?$", validation_alias="PUBLIC_URL")  # in notices
     allowed_hosts: str = Field("", validation_alias="ALLOWED_HOSTS")  # comma separated, beside loopback names
 
     oidc_client_id: str | None = Field(None, validation_alias="OIDC_CLIENT_ID")
@@ -63,6 +64,11 @@ class Settings(BaseSettings):
     @property
     def oidc_configured(self) -> bool:
         return bool(self.oidc_client_id and self.oidc_client_secret and self.oidc_server_metadata_url)
+
+    @property
+    def address(self) -> str:
+        """Where people open the app, without a slash at the end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
     @property
     def storage_root(self) -> str:

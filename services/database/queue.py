@@ -1,4 +1,4 @@
-"""The queue of executions: enqueued in the transaction that inserts the execution, run by the workers."""
+"""The queues of executions and of notices: enqueued in the transaction that writes the row, run by the workers."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ SCHEMA: LiteralString = "engine"
 APP_NAME = "patterndesk"
 QUEUE = "executions"
 WORKFLOW = "run_execution"
+NOTICES = "notifications"
+DELIVER = "deliver_notification"
 WAKE = "wake"  # the topic on which a pause is cut short
 # Bumped when the workflow's steps change their order or meaning: a run goes on with the steps it began with.
 WORKFLOW_VERSION = "2"
@@ -33,6 +35,15 @@ SET status = 'CANCELLED', owner_xid = NULL, queue_name = NULL, deduplication_id 
 WHERE workflow_uuid = %(workflow)s AND status IN ('PENDING', 'ENQUEUED')
   AND executor_id IS NOT DISTINCT FROM %(executor)s AND application_version = %(version)s
 RETURNING queue_partition_key
+"""
+
+
+# A delivery is one step that reads what is left to do, so one that an older release began is simply this one's.
+_TAKE_ON: LiteralString = f"""
+UPDATE {SCHEMA}.workflow_status SET application_version = %(new)s
+WHERE workflow_uuid = %(workflow)s AND name = '{DELIVER}' AND status IN ('PENDING', 'ENQUEUED')
+  AND executor_id IS NOT DISTINCT FROM %(executor)s AND application_version = %(version)s
+RETURNING workflow_uuid
 """
 
 
@@ -64,13 +75,33 @@ def _enqueue(session: Session, workflow_id: str, execution_id: uuid.UUID, partit
     client(_url(session)).enqueue_in_transaction(connection, options, str(execution_id))
 
 
+def enqueue_delivery(
+    session: Session, notification_id: uuid.UUID, number: int = 1, *, delay_s: float | None = None
+) -> None:
+    """Queues try `number` of a notice in the caller's transaction, to begin after a pause that holds no worker."""
+    options: EnqueueOptions = {
+        "workflow_name": DELIVER,
+        "queue_name": NOTICES,
+        "workflow_id": f"notification:{notification_id}:{number}",
+        "app_version": WORKFLOW_VERSION,
+    }
+    if delay_s is not None:
+        options["delay_seconds"] = delay_s
+    connection: Any = session.connection()
+    client(_url(session)).enqueue_in_transaction(connection, options, str(notification_id), number)
+
+
 def adopt(session: Session, workflow_id: str, *, executor_id: str | None, version: str) -> bool:
     """Ends a workflow that an older release left behind and queues its execution anew for this one.
 
     False when somebody was quicker. What the old one did stays: the new one takes the run up from its plan or commit.
+    A notice's delivery just goes on.
     """
+    old = {"workflow": workflow_id, "executor": executor_id, "version": version}
+    if fetch(session, _TAKE_ON, old | {"new": WORKFLOW_VERSION}):
+        return True
     execution_id = uuid.UUID(workflow_id.partition(":")[0])
-    ended = fetch(session, _END_OLD, {"workflow": workflow_id, "executor": executor_id, "version": version})
+    ended = fetch(session, _END_OLD, old)
     if not ended:
         return False
     _enqueue(session, f"{execution_id}:v{WORKFLOW_VERSION}", execution_id, str(ended[0][0]))

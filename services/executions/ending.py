@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from services import timeline, workspaces
+from services import notifications, timeline, workspaces
 from services.errors import IllegalTransition
 from services.lifecycle import (
     EXECUTION_TRANSITIONS,
@@ -134,6 +134,8 @@ def fail(
         execution_id=execution.id,
         dedupe_key=f"failed:{execution.id}",
     )  # fmt: skip
+    if outcome != "canceled":
+        notifications.run_failed(session, execution)
     _leave_implementing(session, execution, error)
 
 

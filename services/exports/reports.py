@@ -21,6 +21,7 @@ from services.lifecycle import (
     MEMBERS,
     ExecutionStatus,
     FeedbackState,
+    NotificationStatus,
     Role,
     SessionStatus,
     Verdict,
@@ -88,6 +89,9 @@ REPORTS: Final[Mapping[str, Report]] = {
     "feedback_flow": Report("Feedback flow by week", _PERIOD, frame=_statistic(stats.feedback_flow)),
     "time_to_fix": Report("Time from feedback to fix", _PERIOD, frame=_statistic(stats.time_to_fix)),
     "cost": Report("Cost by day and agent", _PERIOD, frame=_statistic(stats.cost)),
+    "notifications": Report(
+        "Notifications", (*_PERIOD, "status"), sql=sql.NOTIFICATIONS, statuses=NotificationStatus, roles=MEMBERS
+    ),
     "people": Report("People", sql=sql.PEOPLE, roles=MEMBERS),
     "audit": Report("Audit trail", ("since", "until"), sql=sql.AUDIT, roles=MEMBERS),
 }

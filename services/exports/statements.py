@@ -106,6 +106,19 @@ WHERE (%(w)s::uuid IS NULL OR e.workspace_id = %(w)s)
   AND e.triggered_at >= %(since)s AND e.triggered_at < %(until)s
 ORDER BY e.triggered_at, e.id, a.number
 """
+# The outcomes without their marks; what they say of an address is redacted when it is written.
+NOTIFICATIONS: Final[LiteralString] = """
+SELECT n.created_at, w.pattern_type, w.name AS workspace, n.event, n.title, n.body, n.link, n.status, n.tries,
+       n.sent_at, (SELECT jsonb_agg(o.value - 'id' ORDER BY o.ordinality)
+                   FROM jsonb_array_elements(n.outcomes) WITH ORDINALITY o) AS outcomes,
+       e.number AS execution_number, n.execution_id, n.id
+FROM notifications n
+JOIN pattern_workspaces w ON w.id = n.workspace_id
+LEFT JOIN claude_executions e ON e.id = n.execution_id
+WHERE (%(w)s::uuid IS NULL OR n.workspace_id = %(w)s) AND (%(status)s::text IS NULL OR n.status = %(status)s)
+  AND n.created_at >= %(since)s AND n.created_at < %(until)s
+ORDER BY n.created_at, n.id
+"""
 PEOPLE: Final[LiteralString] = """
 SELECT id, email, name, role, is_active, created_at, last_seen_at FROM users ORDER BY created_at, id
 """

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from services import timeline, workspaces
+from services import notifications, timeline, workspaces
 from services.detectors.scoring import precision_recall, score
 from services.detectors.splits import SplitWindow, split_beside
 from services.detectors.types import Candles, Detection
@@ -229,6 +229,8 @@ def complete(session: Session, session_id: uuid.UUID, *, actor: Actor) -> None:
         title=row.name,
         session_id=row.id,
     )  # fmt: skip
+    if row.detector_version_id is not None and row.detector_version_id == workspace.deployed_version_id:
+        notifications.session_completed(session, workspace)
 
 
 def rename(session: Session, session_id: uuid.UUID, name: str, *, actor: Actor) -> None:

@@ -16,7 +16,7 @@ from typing import LiteralString
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
-from services.database.queue import SCHEMA, WORKFLOW, WORKFLOW_VERSION
+from services.database.queue import DELIVER, SCHEMA, WORKFLOW, WORKFLOW_VERSION
 from services.logs import get_logger, log_unexpected
 
 WATCH_S = 1.0
@@ -30,7 +30,7 @@ _PENDING: LiteralString = (
 )
 _OLDER: LiteralString = f"""
 SELECT workflow_uuid, executor_id, application_version, status FROM {SCHEMA}.workflow_status
-WHERE status IN ('PENDING', 'ENQUEUED') AND name = %(name)s
+WHERE status IN ('PENDING', 'ENQUEUED') AND name = ANY(%(names)s)
   AND application_version ~ '^[0-9]+$' AND application_version::int < %(version)s::int
 """
 _FROZEN: LiteralString = """
@@ -150,7 +150,7 @@ class Watchdog:
 
 def _left_behind(connection: psycopg.Connection[tuple[object, ...]]) -> list[tuple[str, str | None, str]]:
     """Workflows of older releases: queued ones that a worker of theirs may never take, and those of dead workers."""
-    found = connection.execute(_OLDER, {"name": WORKFLOW, "version": WORKFLOW_VERSION}).fetchall()
+    found = connection.execute(_OLDER, {"names": [WORKFLOW, DELIVER], "version": WORKFLOW_VERSION}).fetchall()
     return [
         (str(workflow), None if executor is None else str(executor), str(version))
         for workflow, executor, version, status in found

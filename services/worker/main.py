@@ -18,10 +18,10 @@ from sqlalchemy import event
 from services.database import queue
 from services.database.engine import database_url, get_engine, plain_url, transaction
 from services.database.migrate import readiness
-from services.database.queue import APP_NAME, QUEUE, SCHEMA, WORKFLOW_VERSION
+from services.database.queue import APP_NAME, NOTICES, QUEUE, SCHEMA, WORKFLOW_VERSION
 from services.errors import Unavailable
 from services.logs import get_logger
-from services.worker import workflow
+from services.worker import notifying, workflow
 from services.worker.liveness import Watchdog, WorkerLock, connection_name, end_process
 
 DRAIN_S = 20
@@ -48,7 +48,7 @@ def run_worker(concurrency: int) -> None:
         "application_version": WORKFLOW_VERSION,
         "run_migrations": False,
         "console_log_level": "WARNING",
-        "sys_db_pool_size": 5 + concurrency,
+        "sys_db_pool_size": 5 + concurrency + notifying.CONCURRENCY,
         "db_engine_kwargs": {"connect_args": {"application_name": connection_name(executor_id)}},
     }
     _name_connections(connection_name(executor_id))
@@ -65,6 +65,9 @@ def run_worker(concurrency: int) -> None:
         QUEUE, worker_concurrency=concurrency, partition_concurrency=1, polling_interval_sec=0.1,
         on_conflict="always_update",
     )  # fmt: skip
+    DBOS.register_queue(
+        NOTICES, worker_concurrency=notifying.CONCURRENCY, polling_interval_sec=1.0, on_conflict="always_update"
+    )
     # The library's own way to hand runs over.
     watchdog = Watchdog(url, executor_id, DBOS._recover_pending_workflows, _adopt)
     watchdog.start()
@@ -74,6 +77,7 @@ def run_worker(concurrency: int) -> None:
     log.info("worker_draining", executor=executor_id)
     watchdog.close()
     workflow.gate.close(DRAIN_S)
+    notifying.gate.close(notifying.DRAIN_S)
     lock.close()
     logging.shutdown()
     os._exit(0)  # runs are held at their next step; the lock is free, so another worker takes them from there

@@ -1,0 +1,127 @@
+"""The events that people are told of outside the app: what happened, and what to do next."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Final, LiteralString
+
+from sqlalchemy.orm import Session
+
+from services.database.rows import fetch
+from services.detectors.scoring import PROVISIONAL_BELOW, Score, score
+from services.lifecycle import NotificationEvent
+from services.models import ClaudeExecution, DetectorVersion, PatternWorkspace
+from services.notifications.writing import notify
+
+
+def run_failed(session: Session, execution: ClaudeExecution) -> None:
+    """A run ended as failed. Nothing when its deploy is what failed: that was told already."""
+    where = f" while {execution.phase}" if execution.phase else ""
+    _ended(
+        session, execution, NotificationEvent.RUN_FAILED, f"execution {execution.number} failed",
+        f"It failed for good{where}{_tries(execution)}: {execution.error}\n\nIts corrections are open again. Look at "
+        "the execution's log, then run it again or continue it.",
+    )  # fmt: skip
+
+
+def deploy_failed(session: Session, execution: ClaudeExecution, error: str) -> None:
+    """A run's deploy failed and is not tried again, so the run ends with it."""
+    _ended(
+        session, execution, NotificationEvent.DEPLOY_FAILED, f"the deploy of execution {execution.number} failed",
+        f"It failed for good{_tries(execution)}: {error}\n\nWhat was live before stays live, and its corrections are "
+        "open again. Read the deploy's log at the execution, then continue it or run it again.",
+    )  # fmt: skip
+
+
+def _tries(execution: ClaudeExecution) -> str:
+    return f" after {execution.retry_count + 1} attempts" if execution.retry_count else ""
+
+
+def _ended(session: Session, execution: ClaudeExecution, event: NotificationEvent, title: str, body: str) -> None:
+    """One notice an execution: its end is told once, by the first that tells it."""
+    notify(
+        session, execution.workspace_id, event, title=f"{_name(session, execution.workspace_id)}: {title}", body=body,
+        link=f"/execution?id={execution.id}", execution_id=execution.id, dedupe_key=f"ended:{execution.id}",
+    )  # fmt: skip
+
+
+def _name(session: Session, workspace_id: uuid.UUID) -> str:
+    workspace = session.get(PatternWorkspace, workspace_id)
+    return workspace.name[:80] if workspace else "A pattern"
+
+
+def review_waiting(
+    session: Session, workspace: PatternWorkspace, *, approver: str, comment: str | None, marks: Score
+) -> None:
+    """Somebody approved; an admin is to verify or return it."""
+    said = f"\nComment: {comment[:500]}" if comment else ""
+    assert workspace.approved_at is not None  # set by the approval
+    notify(
+        session, workspace.id, NotificationEvent.REVIEW_WAITING,
+        title=f"{workspace.name[:80]} v{workspace.version} waits for review",
+        body=f"{approver} approved it on a success rate of {_rate(marks)}.{said}\n\nAn admin who is not the approver "
+        "looks at the evidence, then verifies it or returns it with a reason.",
+        link=f"/review?id={workspace.id}", dedupe_key=f"review:{workspace.id}:{workspace.approved_at.isoformat()}",
+    )  # fmt: skip
+
+
+_BEFORE: Final[LiteralString] = """
+SELECT v.version, sum(s.tp)::int, sum(s.fp)::int, sum(s.fn)::int
+FROM detector_versions v JOIN pattern_sessions s ON s.detector_version_id = v.id AND s.status = 'completed'
+WHERE v.workspace_id = %(w)s AND v.deployed_at < %(at)s
+GROUP BY v.id HAVING sum(s.tp) + sum(s.fp) + sum(s.fn) >= %(enough)s
+ORDER BY v.deployed_at DESC, v.id DESC LIMIT 1
+"""
+
+
+def session_completed(session: Session, workspace: PatternWorkspace) -> None:
+    """Tells once a version when the deployed one does worse than the last one before it that was judged enough."""
+    now = score(workspace.success_tp, workspace.success_fp, workspace.success_fn)
+    version = session.get(DetectorVersion, workspace.deployed_version_id) if workspace.deployed_version_id else None
+    if version is None or version.deployed_at is None or now.n < PROVISIONAL_BELOW:
+        return
+    found = fetch(session, _BEFORE, {"w": workspace.id, "at": version.deployed_at, "enough": PROVISIONAL_BELOW})
+    if not found:
+        return
+    before = score(*found[0][1:])
+    assert now.rate is not None and before.rate is not None  # both have marks
+    if now.rate >= before.rate:
+        return
+    short = f"{_percent(before.rate, now.rate)} to {_percent(now.rate, before.rate)}"
+    notify(
+        session, workspace.id, NotificationEvent.SUCCESS_RATE_FELL,
+        title=f"{workspace.name[:80]}: success rate fell from {short}",
+        body=f"v{found[0][0]} had {_rate(before, now)}. v{version.version}, which followed it, has "
+        f"{_rate(now, before)} so far.\n{_evidence(before, now)}",
+        link=f"/workspace?id={workspace.id}", dedupe_key=f"rate:{version.id}",
+    )  # fmt: skip
+
+
+def _evidence(before: Score, now: Score) -> str:
+    """What the two 95 % Wilson intervals say. Intervals that touch overlap."""
+    assert before.ci_low is not None and now.ci_high is not None
+    if now.ci_high >= before.ci_low:
+        return (
+            "The 95% intervals overlap, so this may be chance. Judge more sessions on the new version before you "
+            "decide; the wrong and missed marks can be sent as corrections meanwhile."
+        )
+    return (
+        "The 95% intervals don't overlap, so chance alone hardly explains it. Look at what the new version gets "
+        "wrong, and send corrections; until they are in, take its marks with care."
+    )
+
+
+def _rate(found: Score, beside: Score | None = None) -> str:
+    """ "71% (95% interval 61–79%, n 96)"."""
+    if found.rate is None or found.ci_low is None or found.ci_high is None:
+        return "– (n 0)"
+    rate = _percent(found.rate, beside.rate if beside else None)
+    return f"{rate} (95% interval {found.ci_low:.0%}–{found.ci_high:.0%}, n {found.n})".replace("%–", "–")
+
+
+def _percent(rate: float, beside: float | None = None) -> str:
+    """Whole per cent, or tenths and hundredths where two different rates would read the same."""
+    for digits in (0, 1):
+        if beside is None or f"{rate:.{digits}%}" != f"{beside:.{digits}%}":
+            return f"{rate:.{digits}%}"
+    return f"{rate:.2%}"
