@@ -167,6 +167,7 @@ def kinds(session: Session, workspace_id: uuid.UUID) -> list[str]:
 TABLES = (
     "pattern_workspaces", "workspace_messages", "claude_executions", "execution_attempts", "execution_feedback",
     "pattern_sessions", "feedback_items", "detections", "detector_versions", "audit_events", "users",
+    "notifications",
 )  # fmt: skip
 
 

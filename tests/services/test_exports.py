@@ -19,7 +19,7 @@ from psycopg import sql
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from services import exports, feedback, people, timeline
+from services import exports, feedback, notifications, people, timeline
 from services.database.engine import engine_for, plain_url
 from services.database.engine import transaction as unit
 from services.errors import InvalidInput, NotAllowed, NotFound
@@ -141,6 +141,8 @@ class Desk:
             self.comment = 'first line\nsecond, "quoted"\r\n=third'
             timeline.comment(session, self.home, self.comment, actor=self.member)
             timeline.comment(session, self.home, EVIL, actor=self.member)
+            notifications.set_urls(session, self.home, ["json://127.0.0.1:9/"], actor=self.member)
+            notifications.send_test(session, self.home, actor=self.member)
             self._executions(session, first)
 
     def _executions(self, session: Session, version_id: uuid.UUID) -> None:
@@ -231,6 +233,8 @@ def test_filters_narrow_a_report(desk: Desk) -> None:
     assert len(desk.frame("executions", since="2026-01-05T12:00:00+00:00", until="2026-01-05T12:00:01Z")) == 1
     assert desk.frame("workspaces", status="soon")["name"].tolist() == ["'-BOS"]
     assert len(desk.frame("feedback", verdict="false_positive", state="open", workspace="swings")) == 1
+    assert len(desk.frame("notifications", workspace="swings", status="pending")) == 1
+    assert len(desk.frame("notifications", status="sent")) == 0
     assert len(desk.frame("attempts", execution=str(desk.execution))) == 1
     assert len(desk.frame("sessions", status="", since="")) == 2  # an empty filter is none
 
@@ -262,9 +266,9 @@ def test_what_cannot_be_exported_is_refused_before_a_byte(
         exports.stream_csv(report, filters, actor_id=desk.member.id, engine=desk.engine)
 
 
-def test_everybody_may_export_but_people_and_audit_are_the_members_own(desk: Desk) -> None:
+def test_everybody_may_export_but_people_notices_and_audit_are_the_members_own(desk: Desk) -> None:
     assert len(desk.csv("workspaces", role=Role.VIEWER)) > 100
-    for report in ("people", "audit"):
+    for report in ("people", "notifications", "audit"):
         with pytest.raises(NotAllowed, match="takes a admin or member"):
             desk.csv(report, role=Role.VIEWER)
         assert len(desk.csv(report, role=Role.ADMIN)) > 100

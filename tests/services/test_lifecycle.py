@@ -10,7 +10,18 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from services import attachments, datasets, executions, feedback, people, review, sessions, timeline, workspaces
+from services import (
+    attachments,
+    datasets,
+    executions,
+    feedback,
+    notifications,
+    people,
+    review,
+    sessions,
+    timeline,
+    workspaces,
+)
 from services.detectors.types import CANDLE_DTYPE
 from services.errors import Conflict, GuardFailed, IllegalTransition, NotAllowed, NotFound, PatternDeskError
 from services.feedback import Place
@@ -71,6 +82,9 @@ VERBS: list[tuple[str, str, Verb]] = [
     ("launch", "continue_from", lambda s, a: executions.continue_from(s, NOBODY, actor=a)),
     ("waive", "waive", lambda s, a: executions.waive(s, NOBODY, reason="r", actor=a)),
     ("cancel", "cancel", lambda s, a: executions.cancel(s, NOBODY, actor=a)),
+    ("notify", "set_urls", lambda s, a: notifications.set_urls(s, NOBODY, [], actor=a)),
+    ("notify", "get_urls", lambda s, a: notifications.get_urls(s, NOBODY, actor=a)),
+    ("notify", "send_test", lambda s, a: notifications.send_test(s, NOBODY, actor=a)),
     ("approve", "approve", lambda s, a: review.approve(s, NOBODY, actor=a)),
     ("withdraw", "withdraw", lambda s, a: review.withdraw(s, NOBODY, actor=a)),
     ("verify", "verify", lambda s, a: review.verify(s, NOBODY, actor=a)),

@@ -12,7 +12,7 @@ from services.deploys import local
 from services.detectors import sandbox
 from services.detectors.bundle import write_params
 from services.detectors.types import DetectorSpec
-from services.worker import decisions, testing
+from services.worker import decisions, notifying, testing
 
 
 def tight() -> None:
@@ -35,6 +35,28 @@ def patient() -> None:
     """The first pause is longer than any test."""
     decisions.FIRST_PAUSE_S = 600.0
     decisions.LONGEST_PAUSE_S = 600.0
+
+
+def eager() -> None:
+    """Notices are tried again at once."""
+    notifying.PAUSES_S = (0.1, 0.1, 0.1, 0.1)
+
+
+def stubborn() -> None:
+    """Notices are tried again at once, a hundred times, and get three seconds for an answer."""
+    notifying.SEND_S = 3.0
+    notifying.PAUSES_S = (0.1,) * 100
+
+
+def pausing() -> None:
+    """Notices are tried again after some seconds."""
+    notifying.PAUSES_S = (5.0,)
+
+
+def lingering() -> None:
+    """Notices wait for an answer, and for their next try, longer than any test."""
+    notifying.SEND_S = 600.0
+    notifying.PAUSES_S = (600.0,)
 
 
 class Worse:
