@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import dialogs_runs, dialogs_workspace, looks, summary, uploads
+from pages.components import dialogs_notifications, dialogs_runs, dialogs_workspace, looks, summary, uploads
 from pages.components.actor import require_actor
 from pages.components.chat import chat_box
 from pages.components.dialogs_workspace import ask, asked
@@ -31,6 +31,7 @@ MORE = {
     "describe": ("edit_note", "Describe", "describe_workspace"),
     "description": ("description", "Read the description", "read"),
     "export": ("download", "Export CSV", "export"),
+    "notifications": ("notifications", "Notifications", "notify"),
     "archive": ("archive", "Archive", "archive"),
     "restore": ("unarchive", "Restore", "archive"),
 }
@@ -38,6 +39,7 @@ DIALOGS: dict[str, Any] = {
     "launch": dialogs_runs.launch,
     "run_session": dialogs_runs.run_session,
     "export": dialogs_runs.export,
+    "notifications": dialogs_notifications.notifications_of,
     "describe": dialogs_workspace.describe,
     "description": dialogs_workspace.description,
     "approve": dialogs_workspace.approve,

@@ -88,6 +88,19 @@ DEPLOYS: Final[Mapping[str, Look]] = {
     "error": Look("red", "error", "Failed"),
     "canceled": Look("gray", "block", "Canceled"),
 }
+NOTICES: Final[Mapping[str, Look]] = {
+    "pending": Look("blue", "schedule_send", "On its way"),
+    "retry": Look("orange", "replay", "Being tried again"),
+    "sent": Look("green", "check_circle", "Sent"),
+    "partly": Look("orange", "error", "Delivered to some"),
+    "failed": Look("red", "error", "Not delivered"),
+}
+NOTICE_ADDRESSES: Final[Mapping[str, Look]] = {
+    "waiting": Look("gray", "hourglass_empty", "Waiting"),
+    "sent": Look("green", "check", "Sent"),
+    "failed": Look("red", "close", "Failed"),
+    "removed": Look("gray", "block", "Removed"),
+}
 REPLAYS: Final[Mapping[str, Look]] = {
     "fixed": Look("green", "check", "Fixed"),
     "broken": Look("red", "close", "Broken"),
