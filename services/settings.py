@@ -23,7 +23,7 @@ class Settings(BaseSettings):
     database_url: str | None = Field(None, validation_alias="DATABASE_URL")
     storage_url: str | None = Field(None, validation_alias="STORAGE_URL")  # fsspec; default is <data_dir>/storage
     pattern_repository: str | None = Field(None, validation_alias="PATTERN_REPOSITORY")  # path or URL
-    public_url: str | None = Field(None, pattern=r"^https?://[^/?#\s]+/?$", validation_alias="PUBLIC_URL")  # in notices
+    public_url: str | None = Field(None, pattern=r"^(https?://[^/?#\s]+/?)?$", validation_alias="PUBLIC_URL")
     allowed_hosts: str = Field("", validation_alias="ALLOWED_HOSTS")  # comma separated, beside loopback names
 
     oidc_client_id: str | None = Field(None, validation_alias="OIDC_CLIENT_ID")
