@@ -23,6 +23,7 @@ from services.errors import Unavailable
 
 UNEXPECTED_ERRORS = Counter("patterndesk_unexpected_errors_total", "Errors logged under a reference id")
 
+CHATTY = ("alembic", "dbos")  # a hundred lines at a first start
 REDACTED = "[redacted]"
 MAX_BYTES = 20 * 1024 * 1024
 BACKUPS = 5
@@ -84,6 +85,8 @@ def configure(process: str, data_dir: Path, *, level: int = logging.INFO) -> Pat
     root.addHandler(file)
     root.addHandler(console)
     root.setLevel(level)
+    for chatty in CHATTY:
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.setLogRecordFactory(_redacted_record)
     structlog.configure(
         processors=[*_shared_processors(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -43,8 +43,8 @@ hypothesis.settings.load_profile("patterndesk")
 # The data lives for one run, so nothing needs to reach the disk.
 FLEETING = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_wal_size": "4GB"}
 
-# Folders whose tests share what is costly to make.
-TOGETHER = ("tests/browser/", "tests/worker/")
+# Folders whose tests share what is costly to make: a desk for all of them, or what each process builds once.
+TOGETHER, BY_FILE = ("tests/browser/",), ("tests/worker/",)
 
 
 @dataclass
@@ -138,19 +138,21 @@ def pytest_configure_node(node: Any) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Keeps each folder of TOGETHER in one process.
+    """Keeps each folder of TOGETHER, and each file of BY_FILE, in one process.
 
     The marks that say so (`xdist_group`) have no effect by themselves: pytest 9.2 keeps the ids of tests elsewhere than
     pytest-xdist 3.8 writes the group to.
     """
     from xdist.scheduler import LoadGroupScheduling
 
-    class ByFolder(LoadGroupScheduling):
+    class ByPlace(LoadGroupScheduling):
         def _split_scope(self, nodeid: str) -> str:
+            if nodeid.startswith(BY_FILE):
+                return nodeid.split("::", 1)[0]
             own = super()._split_scope(nodeid)
             return next((folder for folder in TOGETHER if nodeid.startswith(folder)), own)
 
-    return ByFolder(config, log) if config.getvalue("dist") == "loadgroup" else None
+    return ByPlace(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import logging
 import os
 import signal
 import socket
@@ -38,8 +37,6 @@ def up(settings: Settings) -> None:
     """Starts everything and stays until Ctrl-C or SIGTERM; then stops all of it."""
     _prepare(settings)
     configure("up", settings.data_dir)
-    for chatty in ("alembic", "dbos"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)  # a hundred lines at the first start
     signal.signal(signal.SIGTERM, _ask_to_stop)
     signal.signal(signal.SIGINT, _ask_to_stop)
     with ExitStack() as stack:

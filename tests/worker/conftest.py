@@ -29,13 +29,6 @@ LOOSE = (
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """In one process of a run with several: the stages are built once."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("worker"))
-
-
 @pytest.fixture(scope="session")
 def zygote() -> Iterator[Zygote]:
     made = Zygote()
