@@ -1,4 +1,4 @@
-"""Times of calls that take turns, and rates of writers that take turns."""
+"""Times of calls that take turns, rates of writers that take turns, and amounts of memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 Call = Callable[[], Any]
@@ -52,20 +52,43 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class Amount:
+    """An amount of memory, in megabytes, looked at again and again."""
+
+    n: int
+    min: float
+    median: float
+    p95: float
+    values: tuple[float, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def of(cls, megabytes: Sequence[float]) -> Amount:
+        ordered = sorted(megabytes)
+        p95 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
+        return cls(len(ordered), ordered[0], statistics.median(ordered), p95, tuple(megabytes))
+
+    def __str__(self) -> str:
+        return f"{self.min:.0f} / {self.median:.0f} / {self.p95:.0f} MB"
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """One comparison. `ratio` is ours to the other (of medians); `met` None means it is for information."""
 
     line: int
     name: str
-    ours: Timing | Rate
-    other: Timing | Rate
+    ours: Timing | Rate | Amount
+    other: Timing | Rate | Amount
     compared_with: str
     ratio: float
     reach: str
     met: bool | None
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        told = asdict(self)
+        for side in ("ours", "other"):
+            told[side].pop("values", None)
+        return told
 
 
 def slower(line: int, name: str, ours: Timing, other: Timing, *, against: str, limit: float | None) -> Result:

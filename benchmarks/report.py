@@ -96,7 +96,7 @@ For information: {PRISMA}
 
 
 def table(results: Sequence[Result]) -> str:
-    """A Markdown table; times and rates as min / median / p95."""
+    """A Markdown table; times, rates and amounts as min / median / p95."""
     lines = ["| line | what | n | ours | compared with | theirs | ratio | reach | met |",
              "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
     for r in results:
