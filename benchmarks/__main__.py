@@ -28,9 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rows = fill(url, scale=0.01 if options.quick else 1.0)
             results += _measure(url, options.lines, options.quick, began)
         server = facts(url)
-    if set(options.lines) - OF_ROWS:
+    for line in sorted(set(options.lines) - OF_ROWS):
         with fresh_database() as url:
-            results += _measure_worker(url, options.lines, options.quick, began)
+            results += _measure_worker(url, line, options.quick, began)
     report.save(results, {**found, "server": server, "rows": rows, "seconds": round(time.monotonic() - began, 1)})
     print(report.table(results))
     return 0
@@ -53,15 +53,12 @@ def _measure(url: str, lines: Sequence[int], quick: bool, began: float) -> list[
     return results
 
 
-def _measure_worker(url: str, lines: Sequence[int], quick: bool, began: float) -> list[Result]:
-    results: list[Result] = []
-    if 8 in lines:
+def _measure_worker(url: str, line: int, quick: bool, began: float) -> list[Result]:
+    if line == 8:
         _say(began, "line 8: the start of a run")
-        results += starting.run(url, n=20 if quick else 150)
-    if 12 in lines:
-        _say(began, "line 12: the worker's memory")
-        results += memory.run(url, seconds=3.0 if quick else 15.0)
-    return results
+        return starting.run(url, n=20 if quick else 150)
+    _say(began, "line 12: the worker's memory")
+    return memory.run(url, seconds=3.0 if quick else 15.0)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

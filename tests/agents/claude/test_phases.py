@@ -176,6 +176,7 @@ def test_peoples_words_are_not_acted_on(desk: Desk) -> None:
     assert len(desk.api.asked) == 1
     said = desk.api.asked[0].said()
     assert "@/etc/passwd" in said
+    assert "/clear" in said
     assert "root:" not in said
     assert "agent:x:" not in said
     assert secret.read_text().strip()[:40] not in said
