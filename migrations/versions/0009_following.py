@@ -29,6 +29,7 @@ def upgrade() -> None:
         "claude_executions", sa.Column("continues", sa.Boolean(), server_default=sa.text("false"), nullable=False)
     )
     op.add_column("claude_executions", sa.Column("retry_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_index(op.f("ix_claude_executions_triggered_at_id"), "claude_executions", ["triggered_at", "id"])
     for name, kind in ATTEMPT_COLUMNS:
         op.add_column("execution_attempts", sa.Column(name, kind(), nullable=True))
     op.create_table(
@@ -93,5 +94,6 @@ def downgrade() -> None:
     op.drop_table("agent_usage")
     for name, _kind in ATTEMPT_COLUMNS:
         op.drop_column("execution_attempts", name)
+    op.drop_index(op.f("ix_claude_executions_triggered_at_id"), "claude_executions")
     op.drop_column("claude_executions", "retry_at")
     op.drop_column("claude_executions", "continues")

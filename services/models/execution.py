@@ -29,6 +29,7 @@ class ClaudeExecution(Base):
         Index(None, "workspace_id", "triggered_at"),
         Index(None, "status"),
         Index(None, "phase"),
+        Index(None, "triggered_at", "id"),  # the list of all workspaces', newest first
         Index(
             "uq_claude_executions_live",
             "workspace_id",
