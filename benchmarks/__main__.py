@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from benchmarks import appending, memory, report, starting, timeline_page, workspace_list
+from benchmarks import appending, memory, report, sessions, starting, timeline_page, workspace_list
 from benchmarks.database import facts, fresh_database
 from benchmarks.dataset import add_workspaces, fill
 from benchmarks.measuring import Result
@@ -58,7 +58,11 @@ def _measure_worker(url: str, line: int, quick: bool, began: float) -> list[Resu
         _say(began, "line 8: the start of a run")
         return starting.run(url, n=20 if quick else 150)
     _say(began, "line 12: the worker's memory")
-    return memory.run(url, seconds=3.0 if quick else 15.0)
+    seconds = 3.0 if quick else 15.0
+    results = memory.run(url, seconds=seconds)
+    _say(began, "line 12: the app's memory")
+    with fresh_database() as other:
+        return results + sessions.run(other, seconds=seconds)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
