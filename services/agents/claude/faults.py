@@ -58,7 +58,9 @@ def of_result(result: Event, model: str, *, budget_usd: float, max_turns: int) -
     if isinstance(status, int):
         return of_status(status, said, model)
     if result.get("is_error") and (meant := _meant_by(said)) is not None:
-        return of_status(meant, said, model)
+        fault = of_status(meant, said, model)
+        fault.status = None  # the command line did not say
+        return fault
     if result.get("is_error") and subtype == "success":
         sentence = f"Claude's API could not be reached, or broke off{_told(said)}"
         return AgentFault(sentence, failure="agent.unreachable")
@@ -71,10 +73,9 @@ def of_result(result: Event, model: str, *, budget_usd: float, max_turns: int) -
 
 def of_status(status: int, said: str, model: str, *, retry_after_s: float | None = None) -> AgentFault:
     """The fault that a status of the API means."""
-    if status in _ABOUT_THE_REQUEST:
-        status = _meant_by(said) or status
-    if status in _BY_STATUS:
-        failure, sentence = _BY_STATUS[status]
+    meant = (_meant_by(said) if status in _ABOUT_THE_REQUEST else None) or status
+    if meant in _BY_STATUS:
+        failure, sentence = _BY_STATUS[meant]
     elif status == 404:
         failure, sentence = "agent.unknown_model", f"Claude's API does not know the model {model}."
     elif status >= 500:

@@ -146,6 +146,7 @@ def test_faults_of_results(result: dict[str, object], kind: str, sentence: str) 
     fault = faults.of_result({"type": "result", **result}, "m", budget_usd=2.0, max_turns=5)
     assert fault is not None
     assert (fault.failure, str(fault)[-1], len(str(fault)) < 400) == (kind, ".", True)
+    assert fault.status == result.get("api_error_status")
     assert sentence in str(fault)
 
 
