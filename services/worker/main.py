@@ -47,6 +47,7 @@ def run_worker(concurrency: int) -> None:
         "executor_id": executor_id,
         "application_version": WORKFLOW_VERSION,
         "run_migrations": False,
+        "notification_coalesce_sec": 1.0,  # of streams and events, which are not used; else it wakes 100 times a second
         "console_log_level": "WARNING",
         "sys_db_pool_size": 5 + concurrency + notifying.CONCURRENCY,
         "db_engine_kwargs": {"connect_args": {"application_name": connection_name(executor_id)}},
@@ -62,7 +63,7 @@ def run_worker(concurrency: int) -> None:
     DBOS(config=config)
     DBOS.launch()
     DBOS.register_queue(
-        QUEUE, worker_concurrency=concurrency, partition_concurrency=1, polling_interval_sec=0.1,
+        QUEUE, worker_concurrency=concurrency, partition_concurrency=1, polling_interval_sec=0.25,
         on_conflict="always_update",
     )  # fmt: skip
     DBOS.register_queue(

@@ -170,7 +170,7 @@ def _test_and_deploy(ctx: RunContext, attempt: int, change: Outcome) -> Outcome:
             return deployed | {"change": change}
         return _step(ctx, f"finish-{name}", partial(_finish, ctx, attempt, change, tested, deployed))
     error = f"Others merged {MOVES} times while this was tested; run it again when it is quieter."
-    return {"outcome": "error", "kind": "git", "error": error}
+    return {"outcome": "error", "kind": "git.moved", "error": error, "change": change}
 
 
 def _refusal(told: dict[str, Any], more: str) -> Outcome:

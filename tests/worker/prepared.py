@@ -8,7 +8,7 @@ from typing import Any
 
 from services.agents import registry
 from services.agents.protocol import Change, Plan, Refusal, Work
-from services.deploys import local
+from services.deploys import local, vercel, waiting
 from services.detectors import sandbox
 from services.detectors.bundle import write_params
 from services.detectors.types import DetectorSpec
@@ -26,9 +26,12 @@ def hasty() -> None:
 
 
 def brisk() -> None:
-    """Pauses so short that a run gets through all of its retries, and still grow up to a longest one."""
+    """Pauses so short that a run gets through all of its retries, and still grow up to a longest one; fewer cuts of the
+    contract, and quicker looks at a deploy."""
     decisions.FIRST_PAUSE_S = 0.1
     decisions.LONGEST_PAUSE_S = 0.4
+    testing.CUTS = 3
+    vercel.Pace = partial(waiting.Pace, poll_s=0.2)  # type: ignore[misc, assignment]
 
 
 def patient() -> None:
