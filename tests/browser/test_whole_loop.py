@@ -98,10 +98,24 @@ def _items(desk: Desk, story: Story) -> list[tuple[str, str]]:
 
 def _phases(desk: Desk) -> set[tuple[str, str, str]]:
     """Execution, phase and attempt of every durable step, as the engine recorded them: test-2.1 is in attempt 2."""
-    rows = desk.rows("SELECT workflow_uuid, function_name FROM engine.operation_outputs")
-    named = [(run, *step.partition("-")[::2]) for run, step in rows]
-    phases = ("plan", "implement", "test", "refine", "deploy")
-    return {(run, phase, place.split(".")[0] or "1") for run, phase, place in named if phase in phases}
+    rows = desk.rows(
+        "SELECT o.workflow_uuid, o.function_name, e.canceled_at IS NOT NULL, e.phases FROM engine.operation_outputs o "
+        "JOIN claude_executions e ON e.id::text = o.workflow_uuid"
+    )
+    phases = {
+        "plan": "planning",
+        "implement": "implementing",
+        "test": "testing",
+        "refine": "refining",
+        "deploy": "deploying",
+    }
+    found = set()
+    for run, step, canceled, entered in rows:
+        phase, _, place = step.partition("-")
+        # A cancel between two phases ends the next one's step before the phase is entered.
+        if phase in phases and not (canceled and phases[phase] not in (entered or {})):
+            found.add((run, phase, place.split(".")[0] or "1"))
+    return found
 
 
 def _deploys(desk: Desk) -> list[dict[str, Any]]:
