@@ -42,7 +42,8 @@ _RELATED = (
     (
         12,
         "SELECT id::text, number, status, phase, progress, agent, canceled_at IS NOT NULL, cost_usd, "
-        "cardinality(feedback_ids), triggered_at, completed_at, phases, retry_count FROM claude_executions "
+        "cardinality(feedback_ids), coalesce(started_at, triggered_at), coalesce(completed_at, errored_at), phases, "
+        "retry_count FROM claude_executions "
         "WHERE id = ANY(%s::uuid[])",
     ),
 )

@@ -15,7 +15,7 @@ from pages.components import looks
 from pages.components.actor import acting, require_actor
 from pages.components.errors import guarded
 from pages.components.execution_texts import prompt_view
-from pages.components.launch_choices import choose, claude_limits, not_available
+from pages.components.launch_choices import choose, claude_limits, may_work, not_available
 from pages.components.links import exists, go, link_to
 from services import actions, datasets, exports, feedback, sessions
 from services.actions import PreparedLaunch
@@ -50,6 +50,8 @@ def _launch(workspace_id: uuid.UUID, items: Sequence[FeedbackRow]) -> None:
     not_available([*agents(), *targets()])
     if agent == "claude":
         st.caption(claude_limits())
+    if not may_work(agent, workspace_id):
+        return
     chosen = _choose_items(items) if items else None
     stop = st.toggle("Stop after planning, until somebody accepts the plan", key="launch-stop")
     if chosen is not None and not chosen:

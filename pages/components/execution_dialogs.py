@@ -15,7 +15,7 @@ from pages.components.errors import guarded
 from pages.components.execution_state import agent as agent_name
 from pages.components.execution_tables import Cell
 from pages.components.execution_texts import prompt_view
-from pages.components.launch_choices import choose, claude_limits, not_available
+from pages.components.launch_choices import choose, claude_limits, may_work, not_available
 from pages.components.links import go
 from services import actions, executions
 from services.actions import PreparedLaunch
@@ -38,6 +38,8 @@ def ask(what: str, execution_id: uuid.UUID) -> None:
 def what_cancel_means(detail: ExecutionDetail, workspace_status: str) -> str:
     """What is lost by canceling, and what stays."""
     parts = ["The run ends within seconds. Running it again starts from the beginning."]
+    if detail.plan:
+        parts = ["The run ends within seconds. Its plan is kept, so it can be continued from there."]
     if detail.row.commit_hash:
         parts = ["The run ends within seconds. What it committed is kept, so it can be continued from there."]
     if detail.row.feedback_count:
@@ -81,6 +83,8 @@ def run_again_dialog(detail: ExecutionDetail) -> None:
     not_available([*agents(), *targets()])
     if agent == "claude":
         st.caption(claude_limits())
+    if not may_work(agent, detail.row.workspace_id):
+        return
     stop = st.toggle(
         "Stop after planning, until somebody accepts the plan", value=detail.stop_after_planning, key="again-stop"
     )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 
 import streamlit as st
 
 from pages.components import looks
+from pages.components.errors import guarded
+from services import releases, workspaces
 from services.agents.registry import AgentInfo
+from services.database.engine import transaction
 from services.deploys.registry import TargetInfo
+from services.detectors.bundle import patterns
 from services.settings import get_settings
 
 Choices = Sequence[AgentInfo | TargetInfo]
@@ -30,6 +35,25 @@ def not_available(rows: Choices) -> None:
         if not row.available:
             why = row.reason or f"{row.title} is not available."
             st.caption(f":material/block: {looks.plain(why)}")
+
+
+def may_work(agent: str, workspace_id: uuid.UUID) -> bool:
+    """Whether the agent can do anything here; says why not. The tuner needs a detector to begin with."""
+    if agent != "tuner":
+        return True
+    with guarded(stop=True):
+        with transaction() as session:
+            workspace = workspaces.get(session, workspace_id)
+        known = workspace.deployed_version_id is not None or workspace.pattern_type in patterns(releases.repository())
+    if not known:
+        st.warning(
+            looks.plain(
+                f"The tuner searches parameters and has no detector of '{workspace.pattern_type}' to begin with, so this "
+                "run would fail. Connect Claude to have one written: set ANTHROPIC_API_KEY for the workers."
+            ),
+            icon=":material/block:",
+        )
+    return known
 
 
 def claude_limits() -> str:

@@ -127,7 +127,11 @@ class Tuner:
             )  # fmt: skip
         if found.stopped:
             raise Cancelled("The run was canceled.")
-        work.log(f"search: {found.evaluated} points, {found.method}, current {found.current}, best {found.best}")
+        for name, one in (("current", found.current), ("best", found.best)):
+            work.log(
+                f"search: {name} {one.params}: {_percent(one.cv_score)} of held-back marks right ({found.method}), "
+                f"{_percent(one.pooled.rate)} of {one.pooled.n} in all, {one.broken} broken"
+            )
         return found
 
     def _apply(self, work: Work, spec: DetectorSpec, found: SearchResult, params: dict[str, Value] | None) -> Change:

@@ -17,7 +17,8 @@ function phaseBar(app, run, messages) {
   for (const message of messages) if (message.type === "claude_phase_update") told[message.data.phase] = message
   return el("div", "phases", PHASE_NAMES.map((name) => {
     const state = phaseState(run, name)
-    const its = run.states?.[state] ?? app.looks.phase_states[state]
+    const ended = state === "failed" && run.canceled ? app.looks.executions.canceled : null
+    const its = ended ?? run.states?.[state] ?? app.looks.phase_states[state]
     const times = run.phases?.[name]
     const spent = times?.started_at && times?.completed_at ? clock(seconds(times.started_at, times.completed_at)) : ""
     const fill = { done: 1, failed: 1, next: 0 }[state] ?? (told[name]?.progress ?? run.progress ?? 0) / 100
@@ -34,12 +35,13 @@ function step(symbol, color, text, details, iso, mark) {
   return el("div", `step ${color}`, icon(symbol), el("div", "say", text, details && el("div", "details", details)), when)
 }
 
-function steps(messages) {
+function steps(messages, run) {
   const list = []
   for (const message of messages) {
     const data = message.data ?? {}
     if (message.type === "claude_checkpoint") list.push(step("check", "green", data.checkpoint ?? message.title, data.details, message.created_at))
-    if (message.type === "claude_failed") list.push(step("close", "red", data.will_retry ? `Failed in ${data.phase}, trying again` : `Failed in ${data.phase}`, data.error, message.created_at))
+    if (message.type === "claude_failed" && run.canceled) list.push(step("block", "gray", "Canceled", data.error, message.created_at))
+    else if (message.type === "claude_failed") list.push(step("close", "red", data.will_retry ? `Failed in ${data.phase}, trying again` : `Failed in ${data.phase}`, data.error, message.created_at))
     if (message.type === "deploy_building") list.push(step("check", "green", "Deploy building", null, message.created_at))
   }
   return list
@@ -75,12 +77,12 @@ function executionRow(app, group) {
   const { messages, run } = group
   const live = LIVE.includes(run.status)
   const state = live && run.look ? run.look : run.canceled ? app.looks.executions.canceled : look(app.looks.executions, run.status)
-  const list = steps(messages)
+  const list = steps(messages, run)
   const body = el("div", "card box", el("div", "head", el("span", "strong", `Execution ${run.number}`), badge(state), facts(app, run, messages), el("span", "stretch"),
     live && el("span", "percent small", `${run.progress ?? 0}%`), link(app, "execution", run.id, live ? "Follow" : "Open")), phaseBar(app, run, messages))
   const failed = messages.findLast((m) => m.type === "claude_failed" && !m.data.will_retry)
   const finished = messages.findLast((m) => m.type === "claude_completed")
-  if (failed && !live) body.append(el("div", "problem", failed.data.error ?? failed.content))
+  if (failed && !live) body.append(el("div", run.canceled ? "muted" : "problem", failed.data.error ?? failed.content))
   if (finished && !finished.data.commit_hash && finished.content) body.append(el("div", "muted", finished.content))
   if (live) body.append(el("div", "steps", list, nowStep(app, run, messages)))
   else if (list.length) body.append(...folded(app, `run:${run.id}`, ending(run, messages), () => el("div", "steps", list)))
