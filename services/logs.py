@@ -23,7 +23,7 @@ from services.errors import Unavailable
 
 UNEXPECTED_ERRORS = Counter("patterndesk_unexpected_errors_total", "Errors logged under a reference id")
 
-CHATTY = ("alembic", "dbos")  # a hundred lines at a first start
+CHATTY = ("alembic", "dbos", "httpx")  # a hundred lines at a first start, and one for each look at a deploy
 REDACTED = "[redacted]"
 MAX_BYTES = 20 * 1024 * 1024
 BACKUPS = 5

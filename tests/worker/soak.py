@@ -51,6 +51,7 @@ class Row:
 
     agent: str
     target: str
+    turns: int = 1  # how often it is tested and committed: twice when its first change is refused
     kills: int = 0
     freezes: int = 0
     phases: list[str] = field(default_factory=list)
@@ -159,7 +160,7 @@ class Run:
             k: kinds[k] for k in ONCE if k.startswith("deploy_") and kinds[k] > row.attempts
         }
         points = Counter((m["title"], m["content"]) for m in told if m["type"] == "claude_checkpoint")
-        again |= {title: n for (title, _), n in points.items() if n > row.attempts}
+        again |= {title: n for (title, _), n in points.items() if n > row.attempts * row.turns}
         row.duplicates += sum(n - 1 for n in again.values())
         self._expect(found.row.status == "completed", f"it ended {found.row.status}: {found.row.error}")
         self._expect(not again, f"told more than once, or not at all: {again}")
@@ -171,7 +172,8 @@ class Run:
         self._expect(
             main == found.row.commit_hash == releases.current_commit("swings"), "main, commit and pointer differ"
         )
-        self._expect(len(house.commits_of(self.execution_id)) == 1, "not one commit on main")
+        commits = len(house.commits_of(self.execution_id))
+        self._expect(commits == row.turns, f"{commits} commits on main instead of {row.turns}")
         deploys = [d for d in vercel.deployed.values() if d.meta.get("patterndeskExecution") == str(self.execution_id)]
         wanted = row.attempts if row.target == "vercel" else 0
         self._expect(len(deploys) == wanted, f"{len(deploys)} deploys at Vercel, {row.attempts} attempts")
@@ -210,7 +212,7 @@ def soak(builder: Builder, stage: Installation, *, kills: int, seed: int, say: A
         with builder.copy(stage) as house, outside() as (model, vercel, env):
             model.delay_s = 0.15
             if agent == "claude" and dice.random() < REFUSED:
-                model.talent = hasty  # so that there is something to refine
+                model.talent, row.turns = hasty, 2  # so that there is something to refine
             run = Run(house, env, row, dice)
             run.go(min(KILLS_EACH, kills - sum(r.kills for r in rows)))
             run.look(vercel)

@@ -92,11 +92,12 @@ def test_cancel(house: House, model: tuple[Model, dict[str, str]], case: Case) -
         assert [d.state for d in vercel.deployed.values()] == ["CANCELED"] * (case.target == "vercel")
     assert releases.current_commit("swings") == live
     assert {s for (s,) in house.sql("SELECT state FROM feedback_items")} == {"open"}
-    made.talent = honest
-    again = house.launch(workspace_id, agent=case.agent)
-    assert eventually(lambda: house.get(again).phases.get("planning", {}).get("status") == "completed", 60)
-    house.cancel(again)
-    house.wait(again)
+    if case.phase == "implementing":  # of each agent: what follows starts clean
+        made.talent = honest
+        again = house.launch(workspace_id, agent=case.agent)
+        assert eventually(lambda: house.get(again).phases.get("planning", {}).get("status") == "completed", 60)
+        house.cancel(again)
+        house.wait(again)
 
 
 def left(worker: psutil.Process, family: list[psutil.Process]) -> list[psutil.Process]:
