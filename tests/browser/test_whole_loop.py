@@ -15,7 +15,7 @@ from tests.browser.journey import HOLDOUT, TUNE, Story
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(900)]
 
-# What no screen can raise yet: a waived gate, a roll back, and an approval voided by a push from outside.
+# What this story does not come to, or no screen can raise yet: a waived gate; a roll back, and an approval that it voids.
 NOT_YET: Final = {MessageType.APPROVAL_VOIDED, MessageType.GATE_WAIVED, MessageType.VERSION_ROLLED_BACK}
 ASKING: Final = ("false_positive", "false_negative", "adjustment", "comment")
 
