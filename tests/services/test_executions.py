@@ -431,6 +431,19 @@ def test_a_failed_run_is_continued_by_a_child_with_its_commit_and_plan(
         executions.continue_from(session, made, actor=member)
 
 
+def test_the_clock_of_a_failed_run_stands_still_on_the_timeline(
+    session: Session, member: Actor, home: uuid.UUID
+) -> None:
+    words(session, home, member)
+    made = failed(session, home, member)
+    row = session.get_one(ClaudeExecution, made)
+    told = next(e for e in timeline.page(session, home) if e.type == "claude_failed")
+    assert told.execution is not None
+    assert row.started_at is not None and row.errored_at is not None
+    times = (told.execution["started_at"], told.execution["completed_at"])
+    assert times == (row.started_at.isoformat(), row.errored_at.isoformat())
+
+
 def test_what_cannot_be_continued_says_why(session: Session, member: Actor, home: uuid.UUID) -> None:
     words(session, home, member)
     bare = failed(session, home, member)
