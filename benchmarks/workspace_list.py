@@ -21,9 +21,10 @@ from services.workspaces import WorkspaceRow
 _FLOOR = """
 SELECT w.id, w.pattern_type, w.name, w.category, w.status, w.version, w.session_count, w.feedback_count, o.n,
        w.success_rate, w.success_tp, w.success_fp, w.success_fn, w.last_tested_at, w.updated_at, w.archived_at,
-       e.id, e.number, e.status, e.phase, e.progress, m.type, m.title, m.created_at
+       e.id, e.number, e.status, e.phase, e.progress, m.type, m.title, m.created_at,
+       CASE WHEN e.status = 'running' AND e.worker_id IS NOT NULL THEN e.heartbeat_at END
 FROM pattern_workspaces w
-LEFT JOIN LATERAL (SELECT id, number, status, phase, progress FROM claude_executions
+LEFT JOIN LATERAL (SELECT id, number, status, phase, progress, worker_id, heartbeat_at FROM claude_executions
                    WHERE workspace_id = w.id ORDER BY triggered_at DESC LIMIT 1) e ON true
 LEFT JOIN LATERAL (SELECT type, title, created_at FROM workspace_messages
                    WHERE workspace_id = w.id ORDER BY created_at DESC, id DESC LIMIT 1) m ON true

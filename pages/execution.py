@@ -24,6 +24,7 @@ from pages.components.execution_dialogs import (
 from pages.components.execution_state import is_canceling, is_live
 from pages.components.execution_tables import broken_cases
 from pages.components.execution_tabs import tabs
+from pages.components.links import back_to_seen, seen
 from services.errors import NotFound
 from services.lifecycle import ExecutionStatus
 from services.people import Actor
@@ -38,8 +39,10 @@ def screen(execution_id: uuid.UUID) -> None:
         try:
             facts = data.read(execution_id)
         except NotFound as error:
+            back_to_seen("execution", execution_id)
             not_here(error.sentence)
             st.stop()
+    seen("execution", execution_id)
     detail, now = facts.detail, bits.viewer_now()
     with parts.header(f"Execution {detail.row.number}", view.badge(detail, now), view.caption(detail, now)):
         buttons(facts, actor)

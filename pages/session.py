@@ -17,6 +17,7 @@ from pages.components.actor import require_actor
 from pages.components.charts import overview_strip, session_chart
 from pages.components.errors import guarded
 from pages.components.judging import Board
+from pages.components.links import back_to_seen, seen
 from pages.components.session_edges import complete_dialog, more_menu, retest_button, run_again
 from pages.components.session_rows import candle_row, moving_row
 from services import actions, sessions
@@ -67,8 +68,10 @@ def screen(session_id: uuid.UUID) -> None:
             with transaction() as session:
                 detail = sessions.get(session, session_id)
         except NotFound as missing:
+            back_to_seen("session", session_id)
             not_here(missing.sentence)
             return
+        seen("session", session_id)
         board = board_of(session_id)
         if detail.status in (SessionStatus.RUNNING, SessionStatus.FAILED):
             parts.header(detail.name, looks.look(looks.SESSIONS, detail.status), caption(detail))

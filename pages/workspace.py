@@ -14,7 +14,7 @@ from pages.components.chat import chat_box
 from pages.components.dialogs_workspace import ask, asked
 from pages.components.errors import guarded
 from pages.components.execution_state import state
-from pages.components.links import exists, go
+from pages.components.links import back_to_seen, exists, go, seen
 from pages.components.parts import empty_state, header
 from pages.components.pattern_list import pattern_list
 from pages.components.timeline import NOTHING_YET, TimelineAction, say_state, timeline
@@ -61,7 +61,7 @@ def _chosen(actor: Actor) -> uuid.UUID | None:
             return uuid.UUID(given)
         except ValueError:
             raise NotFound("There is no such workspace; it may have been removed, or the link is wrong.") from None
-    last: uuid.UUID | None = st.session_state.get("workspace-id")
+    last: uuid.UUID | None = st.session_state.get("seen-workspace")
     if last is None:
         with transaction() as session:
             first = workspaces.list_workspaces(session, limit=1)
@@ -92,7 +92,12 @@ def board(workspace_id: uuid.UUID) -> None:
     """Everything that live events change: header, timeline and summary. Reruns by itself, at most once a second."""
     actor = require_actor()
     with guarded(stop=True):
-        view = summary.read(workspace_id, actor)
+        try:
+            view = summary.read(workspace_id, actor)
+        except NotFound:
+            back_to_seen("workspace", workspace_id)
+            raise
+        seen("workspace", workspace_id)
         _header(view, actor)
         with st.container(horizontal=True, gap="medium"):
             with st.container(width="stretch", gap="small"):
@@ -216,7 +221,6 @@ with guarded(stop=True):
         st.stop()
     chat_box(workspace_id, actor)
     board(workspace_id)
-    st.session_state["workspace-id"] = workspace_id
     dialog = asked()
     if dialog is not None:
         DIALOGS[dialog[0]](*dialog[1])

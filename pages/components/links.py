@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import Final, NoReturn
 from urllib.parse import parse_qsl, urlsplit
@@ -41,6 +42,23 @@ def target(link: str) -> tuple[str, dict[str, str]] | None:
 def go(name: str, **query: object) -> NoReturn:
     """Opens a screen: `go("workspace", id=workspace_id)`."""
     st.switch_page(FILES[name], query_params={key: str(value) for key, value in query.items()})
+
+
+def seen(name: str, object_id: uuid.UUID) -> None:
+    """Remembers what the screen showed, for `back_to_seen`."""
+    st.session_state[f"seen-{name}"] = object_id
+
+
+def back_to_seen(name: str, object_id: uuid.UUID) -> None:
+    """Called when a screen finds nothing under an address: shows what it showed before in this tab, if anything.
+
+    Going from one screen to another leaves an entry in the browser's history that has the first one's path and the
+    second one's id, and the back button stops there.
+    """
+    before = st.session_state.get(f"seen-{name}")
+    if before is not None and before != object_id:
+        st.query_params["id"] = str(before)
+        st.rerun()
 
 
 def link_to(link: str | None, label: str, *, icon: str | None = None) -> None:

@@ -281,3 +281,14 @@ def test_a_lost_file_is_one_sentence_in_its_tab_alone(world: World) -> None:
 def test_an_address_without_execution_says_so(world: World, address: str) -> None:
     at = open_execution(address, world.member)
     assert "No execution to show" in said(at) and not at.button
+
+
+def test_the_back_button_finds_what_was_there(world: World) -> None:
+    """Between two screens the browser's history holds the first one's path with the second one's id."""
+    execution_id = made(world, status=ExecutionStatus.COMPLETED)
+    at = open_execution(execution_id, world.member)
+    title = [t.value for t in at.title]
+    at.query_params["id"] = str(world.swings)
+    at.run()
+    assert [t.value for t in at.title] == title
+    assert at.query_params["id"] == str(execution_id)
