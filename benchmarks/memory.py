@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -21,11 +22,13 @@ from services import actions, feedback, releases, sessions
 from services.candles.demo import demo_files
 from services.database.engine import plain_url, transaction
 from services.detectors import repository
+from services.errors import Conflict
 from services.lifecycle import Verdict
 
 REACH_MB = 120.0  # of a live execution
 SIZES = (1, 2, 4)
 LOOK_S = 0.1
+LONGEST_S = 8.0  # that live ones are looked at: a search on a quiet machine is over soon
 WINDOWS = ((0, 249), (500, 749), (1000, 1249), (1500, 1749))
 
 
@@ -67,10 +70,11 @@ def _live(here: Installation, worker: psutil.Process, workspaces: Sequence[uuid.
     """The worker while so many runs search for parameters; they are canceled afterwards."""
     launched = [here.launch(workspace_id) for workspace_id in workspaces]
     wait(lambda: all(_searching(execution_id) for execution_id in launched), "a search by every run")
-    found = _looked_at(worker, seconds)
+    found = _looked_at(worker, min(seconds, LONGEST_S))
     still = all(_searching(execution_id) for execution_id in launched)
     for execution_id in launched:
-        here.cancel(execution_id)
+        with suppress(Conflict):  # it has ended, which is told below
+            here.cancel(execution_id)
     wait(lambda: all(here.ended(execution_id) for execution_id in launched), "the end of the canceled runs")
     if not still:
         raise RuntimeError("a run ended while it was looked at; give it a larger TUNER_POINTS")
