@@ -26,7 +26,7 @@ from services.feedback import Place
 from services.lifecycle import Role, Verdict
 from services.people import Actor
 from services.settings import get_settings
-from tests.worker.processes import Worker, Zygote, eventually, gone
+from tests.worker.processes import Worker, Zygote, eventually, gone, lives
 
 ENDED = ("completed", "failed")
 
@@ -67,7 +67,7 @@ class House:
                 inside = process.cwd().startswith(str(self.root)) or str(self.root) in " ".join(process.cmdline())
             except (psutil.NoSuchProcess, psutil.AccessDenied):
                 continue
-            if inside and process.status() != psutil.STATUS_ZOMBIE and process.pid != os.getpid():
+            if inside and lives(process) and process.pid != os.getpid():
                 found.append(process)
         return found
 

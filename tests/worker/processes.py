@@ -53,7 +53,10 @@ class Worker:
         return psutil.Process(self.pid)
 
     def alive(self) -> bool:
-        return psutil.pid_exists(self.pid) and self.process.status() != psutil.STATUS_ZOMBIE
+        try:
+            return lives(self.process)
+        except psutil.NoSuchProcess:
+            return False
 
     def signal(self, number: int) -> list[psutil.Process]:
         """Sends the signal; returns the processes it had started by then."""
@@ -79,6 +82,12 @@ def eventually(condition: Callable[[], Any], seconds: float = 10.0) -> bool:
 
 def gone(processes: list[psutil.Process], seconds: float = 5.0) -> bool:
     """Whether all of them end within the time."""
-    return eventually(
-        lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes), seconds
-    )
+    return eventually(lambda: not any(map(lives, processes)), seconds)
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether it still runs; a dead one that its parent has not fetched yet does not."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
