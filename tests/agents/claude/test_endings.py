@@ -99,7 +99,13 @@ def _cancelled_in_time(desk: Desk, asked: threading.Event) -> None:
 def test_killed_and_run_again_goes_on_in_the_same_conversation(desk: Desk) -> None:
     target = desk.worktree / "detectors/swings.py"
 
+    def kept() -> bool:
+        """The command line writes its conversation a moment after it goes on."""
+        files = (desk.folder / "claude" / "config" / "projects").glob("*/*.jsonl")
+        return any("Begun." in file.read_text() for file in files)
+
     def kill() -> None:
+        assert wait_for(kept, 20)
         for process in psutil.process_iter(["cmdline"]):
             if str(desk.folder) in " ".join(process.info["cmdline"] or ()) and process.name() == "bwrap":
                 process.kill()
