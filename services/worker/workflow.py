@@ -72,8 +72,7 @@ def _claim(execution_id: uuid.UUID) -> RunContext | None:
             ctx = RunContext(execution_id, epoch, _worker_id)
             end_leftovers(ctx.folder)
             if live:
-                ctx.enter(run.retry_count + 1)
-                ctx.recover_usage()
+                _take_up_books(ctx, run.retry_count + 1)
                 return ctx
             _clean(ctx)  # its end was recorded, then its worker died
             return None
@@ -82,6 +81,17 @@ def _claim(execution_id: uuid.UUID) -> RunContext | None:
             time.sleep(1.0)
         except NotFound:
             return None
+
+
+def _take_up_books(ctx: RunContext, attempt: int) -> None:
+    """The log and what was spent so far. A run that could not read them goes on; its phases would say why they can't."""
+    try:
+        ctx.enter(attempt)
+        ctx.recover_usage()
+    except (OperationalError, InterfaceError, StaleEpoch):
+        raise
+    except Exception as error:  # noqa: BLE001  # raised here it would leave the run live for ever
+        log_unexpected(error, execution=str(ctx.execution_id))
 
 
 def _give_up(ctx: RunContext, error: Exception) -> str:
@@ -99,7 +109,7 @@ def _give_up(ctx: RunContext, error: Exception) -> str:
 def _run(ctx: RunContext) -> str:
     started = _step(ctx, "begin", partial(_begin, ctx))
     if started["outcome"] != "ok":
-        return _settle_failure(ctx, started, 1)[0]
+        return _settle_failure(ctx, started | {"final": True}, 1)[0]  # no attempt has begun that could be made again
     attempt, planned, again = int(started["attempt"]), bool(started["planned"]), started["again"]
     while True:
         outcome = _attempt(ctx, attempt, planned, again)
@@ -322,7 +332,8 @@ def _follow_decision(
     """Records the failure and what is decided about it."""
     failure = Failure(outcome["kind"], outcome["error"], outcome.get("retry_after_s"))
     alike = executions.failures_alike(session, ctx.execution_id, failure.kind)
-    decision = decide(failure, retry_count=attempt - 1, max_retries=max_retries, in_a_row=alike + 1)
+    most = 0 if outcome.get("final") else max_retries
+    decision = decide(failure, retry_count=attempt - 1, max_retries=most, in_a_row=alike + 1)
     ctx.write(f"!! {failure.kind}: {decision.action}" + (f" in {decision.pause_s:g} s" if decision.pause_s else ""))
     kept = {"kind": failure.kind, "action": decision.action, "pause_s": decision.pause_s, "advice": decision.advice}
     final, of_deploy = decision.action == Action.FAIL, _is_of_deploy(failure.kind)
