@@ -34,7 +34,7 @@ def shown(world: World, actor: Actor) -> AppTest:
 
         dialogs_notifications.body(st.session_state["home"])
 
-    at = AppTest.from_function(script)
+    at = AppTest.from_function(script, default_timeout=30)
     at.session_state["person_id"], at.session_state["home"] = actor.id, world.swings
     at.run()
     assert not at.exception

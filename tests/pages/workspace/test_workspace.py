@@ -268,7 +268,7 @@ def test_windows_are_indexes_or_whole_days(world: World) -> None:
 
         st.session_state["window"] = dialogs_runs._window(st.session_state["kind"], st.session_state["dataset"])
 
-    at = AppTest.from_function(script)
+    at = AppTest.from_function(script, default_timeout=30)
     at.session_state["kind"], at.session_state["dataset"] = "newest", world.dataset
     at.run()
     rows = world.dataset.rows
