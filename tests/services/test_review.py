@@ -154,7 +154,9 @@ def test_an_approval_binds_the_version_its_code_and_its_parameters(
     review.approve(session, home, actor=member)
     deployed = session.get_one(DetectorVersion, review.evidence(session, home).version_id)
     if what == "version":  # another one of the same code and parameters
-        other = session.get_one(DetectorVersion, factories.version(session, home, "0.2.0", params=dict(deployed.params)))
+        other = session.get_one(
+            DetectorVersion, factories.version(session, home, "0.2.0", params=dict(deployed.params))
+        )
         other.code_sha256 = deployed.code_sha256
     elif what == "code":
         deployed.code_sha256 = "f" * 64
