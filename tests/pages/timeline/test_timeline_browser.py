@@ -138,7 +138,7 @@ def test_messages_of_one_execution_are_one_card(page: Page) -> None:
     )
     assert page.locator(".phase.now .bar i").get_attribute("style") == "width: 50%;"
     assert page.locator(".phase.done").count() == 1 and page.locator(".phase.next").count() == 3
-    ended = RUN | {"status": "completed", "progress": 100, "completed_at": datetime.now(UTC).isoformat()}
+    ended = RUN | {"status": "completed", "live": False, "progress": 100, "completed_at": datetime.now(UTC).isoformat()}
     done = entry(5, "claude_completed", execution=ended, data={"commit_hash": "4f2a91c77aa", "files_changed": ["a"]})
     show(page, data([*messages, done]))
     assert page.locator(".row").count() == 2 and page.locator(".phase.done").count() >= 2
