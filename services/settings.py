@@ -21,6 +21,8 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", validation_alias="HOST")
     data_dir: Path = Field(Path("var"), validation_alias="DATA_DIR")
     database_url: str | None = Field(None, validation_alias="DATABASE_URL")
+    # None: an empty database is migrated by whoever meets it first, another one by `up` or `migrate`
+    auto_migrate: bool | None = Field(None, validation_alias="AUTO_MIGRATE")
     storage_url: str | None = Field(None, validation_alias="STORAGE_URL")  # fsspec; default is <data_dir>/storage
     pattern_repository: str | None = Field(None, validation_alias="PATTERN_REPOSITORY")  # path or URL
     public_url: str | None = Field(None, pattern=r"^(https?://[^/?#\s]+/?)?$", validation_alias="PUBLIC_URL")
