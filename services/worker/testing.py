@@ -13,11 +13,13 @@ from services.detectors import repository
 from services.detectors.bundle import code_sha256, module_path, owned_paths, read_params, tests_path
 from services.detectors.contract import ContractReport, check_contract
 from services.detectors.replay import ReplayResult, compare
-from services.detectors.sandbox import run_tests, warm
+from services.detectors.repository_tests import run_tests
+from services.detectors.sandbox import warm
 from services.detectors.types import CANDLE_DTYPE, Candles, Case, DetectorSpec, Matcher, Params
 from services.detectors.windows import detect_windows, windows_of
 from services.executions import Run
 from services.lifecycle import ExecutionPhase
+from services.texts import storable
 from services.worker import own_tests
 from services.worker.context import RunContext
 from services.worker.phases import Outcome, in_phase, open_worktree, origin_of, spec_of
@@ -65,7 +67,7 @@ def _gates(ctx: RunContext, run: Run, attempt: int, round_number: int, facts: di
     ctx.write(tests.output)
     facts["test_report"] = {
         "passed": tests.passed, "total": tests.total, "failed": tests.failed,
-        "duration_s": round(tests.duration_s, 3), "output": tests.output[-20_000:].replace("\x00", ""),
+        "duration_s": round(tests.duration_s, 3), "output": storable(tests.output[-20_000:]),
     }  # fmt: skip
     said = f"Repository tests: {tests.total - tests.failed} passed" + (
         f", {tests.failed} failed" if tests.failed else ""
