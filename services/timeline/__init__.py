@@ -1,5 +1,16 @@
 """A workspace's timeline: typed messages, written with the change they tell of, read by pages or live."""
 
+from services.timeline.json import (
+    AttachmentJson,
+    EntryBase,
+    EntryJson,
+    ExecutionJson,
+    LookJson,
+    PhaseJson,
+    PhaseRun,
+    phase_json,
+)
+from services.timeline.payloads import PAYLOADS, Kept
 from services.timeline.reading import (
     FILTERS,
     PAGE,
@@ -24,6 +35,15 @@ __all__ = [
     "FILTERS",
     "LIVE_CHANNEL",
     "PAGE",
+    "PAYLOADS",
+    "AttachmentJson",
+    "EntryBase",
+    "EntryJson",
+    "ExecutionJson",
+    "Kept",
+    "LookJson",
+    "PhaseJson",
+    "PhaseRun",
     "TimelineEntry",
     "announce",
     "append",
@@ -35,5 +55,6 @@ __all__ = [
     "entry",
     "full",
     "page",
+    "phase_json",
     "update_progress",
 ]
