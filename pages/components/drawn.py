@@ -8,7 +8,7 @@ from typing import Final, Literal, TypedDict
 
 from pages.components import looks
 from pages.components.assets import Component, asset, component
-from pages.components.timeline import LOOKS, LooksData
+from pages.components.timeline.component import LOOKS, LooksData
 from services.timeline import PhaseRun
 
 PROVISIONAL: Final = 10

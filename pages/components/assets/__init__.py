@@ -1,4 +1,5 @@
-"""Our own components: their stylesheets and scripts, read once, and the one door by which they are registered."""
+"""Our own components: their stylesheets and scripts, read once, and the one door by which they are registered. This
+folder holds what several components share; what one alone needs stands beside the Python that mounts it."""
 
 from __future__ import annotations
 
@@ -47,9 +48,10 @@ def component(
     return made
 
 
-def asset(*names: str) -> str:
-    """The named files joined, in this order; a component's script is one module."""
-    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
+def asset(*files: str | Path) -> str:
+    """The files joined, in this order; a component's script is one module. A name is a file of this folder."""
+    paths = (_HERE / file if isinstance(file, str) else file for file in files)
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 
 def _nothing() -> None:
