@@ -10,7 +10,7 @@ from services.timeline.json import (
     PhaseRun,
     phase_json,
 )
-from services.timeline.payloads import PAYLOADS, Kept
+from services.timeline.payloads import KEPT, PAYLOADS, Kept
 from services.timeline.reading import (
     FILTERS,
     PAGE,
@@ -33,6 +33,7 @@ from services.timeline.writing import (
 
 __all__ = [
     "FILTERS",
+    "KEPT",
     "LIVE_CHANNEL",
     "PAGE",
     "PAYLOADS",

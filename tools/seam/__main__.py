@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import sys
-
-from tools.seam.contract import TYPES, declared
 
 
 def main() -> int:
+    logging.disable(logging.WARNING)  # Streamlit warns that its caches have no server here
+    from tools.seam.contract import TYPES, declared
+
     text = declared()
     if "--check" not in sys.argv[1:]:
         TYPES.write_text(text, encoding="utf-8")
