@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from services.database.rows import fetch, fetch_dicts, fetch_together
 from services.lifecycle import AuthorType
 from services.lifecycle import MessageType as T
+from services.texts import storable
 from services.timeline.json import AuthorJson, EntryJson, ExecutionJson, FeedbackJson, SessionJson, phase_json
 
 PAGE = 50
@@ -162,7 +163,7 @@ def full(session: Session, workspace_id: uuid.UUID, *, batch: int = 2000) -> Ite
 
 
 def _escaped(text: str) -> str:
-    return text.replace("\x00", "").replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    return storable(text).replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
 
 
 def _entries(session: Session, rows: list[tuple[Any, ...]]) -> list[TimelineEntry]:
