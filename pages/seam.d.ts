@@ -52,11 +52,13 @@ interface ExecutionJson {
   phase: string | null
   progress: number | null
   canceled: boolean
+  live: boolean
   phases: Record<string, PhaseJson>
   states?: Record<string, LookJson>
   id: string
   number: number
   agent: string | null
+  agent_name: string | null
   cost_usd: number
   feedback_count: number
   started_at: string | null
@@ -297,6 +299,7 @@ interface PhaseRun {
   phase: string | null
   progress: number | null
   canceled: boolean
+  live: boolean
   phases: Record<string, PhaseJson>
   states?: Record<string, LookJson>
 }

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final, Literal, TypedDict
+from typing import Literal, TypedDict
 
 from pages.components import looks
 from pages.components.assets import Component, asset, component
 from pages.components.timeline.component import LOOKS, LooksData
+from services.rules import is_provisional
 from services.timeline import PhaseRun
 
-PROVISIONAL: Final = 10
 Rate = float | None
 
 
@@ -165,8 +165,8 @@ def tally_items(counts: Mapping[str, int]) -> list[ItemData]:
 
 
 def rate_texts(rate: Rate, low: Rate, high: Rate, n: int, *, short: bool = False) -> RateTexts:
-    """The numbers to draw and the words beside them; provisional below n = 10."""
-    provisional = " · provisional" if 0 < n < PROVISIONAL and not short else ""
+    """The numbers to draw and the words beside them; provisional when n is small."""
+    provisional = " · provisional" if n and is_provisional(n) and not short else ""
     return {
         "rate": rate,
         "low": low,

@@ -62,6 +62,7 @@ class PhaseRun(TypedDict):
     phase: str | None
     progress: int | None
     canceled: bool
+    live: bool  # whether it has not ended
     phases: dict[str, PhaseJson]
     states: NotRequired[dict[str, LookJson]]
 
@@ -70,6 +71,7 @@ class ExecutionJson(PhaseRun):
     id: str
     number: int
     agent: str | None
+    agent_name: str | None
     cost_usd: float
     feedback_count: int
     started_at: str | None

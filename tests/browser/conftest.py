@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Error, sync_playwright
 from tests.browser.desk import Desk, running
 from tests.browser.journey import VIEWER, Story, travel
 from tests.browser.screens import ARTIFACTS, Person
+from tests.support.batches import assert_batches_agree
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -50,6 +51,7 @@ def desk(browser: Browser) -> Iterator[Desk]:
     shutil.rmtree(ARTIFACTS, ignore_errors=True)
     with running(DEMO="false", TUNER_POINTS="60") as started:
         yield started
+        assert_batches_agree(started.database_url)  # after everything that people did there
 
 
 @pytest.fixture(scope="package")
@@ -80,7 +82,9 @@ def reader(desk: Desk, story: Story, visit: Visit) -> Person:
 @pytest.fixture(scope="package")
 def story(desk: Desk, visit: Visit) -> Story:
     """What became of one pattern, from nothing to verified, by clicks and keys alone."""
-    return travel(desk, visit)
+    made = travel(desk, visit)
+    assert assert_batches_agree(desk.database_url) > 0
+    return made
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,7 +8,10 @@ const rows = await load(
   ["scoreText", "phaseState", "LINES", "lastOf"],
 )
 const phases = ["planning", "implementing", "testing", "refining", "deploying"]
-const run = (changes) => ({ status: "running", phase: "testing", progress: 50, canceled: false, phases: {}, ...changes })
+const run = (changes) => {
+  const whole = { status: "running", phase: "testing", progress: 50, canceled: false, phases: {}, ...changes }
+  return { live: !["failed", "completed"].includes(whole.status), ...whole }
+}
 const states = (changes) => phases.map((name) => rows.phaseState(run(changes), name))
 
 test("times read as on the rest of the screens", () => {

@@ -16,6 +16,7 @@ from psycopg import sql
 
 from services.database.queue import client
 from tests.conftest import Databases
+from tests.support.batches import assert_batches_agree
 from tests.worker.house import HALTS, House, copy_tree, folk, lived_in
 from tests.worker.processes import Zygote, eventually
 
@@ -86,6 +87,7 @@ class Builder:
         try:
             with self._inside(own) as house:
                 yield house
+                assert_batches_agree(house.url)  # whatever the journey was
         finally:
             self._remove(own)
 

@@ -3,7 +3,6 @@
 /** @typedef {{ key: string, make: (app: App, group: Group) => HTMLElement, messages: Entry[], at: string, run?: ExecutionJson }} Group */
 
 const PHASE_NAMES = ["planning", "implementing", "testing", "refining", "deploying"]
-const LIVE = ["pending", "running", "retry"]
 
 /** @param {PhaseRun | ExecutionJson} run @param {string} name @returns {"done" | "now" | "failed" | "next"} */
 function phaseState(run, name) {
@@ -12,7 +11,7 @@ function phaseState(run, name) {
   const here = PHASE_NAMES.indexOf(name)
   if (known === "failed" || (run.status === "failed" && here === at && known !== "completed")) return "failed"
   if (known === "completed" || run.status === "completed") return known || here <= at ? "done" : "next"
-  if (here === at && LIVE.includes(run.status) && run.status !== "pending") return "now"
+  if (here === at && run.live && run.status !== "pending") return "now"
   return here < at ? "done" : "next"
 }
 
@@ -70,7 +69,7 @@ function lastOf(messages, type, fits = () => true) {
 
 /** @param {ExecutionJson} run @param {Entry[]} messages */
 function nowStep(run, messages) {
-  if (!LIVE.includes(run.status)) return null
+  if (!run.live) return null
   if (run.status === "pending") return step("hourglass_empty", "gray", "Waiting for a worker", null, null)
   const phase = lastOf(messages, "claude_phase_update", (m) => m.data.phase === run.phase && Boolean(m.data.current_task) && m.status !== "completed")
   return phase?.data.current_task ? step("progress_activity", "blue", phase.data.current_task, null, null, "now") : null
@@ -80,11 +79,11 @@ function nowStep(run, messages) {
 function facts(app, run) {
   const sent = run.feedback_count ? count(run.feedback_count, "correction") : ""
   const cost = `$${run.cost_usd.toFixed(2)}`
-  const agent = run.agent === "claude" ? "Claude" : run.agent === "tuner" ? "Tuner" : run.agent
+  const agent = run.agent_name
   const node = el("span", "muted small")
   const write = () => { node.textContent = join(agent, sent, run.started_at && duration(seconds(run.started_at, run.completed_at)), cost) }
   write()
-  if (run.started_at && LIVE.includes(run.status)) app.clocks.push([node, write])
+  if (run.started_at && run.live) app.clocks.push([node, write])
   return node
 }
 
@@ -101,7 +100,7 @@ function ending(messages) {
 function executionRow(app, group) {
   const { messages, run } = group
   if (!run) throw new Error("An execution's row needs its run.")
-  const live = LIVE.includes(run.status)
+  const live = run.live
   const state = live && run.look ? run.look : run.canceled ? app.looks.executions.canceled : look(app.looks.executions, run.status)
   const list = steps(messages, run)
   const body = el("div", "card box", el("div", "head", el("span", "strong", `Execution ${run.number}`), badge(state), facts(app, run), el("span", "stretch"),

@@ -12,7 +12,7 @@ from typing import Final, TypedDict
 from pages.components import looks
 from pages.components.assets import Component, asset, component
 from pages.components.runs.state import STALLED, is_silent
-from services.lifecycle import LIVE_EXECUTION
+from services.rules import is_live
 from services.workspaces import WorkspaceRow
 
 
@@ -64,7 +64,7 @@ def groups(rows: Sequence[WorkspaceRow]) -> list[PatternGroup]:
 
 def _item(row: WorkspaceRow) -> PatternItem:
     status = looks.look(looks.STATUSES, row.status)
-    live = row.execution_status in LIVE_EXECUTION
+    live = is_live(row.execution_status)
     shown = looks.look(looks.EXECUTIONS, row.execution_status) if live else status
     if is_silent(row.execution_heartbeat_at, datetime.now(UTC)):
         shown = STALLED
