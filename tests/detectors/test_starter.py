@@ -8,7 +8,7 @@ import pytest
 from services.detectors.contract import check_contract
 from services.detectors.repository import STARTER
 from services.detectors.sandbox import run_tests, warm
-from tests.detectors.planted import random_walk
+from tests.support.bad_detectors import random_walk
 
 PATTERNS = ("swings", "bos", "choch")
 
