@@ -37,7 +37,7 @@ BROKEN_ROUTE = """
 from starlette.routing import Route
 
 async def broken(request):
-    raise RuntimeError("postgresql://live:hunter2secret@db/live cannot be read")
+    raise RuntimeError("postgresql://desk:hunter2secret@db/desk cannot be read")
 
 app._user_routes.append(Route("/broken", broken))
 """

@@ -55,7 +55,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pa
 
 
 @pytest.fixture
-def live(database: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveWorkspace]:
+def live_workspace(database: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveWorkspace]:
     """A workspace of its own for each test, with its first message."""
     url, folder = database
     monkeypatch.setenv("DATABASE_URL", url)
