@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Error, sync_playwright
 
+from tests.support.batches import assert_batches_agree
 from tests.support.journey import VIEWER, Journey, travel
 from tests.support.screens import ARTIFACTS, Person, Visit
 from tests.support.server import Server, running
@@ -49,6 +50,7 @@ def server(browser: Browser) -> Iterator[Server]:
     shutil.rmtree(ARTIFACTS, ignore_errors=True)
     with running(DEMO="false", TUNER_POINTS="60") as started:
         yield started
+        assert_batches_agree(started.database_url)  # after everything that people did there
 
 
 @pytest.fixture(scope="package")
@@ -79,7 +81,9 @@ def reader(server: Server, journey: Journey, visit: Visit) -> Person:
 @pytest.fixture(scope="package")
 def journey(server: Server, visit: Visit) -> Journey:
     """What became of one pattern, from nothing to verified, by clicks and keys alone."""
-    return travel(server, visit)
+    made = travel(server, visit)
+    assert assert_batches_agree(server.database_url) > 0
+    return made
 
 
 @pytest.hookimpl(wrapper=True)

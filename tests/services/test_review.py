@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from services import feedback, review, sessions
 from services.errors import GuardFailed, InvalidInput
 from services.lifecycle import Verdict, WorkspaceStatus
-from services.models import PatternSession
+from services.models import DetectorVersion, PatternSession
 from services.people import Actor
 from tests import factories
 from tests.support import scenarios
@@ -129,6 +129,29 @@ def test_evidence_that_changed_is_not_verified(session: Session, member: Actor, 
     assert scenarios.row(session, home).status == W.BETA
     assert scenarios.kinds(session, home)[-2:] == ["approval_voided", "status_changed"]
     assert not review.void_if_changed(session, home, reason="again")
+
+
+@pytest.mark.parametrize("what", ["version", "code", "parameters"])
+def test_an_approval_binds_the_version_its_code_and_its_parameters(
+    session: Session, member: Actor, admin: Actor, home: uuid.UUID, what: str
+) -> None:
+    scenarios.judged(session, home, member)
+    review.approve(session, home, actor=member)
+    deployed = session.get_one(DetectorVersion, review.evidence(session, home).version_id)
+    if what == "version":  # another one of the same code and parameters
+        other = session.get_one(
+            DetectorVersion, factories.version(session, home, "0.2.0", params=dict(deployed.params))
+        )
+        other.code_sha256 = deployed.code_sha256
+    elif what == "code":
+        deployed.code_sha256 = "f" * 64
+    else:
+        deployed.params = deployed.params | {"left": 99}
+    session.flush()
+    with pytest.raises(GuardFailed, match="changed since the approval"):
+        review.verify(session, home, actor=admin)
+    assert review.void_if_changed(session, home, reason="It changed.")
+    assert scenarios.row(session, home).status == W.BETA
 
 
 def test_more_sessions_while_in_review_are_no_change(

@@ -13,6 +13,7 @@ from pathlib import Path
 from psycopg import sql
 
 from services.database.queue import client
+from tests.support.batches import assert_batches_agree
 from tests.support.databases import Databases
 from tests.support.fork_server import ForkServer
 from tests.support.installation import HALTS, Installation, copy_tree, folk, lived_in
@@ -82,6 +83,7 @@ class Builder:
         try:
             with self._inside(own) as installation:
                 yield installation
+                assert_batches_agree(installation.url)  # whatever the journey was
         finally:
             self._remove(own)
 
