@@ -273,15 +273,15 @@ def copies(session: Session, made: uuid.UUID) -> dict[int, tuple[str, uuid.UUID 
 def test_the_copy_of_a_correction_that_was_sent_is_open_and_belongs_to_no_batch(
     session: Session, member: Actor, home: uuid.UUID, stored: factories.DatasetRow
 ) -> None:
-    old = loop.run_session(session, home, member, stored, anchors=[20, 30])
+    old = scenarios.run_session(session, home, member, stored, anchors=[20, 30])
     items = judge_all(session, old, member, {20: V.FALSE_POSITIVE, 30: V.CONFIRMED})
     sessions.complete(session, old, actor=member)
-    execution = loop.launch(session, home, member)
-    new = loop.run_session(session, home, member, stored, anchors=[20, 30], retest_of=old)
+    execution = scenarios.launch(session, home, member)
+    new = scenarios.run_session(session, home, member, stored, anchors=[20, 30], retest_of=old)
     assert states(session, items) == {20: FeedbackState.SENT, 30: FeedbackState.OPEN}
     assert copies(session, new) == {20: (FeedbackState.OPEN, None), 30: (FeedbackState.OPEN, None)}
-    assert loop.lies(session) == []
-    loop.deploy(session, execution, fixed=[str(items[20])], params={"left": 4})
+    assert scenarios.lies(session) == []
+    scenarios.deploy(session, execution, fixed=[str(items[20])], params={"left": 4})
     assert states(session, items)[20] == FeedbackState.ADDRESSED
     assert copies(session, new)[20] == (FeedbackState.OPEN, None)
 
@@ -290,13 +290,13 @@ def test_the_copy_of_a_correction_that_was_sent_is_open_and_belongs_to_no_batch(
 def test_a_retest_settles_originals_and_leaves_the_copies_between_as_they_are(
     session: Session, member: Actor, home: uuid.UUID, stored: factories.DatasetRow, holds: bool
 ) -> None:
-    first = loop.run_session(session, home, member, stored, anchors=[20, 30])
+    first = scenarios.run_session(session, home, member, stored, anchors=[20, 30])
     items = judge_all(session, first, member, {20: V.FALSE_POSITIVE, 30: V.CONFIRMED})
     sessions.complete(session, first, actor=member)
-    loop.deploy(session, loop.launch(session, home, member), fixed=[str(items[20])], params={"left": 4})
-    second = loop.run_session(session, home, member, stored, anchors=[20, 30], retest_of=first)
+    scenarios.deploy(session, scenarios.launch(session, home, member), fixed=[str(items[20])], params={"left": 4})
+    second = scenarios.run_session(session, home, member, stored, anchors=[20, 30], retest_of=first)
     assert copies(session, second)[20] == (FeedbackState.ADDRESSED, None)
-    third = loop.run_session(session, home, member, stored, anchors=[30] if holds else [20, 30], retest_of=second)
+    third = scenarios.run_session(session, home, member, stored, anchors=[30] if holds else [20, 30], retest_of=second)
     sessions.complete(session, third, actor=member)
     assert states(session, items)[20] == (FeedbackState.VERIFIED if holds else FeedbackState.OPEN)
     assert copies(session, second)[20] == (FeedbackState.ADDRESSED, None)
