@@ -287,8 +287,7 @@ FROM pattern_workspaces, generate_series(1, 3000) n WHERE id = %(w)s
 """
 
 
-def test_one_workspace_over_a_period_uses_the_index(session: Session, home: uuid.UUID) -> None:
-    other = workspace(session, person(session))
+def test_one_workspace_over_a_period_uses_the_index(session: Session, home: uuid.UUID, other: uuid.UUID) -> None:
     session.flush()
     with driver(session).cursor() as cursor:
         cursor.execute(_MANY, {"w": other, "at": DAY_ONE})  # of few rows any index is as good
