@@ -10,14 +10,16 @@ from services.models.execution import (
     GateWaiver,
     ImplementationSession,
 )
-from services.models.feedback import FeedbackItem, moving
+from services.models.feedback import FeedbackItem
 from services.models.notification import Notification
 from services.models.record import Attachment, AuditEvent, Setting
 from services.models.session import CandleDataset, Detection, PatternSession
+from services.models.token import AccessToken
 from services.models.user import User
 from services.models.workspace import PatternWorkspace, ReadMarker, WorkspaceMessage
 
 __all__ = [
+    "AccessToken",
     "AgentUsage",
     "Attachment",
     "AuditEvent",
@@ -39,7 +41,6 @@ __all__ = [
     "Setting",
     "User",
     "WorkspaceMessage",
-    "moving",
     "new_id",
     "now",
 ]
