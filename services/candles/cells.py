@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from enum import Enum
@@ -87,14 +88,15 @@ def _plain(cell: str) -> bool:
 def _runs(filled: Sequence[str]) -> bool:
     """Times go one way, but for a row here and there, and are not all one."""
     values = [float(c.replace(",", ".")) for c in filled if _plain(c) or _EPOCH.fullmatch(c)]
-    ups = sum(b >= a for a, b in zip(values, values[1:], strict=False))
+    ups = sum(b >= a for a, b in itertools.pairwise(values))
     steps = len(values) - 1
-    known = all(1e8 <= v for v in values)
+    known = all(v >= 1e8 for v in values)
     return (steps == 0 and known) or (steps > 0 and max(ups, steps - ups) >= 0.9 * steps)
 
 
 def _are_dates(filled: Sequence[str], shape: str) -> bool:
     """Digits are dates when every one is, in one order, and they go one way."""
+
     def fits(c: str, order: str) -> bool:
         cuts = {"six": (c[:2], c[2:4], c[4:6]), "eight": (c[:2], c[2:4], c[4:8])}[shape]
         day, month = {"ymd": (cuts[2], cuts[1]), "dmy": (cuts[0], cuts[1]), "mdy": (cuts[1], cuts[0])}[order]
@@ -118,5 +120,5 @@ def goes_back(cells: Sequence[str]) -> bool:
 
 
 def _falls(values: Sequence[float]) -> bool:
-    steps = [b - a for a, b in zip(values, values[1:], strict=False) if b != a]
+    steps = [b - a for a, b in itertools.pairwise(values) if b != a]
     return bool(steps) and sum(step < 0 for step in steps) > 0.9 * len(steps)

@@ -38,7 +38,9 @@ def localise(naive: Ints, where: tzinfo, faults: Faults, places: Ints) -> tuple[
     notes = []
     if single:
         bars = "A bar" if single == 1 else f"{single:,} bars"
-        notes.append(f"{bars} in the hour that comes twice in autumn, there only once, {'was' if single == 1 else 'were'} taken as the first.")
+        notes.append(
+            f"{bars} in the hour that comes twice in autumn, there only once, {'was' if single == 1 else 'were'} taken as the first."
+        )
     return seconds, notes
 
 

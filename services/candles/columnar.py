@@ -42,7 +42,9 @@ def _parquet(data: bytes) -> Any:
         raise InvalidInput(f"The file has {meta.num_columns:,} columns, which is too many for candles.")
     size = sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))
     if size > 4 * MAX_BYTES:
-        raise InvalidInput("The Parquet file unpacks to more than can be read; leave out the columns beside the candles.")
+        raise InvalidInput(
+            "The Parquet file unpacks to more than can be read; leave out the columns beside the candles."
+        )
     return file.read()
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.candles.bars import Floats, Ints, Mask
-from services.candles.calendar_words import month
+from services.candles.months import month
 
 _TIME: Final = (
     r"(?:(?:[T ,;@]|at|um|\s-)*\s*(?P<h>[0-9]{1,2})[:h](?P<m>[0-9]{2})(?::(?P<s>[0-9]{2})(?:[.,:](?P<f>[0-9]{1,9}))?)?\s*"
@@ -41,7 +41,10 @@ SHAPES: Final = {
     r"(?P<f>)(?P<p>)?)?)?" + _ZONE,
     "eight": r"^(?P<a>[0-9]{2})(?P<b>[0-9]{2})(?P<c>[0-9]{4})" + _TIME + _ZONE,
 }  # fmt: skip
-CLOCK: Final = r"^(?P<h>[0-9]{1,2})[:.h](?P<m>[0-9]{2})(?:[:.](?P<s>[0-9]{2})(?:[.,:](?P<f>[0-9]{1,9}))?)?\s*(?P<p>[AaPp]\.?[Mm]\.?)?" + _ZONE
+CLOCK: Final = (
+    r"^(?P<h>[0-9]{1,2})[:.h](?P<m>[0-9]{2})(?:[:.](?P<s>[0-9]{2})(?:[.,:](?P<f>[0-9]{1,9}))?)?\s*(?P<p>[AaPp]\.?[Mm]\.?)?"
+    + _ZONE
+)
 DIGIT_CLOCK: Final = r"^[0-9]{1,6}(?:\.0+)?$"
 EPOCH: Final = r"^[+-]?[0-9]+(?:[.,][0-9]*)?(?:[eE]\+?[0-9]+)?$"
 
@@ -93,7 +96,11 @@ def read_clock(text: Any, digits: bool) -> Parts:
     longest = pc.max(pc.utf8_length(text)).as_py() or 0
     width = 6 if longest > 4 else 4
     padded = pc.utf8_lpad(pc.replace_substring_regex(text, r"\.0+$", ""), width, "0")
-    pattern = r"^(?P<h>[0-9]{2})(?P<m>[0-9]{2})" + (r"(?P<s>[0-9]{2})" if width == 6 else r"(?P<s>)") + r"(?P<f>)(?P<p>)(?P<z>)$"
+    pattern = (
+        r"^(?P<h>[0-9]{2})(?P<m>[0-9]{2})"
+        + (r"(?P<s>[0-9]{2})" if width == 6 else r"(?P<s>)")
+        + r"(?P<f>)(?P<p>)(?P<z>)$"
+    )
     return _read(padded, pattern, dated=False)
 
 
@@ -105,7 +112,8 @@ def _read(text: Any, pattern: str, *, dated: bool) -> Parts:
         none = np.array([], dtype=np.int64)
         empty = np.array([], dtype=np.bool_)
         return Parts(none, none, none, none, empty, empty, none, empty)
-    return Parts(*(np.concatenate(column) for column in zip(*found, strict=True)), labels=labels)
+    a, b, c, seconds, timed, uneven, zone, bad = (np.concatenate(column) for column in zip(*found, strict=True))
+    return Parts(a, b, c, seconds, timed, uneven, zone, bad, labels)
 
 
 def _chunk(text: Any, pattern: str, dated: bool, labels: list[str]) -> tuple[Any, ...]:

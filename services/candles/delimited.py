@@ -65,7 +65,7 @@ def _decided(layout: Layout) -> list[str]:
 def _some(lines: Sequence[str], which: str) -> str:
     filled = [line.strip() for line in lines if line.strip()]
     what = f"The {which} line" if len(filled) == 1 else f"The {which} {len(filled)} lines"
-    return f'{what}, which {"is" if len(filled) == 1 else "are"} no candles (“{filled[0][:60]}”),'
+    return f"{what}, which {'is' if len(filled) == 1 else 'are'} no candles (“{filled[0][:60]}”),"
 
 
 def _only_head(head: Sequence[str]) -> bool:

@@ -98,7 +98,8 @@ def read_candles(
     """
     if price_adjustment is not None and price_adjustment not in PRICE_ADJUSTMENTS:
         raise InvalidInput(f"The price adjustment must be one of {', '.join(PRICE_ADJUSTMENTS)}.")
-    answers = replace(reading or Reading(), **({"tz": tz} if tz is not None else {}))
+    answers = reading or Reading()
+    answers = replace(answers, tz=tz if tz is not None else answers.tz)
     grid, inner_name = _grid(data, filename)
     roles = find_roles(grid, answers.columns)
     vendor = vendor_of(grid, roles, inner_name)
@@ -112,7 +113,9 @@ def read_candles(
     timeframe, note = _timeframe(bars.time, read.timeframe or grid.facts.timeframe, named.timeframe)
     decided = [*grid.decided, *roles.decided, *read.decided, *mended, *repaired]
     if skipped:
-        decided.append(f"{skipped:,} {'row that cannot' if skipped == 1 else 'rows that cannot'} be used left out, by choice.")
+        decided.append(
+            f"{skipped:,} {'row that cannot' if skipped == 1 else 'rows that cannot'} be used left out, by choice."
+        )
     frame = bars.frame()
     return ImportedCandles(
         frame=frame,

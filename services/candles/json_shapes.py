@@ -69,9 +69,7 @@ def _table(value: Any) -> tuple[list[tuple[str, ...]], list[list[Any]], list[str
     return names, columns, path
 
 
-def _tables(
-    value: Any, path: list[str]
-) -> Iterator[tuple[int, list[tuple[str, ...]], list[list[Any]], list[str]]]:
+def _tables(value: Any, path: list[str]) -> Iterator[tuple[int, list[tuple[str, ...]], list[list[Any]], list[str]]]:
     """Each table in a value, with its number of cells."""
     made = _rows(value) if isinstance(value, list) else _of_object(value) if isinstance(value, dict) else None
     if made is not None:
@@ -118,7 +116,7 @@ def _lists(value: list[list[Any]]) -> Made | None:
         return None
     if uneven:
         raise InvalidInput(f"Each candle must hold {width} values as the first one does; not so in row {uneven[0]:,}.")
-    names = [(str(cell),) for cell in head] if named else [()] * width
+    names: list[tuple[str, ...]] = [(str(cell),) for cell in head] if named else [()] * width
     return names, [list(column) for column in zip(*body, strict=True)]
 
 
@@ -231,7 +229,7 @@ def _symbol_of(path: Sequence[str], facts: Facts) -> Facts:
 
 def _array(cells: list[Any]) -> Any:
     """Cells as an Arrow array: numbers where all are numbers, else text as JSON has it."""
-    if all(isinstance(c, int | float) and not isinstance(c, bool) or c is None for c in cells):
+    if all((isinstance(c, int | float) and not isinstance(c, bool)) or c is None for c in cells):
         if all(isinstance(c, int) or c is None for c in cells):
             try:
                 return pa.array(cells, type=pa.int64())

@@ -119,7 +119,9 @@ def _found(head: Sequence[str], tail: Sequence[str], delimiter: str, width: int)
     top = min(heads, default=start)
     before = tuple(line for line in head[:top] if line.strip())
     header = head[main] if main is not None else None
-    return Layout(delimiter, width, start, named, before, _after(tail, delimiter, len(head) == len(tail), start), header)
+    return Layout(
+        delimiter, width, start, named, before, _after(tail, delimiter, len(head) == len(tail), start), header
+    )
 
 
 def _known(row: Sequence[str]) -> int:
@@ -158,7 +160,11 @@ def _after_head(rows: Sequence[list[str]], main: int, heads: Sequence[int], firs
 
 def _fitted(row: list[str], width: int) -> list[str]:
     """A head's cells at their columns: pandas leaves the index without a name, others end with a delimiter."""
-    if len(row) == width - 1 and row and (names.role(row[0]) or "time") not in ("time", "close_time", "symbol", "other"):
+    if (
+        len(row) == width - 1
+        and row
+        and (names.role(row[0]) or "time") not in ("time", "close_time", "symbol", "other")
+    ):
         row = ["", *row]
     return [*row[:width], *[""] * (width - len(row))]
 
@@ -174,7 +180,7 @@ def _after(tail: Sequence[str], delimiter: str, whole: bool, start: int) -> tupl
             notes.append(line)
             continue
         words = bool(_SUMMARY.match(filled[0])) or sum(is_number(cell) for cell in filled) < 2
-        if _is_candle(row) and not _SUMMARY.match(filled[0]) or not words:
+        if (_is_candle(row) and not _SUMMARY.match(filled[0])) or not words:
             break
         notes.append(line)
     while notes and not notes[-1].strip():

@@ -140,7 +140,9 @@ def _from_numbers(values: Floats, whole: Ints | None, faults: Faults) -> Moments
         off = np.abs(exact - near) > np.where(factor >= 1e9, 1e-6, 0)
         faults.add("the time is not on a whole second", off & ~faults.mask)
         seconds_ = np.clip(near, -1e15, 1e15).astype(np.int64)
-    unit = {1.0: "s", 1e3: "ms", 1e6: "us", 1e9: "ns"}[float(np.median(factor)) if len(factor) % 2 else float(factor[0])]
+    unit = {1.0: "s", 1e3: "ms", 1e6: "us", 1e9: "ns"}[
+        float(np.median(factor)) if len(factor) % 2 else float(factor[0])
+    ]
     return Moments(seconds_, [f"The times are unix time in {_UNITS[unit]}."])
 
 
@@ -168,7 +170,13 @@ def _from_parts(
                                   hints.order_why)  # fmt: skip
     day, no_date = dates.days_from_civil(*dates.ordered(parts, order, shape))
     bad = (parts.bad | no_date) & ~empty
-    seconds, timed, uneven, zone, labels = day * 86_400 + parts.seconds, parts.timed, parts.uneven, parts.zone, parts.labels
+    seconds, timed, uneven, zone, labels = (
+        day * 86_400 + parts.seconds,
+        parts.timed,
+        parts.uneven,
+        parts.zone,
+        parts.labels,
+    )
     if clock is not None:
         clock = pc.fill_null(clock, "")
         digits = bool(pc.all(pc.match_substring_regex(clock, dates.DIGIT_CLOCK)).as_py())

@@ -57,8 +57,36 @@ _ZONE_HINT: Final = re.compile(
     re.IGNORECASE,
 )
 FOREIGN_DAY_FIRST: Final = frozenset(
-    "datum zeit uhrzeit datumzeit fecha hora fechahora data ora dataora heure dateheure horodatage jour tijd дата время "
-    "eröffnung apertura ouverture abertura открытие otwarcie schluss cierre clôture chiusura fechamento".split()
+    [
+        "datum",
+        "zeit",
+        "uhrzeit",
+        "datumzeit",
+        "fecha",
+        "hora",
+        "fechahora",
+        "data",
+        "ora",
+        "dataora",
+        "heure",
+        "dateheure",
+        "horodatage",
+        "jour",
+        "tijd",
+        "дата",
+        "время",
+        "eröffnung",
+        "apertura",
+        "ouverture",
+        "abertura",
+        "открытие",
+        "otwarcie",
+        "schluss",
+        "cierre",
+        "clôture",
+        "chiusura",
+        "fechamento",
+    ]
 )
 
 

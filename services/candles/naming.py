@@ -23,22 +23,213 @@ _COUNTED: Final = re.compile(r"(\d{1,4})[ _-]?([A-Za-z]+)")
 _TRADINGVIEW: Final = re.compile(r"(?:([A-Z0-9_]+?)_)?([A-Z0-9.!&^=/-]+), (\d+[SHDWM]?|[SHDWM])(?:[ _(\[-].*)?")
 _JOINED: Final = re.compile(r"([A-Z]{3,10}(?:[.#+-][a-z0-9]{1,4})?)(MN1|[MHDW]\d{1,3})")
 _EXCHANGES: Final = frozenset(
-    "BINANCE BITSTAMP COINBASE KRAKEN BYBIT OKX OKEX KUCOIN BITFINEX GEMINI HUOBI GATEIO BITMEX DERIBIT NASDAQ NYSE AMEX "
-    "ARCA BATS CBOE CME COMEX NYMEX CBOT ICE LSE XETR XETRA FWB EURONEXT TSE TSX ASX HKEX NSE BSE SIX MIL OANDA FXCM FX "
-    "FOREXCOM PEPPERSTONE ICMARKETS SAXO CAPITALCOM TVC SP DJ INDEX CRYPTO FOREX STOCK STOCKS ETF FUTURES SPOT PERP UM CM "
-    "YAHOO STOOQ FINAM IBKR TRADINGVIEW METATRADER MT MT4 MT5 NT NINJATRADER POLYGON ALPACA TIINGO DUKASCOPY HISTDATA "
-    "KAGGLE CRYPTODATADOWNLOAD".split()
+    [
+        "BINANCE",
+        "BITSTAMP",
+        "COINBASE",
+        "KRAKEN",
+        "BYBIT",
+        "OKX",
+        "OKEX",
+        "KUCOIN",
+        "BITFINEX",
+        "GEMINI",
+        "HUOBI",
+        "GATEIO",
+        "BITMEX",
+        "DERIBIT",
+        "NASDAQ",
+        "NYSE",
+        "AMEX",
+        "ARCA",
+        "BATS",
+        "CBOE",
+        "CME",
+        "COMEX",
+        "NYMEX",
+        "CBOT",
+        "ICE",
+        "LSE",
+        "XETR",
+        "XETRA",
+        "FWB",
+        "EURONEXT",
+        "TSE",
+        "TSX",
+        "ASX",
+        "HKEX",
+        "NSE",
+        "BSE",
+        "SIX",
+        "MIL",
+        "OANDA",
+        "FXCM",
+        "FX",
+        "FOREXCOM",
+        "PEPPERSTONE",
+        "ICMARKETS",
+        "SAXO",
+        "CAPITALCOM",
+        "TVC",
+        "SP",
+        "DJ",
+        "INDEX",
+        "CRYPTO",
+        "FOREX",
+        "STOCK",
+        "STOCKS",
+        "ETF",
+        "FUTURES",
+        "SPOT",
+        "PERP",
+        "UM",
+        "CM",
+        "YAHOO",
+        "STOOQ",
+        "FINAM",
+        "IBKR",
+        "TRADINGVIEW",
+        "METATRADER",
+        "MT",
+        "MT4",
+        "MT5",
+        "NT",
+        "NINJATRADER",
+        "POLYGON",
+        "ALPACA",
+        "TIINGO",
+        "DUKASCOPY",
+        "HISTDATA",
+        "KAGGLE",
+        "CRYPTODATADOWNLOAD",
+    ]
 )
 _WORDS: Final = frozenset(
-    "dat ascii ms xlsx csv candle candles candlestick candlesticks bar bars bid ask mid last ohlc ohlcv kline klines data "
-    "historical history hist price prices export exported chart download intraday daily hourly weekly monthly minute "
-    "minutes hour hours day days week month adjusted unadjusted raw clean sample test file quotes quote table sheet utc "
-    "gmt est local time series full compact all max from to the of us usa new copy final eod no vol volume stock rates "
-    "with and in dukascopy".split()
+    [
+        "dat",
+        "ascii",
+        "ms",
+        "xlsx",
+        "csv",
+        "candle",
+        "candles",
+        "candlestick",
+        "candlesticks",
+        "bar",
+        "bars",
+        "bid",
+        "ask",
+        "mid",
+        "last",
+        "ohlc",
+        "ohlcv",
+        "kline",
+        "klines",
+        "data",
+        "historical",
+        "history",
+        "hist",
+        "price",
+        "prices",
+        "export",
+        "exported",
+        "chart",
+        "download",
+        "intraday",
+        "daily",
+        "hourly",
+        "weekly",
+        "monthly",
+        "minute",
+        "minutes",
+        "hour",
+        "hours",
+        "day",
+        "days",
+        "week",
+        "month",
+        "adjusted",
+        "unadjusted",
+        "raw",
+        "clean",
+        "sample",
+        "test",
+        "file",
+        "quotes",
+        "quote",
+        "table",
+        "sheet",
+        "utc",
+        "gmt",
+        "est",
+        "local",
+        "time",
+        "series",
+        "full",
+        "compact",
+        "all",
+        "max",
+        "from",
+        "to",
+        "the",
+        "of",
+        "us",
+        "usa",
+        "new",
+        "copy",
+        "final",
+        "eod",
+        "no",
+        "vol",
+        "volume",
+        "stock",
+        "rates",
+        "with",
+        "and",
+        "in",
+        "dukascopy",
+    ]
 )
 _CURRENCIES: Final = frozenset(
-    "USD EUR GBP JPY CHF AUD NZD CAD SEK NOK DKK PLN CZK HUF TRY ZAR MXN SGD HKD CNH CNY INR BRL RUB USDT USDC BUSD BTC "
-    "ETH XAU XAG XRP SOL ADA DOGE LTC BNB".split()
+    [
+        "USD",
+        "EUR",
+        "GBP",
+        "JPY",
+        "CHF",
+        "AUD",
+        "NZD",
+        "CAD",
+        "SEK",
+        "NOK",
+        "DKK",
+        "PLN",
+        "CZK",
+        "HUF",
+        "TRY",
+        "ZAR",
+        "MXN",
+        "SGD",
+        "HKD",
+        "CNH",
+        "CNY",
+        "INR",
+        "BRL",
+        "RUB",
+        "USDT",
+        "USDC",
+        "BUSD",
+        "BTC",
+        "ETH",
+        "XAU",
+        "XAG",
+        "XRP",
+        "SOL",
+        "ADA",
+        "DOGE",
+        "LTC",
+        "BNB",
+    ]
 )
 
 
@@ -107,7 +298,7 @@ def _take_timeframe(words: list[str]) -> tuple[str | None, list[str]]:
     for i, word in enumerate(words):
         if len(word) > 1 or i > 0:
             found = timeframe_named(word)
-            if found and not (len(words) == 1):
+            if found and len(words) != 1:
                 return found, [*words[:i], *words[i + 1 :]]
     return None, words
 
@@ -118,9 +309,11 @@ def _symbol(words: list[str]) -> str | None:
         w for w in kept if re.search(r"[A-Za-z]", w)
     ]
     if not named:
+        named = [w for w in words if re.search(r"[A-Za-z]", w)][:1]  # a name of common words is still a name
+    if not named:
         return None
     if len(named) > 1 and named[0].upper() in _CURRENCIES and named[1].upper() in _CURRENCIES:
         return named[0].upper() + named[1].upper()
     capitals = [w for w in named if w == w.upper()]
-    best = (capitals or named)[0]
+    best = capitals[0] if capitals else "_".join(named)
     return best.upper()[:32] if re.fullmatch(r"[A-Za-z0-9^][A-Za-z0-9._:/=^&!#-]*", best) else None

@@ -146,7 +146,9 @@ def _rewritten(text: Any, decimal: str) -> tuple[Any, Floats | None]:
     text = pc.replace_substring(text, "−", "-")
     text = pc.replace_substring_regex(text, rf"^([+-]?)\s*{_MONEY}\s*([+-]?[0-9.,])", r"\1\2")
     text = pc.replace_substring_regex(text, rf"([0-9.,])\s*{_MONEY}$", r"\1")
-    grouped = r"^([+-]?)([0-9]{1,3})((?:" + re.escape(other) + r"[0-9]{2,3})*)(" + re.escape(decimal) + r"|$|\s*[a-zA-Z])"
+    grouped = (
+        r"^([+-]?)([0-9]{1,3})((?:" + re.escape(other) + r"[0-9]{2,3})*)(" + re.escape(decimal) + r"|$|\s*[a-zA-Z])"
+    )
     if pc.any(pc.match_substring(text, other)).as_py():
         right = pc.match_substring_regex(text, grouped)
         text = pc.if_else(right, pc.replace_substring(text, other, ""), text)

@@ -99,7 +99,7 @@ def _without_suffix(filename: str) -> str:
 
 
 def _unpacked(data: bytes, kind: str) -> bytes:
-    openers = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
+    openers: dict[str, Any] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
     try:
         with openers[kind](io.BytesIO(data), "rb") as file:
             return _limited(file)

@@ -69,4 +69,3 @@ def _by_more(
         f"{' or '.join(WORDS[o] for o in fitting)}.",
         asks="date_order", options=tuple(fitting),
     )  # fmt: skip
-

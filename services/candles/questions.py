@@ -53,7 +53,9 @@ class Faults:
     def listed(self) -> list[tuple[int, str]]:
         """(row, reason), by row; at most MAX_LISTED."""
         pairs = [
-            (int(row), reason) for reason, where in self.found for row in np.sort(self.rows[where])[:MAX_LISTED].tolist()
+            (int(row), reason)
+            for reason, where in self.found
+            for row in np.sort(self.rows[where])[:MAX_LISTED].tolist()
         ]
         return sorted(pairs)[:MAX_LISTED]
 

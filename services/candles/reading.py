@@ -42,7 +42,9 @@ def read_bars(grid: Grid, roles: Roles, vendor: Vendor, reading: Reading) -> Rea
     if not len(columns.rows):
         raise InvalidInput("The file has a header but no candles.")
     decimal = _decimal(grid, columns, roles, reading)
-    parsed = {i: parse_numbers(columns.cells[i], decimal.sign) for i in (*roles.prices, *roles.volume, *roles.volume_else)}
+    parsed = {
+        i: parse_numbers(columns.cells[i], decimal.sign) for i in (*roles.prices, *roles.volume, *roles.volume_else)
+    }
     _must_hold_numbers(grid, columns, roles, parsed)
     keep, notes = _without_empty(columns, roles, parsed)
     columns, parsed = _kept(columns, parsed, keep)
@@ -54,7 +56,8 @@ def read_bars(grid: Grid, roles: Roles, vendor: Vendor, reading: Reading) -> Rea
     clock = None if roles.clock is None else columns.cells[roles.clock]
     time = read_moments(columns.cells[roles.time], clock, faults, _hints(grid, roles, vendor, reading))
     volume, volume_notes = _volume(grid, roles, parsed)
-    bars = Bars(time.seconds, *(parsed[i][0] for i in roles.prices), volume, columns.rows)
+    first, high, low, last = (parsed[i][0] for i in roles.prices)
+    bars = Bars(time.seconds, first, high, low, last, volume, columns.rows)
     decided = [*([decimal.why] if decimal.why else []), *notes, *time.decided, *volume_notes]
     return ReadBars(
         bars, faults, tuple(columns.ragged.tolist()), decided, _unfinished(roles, columns), time.dates_only,
@@ -120,7 +123,10 @@ def _hints(grid: Grid, roles: Roles, vendor: Vendor, reading: Reading) -> TimeHi
 
 def _volume(grid: Grid, roles: Roles, parsed: Parsed) -> tuple[Floats, list[str]]:
     def total(places: Sequence[int]) -> Floats:
-        return np.sum([np.nan_to_num(parsed[i][0], nan=0.0, posinf=np.inf, neginf=-np.inf) for i in places], axis=0)
+        every: Floats = np.sum(
+            [np.nan_to_num(parsed[i][0], nan=0.0, posinf=np.inf, neginf=-np.inf) for i in places], axis=0
+        )
+        return every
 
     if not roles.volume:
         return np.zeros(len(next(iter(parsed.values()))[0])), []

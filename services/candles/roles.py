@@ -75,14 +75,15 @@ def _position(grid: Grid, role: str, column: str) -> int:
     if role not in ROLES:
         raise InvalidInput(f'"{role[:30]}" is no role; a column can be {", ".join(ROLES)}.')
     wanted = column.strip()
-    for same in (lambda n: n == wanted, lambda n: n.lower() == wanted.lower()):
-        for i, heads in enumerate(grid.names):
-            if any(same(n.strip("<>")) or same(n) for n in heads):
-                return i
+    heads = [{*names_, *(n.strip("<>") for n in names_)} for names_ in grid.names]
+    exact = [i for i, of in enumerate(heads) if wanted in of]
+    near = [i for i, of in enumerate(heads) if wanted.lower() in {n.lower() for n in of}]
+    if exact or near:
+        return (exact or near)[0]
     if wanted.isdigit() and 1 <= int(wanted) <= grid.width:
         return int(wanted) - 1
-    heads = ", ".join(grid.name(i) for i in range(min(grid.width, 12)))
-    raise InvalidInput(f'The file has no column "{wanted[:40]}" for {role}; it has {heads}.')
+    shown = ", ".join(grid.name(i) for i in range(min(grid.width, 12)))
+    raise InvalidInput(f'The file has no column "{wanted[:40]}" for {role}; it has {shown}.')
 
 
 def _named(grid: Grid, taken: set[int]) -> dict[str, list[int]]:
@@ -140,19 +141,18 @@ def _time(
     priced = {i for role in (*PRICES, "volume") for i in by_name.get(role, [])}
     loose = [i for i in range(grid.width) if i not in named and i not in priced and i not in chosen.values()
              and i not in by_name.get("close_time", []) and i not in by_name.get("other", [])]  # fmt: skip
-    whole = [k for k in CellKind if k.is_time and k not in (CellKind.DATE, CellKind.CLOCK)]
-    for wanted in (*whole, CellKind.DATE):
-        for places in (named, loose):
-            hits = [i for i in places if kinds[i] is wanted]
-            if hits and wanted is not CellKind.DATE:
-                return hits[0], None, _chosen_among(grid, hits[0], named, kinds)
-            if hits:
-                clock = _clock(grid, hits[0], [*named, *loose], kinds)
-                return hits[0], clock, _joined(grid, hits[0], clock)
+    exact = [k for k in CellKind if k.is_time and k is not CellKind.CLOCK]
+    hits = [i for kind in exact for i in named if kinds[i] is kind] or [i for i in loose if kinds[i] in exact]
+    if hits and kinds[hits[0]] is CellKind.DATE:
+        clock = _clock(grid, hits[0], [*named, *loose], kinds)
+        return hits[0], clock, _joined(grid, hits[0], clock)
+    if hits:
+        return hits[0], None, _chosen_among(grid, hits[0], named, kinds)
     if len(named) == 1:
         return named[0], None, []
     raise Question(
-        "No column of times can be found; say which one it is. A file needs time, open, high, low and close.", asks="columns"
+        "No column of times can be found; say which one it is. A file needs time, open, high, low and close.",
+        asks="columns",
     )
 
 

@@ -144,7 +144,9 @@ def swiss(bars: Sequence[Bar]) -> bytes:
 
 def french(bars: Sequence[Bar]) -> bytes:
     rows = [[at(b, "%d/%m/%Y"), *(comma(v) for v in prices(b)), f"{b[5]:,.0f}".replace(",", "\u202f")] for b in bars]
-    return lines(rows, ";", "Date;Ouverture;Plus haut;Plus bas;Clôture;Volume").decode().replace("Date;", "Jour;").encode()
+    return (
+        lines(rows, ";", "Date;Ouverture;Plus haut;Plus bas;Clôture;Volume").decode().replace("Date;", "Jour;").encode()
+    )
 
 
 def with_rounding(bars: Sequence[Bar]) -> bytes:
@@ -269,7 +271,7 @@ SHAPES: dict[str, Shape] = {
     "long month names": Shape(csv("Date;Open;High;Low;Close;Volume", "%B %d, %Y", ";"), daily=True),
     "german month names": Shape(
         lambda bars: csv("Datum;Eröffnung;Hoch;Tief;Schluss;Volumen", "%d. %B %Y", ";")(bars).replace(
-            b"January", "Januar".encode()).replace(b"March", "März".encode()).replace(b"May", b"Mai")
+            b"January", b"Januar").replace(b"March", "März".encode()).replace(b"May", b"Mai")
         .replace(b"February", b"Februar"), daily=True),
     "american clock": Shape(csv("Date;Open;High;Low;Close;Volume", "%m/%d/%Y %I:%M:%S %p", ";"),
                             given={"tz": "UTC", "date_order": "mdy"}),

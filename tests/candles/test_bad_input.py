@@ -131,7 +131,9 @@ def test_the_hours_around_a_change_of_clocks(newest_first: bool) -> None:
     assert frame["time"].dt.strftime("%H").tolist() == ["04", "05", "06", "07"]
     assert frame["high"].tolist() == [12, 13, 14, 15]
     spring = HEAD + "2024-03-10 01:00,10,12,9,11,5\n2024-03-10 02:30,10,12,9,11,5\n"
-    assert "does not exist in the zone America/New_York (change of the clocks) in row 3" in refusal(spring, tz="America/New_York")
+    assert "does not exist in the zone America/New_York (change of the clocks) in row 3" in refusal(
+        spring, tz="America/New_York"
+    )
 
 
 @given(data=st.data())
