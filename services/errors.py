@@ -50,6 +50,10 @@ class Conflict(PatternDeskError):
         self.link = link
 
 
+class TooMany(PatternDeskError):
+    """A limit was reached; `retry_after_s` says when to try again."""
+
+
 class IllegalTransition(Conflict):
     """A status change that the transition table does not hold."""
 
@@ -64,7 +68,7 @@ class StaleEpoch(Conflict):
 
 class DetectorError(PatternDeskError):
     """A detector could not be run or broke its contract. `kind` is one of noise, timeout, memory, crash, rubbish,
-    look_ahead, missing."""
+    look_ahead, missing, isolation."""
 
     failure = "detector"
 
