@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import func, select
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from services import workspaces
 from services.database.engine import transaction
+from services.errors import PatternDeskError
 from services.existing import making
 from services.models import (
     CandleDataset,
@@ -18,6 +21,8 @@ from services.models import (
     User,
     WorkspaceMessage,
 )
+from services.web import routes
+from services.web.live import LiveHub
 from tests.cli.conftest import Command
 from tests.support.existing_system import ExistingSystem, cuid
 
@@ -77,6 +82,17 @@ def test_everything_that_can_be_moved_is(command: Command, old: ExistingSystem, 
         said = session.scalars(select(WorkspaceMessage).order_by(WorkspaceMessage.seq)).all()
         assert {m.type for m in said} == {"status_changed", "comment"}
         assert any(m.content == "[claude thinking]\nLet me look." for m in said)
+
+
+def test_an_old_link_leads_to_the_new_screen(command: Command, old: ExistingSystem, empty_url: str) -> None:
+    command("import-existing", empty_url)
+    app = Starlette(routes=routes.build(LiveHub()), exception_handlers={PatternDeskError: routes.expected_error})
+    with TestClient(app, follow_redirects=False) as client, transaction() as session:
+        new_id = workspaces.moved_id(session, "PatternSession", cuid("s", 1))
+        found = client.get(f"/old/PatternSession/{cuid('s', 1)}")
+        assert (found.status_code, found.headers["location"]) == (302, f"/session?id={new_id}")
+        for path in ("/old/PatternSession/unknown", f"/old/User/{cuid('u', 1)}"):
+            assert client.get(path).status_code == 404
 
 
 def test_a_dry_run_counts_the_same_and_makes_nothing(command: Command, old: ExistingSystem, empty_url: str) -> None:
