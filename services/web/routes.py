@@ -112,10 +112,12 @@ async def metrics(request: Request) -> Response:
 async def moved(request: Request) -> Response:
     """Where a workspace, session or execution of the existing system went, so that links to it can be rewritten."""
     screen = OLD_TABLES.get(request.path_params["table"])
-    found = screen and await run_in_threadpool(_moved_id, request.path_params["table"], request.path_params["old_id"])
-    if not found:
+    if screen is None:
+        raise NotFound("Workspaces, sessions and executions of the existing system have addresses here.")
+    new_id = await run_in_threadpool(_moved_id, str(request.path_params["table"]), str(request.path_params["old_id"]))
+    if new_id is None:
         raise NotFound("Nothing with this id came from the existing system.")
-    return RedirectResponse(f"/{screen}?id={found}", 302, NO_STORE)
+    return RedirectResponse(f"/{screen}?id={new_id}", 302, NO_STORE)
 
 
 async def export(request: Request) -> Response:

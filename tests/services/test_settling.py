@@ -14,7 +14,7 @@ from services.lifecycle import FeedbackState, Verdict
 from services.models import ClaudeExecution, ExecutionFeedback, FeedbackItem, PatternSession, WorkspaceMessage
 from services.people import Actor
 from tests import factories
-from tests.services import loop
+from tests.support import scenarios
 from tests.support.batches import disagreements
 
 S = FeedbackState
@@ -27,7 +27,7 @@ def member(session: Session) -> Actor:
 
 @pytest.fixture
 def home(session: Session, member: Actor) -> uuid.UUID:
-    return loop.in_beta(session, member)
+    return scenarios.in_beta(session, member)
 
 
 def comments(session: Session, home: uuid.UUID, member: Actor, count: int) -> list[uuid.UUID]:
@@ -49,11 +49,11 @@ def test_a_deploy_settles_what_it_took_and_what_it_fixed_along_with_it(
     session: Session, member: Actor, home: uuid.UUID
 ) -> None:
     fixed, missed, beside, untouched, taken_back = comments(session, home, member, 5)
-    elsewhere = comments(session, loop.in_beta(session, member), member, 1)[0]
+    elsewhere = comments(session, scenarios.in_beta(session, member), member, 1)[0]
     feedback.withdraw(session, taken_back, actor=member)
-    execution = loop.launch(session, home, member, feedback_ids=[fixed, missed])
+    execution = scenarios.launch(session, home, member, feedback_ids=[fixed, missed])
     assert [state(session, i)[0] for i in (fixed, missed, beside)] == [S.SENT, S.SENT, S.OPEN]
-    version = loop.deploy(session, execution, fixed=[str(i) for i in (fixed, beside, taken_back, elsewhere)])
+    version = scenarios.deploy(session, execution, fixed=[str(i) for i in (fixed, beside, taken_back, elsewhere)])
     assert state(session, fixed) == (S.ADDRESSED, True)
     assert state(session, missed) == (S.OPEN, False)
     assert state(session, beside) == (S.ADDRESSED, True)
@@ -63,21 +63,21 @@ def test_a_deploy_settles_what_it_took_and_what_it_fixed_along_with_it(
     assert session.get_one(FeedbackItem, beside).resolved_version_id == version
     assert outcomes(session, execution) == {fixed: "fixed", missed: "not_fixed"}
     assert session.get_one(FeedbackItem, beside).execution_id is None, "it was not sent"
-    assert loop.lies(session) == []
+    assert scenarios.lies(session) == []
 
 
 def test_what_was_judged_right_is_no_correction_that_a_deploy_addresses(
     session: Session, member: Actor, home: uuid.UUID
 ) -> None:
     stored = factories.dataset(session, member)
-    made = loop.run_session(session, home, member, stored, anchors=[10, 20])
-    marks = loop.detections(session, made)
+    made = scenarios.run_session(session, home, member, stored, anchors=[10, 20])
+    marks = scenarios.detections(session, made)
     right = feedback.judge(session, marks[10], Verdict.CONFIRMED, actor=member)
     wrong = feedback.judge(session, marks[20], Verdict.FALSE_POSITIVE, actor=member)
     session.get_one(PatternSession, made).split = "holdout"  # held back from the agent, and settled all the same
     sent = comments(session, home, member, 1)
-    execution = loop.launch(session, home, member, feedback_ids=sent)
-    loop.deploy(session, execution, fixed=[str(right), str(wrong)])
+    execution = scenarios.launch(session, home, member, feedback_ids=sent)
+    scenarios.deploy(session, execution, fixed=[str(right), str(wrong)])
     assert state(session, right) == (S.OPEN, False)
     assert state(session, wrong) == (S.ADDRESSED, True)
 
@@ -86,8 +86,8 @@ def test_a_run_that_deploys_nothing_addresses_nothing_beside_its_batch(
     session: Session, member: Actor, home: uuid.UUID
 ) -> None:
     taken, beside = comments(session, home, member, 2)
-    execution = loop.launch(session, home, member, feedback_ids=[taken])
-    loop.begin(session, execution)
+    execution = scenarios.launch(session, home, member, feedback_ids=[taken])
+    scenarios.begin(session, execution)
     row = session.get_one(ClaudeExecution, execution)
     executions.complete(session, row, summary="Nothing to change.", fixed_ids=[str(beside)])
     assert [state(session, i) for i in (taken, beside)] == [(S.OPEN, False), (S.OPEN, False)]
@@ -98,25 +98,25 @@ def test_a_deploy_that_is_told_again_after_a_later_one_changes_nothing(
     session: Session, member: Actor, home: uuid.UUID
 ) -> None:
     comments(session, home, member, 2)
-    first = loop.launch(session, home, member)
-    loop.deploy(session, first, code="first")
+    first = scenarios.launch(session, home, member)
+    scenarios.deploy(session, first, code="first")
     epoch = session.get_one(ClaudeExecution, first, populate_existing=True).epoch
-    second = loop.launch(session, home, member)
-    loop.deploy(session, second, code="second")
-    before = loop.everything(session)
-    loop.finish(session, first, epoch)
-    assert loop.everything(session) == before
+    second = scenarios.launch(session, home, member)
+    scenarios.deploy(session, second, code="second")
+    before = scenarios.everything(session)
+    scenarios.finish(session, first, epoch)
+    assert scenarios.everything(session) == before
 
 
 def test_the_repeated_columns_follow_the_links_whoever_writes_them(
     session: Session, member: Actor, home: uuid.UUID
 ) -> None:
     first, second, third = comments(session, home, member, 3)
-    old = loop.launch(session, home, member, feedback_ids=[third, first])
+    old = scenarios.launch(session, home, member, feedback_ids=[third, first])
     row = session.get_one(ClaudeExecution, old)
     assert row.feedback_ids == [str(first), str(third)], "in the order in which they were given"
-    loop.deploy(session, old)
-    new = loop.launch(session, home, member, feedback_ids=[first, second])
+    scenarios.deploy(session, old)
+    new = scenarios.launch(session, home, member, feedback_ids=[first, second])
     assert disagreements(session) == []
     holders = {i: session.get_one(FeedbackItem, i, populate_existing=True).execution_id for i in (first, second, third)}
     assert holders == {first: new, second: new, third: old}
@@ -132,7 +132,7 @@ def test_the_repeated_columns_follow_the_links_whoever_writes_them(
 
 def test_a_link_is_written_or_removed_and_never_changed(session: Session, member: Actor, home: uuid.UUID) -> None:
     first, second = comments(session, home, member, 2)
-    execution = loop.launch(session, home, member, feedback_ids=[first])
+    execution = scenarios.launch(session, home, member, feedback_ids=[first])
     with pytest.raises(DBAPIError, match="written or removed, never changed"), session.begin_nested():
         session.execute(update(ExecutionFeedback).values(feedback_id=second))
     session.execute(update(ExecutionFeedback).values(outcome="fixed"))
@@ -143,7 +143,7 @@ def test_the_comparison_sees_a_column_that_was_changed_by_hand(
     session: Session, member: Actor, home: uuid.UUID
 ) -> None:
     _, second = comments(session, home, member, 2)
-    loop.launch(session, home, member)
+    scenarios.launch(session, home, member)
     assert disagreements(session) == []
     session.execute(update(ClaudeExecution).where(ClaudeExecution.workspace_id == home).values(feedback_ids=[]))
     session.execute(update(FeedbackItem).where(FeedbackItem.id == second).values(execution_id=None))

@@ -1,0 +1,119 @@
+"""What a test's worker does before it starts: tighter limits, shorter pauses, or an agent that makes a bad change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from services.agents import registry
+from services.agents.protocol import Change, Plan, Refusal, Work
+from services.deploys import local, vercel, waiting
+from services.detectors import sandbox
+from services.detectors.bundle import write_params
+from services.detectors.types import DetectorSpec
+from services.worker import decisions, notifying, testing
+
+
+def small_limits() -> None:
+    """Detectors get two seconds and little memory, so that one which loops is found out soon."""
+    sandbox.Limits = partial(sandbox.Limits, wall_s=2.0, cpu_s=2, memory_mb=512)  # type: ignore[misc, assignment]
+
+
+def short_pauses() -> None:
+    """Pauses between retries are short."""
+    decisions.FIRST_PAUSE_S = 0.2
+
+
+def shortest_pauses() -> None:
+    """Pauses so short that a run gets through all of its retries, and still grow up to a longest one; fewer cuts of the
+    contract, and quicker looks at a deploy."""
+    decisions.FIRST_PAUSE_S = 0.1
+    decisions.LONGEST_PAUSE_S = 0.4
+    testing.CUTS = 3
+    vercel.Pace = partial(waiting.Pace, poll_s=0.2)  # type: ignore[misc, assignment]
+
+
+def endless_pause() -> None:
+    """The first pause is longer than any test."""
+    decisions.FIRST_PAUSE_S = 600.0
+    decisions.LONGEST_PAUSE_S = 600.0
+
+
+def notices_retry_at_once() -> None:
+    """Notices are tried again at once."""
+    notifying.PAUSES_S = (0.1, 0.1, 0.1, 0.1)
+
+
+def notices_retry_often() -> None:
+    """Notices are tried again at once, a hundred times, and get three seconds for an answer."""
+    notifying.SEND_S = 3.0
+    notifying.PAUSES_S = (0.1,) * 100
+
+
+def notices_retry_in_seconds() -> None:
+    """Notices are tried again after some seconds."""
+    notifying.PAUSES_S = (5.0,)
+
+
+def notices_wait_forever() -> None:
+    """Notices wait for an answer, and for their next try, longer than any test."""
+    notifying.SEND_S = 600.0
+    notifying.PAUSES_S = (600.0,)
+
+
+class WorseAgent:
+    """An agent that means well and changes the parameters for the worse; told so, it has nothing better."""
+
+    name = origin = "tuner"
+
+    def plan(self, work: Work, spec: DetectorSpec | None) -> Plan:
+        return Plan("Be stricter.")
+
+    def implement(self, work: Work, spec: DetectorSpec | None, plan: Mapping[str, Any]) -> Change:
+        write_params(work.worktree, work.pattern_type, {"left": 20, "right": 20, "prominence": 4.0})
+        return Change(True, "Stricter.", "Be stricter", ("everything stricter",))
+
+    def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> Change:
+        return Change(False, "I have nothing better.")
+
+
+class SharedFileAgent(WorseAgent):
+    """An agent that changes a file which all patterns share."""
+
+    def implement(self, work: Work, spec: DetectorSpec | None, plan: Mapping[str, Any]) -> Change:
+        with (work.worktree / "detectors" / "base.py").open("a") as file:
+            file.write("\nEXTRA = 1\n")
+        return Change(True, "Shared.", "Change what all share")
+
+
+class EndlessSearchAgent(WorseAgent):
+    """Refuses to find anything better: its refining runs the detector until it is told to stop."""
+
+    def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> Change:
+        candles = work.candles(str(work.cases[0].dataset_id))
+        with sandbox.warm(work.worktree, work.pattern_type) as worker:
+            while True:
+                worker.detect(candles, {}, cancelled=work.cancelled)
+
+
+def endless_search_agent() -> None:
+    registry.make = lambda name: EndlessSearchAgent()
+
+
+def endless_contract() -> None:
+    """The contract is tried at so many cuts that it takes minutes."""
+    testing.CUTS = 20_000
+
+
+def endless_local_deploy() -> None:
+    """The local deploy tries each detector so often that it takes minutes."""
+    local.patterns = lambda root: ["swings"] * 100_000  # type: ignore[assignment]
+
+
+def worse_agent() -> None:
+    registry.make = lambda name: WorseAgent()
+
+
+def shared_file_agent() -> None:
+    registry.make = lambda name: SharedFileAgent()
