@@ -96,4 +96,4 @@ def diff(execution_id: uuid.UUID, base: str, commit: str) -> str:
 @st.cache_data(max_entries=50, ttl=30, show_spinner=False)
 def _brought(execution_id: uuid.UUID, commit: str) -> bool:
     """Asked at most twice a minute for a commit, because a page that follows a run asks every second."""
-    return releases.bring(execution_id, timeout=FETCH_SECONDS)
+    return releases.fetch_kept(execution_id, timeout=FETCH_SECONDS)

@@ -50,6 +50,7 @@ from services.executions.reading import (
     replay,
     usage,
 )
+from services.executions.records import Checkpoint, FollowUp, KeptPlan, PhaseFacts, PhaseState, TestReport
 
 __all__ = [
     "AGENTS",
@@ -57,11 +58,17 @@ __all__ = [
     "OUTCOMES",
     "SPANS",
     "TAIL_CHARACTERS",
+    "Checkpoint",
     "Continued",
     "ExecutionDetail",
     "ExecutionRow",
+    "FollowUp",
+    "KeptPlan",
+    "PhaseFacts",
+    "PhaseState",
     "Relative",
     "Run",
+    "TestReport",
     "UsageRow",
     "accept_plan",
     "add_usage",

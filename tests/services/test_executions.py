@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from services import deployments, executions, feedback, review, timeline, workspaces
 from services.database.engine import engine_for, transaction
 from services.errors import Conflict, IllegalTransition, InvalidInput, NotFound, StaleEpoch
-from services.executions import UsageRow
+from services.executions import FollowUp, PhaseFacts, UsageRow
 from services.lifecycle import EXECUTION_TRANSITIONS, ExecutionPhase, ExecutionStatus, FeedbackState, Role
 from services.models import ClaudeExecution, ExecutionAttempt, ExecutionFeedback, FeedbackItem, WorkspaceMessage
 from services.people import Actor
@@ -215,9 +215,9 @@ def worker_writes(session: Session, made: uuid.UUID, epoch: int) -> dict[str, Ca
         "begin_phase": lambda: executions.begin_phase(session, made, task="t", **one),
         "report": lambda: executions.report(session, made, fraction=0.5, task="t", **one),
         "checkpoint": lambda: executions.checkpoint(session, made, key="k", text="t", **one),
-        "end_phase": lambda: executions.end_phase(session, made, facts={"commit_hash": loop.commit_hash(1)}, **one),
+        "end_phase": lambda: executions.end_phase(session, made, facts=PhaseFacts(commit_hash=loop.commit_hash(1)), **one),
         "begin_retry": lambda: executions.begin_retry(
-            session, made, attempt=1, reason="r", decision={"pause_s": 0}, tell=True, **at),
+            session, made, attempt=1, reason="r", follow_up=FollowUp(), announce=True, **at),
         "add_usage": lambda: executions.add_usage(session, made, rows=[used("m")], **at),
         "keep_deploy": lambda: executions.keep_deploy(session, made, attempt=1, log_key="k", **at),
         "deploy_retry": lambda: deployments.deploy_retry(session, made, attempt=1, previous_error="e", **at),
@@ -405,7 +405,7 @@ def failed(session: Session, home: uuid.UUID, member: Actor, **facts: object) ->
     row = executions.locked(session, made, epoch)
     for name, value in facts.items():
         setattr(row, name, value)
-    executions.fail(session, row, error="It broke.", decision={"kind": "deploy.failed"})
+    executions.fail(session, row, error="It broke.", follow_up=FollowUp(kind="deploy.failed", action="fail"))
     return made
 
 
