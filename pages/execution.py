@@ -6,14 +6,13 @@ import uuid
 
 import streamlit as st
 
-from pages.components import execution_data as data
-from pages.components import execution_parts as bits
-from pages.components import execution_view as view
 from pages.components import looks, parts
 from pages.components.actor import require_actor
 from pages.components.errors import guarded
-from pages.components.execution_data import Facts
-from pages.components.execution_dialogs import (
+from pages.components.execution import cards as bits
+from pages.components.execution import read as data
+from pages.components.execution import wording as view
+from pages.components.execution.dialogs import (
     ASKED,
     ask,
     cancel_dialog,
@@ -21,10 +20,11 @@ from pages.components.execution_dialogs import (
     run_again_dialog,
     waive_dialog,
 )
-from pages.components.execution_state import is_canceling, is_live
-from pages.components.execution_tables import broken_cases
-from pages.components.execution_tabs import tabs
+from pages.components.execution.read import Facts
+from pages.components.execution.replay import broken_cases
+from pages.components.execution.tabs import tabs
 from pages.components.links import back_to_seen, seen
+from pages.components.runs.state import is_canceling, is_live
 from services.errors import NotFound
 from services.lifecycle import ExecutionStatus
 from services.people import Actor

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.components import execution_rows as lines
 from pages.components import parts
 from pages.components.actor import require_actor
 from pages.components.errors import guarded
-from pages.components.execution_drawn import live_runs
-from pages.components.execution_parts import viewer_now
-from pages.components.execution_state import is_live, waits_for_worker
-from pages.components.execution_tables import execution_frame
+from pages.components.execution.cards import viewer_now
+from pages.components.execution.replay import execution_frame
+from pages.components.executions import rows as lines
 from pages.components.links import go
+from pages.components.runs.component import live_runs
+from pages.components.runs.state import is_live, waits_for_worker
 from services import executions, exports, system, workspaces
 from services.database.engine import transaction
 from services.executions import AGENTS, ExecutionRow

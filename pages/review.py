@@ -7,12 +7,15 @@ from typing import Final
 
 import streamlit as st
 
-from pages.components import dialogs_review, dialogs_workspace, evidence, looks
+from pages.components import looks
 from pages.components.actor import require_actor
 from pages.components.errors import guarded
 from pages.components.links import exists
 from pages.components.parts import badge, checks, empty_state, header
-from pages.components.review_drawn import queue_list
+from pages.components.review import dialogs as dialogs_review
+from pages.components.review import evidence
+from pages.components.review.component import queue_list
+from pages.components.workspace import dialogs as dialogs_workspace
 from services import review, workspaces
 from services.database.engine import transaction
 from services.errors import NotFound

@@ -12,14 +12,17 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.components import judging, looks, parts, session_board, session_panel
+from pages.components import looks, parts
 from pages.components.actor import require_actor
 from pages.components.charts import overview_strip, session_chart
 from pages.components.errors import guarded
-from pages.components.judging import Board
 from pages.components.links import back_to_seen, seen
-from pages.components.session_edges import complete_dialog, more_menu, retest_button, run_again
-from pages.components.session_rows import candle_row, moving_row
+from pages.components.session import board as session_board
+from pages.components.session import judging
+from pages.components.session import panel as session_panel
+from pages.components.session.header import complete_dialog, more_menu, retest_button, run_again
+from pages.components.session.judging import Board
+from pages.components.session.place_rows import candle_row, moving_row
 from services import actions, sessions
 from services.database.engine import transaction
 from services.detectors.scoring import Tally

@@ -11,11 +11,11 @@ import streamlit as st
 
 from pages.components import looks, parts
 from pages.components.actor import require_actor
-from pages.components.dataset_import import import_dialog, warnings
-from pages.components.dialogs_runs import run_session
+from pages.components.datasets.import_dialog import import_dialog, warnings
 from pages.components.errors import guarded
+from pages.components.launch.dialog import run_session
 from pages.components.links import go, link_to
-from pages.components.session_table import (
+from pages.components.sessions.table import (
     ADJUSTMENTS,
     clicked_row,
     dataset_columns,

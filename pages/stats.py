@@ -18,7 +18,7 @@ from pages.components.parts import (
     header,
     metric_cards,
 )
-from pages.components.stats_cards import Card, Period, cards, metrics
+from pages.components.statistics.cards import Card, Period, cards, metrics
 from services import exports, stats, workspaces
 from services.database.engine import transaction
 from services.exports import REPORTS

@@ -8,16 +8,20 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import dialogs_notifications, dialogs_runs, dialogs_workspace, looks, summary, uploads
+from pages.components import looks, uploads
 from pages.components.actor import require_actor
-from pages.components.chat import chat_box
-from pages.components.dialogs_workspace import ask, asked
 from pages.components.errors import guarded
-from pages.components.execution_state import state
+from pages.components.launch import dialog as dialogs_runs
 from pages.components.links import back_to_seen, exists, go, seen
 from pages.components.parts import empty_state, header
-from pages.components.pattern_list import pattern_list
-from pages.components.timeline import NOTHING_YET, TimelineAction, say_state, timeline
+from pages.components.runs.state import state
+from pages.components.timeline.component import NOTHING_YET, TimelineAction, say_state, timeline
+from pages.components.workspace import dialogs as dialogs_workspace
+from pages.components.workspace import notifications_dialog as dialogs_notifications
+from pages.components.workspace import summary
+from pages.components.workspace.chat import chat_box
+from pages.components.workspace.dialogs import ask, asked
+from pages.components.workspace.pattern_list import pattern_list
 from services import feedback, workspaces
 from services import timeline as entries_of
 from services.database.engine import transaction

@@ -8,13 +8,13 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.actor import require_actor
-from pages.components.dialogs_create import create_dialog, is_open
 from pages.components.errors import guarded
 from pages.components.links import go
-from pages.components.notices import demo_banner
 from pages.components.parts import download_csv_button, empty_state, header
-from pages.components.workspace_grid import workspace_grid
-from pages.components.workspace_rows import as_csv, card, is_live, table, table_columns
+from pages.components.workspaces.create_dialog import create_dialog, is_open
+from pages.components.workspaces.grid import workspace_grid
+from pages.components.workspaces.notices import demo_banner
+from pages.components.workspaces.rows import as_csv, card, is_live, table, table_columns
 from services import workspaces
 from services.database.engine import transaction
 from services.exports import to_csv

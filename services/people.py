@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
@@ -15,6 +16,9 @@ from sqlalchemy.orm import Session
 from services.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from services.lifecycle import PERMISSIONS, Role
 from services.models import AuditEvent, User, now
+
+_ADDRESS: Final = re.compile(r"[^\s@\x00-\x1f]{1,64}@[^\s@\x00-\x1f]{1,189}")
+LONGEST_NAME: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +73,41 @@ def actor_by_email(session: Session, email: str) -> Actor:
     return _actor(user)
 
 
-def sign_in(session: Session, *, email: str, name: str | None, image: str | None = None) -> Actor:
-    """The actor for somebody an identity provider vouches for; a new person starts as a viewer."""
+def sign_in(
+    session: Session, *, email: str, name: str | None, image: str | None = None, role: Role | None = None
+) -> Actor:
+    """The actor for somebody an identity provider vouches for; a new person starts as a viewer.
+
+    `role` is what the settings give this person (a group of the provider's, ADMIN_EMAILS), None where they say nothing:
+    then the role that an admin gave stays.
+    """
     address = email.strip().lower()
     if "@" not in address:
         raise InvalidInput("The identity provider sent no e-mail address.")
     user = session.scalar(select(User).where(func.lower(User.email) == address))
     if user is None:
-        user = _joined(session, User(email=address, name=name or address, image=image, role=Role.VIEWER))
+        user = _joined(session, User(email=address, name=name or address, image=image, role=role or Role.VIEWER))
+    elif role is not None and user.is_active and user.role != role:
+        _follow_provider(session, user, role)
     if not user.is_active:
         raise NotAllowed("This account was deactivated; an admin can turn it on again.")
     if user.last_seen_at is None or now() - user.last_seen_at > timedelta(minutes=5):
         user.last_seen_at = now()
     return _actor(user)
+
+
+def _follow_provider(session: Session, user: User, role: Role) -> None:
+    """The role that the provider's groups or ADMIN_EMAILS give; the last active admin keeps the role all the same."""
+    if user.role == Role.ADMIN:
+        try:
+            _keep_an_admin(session, user)
+        except Conflict:
+            return
+    before, user.role = user.role, role
+    record(
+        session, actor=None, action="role_changed", object_type="user", object_id=user.id,
+        before={"role": before}, after={"role": role, "by": "sign-in"},
+    )  # fmt: skip
 
 
 def _joined(session: Session, user: User) -> User:
@@ -93,6 +119,44 @@ def _joined(session: Session, user: User) -> User:
         return session.scalars(select(User).where(func.lower(User.email) == user.email)).one()
     record(session, actor=None, action="person_joined", object_type="user", object_id=user.id)
     return user
+
+
+def add(session: Session, *, email: str, name: str, role: Role, actor: Actor | None) -> Person:
+    """A new person. `actor` None is the command line, whose user holds the database anyway.
+
+    Raises InvalidInput for an address or name that can't be one, Conflict when the address is here already.
+    """
+    if actor is not None:
+        require(actor, "manage_people")
+    address, shown = email.strip().lower(), " ".join(name.split())
+    if not _ADDRESS.fullmatch(address):
+        raise InvalidInput(f"'{email[:100]}' is no e-mail address.")
+    if not shown or len(shown) > LONGEST_NAME or not shown.isprintable():
+        raise InvalidInput(f"Give a name of 1 to {LONGEST_NAME} letters.")
+    known = session.scalar(select(User).where(func.lower(User.email) == address))
+    if known is not None:
+        raise Conflict(f"{known.name} is here already with this address, as {known.role}.")
+    user = User(email=address, name=shown, role=role)
+    session.add(user)
+    session.flush()
+    record(session, actor=actor, action="person_added", object_type="user", object_id=user.id, after={"role": role})
+    return _person(user)
+
+
+def find(session: Session, email: str) -> Person:
+    """The person with this address, whatever its case. Raises NotFound."""
+    user = session.scalar(select(User).where(func.lower(User.email) == email.strip().lower()))
+    if user is None:
+        raise NotFound(f"Nobody here has the address {email[:100]}.")
+    return _person(user)
+
+
+def as_row(person: Person) -> dict[str, object]:
+    """A person as the command line prints one."""
+    return {
+        "id": str(person.id), "email": person.email, "name": person.name, "role": str(person.role),
+        "is_active": person.is_active, "created_at": person.created_at, "last_seen_at": person.last_seen_at,
+    }  # fmt: skip
 
 
 def ensure_person(session: Session, *, email: str, name: str, role: Role) -> Actor:
@@ -108,12 +172,17 @@ def ensure_person(session: Session, *, email: str, name: str, role: Role) -> Act
 
 def list_people(session: Session) -> list[Person]:
     users = session.scalars(select(User).order_by(User.created_at, User.id))
-    return [Person(u.id, u.email, u.name, u.image, u.role, u.is_active, u.created_at, u.last_seen_at) for u in users]
+    return [_person(user) for user in users]
 
 
-def set_role(session: Session, person_id: uuid.UUID, role: Role, *, actor: Actor) -> None:
-    """Gives a person a role. The last active admin cannot step down."""
-    require(actor, "manage_people")
+def _person(u: User) -> Person:
+    return Person(u.id, u.email, u.name, u.image, u.role, u.is_active, u.created_at, u.last_seen_at)
+
+
+def set_role(session: Session, person_id: uuid.UUID, role: Role, *, actor: Actor | None) -> None:
+    """Gives a person a role. The last active admin cannot step down. `actor` None is the command line."""
+    if actor is not None:
+        require(actor, "manage_people")
     user = _locked(session, person_id)
     if user.role == Role.ADMIN and role != Role.ADMIN:
         _keep_an_admin(session, user)
@@ -129,9 +198,10 @@ def set_role(session: Session, person_id: uuid.UUID, role: Role, *, actor: Actor
     )
 
 
-def set_active(session: Session, person_id: uuid.UUID, active: bool, *, actor: Actor) -> None:
-    """Lets a person in or shuts them out from their next run on. The last active admin stays."""
-    require(actor, "manage_people")
+def set_active(session: Session, person_id: uuid.UUID, active: bool, *, actor: Actor | None) -> None:
+    """Lets a person in or shuts them out from their next request on. The last active admin stays."""
+    if actor is not None:
+        require(actor, "manage_people")
     user = _locked(session, person_id)
     if not active and user.role == Role.ADMIN:
         _keep_an_admin(session, user)

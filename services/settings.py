@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     oidc_client_secret: SecretStr | None = Field(None, validation_alias="OIDC_CLIENT_SECRET")
     oidc_server_metadata_url: str | None = Field(None, validation_alias="OIDC_SERVER_METADATA_URL")
     oidc_redirect_uri: str | None = Field(None, validation_alias="OIDC_REDIRECT_URI")
+    oidc_groups_claim: str = Field("groups", min_length=1, validation_alias="OIDC_GROUPS_CLAIM")
+    oidc_group_roles: str = Field("", validation_alias="OIDC_GROUP_ROLES")  # "traders=member, desk-admins=admin"
+    admin_emails: str = Field("", validation_alias="ADMIN_EMAILS")  # comma separated; admins from their sign-in on
 
     vercel_token: SecretStr | None = Field(None, validation_alias="VERCEL_TOKEN")
     vercel_project: str | None = Field(None, validation_alias="VERCEL_PROJECT")  # id or name

@@ -6,7 +6,6 @@ belongs to the browser's signed cookie, which only this machine can hold; a relo
 
 from __future__ import annotations
 
-import time
 import uuid
 from typing import Final
 
@@ -20,6 +19,7 @@ from services.errors import NotAllowed
 from services.lifecycle import Role
 from services.people import Actor, Person
 from services.settings import get_settings
+from services.signing_in import read_claims
 from services.web.identity import LocalSession
 from services.web.tokens import secret_key
 
@@ -88,19 +88,11 @@ def _vouched_for() -> Actor | None:
     """The actor behind `st.user`, whose cookie may outlive the provider's own end."""
     if not st.user.is_logged_in:
         return None
-    ends = st.user.get("exp")
-    if isinstance(ends, int | float) and ends <= time.time():
+    known = read_claims(dict(st.user), get_settings())
+    if known is None:
         return None
-    email = str(st.user.get("email") or "")
-    if st.user.get("email_verified") is False:
-        raise NotAllowed("The identity provider has not verified this e-mail address.")
     with transaction() as session:
-        return people.sign_in(session, email=email, name=_text("name"), image=_text("picture"))
-
-
-def _text(claim: str) -> str | None:
-    value = st.user.get(claim)
-    return str(value) if value else None
+        return people.sign_in(session, email=known.email, name=known.name, image=known.image, role=known.role)
 
 
 def _refuse(sentence: str) -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.assets import asset
-from pages.components.timeline import LOOKS
+from pages.components.timeline.component import LOOKS
 
 _DRAWN = st.components.v2.component(
     "patterndesk_drawn",

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from services import executions, exports, people
 from services.agents import registry as agents
 from services.database import embedded
-from services.database.engine import database_url, plain_url, transaction
+from services.database.engine import database_url, get_engine, plain_url, transaction
+from services.database.migrate import current, upgrade
 from services.deploys import registry as deploys
 from services.detectors.sandbox import isolation
 from services.errors import InvalidInput, NotAllowed, Unavailable
@@ -27,13 +29,30 @@ from services.settings import Settings
 
 
 @contextmanager
-def with_database(settings: Settings) -> Iterator[str]:
-    """The database's address; an embedded one is started for the time being when none runs."""
+def with_database(settings: Settings, *, migrated: bool = False) -> Iterator[str]:
+    """The database's address; an embedded one is started for the time being when none runs.
+
+    With `migrated` an embedded or empty database gets its schema first, so that a command works before the first start.
+    """
     if settings.database_url or embedded.running_url(settings.data_dir):
+        url = plain_url(database_url())
+        if migrated and (not settings.database_url or current(url) is None):  # a server's schema is its operator's
+            upgrade(url)
         yield database_url()
         return
     with embedded.start(settings.data_dir) as server:
-        yield server.url
+        if migrated:
+            upgrade(plain_url(server.url))
+        try:
+            yield server.url
+        finally:
+            get_engine().dispose()
+            get_engine.cache_clear()
+
+
+def by_email(session: Session, email: str | None) -> Actor | None:
+    """The person a command is done by; None is the command line itself, whose user holds the database anyway."""
+    return people.actor_by_email(session, email) if email else None
 
 
 def acting(email: str | None) -> Actor:

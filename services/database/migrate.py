@@ -64,6 +64,12 @@ def head() -> str:
     return found
 
 
+def chain() -> list[str]:
+    """Every revision, the first one first. Raises alembic.util.CommandError when the chain has two ends."""
+    script = ScriptDirectory.from_config(_config())
+    return [revision.revision for revision in script.walk_revisions("base", HEAD)][::-1]
+
+
 def check(url: str) -> None:
     """Raise alembic.util.CommandError when the models and the database's schema differ."""
     with _connection(url) as connection:

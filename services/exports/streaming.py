@@ -8,6 +8,7 @@ import re
 import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -39,14 +40,23 @@ def stream_csv(
     returns: raises NotAllowed, InvalidInput or NotFound. Closing the iterator early ends the statement.
     """
     engine = engine or get_engine()
-    found = find_report(report)
+    known, params = checked(report, filters, actor_id=actor_id, engine=engine)
+    return stream(known, params, engine)
+
+
+def checked(report: str, filters: Mapping[str, str], *, actor_id: uuid.UUID, engine: Engine) -> tuple[Report, Params]:
+    """The report and the parameters of its statement, for a person who may have it.
+
+    Raises NotAllowed, InvalidInput or NotFound.
+    """
+    known = find_report(report)
     with transaction(engine) as session:
         actor = actor_by_id(session, actor_id)
         require(actor, "export")
-        if actor.role not in found.roles:
-            raise NotAllowed(f"To export '{found.title}' takes a {' or '.join(sorted(found.roles))}.")
-        params = read_filters(session, found, filters)
-    return _stream(found, params, engine)
+        if actor.role not in known.roles:
+            raise NotAllowed(f"To export '{known.title}' takes a {' or '.join(sorted(known.roles))}.")
+        params = read_filters(session, known, filters)
+    return known, params
 
 
 def write_csv(report: str, filters: Mapping[str, str], target: Path | BinaryIO, *, engine: Engine | None = None) -> int:
@@ -56,10 +66,10 @@ def write_csv(report: str, filters: Mapping[str, str], target: Path | BinaryIO, 
     or a place that cannot be written, NotFound for what does not exist.
     """
     engine = engine or get_engine()
-    found = find_report(report)
+    known = find_report(report)
     with transaction(engine) as session:
-        params = read_filters(session, found, filters)
-    chunks = _stream(found, params, engine)
+        params = read_filters(session, known, filters)
+    chunks = stream(known, params, engine)
     return _write_file(chunks, target) if isinstance(target, Path) else sum(target.write(c) for c in chunks)
 
 
@@ -71,10 +81,18 @@ def file_name(report: str, filters: Mapping[str, str]) -> str:
     return "-".join(part for part in parts if part)[:100].rstrip("-") + ".csv"
 
 
-def _stream(report: Report, params: Params, engine: Engine) -> Iterator[bytes]:
+@contextmanager
+def opened(engine: Engine) -> Iterator[Session]:
+    """A read-only transaction of its own, which sees one state of the database for as long as it lasts."""
     read_only = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-    opened = engine.connect().execution_options(**read_only)
-    with opened as connection, connection.begin(), Session(bind=connection) as session:
+    begun = engine.connect().execution_options(**read_only)
+    with begun as connection, connection.begin(), Session(bind=connection) as session:
+        yield session
+
+
+def stream(report: Report, params: Params, engine: Engine) -> Iterator[bytes]:
+    """The report as chunks of CSV, the header row first."""
+    with opened(engine) as session:
         if report.frame is not None:
             yield to_csv(report.frame(session, params))
         else:

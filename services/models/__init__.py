@@ -14,10 +14,12 @@ from services.models.feedback import FeedbackItem, moving
 from services.models.notification import Notification
 from services.models.record import Attachment, AuditEvent, Setting
 from services.models.session import CandleDataset, Detection, PatternSession
+from services.models.token import AccessToken
 from services.models.user import User
 from services.models.workspace import PatternWorkspace, ReadMarker, WorkspaceMessage
 
 __all__ = [
+    "AccessToken",
     "AgentUsage",
     "Attachment",
     "AuditEvent",

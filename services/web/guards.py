@@ -20,6 +20,7 @@ from services.web.identity import Identity, hardened
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 PROTECTED = ("/media", "/_stcore/upload_file", "/_stcore/metrics", "/live", "/exports", "/attachments")
+TOKEN_PATHS = ("/exports",)  # also for machines, by a personal token
 CLOSED = ("/_stcore/agent",)
 _FORWARDING = {"forwarded", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip", "via"}
 
@@ -86,7 +87,7 @@ def refusal(scope: Scope, policy: Policy) -> Refusal | None:
     if _is_under(path, CLOSED):
         return Refusal(404, "There is nothing at this address.")
     if scope["type"] == "http" and _is_under(path, PROTECTED):
-        return _unproven(headers, host, policy)
+        return _unproven(path, headers, host, policy)
     return None
 
 
@@ -121,9 +122,11 @@ def _is_under(path: str, prefixes: tuple[str, ...]) -> bool:
     return any(path == prefix or path.startswith(prefix + "/") for prefix in prefixes)
 
 
-def _unproven(headers: Headers, host: str, policy: Policy) -> Refusal | None:
+def _unproven(path: str, headers: Headers, host: str, policy: Policy) -> Refusal | None:
     if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
         return Refusal(403, "This address can only be opened from the app's own page.")
+    if _is_under(path, TOKEN_PATHS) and headers.get("authorization", "").lower().startswith("bearer "):
+        return None  # a machine has no cookie; the route asks for a token that is good for this export
     if not policy.identity.proven(cookies_of(headers), host=host):
         return Refusal(401, "Sign in first: open the app's page in this browser.")
     return None

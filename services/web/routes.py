@@ -15,12 +15,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from services import attachments
+from services import access_tokens, attachments
 from services.database.engine import database_url, transaction
 from services.errors import Conflict, InvalidInput, NotAllowed, NotFound, PatternDeskError, Unavailable
 from services.logs import log_unexpected
 from services.people import actor_by_id
-from services.web import tokens
+from services.web import machine_exports, tokens
 from services.web.guards import is_forwarded, is_loopback, is_loopback_host
 from services.web.live import LiveHub, stream
 
@@ -51,6 +51,7 @@ def build(hub: LiveHub) -> list[Route]:
         Route("/healthz", healthz, methods=["GET"]),
         Route("/readyz", readyz, methods=["GET"]),
         Route("/metrics", metrics, methods=["GET"]),
+        Route("/robots.txt", robots, methods=["GET"]),
         Route("/live", live, methods=["GET"]),
         Route("/exports/{name}", export, methods=["GET"]),
         Route("/attachments/{key:path}", attachment, methods=["GET"]),
@@ -76,19 +77,30 @@ async def readyz(_request: Request) -> Response:
     return JSONResponse({"status": "unavailable", "reason": reason}, 503, NO_STORE)
 
 
+async def robots(_request: Request) -> Response:
+    """Nothing here is for search engines."""
+    return PlainTextResponse("User-agent: *\nDisallow: /\n")
+
+
 async def metrics(request: Request) -> Response:
     """Prometheus text, for this machine or for the bearer of a metrics token."""
-    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-    token = bearer if scheme.lower() == "bearer" else request.query_params.get("token")
+    secret = machine_exports.bearer(request)
+    token = secret or request.query_params.get("token")
     if token or not _asked_from_here(request):
         if not token:
             return _unsigned("The metrics need a token, except from the machine itself.")
-        tokens.read("metrics", token)
+        if token.startswith(access_tokens.PREFIX):
+            await run_in_threadpool(_use_token, token, access_tokens.METRICS)
+        else:
+            tokens.read("metrics", token)
     return Response(await run_in_threadpool(generate_latest), media_type=CONTENT_TYPE_LATEST, headers=NO_STORE)
 
 
 async def export(request: Request) -> Response:
-    """A report as CSV, streamed. The token names person, report and filters."""
+    """A report: for a machine by its bearer token, else as CSV, streamed, by a token of person, report and filters."""
+    secret = machine_exports.bearer(request)
+    if secret is not None:
+        return await machine_exports.answer(request, secret)
     token = request.query_params.get("token")
     if not token:
         return _unsigned("This export needs a token; start it from the page that shows the table.")
@@ -171,6 +183,11 @@ def _require_active(person_id: str) -> None:
     """Raises NotAllowed when the person was shut out since the token was minted."""
     with transaction() as session:
         actor_by_id(session, uuid.UUID(person_id))
+
+
+def _use_token(secret: str, report: str) -> None:
+    with transaction() as session:
+        access_tokens.use(session, secret, report=report)
 
 
 def _opened(person_id: str, key: str) -> attachments.Opened:

@@ -20,8 +20,8 @@ from pages.components.charts.base import safe
 from pages.components.charts.view import date_labels, view_around
 from pages.components.drawn import lifecycle_stops, rate_texts, tally_items
 from pages.components.parts import ChartClick, chart_click
-from pages.components.timeline import LOOKS, TimelineAction, action
-from pages.components.workspace_grid import card_view
+from pages.components.timeline.component import LOOKS, TimelineAction, action
+from pages.components.workspaces.grid import card_view
 from services import lifecycle
 
 ROOT = Path(__file__).parents[2]

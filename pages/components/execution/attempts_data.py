@@ -1,0 +1,143 @@
+"""The attempts of an execution and what they cost, as cells and as frames. No streamlit here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import pandas as pd
+
+from pages.components import looks
+from pages.components.execution.replay import Cell
+from pages.components.looks import Look
+from pages.components.runs.state import is_paid, moment, state
+from services.executions import ExecutionDetail, ExecutionRow
+
+_OUTCOMES: Final = {
+    "completed": looks.EXECUTIONS["completed"], "failed": looks.EXECUTIONS["failed"],
+    "retry": Look("orange", "replay", "Retried"), "canceled": looks.EXECUTIONS["canceled"],
+}  # fmt: skip
+
+
+def attempt_head(*, paid: bool) -> list[Cell]:
+    names = ("Attempt", "Started", "Took", "Outcome", "Ended in", "Why", "Commit", *(["Cost"] if paid else []))
+    return [{"t": name, "right": name in ("Took", "Cost")} for name in names]
+
+
+def attempt_cells(detail: ExecutionDetail, now: datetime) -> list[list[Cell]]:
+    paid = is_paid(detail.row)
+    return [_attempt(a, detail.row, now, paid=paid) for a in detail.attempts]
+
+
+def _attempt(attempt: Mapping[str, Any], row: ExecutionRow, now: datetime, *, paid: bool) -> list[Cell]:
+    look = outcome_look(attempt, row, now)
+    commit = str(attempt["commit_hash"] or "")
+    took = ((attempt["ended_at"] or now) - attempt["started_at"]).total_seconds()
+    reason = str(attempt["reason"] or "")
+    cells: list[Cell] = [
+        {"t": str(attempt["number"])},
+        {"t": moment(attempt["started_at"], now)},
+        {"t": looks.clock(took) if took >= 0 else looks.MISSING, "right": True},
+        {"t": look.label, "badge": look.color, "icon": look.symbol},
+        {"t": phase_label(attempt["phase"], row, attempt)},
+        {"t": reason or looks.MISSING, "long": True, "title": reason or None},
+        {"t": commit[:7] or looks.MISSING, "mono": True, "title": commit or None},
+    ]
+    return [*cells, {"t": looks.money(float(attempt["cost_usd"])), "right": True}] if paid else cells
+
+
+def outcome_look(attempt: Mapping[str, Any], row: ExecutionRow, now: datetime) -> Look:
+    """How an attempt ended, or how it goes."""
+    if attempt["ended_at"] is None and attempt["started_at"] > now:
+        return Look("gray", "hourglass_empty", "Not begun")
+    if attempt["ended_at"] is None:
+        return state(row, now)
+    return _OUTCOMES.get(str(attempt["outcome"])) or looks.UNKNOWN
+
+
+def phase_label(phase: str | None, row: ExecutionRow, attempt: Mapping[str, Any]) -> str:
+    """The phase an attempt ended in, or is in."""
+    at = phase or (row.phase if attempt["ended_at"] is None and row.status != "retry" else None)
+    return looks.look(looks.PHASES, at).label if at else looks.MISSING
+
+
+def decision_text(attempt: Mapping[str, Any]) -> str:
+    """What followed an attempt: tried again after a pause, went back to the agent, or ended for good with advice."""
+    decision = attempt["decision"] or {}
+    pause = float(decision.get("pause_s") or 0)
+    after = f" after {looks.duration(pause)}" if pause else ""
+    if decision.get("action") == "retry":
+        return f"Tried again{after}"
+    if decision.get("action") == "refine":
+        what = (
+            "with the deploy's log" if attempt["deploy_log_key"] or attempt["deployment_id"] else "with what was said"
+        )
+        return f"Went back to the agent{after}, {what}"
+    if decision.get("action") == "fail":
+        return f"Failed for good: {decision['advice']}" if decision.get("advice") else "Failed for good"
+    if attempt["outcome"] == "completed":
+        return "Nothing: it ended well"
+    return looks.MISSING
+
+
+def attempt_span(attempt: Mapping[str, Any], now: datetime) -> str:
+    """ "13:24 – 13:27, 2 min 31 s" """
+    if attempt["started_at"] > now:
+        return f"begins in {looks.clock((attempt['started_at'] - now).total_seconds())}"
+    ended = attempt["ended_at"]
+    took = looks.duration(((ended or now) - attempt["started_at"]).total_seconds())
+    return f"{moment(attempt['started_at'], now)} – {moment(ended, now) if ended else 'now'}, {took}"
+
+
+ATTEMPT_COLUMNS: Final = (
+    "number", "started_at", "ended_at", "outcome", "phase", "reason", "decision", "commit_hash", "deployment_id",
+    "deploy_status", "cost_usd", "input_tokens", "output_tokens",
+)  # fmt: skip
+
+
+def attempt_frame(detail: ExecutionDetail) -> pd.DataFrame:
+    """All attempts, for the CSV; the decision in words."""
+    rows = [{**attempt, "decision": decision_text(attempt)} for attempt in detail.attempts]
+    return pd.DataFrame(rows, columns=list(ATTEMPT_COLUMNS))
+
+
+def usage_head() -> list[Cell]:
+    names = ("Attempt", "Turn", "Model", "Answers", "In", "Out", "Cost")
+    return [{"t": name, "right": name in ("Answers", "In", "Out", "Cost")} for name in names]
+
+
+def usage_cells(usage: Sequence[Mapping[str, Any]]) -> list[list[Cell]]:
+    """A row a turn and model, and the sum below them."""
+    rows = [_used(str(u["attempt"]), turn_label(str(u["turn"])), str(u["model"]), u) for u in usage]
+    total = {name: sum(u[name] for u in usage) for name in ("messages", "input_tokens", "output_tokens", "cost_usd")}
+    return [*rows, _used("All", "", "", total)]
+
+
+def _used(attempt: str, turn: str, model: str, used: Mapping[str, Any]) -> list[Cell]:
+    tokens = [
+        {"t": looks.tokens(int(used[name])), "title": f"{used[name]:,}", "right": True}
+        for name in ("input_tokens", "output_tokens")
+    ]
+    return [
+        {"t": attempt}, {"t": turn}, {"t": model, "mono": True}, {"t": f"{used['messages']:,}", "right": True}, *tokens,
+        {"t": looks.money(float(used["cost_usd"])), "right": True},
+    ]  # fmt: skip
+
+
+_GATES: Final = {"deploy.failed": "a failed deploy", "tests": "failed tests", "contract": "a broken contract",
+                 "replay": "broken places", "files": "files it may not touch"}  # fmt: skip
+_TURNS: Final = {"plan": "Planning", "implement": "Implementing", "refine": "Refining"}
+
+
+def turn_label(turn: str) -> str:
+    """ "refine-deploy.failed-1" → "Refining after a failed deploy, round 1"; an unknown one as it is."""
+    name, _, rest = turn.partition("-")
+    known = _TURNS.get(name) or (looks.PHASES[name].label if name in looks.PHASES else None)
+    if known is None:
+        return turn
+    gate, _, number = rest.rpartition("-")
+    if not number.isdigit():
+        gate, number = rest, ""
+    after = f" after {_GATES.get(gate, gate)}" if gate else ""
+    return f"{known}{after}" + (f", round {number}" if int(number or 0) else "")

@@ -1,0 +1,99 @@
+"""What an execution's screen reads: its rows, its prompt, its diff."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import streamlit as st
+
+from pages.components.runs.state import is_live, is_stalled, waits_for_worker
+from services import deployments, executions, prompts, releases, storage, system, workspaces
+from services.database.engine import transaction
+from services.deployments import VersionRow
+from services.detectors import repository
+from services.errors import RepositoryError
+from services.executions import ExecutionDetail
+from services.lifecycle import ExecutionStatus
+from services.prompts import Size
+from services.settings import get_settings
+
+FETCH_SECONDS: Final = 10.0
+NOT_FAILED: Final = "Only a run that failed can be continued."
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One execution with the version that is deployed now and its own candidate."""
+
+    detail: ExecutionDetail
+    deployed: VersionRow | None
+    candidate: VersionRow | None
+    workspace_status: str
+    workers: int | None  # how many are connected; counted only where the run waits for one
+    why_not_continue: str | None  # None when a new execution can go on from where this one failed
+
+
+def read(execution_id: uuid.UUID) -> Facts:
+    """Raises NotFound."""
+    with transaction() as session:
+        detail = executions.get(session, execution_id)
+        row = detail.row
+        workspace = workspaces.get(session, row.workspace_id)
+        deployed, candidate = (
+            deployments.get_version(session, version_id) if version_id else None
+            for version_id in (workspace.deployed_version_id, detail.candidate_version_id)
+        )
+        lacks_worker = is_live(row) and (waits_for_worker(row) or is_stalled(row, datetime.now(UTC)))
+        workers = len(system.list_workers(session)) if lacks_worker else None
+        why_not = (
+            executions.why_not_continue(session, execution_id) if row.status == ExecutionStatus.FAILED else NOT_FAILED
+        )
+    return Facts(detail, deployed, candidate, workspace.status, workers, why_not)
+
+
+def read_replay(execution_id: uuid.UUID) -> dict[str, Any] | None:
+    """The newest replay of the execution's candidate; None before testing."""
+    with transaction() as session:
+        return executions.replay(session, execution_id)
+
+
+def waivable(execution_id: uuid.UUID) -> int:
+    """How many judged places alone kept the candidate from being deployed."""
+    with transaction() as session:
+        return len(executions.waivable(session, execution_id))
+
+
+def read_usage(execution_id: uuid.UUID) -> list[dict[str, Any]]:
+    """What the agent used, by attempt, turn and model."""
+    with transaction() as session:
+        return executions.usage(session, execution_id)
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def prompt(key: str) -> tuple[bytes, str, Size]:
+    """The stored prompt as it was sent, as text, and how much it holds. A key names the same bytes for ever."""
+    data = storage.get(get_settings().storage_root, key)
+    return data, prompts.readable(json.loads(data)), prompts.measure(data)
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def diff(execution_id: uuid.UUID, base: str, commit: str) -> str:
+    """The unified diff between two commits of the pattern repository; another machine's are fetched where there is a
+    remote. Raises RepositoryError."""
+    repo = releases.repository()
+    try:
+        return repository.diff(repo, base, commit)
+    except RepositoryError:
+        if not _brought(execution_id, commit):
+            raise
+        return repository.diff(repo, base, commit)
+
+
+@st.cache_data(max_entries=50, ttl=30, show_spinner=False)
+def _brought(execution_id: uuid.UUID, commit: str) -> bool:
+    """Asked at most twice a minute for a commit, because a page that follows a run asks every second."""
+    return releases.fetch_kept(execution_id, timeout=FETCH_SECONDS)

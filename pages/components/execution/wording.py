@@ -1,0 +1,220 @@
+"""What an execution's screen says, worked out from its facts alone. No streamlit here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from pages.components import looks
+from pages.components.looks import Look
+from pages.components.runs import state as states
+from pages.components.runs.state import agent, hour, is_canceling, is_live, moment, parse
+from services.executions import SPANS, ExecutionDetail, ExecutionRow
+from services.lifecycle import ExecutionPhase, ExecutionStatus
+
+TESTS_FOLDER: Final = "tests/"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A line above the phases: what the run waits for, or what may be wrong with it."""
+
+    color: str
+    symbol: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a person can do about a failed run. `action` is continue, run_again, tab, deploy_log or workspace."""
+
+    action: str
+    label: str
+    symbol: str
+    tab: str | None = None
+
+
+def badge(detail: ExecutionDetail, now: datetime) -> Look:
+    """The status as people read it."""
+    return states.state(detail.row, now)
+
+
+def caption(detail: ExecutionDetail, now: datetime) -> str:
+    """Pattern, agent, and who started it when."""
+    row = detail.row
+    verb = "started" if row.started_at else "launched"
+    start = moment(row.started_at or row.triggered_at, now)
+    return f"{row.workspace_name} · {agent(row.agent)} · {verb} {start} by {row.triggered_by_name}"
+
+
+def signature(detail: ExecutionDetail, now: datetime) -> tuple[Any, ...]:
+    """What the header and the buttons hang on: when it changes, the whole screen is drawn again."""
+    return detail.row.status, states.state(detail.row, now).label, tuple(child.id for child in detail.children)
+
+
+def notices(detail: ExecutionDetail, now: datetime, workers: int | None = None) -> list[Notice]:
+    """What a person should know about a run beside its phases. `workers` counts those connected where it matters."""
+    found = [*_about_state(detail, now, workers)]
+    if tests := changed_tests(detail.files_changed):
+        names = ", ".join(tests[:3]) + (f" and {len(tests) - 3} more" if len(tests) > 3 else "")
+        found.append(Notice("orange", "labs", f"The agent changed the pattern's own tests: {names}. See them in Diff."))
+    return found
+
+
+def _about_state(detail: ExecutionDetail, now: datetime, workers: int | None) -> list[Notice]:
+    row = detail.row
+    if not is_live(row) or row.waits_for_plan:
+        return []
+    if is_canceling(row):
+        by = f" by {detail.canceled_by_name}" if detail.canceled_by_name else ""
+        asked = moment(detail.canceled_at, now)
+        return [Notice("gray", "block", f"Cancel was asked for at {asked}{by}; the worker is ending what it started.")]
+    if states.waits_for_worker(row):
+        text = states.waiting_text(row, 1 if workers is None else workers)
+        return [Notice("gray", "hourglass_empty", text) if workers != 0 else Notice("orange", "cloud_off", text)]
+    if row.status == ExecutionStatus.RETRY:
+        return [Notice("orange", "replay", states.retry_text(row, row.retry_reason, now))]
+    if states.is_stalled(row, now):
+        over = "another worker takes over within seconds" if workers != 0 else "no worker is connected to take over"
+        return [Notice("orange", "heart_broken", f"{states.stalled_text(row, now)}; {over}.")]
+    return []
+
+
+def changed_tests(files: Sequence[str]) -> list[str]:
+    """Those of the changed files that are tests, which a reviewer has to look at."""
+    return [name for name in files if name.startswith(TESTS_FOLDER)]
+
+
+def phase_run(row: ExecutionRow, told: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """The run as the phase bar draws it: `progress` is how full the current phase's segment is, 0 to 100; `states`
+    are looks in place of the usual ones. `told` is what the execution keeps of its phases; a list knows nothing of it.
+    """
+    phases = {name: dict(entry) for name, entry in told.items()}
+    if row.phase and row.status in (ExecutionStatus.FAILED, ExecutionStatus.RETRY):
+        phases.setdefault(row.phase, {})["status"] = "failed"  # a phase may end well and what it came to end the run
+    if row.phase and row.waits_for_plan:
+        phases.setdefault(row.phase, {})["status"] = "completed"
+    other = {}
+    if row.canceled:
+        other["failed"] = states.CANCELED_PHASE
+    elif states.is_stalled(row, now):
+        other["now"] = states.STALLED
+    return {
+        "status": row.status, "phase": row.phase, "phases": phases, "canceled": row.canceled,
+        "progress": round(100 * phase_fraction(row.phase, row.progress)),
+        "states": {name: asdict(look) for name, look in other.items()},
+    }  # fmt: skip
+
+
+def phase_fraction(phase: str | None, progress: int) -> float:
+    """How much of the current phase is done, 0 to 1, from the progress of the whole."""
+    if phase is None:
+        return 0.0
+    low, high = SPANS[ExecutionPhase(phase)]
+    return min(max((progress - low) / (high - low), 0.0), 1.0)
+
+
+def task(detail: ExecutionDetail) -> str:
+    """What it does now, or what came of it."""
+    row = detail.row
+    if row.status == ExecutionStatus.PENDING:
+        return "Waiting for a worker"
+    if row.status == ExecutionStatus.COMPLETED:
+        return detail.summary or "Completed"
+    phase = looks.look(looks.PHASES, row.phase).label if row.phase else "the start"
+    if row.status == ExecutionStatus.FAILED:
+        return f"{'Canceled' if row.canceled else 'Failed'} in {phase.lower()}"
+    if row.waits_for_plan:
+        return "The plan is made; it goes on when somebody accepts it"
+    if row.status == ExecutionStatus.RETRY:
+        return f"Attempt {row.retry_count} failed in {phase.lower()}; the next one begins after a pause"
+    said = detail.phases.get(row.phase or "", {}).get("current_task")
+    return str(said or phase)
+
+
+def figures(detail: ExecutionDetail, now: datetime) -> list[str]:
+    """Elapsed time, attempt and cost, as far as they mean something."""
+    row = detail.row
+    ended = row.completed_at or row.errored_at or now
+    found = [looks.duration((ended - row.started_at).total_seconds())] if row.started_at else []
+    if row.status == ExecutionStatus.PENDING:
+        found.append(f"waiting {looks.duration((now - row.triggered_at).total_seconds())}")
+    if row.started_at:
+        found.append(f"attempt {row.retry_count + 1} of {row.max_retries + 1}")
+    return [*found, *spent(row.cost_usd, row.input_tokens, row.output_tokens)] if states.is_paid(row) else found
+
+
+def spent(cost: Any, input_tokens: int, output_tokens: int) -> list[str]:
+    """ "$0.42", "31k in", "2k out"; tokens only where there are any."""
+    tokens = [f"{looks.tokens(input_tokens)} in", f"{looks.tokens(output_tokens)} out"]
+    return [looks.money(float(cost)), *(tokens if input_tokens or output_tokens else [])]
+
+
+def checkpoint_groups(detail: ExecutionDetail, now: datetime) -> list[dict[str, Any]]:
+    """Checkpoints in the order they happened, a group for each stretch of a phase; what it does now comes last."""
+    several = len(detail.attempts) > 1
+    groups: list[dict[str, Any]] = []
+    for point in detail.checkpoints:
+        _add(groups, _group_title(point, several), _point(point, now))
+    if detail.row.status == ExecutionStatus.RUNNING and detail.row.phase and not detail.row.waits_for_plan:
+        entry = detail.phases.get(detail.row.phase, {})
+        if entry.get("status") == "running" and entry.get("current_task"):
+            title = _group_title({"phase": detail.row.phase, "attempt": detail.row.retry_count + 1}, several)
+            look = states.STALLED if states.is_stalled(detail.row, now) else looks.PHASE_STATES["now"]
+            now_item = {"color": look.color, "symbol": look.symbol, "time": "now", "details": None}
+            _add(groups, title, now_item | {"text": entry["current_task"]})
+    return groups
+
+
+def _add(groups: list[dict[str, Any]], title: str, item: dict[str, Any]) -> None:
+    if not groups or groups[-1]["title"] != title:
+        groups.append({"title": title, "items": []})
+    groups[-1]["items"].append(item)
+
+
+def _group_title(point: dict[str, Any], several: bool) -> str:
+    phase = looks.look(looks.PHASES, point.get("phase")).label
+    return f"Attempt {point.get('attempt', 1)} · {phase}" if several else phase
+
+
+def _point(point: dict[str, Any], now: datetime) -> dict[str, Any]:
+    ok = bool(point.get("ok", True))
+    return {
+        "color": "green" if ok else "red",
+        "symbol": "check" if ok else "close",
+        "text": str(point.get("text") or ""),
+        "details": point.get("details"),
+        "time": hour(parse(point.get("at")), now),
+        "title": moment(parse(point.get("at")), now),
+    }
+
+
+def error_parts(detail: ExecutionDetail) -> tuple[str, str]:
+    """Why it failed and what to do next: the last attempt keeps the reason alone, the execution both."""
+    error = detail.row.error or "It failed."
+    reason = str(detail.attempts[-1]["reason"] or "") if detail.attempts else ""
+    if reason and error.startswith(reason):
+        return reason, error[len(reason) :].strip()
+    return error, ""
+
+
+def next_step(detail: ExecutionDetail, *, broken: int, hidden: int = 0, may_continue: bool = False) -> Step | None:
+    """The one thing to do about a failed run, None for a canceled one. `broken` counts the judged places that its
+    candidate broke and that the replay shows, `hidden` those that it tells as a whole only."""
+    row = detail.row
+    if row.canceled:
+        return None
+    if broken:
+        return Step("tab", f"Show the {looks.count(broken, 'broken case')}", "rule", tab="Replay")
+    if detail.test_report and not detail.test_report.get("passed", True):
+        return Step("tab", "Show the tests", "labs", tab="Tests")
+    spent_all = 0 < row.max_retries <= row.retry_count
+    if may_continue and (row.deploy_status == "error" or spent_all):
+        return Step("continue", "Continue from here", "resume")
+    if row.deploy_status == "error":
+        return Step("deploy_log", "Show the deploy's log", "article")
+    if hidden or row.phase == ExecutionPhase.PLANNING:
+        return Step("workspace", f"Open {row.workspace_name}", "forum")
+    return Step("run_again", "Run again", "replay")

@@ -1,0 +1,140 @@
+"""What the review draws by its own component: the queue, the sessions behind a rate, a detector's change."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import streamlit as st
+
+from pages.components import looks
+from pages.components.assets import asset
+from services.detectors.scoring import score
+from services.review import QueueRow
+from services.sessions import SessionRow
+
+_HERE: Final = Path(__file__).parent
+_REVIEW = st.components.v2.component(
+    "patterndesk_review",
+    html='<div class="root"></div>',
+    css=asset("shared.css", _HERE / "component.css"),
+    js=asset("shared.js", _HERE / "component.js"),
+)
+SHOWN_SESSIONS: Final = 8
+MAX_LINES: Final = 2000  # of a diff, so that a rewritten module doesn't freeze the page
+
+
+def queue_list(rows: Sequence[QueueRow], *, selected: uuid.UUID | None, key: str) -> uuid.UUID | None:
+    """Draws the queue's cards; returns the workspace of the one that was clicked in this run."""
+    now = datetime.now(UTC)
+    data = {"kind": "queue", "cards": [queue_card(row, now) for row in rows], "selected": str(selected)}
+    opened = getattr(_REVIEW(data=data, key=key, on_open_change=lambda: None), "open", None)
+    return next((row.workspace_id for row in rows if str(row.workspace_id) == opened), None)
+
+
+def session_table(rows: Sequence[SessionRow], *, key: str) -> uuid.UUID | None:
+    """Draws completed sessions, the newest first; returns the one that was clicked in this run."""
+    drawn = rows[:SHOWN_SESSIONS]
+    left = len(rows) - len(drawn)
+    data = {
+        "kind": "sessions",
+        "head": ["Session", "Reviewer", "Right / wrong / missed", "Rate"],
+        "rows": [session_line(row) for row in drawn],
+        "more": f"and {looks.count(left, 'older session')}" if left else "",
+    }
+    opened = getattr(_REVIEW(data=data, key=key, on_open_change=lambda: None), "open", None)
+    return next((row.id for row in drawn if str(row.id) == opened), None)
+
+
+def badges(items: Sequence[tuple[str, str | None, str]], *, key: str) -> None:
+    """A line of (colour, symbol, text)."""
+    shown = [{"color": color, "symbol": symbol, "text": text} for color, symbol, text in items]
+    _REVIEW(data={"kind": "badges", "items": shown}, key=key, on_open_change=lambda: None)
+
+
+def change_view(files: Sequence[ChangedFile], *, key: str) -> None:
+    """Draws the changed files one below the other, added and removed lines tinted."""
+    data = {"kind": "change", "files": [asdict(file) for file in files]}
+    _REVIEW(data=data, key=key, on_open_change=lambda: None)
+
+
+def queue_card(row: QueueRow, now: datetime) -> dict[str, Any]:
+    """A card as finished text. A rate is green when its 95% interval lies above one half, else it asks for a look."""
+    decided = row.verified_at is not None
+    name = (row.verified_by_name if decided else row.approved_by_name) or "somebody"
+    verb = "Verified" if decided else "Approved"
+    right = round((row.success_rate or 0) * row.success_n)
+    low = score(right, row.success_n - right, 0).ci_low
+    color = "gray" if row.success_rate is None else "green" if low is not None and low > 0.5 else "orange"
+    rate = {"color": color, "text": looks.percent(row.success_rate)}
+    broken = {"color": "orange" if row.broken else "gray", "text": f"{row.broken or 0:,} broken"}
+    n = {"color": "gray", "text": f"n {row.success_n:,}"}
+    shown = [rate, n] if row.broken is None else [rate, n, broken]
+    return {
+        "id": str(row.workspace_id),
+        "name": row.name,
+        "version": f"v{row.version}",
+        "by": f"{verb} by {name}",
+        "when": looks.ago(row.verified_at if decided else row.approved_at, now),
+        "badges": shown,
+        "spoken": ", ".join([row.name, f"v{row.version}", f"{verb.lower()} by {name}", *(b["text"] for b in shown)]),
+    }
+
+
+def session_line(row: SessionRow) -> dict[str, str]:
+    """A row of the table as finished text."""
+    return {
+        "id": str(row.id),
+        "name": row.name,
+        "reviewer": row.created_by_name,
+        "counts": f"{row.tp:,} / {row.fp:,} / {row.fn:,}",
+        "rate": looks.percent(row.success_rate),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFile:
+    """A file of a diff. `lines` are (kind, text): add, cut, at (a hunk's head), or empty for what stayed."""
+
+    path: str
+    added: str
+    removed: str
+    lines: list[tuple[str, str]]
+
+
+def changed_files(diff: str) -> list[ChangedFile]:
+    """The files of a unified diff as git writes it; the heads of files are left out."""
+    parts: list[tuple[str, list[str]]] = []
+    for line in diff.splitlines():
+        if line.startswith("diff --git "):
+            parts.append((line.rsplit(" b/", 1)[-1], []))
+        elif parts:
+            parts[-1][1].append(line)
+    return [_file(path, lines) for path, lines in parts]
+
+
+def whole_file(path: str, text: str) -> ChangedFile:
+    """A file that has nothing to be compared with."""
+    return ChangedFile(path, "", "", _limited([("", line) for line in text.splitlines()]))
+
+
+def _file(path: str, lines: Iterable[str]) -> ChangedFile:
+    kinds = {"+": "add", "-": "cut", "@": "at", " ": "", "\\": "at"}
+    body: list[tuple[str, str]] = []
+    inside = False
+    for line in lines:
+        inside = inside or line.startswith("@@")
+        if inside or line.startswith("Binary"):
+            body.append((kinds.get(line[:1], ""), line))
+    added, removed = (sum(kind == wanted for kind, _ in body) for wanted in ("add", "cut"))
+    return ChangedFile(path, f"+{added}", f"−{removed}", _limited(body))
+
+
+def _limited(lines: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    if len(lines) <= MAX_LINES:
+        return lines
+    return [*lines[:MAX_LINES], ("at", f"(cut: {len(lines) - MAX_LINES} more lines)")]

@@ -1,0 +1,196 @@
+"""The evidence of a workspace in review: read in one transaction, drawn as four cards and what happened since."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+import streamlit as st
+
+from pages.components import looks, uploads
+from pages.components.links import exists, go
+from pages.components.parts import rate_table
+from pages.components.review.component import badges, change_view, session_table
+from pages.components.review.since_verified import change
+from pages.components.timeline.component import TimelineAction, timeline
+from services import deployments, review, sessions, stats, workspaces
+from services import timeline as entries_of
+from services.database.engine import transaction
+from services.deployments import VersionRow
+from services.lifecycle import MessageType, WorkspaceStatus
+from services.people import Actor
+from services.review import Evidence, Guard
+from services.sessions import SessionRow
+from services.workspaces import WorkspaceDetail
+
+SHOWN_VERSIONS: Final = 6
+_BATCH: Final = 200  # entries read at a time on the way back to the approval
+_BATCHES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """What a reviewer looks at, as it stands in one moment."""
+
+    workspace: WorkspaceDetail
+    found: Evidence
+    guards: list[Guard]
+    by_version: pd.DataFrame
+    versions: list[VersionRow]
+    replay: dict[str, Any] | None
+    sessions: list[SessionRow]
+    verified_commit: str | None
+    entries: list[dict[str, Any]]
+
+    @property
+    def deployed(self) -> VersionRow | None:
+        return next((v for v in self.versions if v.id == self.workspace.deployed_version_id), None)
+
+    @property
+    def in_review(self) -> bool:
+        return self.workspace.status == WorkspaceStatus.IN_REVIEW
+
+
+def read(workspace_id: uuid.UUID, actor: Actor) -> Dossier:
+    """Raises NotFound."""
+    with transaction() as session:
+        workspace = workspaces.get(session, workspace_id)
+        found = review.evidence(session, workspace_id)
+        completed = sessions.list_sessions(session, workspace_id=workspace_id, status="completed", limit=1000)
+        behind = set(found.session_ids)
+        return Dossier(
+            workspace=workspace,
+            found=found,
+            guards=review.verification_guards(session, workspace_id, actor),
+            by_version=stats.success_by_version(session, stats.Filters(workspace_id)),
+            versions=deployments.list_versions(session, workspace_id),
+            replay=review.deployed_replay(session, found.version_id) if found.version_id else None,
+            sessions=[row for row in completed if str(row.id) in behind],
+            verified_commit=_verified_before(session, workspace),
+            entries=uploads.shown(session, _since_approval(session, workspace_id), actor=actor),
+        )
+
+
+def _verified_before(session: Any, workspace: WorkspaceDetail) -> str | None:
+    """The commit of the verification before the one that is asked for, or that this workspace has by now."""
+    if workspace.status != WorkspaceStatus.VERIFIED:
+        return review.last_verified_commit(session, workspace.id)
+    told = entries_of.page(session, workspace.id, kinds="people", limit=_BATCH)
+    commits = [(e.data.get("evidence") or {}).get("commit_hash") for e in told if e.type == MessageType.ADMIN_VERIFIED]
+    return commits[-2] if len(commits) > 1 else None
+
+
+def _since_approval(session: Any, workspace_id: uuid.UUID) -> list[entries_of.TimelineEntry]:
+    """The newest approval and everything after it, oldest first."""
+    kept: list[entries_of.TimelineEntry] = []
+    before = None
+    for _ in range(_BATCHES):
+        batch = entries_of.page(session, workspace_id, before=before, limit=_BATCH)
+        approvals = [place for place, entry in enumerate(batch) if entry.type == MessageType.USER_APPROVED]
+        if approvals:
+            return [*batch[approvals[-1] :], *kept]
+        kept = [*batch, *kept]
+        if len(batch) < _BATCH:
+            break
+        before = (batch[0].created_at, batch[0].id)
+    return kept
+
+
+def cards(dossier: Dossier) -> None:
+    """The four cards, two beside each other where there is room."""
+    grid = st.grid(2, min_column_width=380, gap="small")
+    for draw in (_by_version, _replay, _sessions, _change):
+        with grid.container(border=True, height="stretch", gap="xsmall"):
+            draw(dossier)
+
+
+def _title(text: str, note: str = "") -> None:
+    st.markdown(f"**{looks.plain(text)}**" + (f" :gray[{looks.plain(note)}]" if note else ""))
+
+
+def _by_version(dossier: Dossier) -> None:
+    tested = dossier.by_version[dossier.by_version["n"] > 0].iloc[::-1]
+    _title("Success rate by version")
+    if tested.empty:
+        st.caption("No completed session has judged marks yet.")
+        return
+    rows = [(str(r.version), float(r.rate), float(r.ci_low), float(r.ci_high), int(r.n))  # type: ignore[arg-type]
+            for r in tested.head(SHOWN_VERSIONS).itertuples()]  # fmt: skip
+    rate_table(rows, key="review-rates")
+    if len(tested) > SHOWN_VERSIONS:
+        st.caption(f"and {looks.count(len(tested) - SHOWN_VERSIONS, 'older version')}")
+
+
+def _replay(dossier: Dossier) -> None:
+    replay = dossier.replay
+    if replay is None or not replay["cases"]:
+        _title("Replay against judged cases")
+        st.caption("Nothing was judged yet when this version was deployed, so there was nothing to replay.")
+        return
+    _title(f"Replay against {looks.count(replay['cases'], 'judged case')}")
+    counts = {"fixed": replay["fixed"], "broken": replay["broken"]}
+    counts["unchanged"] = replay["cases"] - sum(counts.values())
+    badges([_outcome(name, count) for name, count in counts.items()], key="review-replay-badges")
+    against = (
+        f"Against {replay['baseline_version']}. " if replay["baseline_version"] else "There was no version before. "
+    )
+    st.caption(
+        looks.plain(against + "The agent has seen the labels of the seen sessions, never those of the hold-out.")
+    )
+    splits = replay["splits"] or {}
+    names = {"tune": "Seen sessions", "holdout": "Hold-out"}
+    scores = [(label, splits.get(name)) for name, label in names.items()]
+    rows = [(label, s["rate"], s["ci_low"], s["ci_high"], s["n"]) if s else (label, None, None, None, 0)
+            for label, s in scores]  # fmt: skip
+    if any(row[-1] for row in rows):
+        rate_table(rows, name="Set", key="review-splits")
+    if replay["execution_id"] and exists("execution"):
+        st.page_link("execution.py", label="Cases of the replay", icon=":material/rule:",
+                     query_params={"id": str(replay["execution_id"])})  # fmt: skip
+
+
+def _outcome(name: str, count: int) -> tuple[str, str | None, str]:
+    """Zero of something is no judgement, so it has no colour."""
+    look = looks.REPLAYS[name]
+    return (look.color, look.symbol, f"{count:,} {name}") if count else ("gray", None, f"0 {name}")
+
+
+def _sessions(dossier: Dossier) -> None:
+    still_open = dossier.found.open_corrections
+    _title("Sessions", f"{looks.count(still_open, 'correction')} still open" if still_open else "no open corrections")
+    if not dossier.sessions:
+        st.caption(looks.plain(f"No completed session on v{dossier.workspace.version}."))
+        return
+    opened = session_table(dossier.sessions, key="review-sessions")
+    if opened is not None and exists("session"):
+        go("session", id=opened)
+
+
+def _change(dossier: Dossier) -> None:
+    _title("Change since last verified")
+    if dossier.deployed is None:
+        st.caption("No version is deployed.")
+        return
+    found = change(dossier.workspace.pattern_type, dossier.deployed, dossier.versions, dossier.verified_commit)
+    st.caption(looks.plain(found.sentence))
+    if found.problem:
+        st.text(found.problem)
+    if found.files:
+        change_view(found.files, key="review-change")
+
+
+def since_approval(dossier: Dossier) -> None:
+    """The timeline from the approval on, to read."""
+    st.markdown("**Since approval**")
+    action = timeline(
+        dossier.entries, live_url=None, can_load_older=False, viewer_id="", key=f"review-timeline-{dossier.workspace.id}",
+        empty=("Nothing since", "What happens after the approval shows up here."), height="auto",
+    )  # fmt: skip
+    _open(action)
+
+
+def _open(action: TimelineAction | None) -> None:
+    if action is not None and action.name == "open" and action.kind and exists(action.kind):
+        go(action.kind, id=action.id)

@@ -1,0 +1,114 @@
+"""What a session's header does: rename, note, download, retest, run again, complete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from pages.components import looks, parts
+from pages.components.errors import guarded
+from pages.components.links import go, link_to
+from pages.components.session import judging
+from pages.components.session.judging import Board, Row
+from services import actions, exports, feedback, sessions
+from services.database.engine import transaction
+from services.lifecycle import SessionStatus
+from services.people import Actor
+from services.sessions import SessionDetail
+
+
+def complete_dialog(detail: SessionDetail, board: Board, rows: Sequence[Row], actor: Actor) -> None:
+    """Asks before the score is frozen, with what is judged and what is not."""
+
+    def dismissed() -> None:
+        board.completing = False
+
+    @st.dialog("Complete this session?", icon=":material/task_alt:", on_dismiss=dismissed)
+    def ask() -> None:
+        left = sum(judging.is_open(r) for r in rows)
+        judged = len(rows) - left
+        st.markdown(f"**{judged:,} judged, {left:,} not judged.**")
+        st.markdown(
+            "Completing freezes the score of this session, so its marks can't be judged any more. "
+            "Marks that nobody judged don't count. For the deployed version it moves the workspace's success rate."
+        )
+        if not judged:
+            st.warning("Nothing is judged yet, so this session would have no score.", icon=":material/info:")
+        with st.container(horizontal=True, horizontal_alignment="right"):
+            if st.button("Keep judging", key="complete-no"):
+                dismissed()
+                st.rerun()
+            if st.button("Complete", key="complete-yes", type="primary"):
+                with guarded() as outcome, transaction() as session:
+                    sessions.complete(session, detail.id, actor=actor)
+                if outcome.ok:
+                    board.completing = False
+                    board.history.clear()
+                    board.calm()
+                    st.rerun()
+
+    ask()
+
+
+def retest_button(detail: SessionDetail, actor: Actor) -> None:
+    """Runs the same window with the version that is deployed now, when it is another one."""
+    another = detail.deployed_version_id not in (None, detail.version_id)
+    if not another or detail.dataset_id is None or not actor.may("run_session"):
+        return
+    label = f"Retest with v{detail.deployed_version}"
+    if st.button(label, key="session-retest", icon=":material/replay:",
+                 help="The same candles with the deployed version. Verdicts on marks that stayed the same carry over."):  # fmt: skip
+        with guarded(), st.spinner("The detector is running…"):
+            made = actions.retest(detail.id, actor=actor)
+            go("session", id=made)
+
+
+def run_again(detail: SessionDetail, actor: Actor) -> None:
+    """A new session on the same window, after the detector failed."""
+    with st.container(horizontal=True):
+        if actor.may("run_session") and detail.dataset_id is not None:
+            again = st.button("Run again", key="session-again", type="primary", icon=":material/replay:")
+            if again:
+                with guarded(), st.spinner("The detector is running…"):
+                    made = actions.run_session(
+                        detail.workspace_id, dataset_id=detail.dataset_id, start_index=detail.start_index,
+                        end_index=detail.end_index, name=detail.name, coverage=detail.coverage,
+                        retest_of_id=detail.retest_of_id, actor=actor,
+                    )  # fmt: skip
+                    go("session", id=made)
+        link_to(f"/workspace?id={detail.workspace_id}", detail.workspace_name, icon=":material/forum:")
+
+
+def more_menu(detail: SessionDetail, board: Board, actor: Actor) -> None:
+    """What is done now and then: the CSV, a note for the agent, another name, the workspace."""
+    with st.popover("More", type="tertiary", icon=":material/more_horiz:"):
+        parts.download_csv_button("Marks as CSV", _csv(detail, actor), f"{detail.name} marks")
+        link_to(f"/workspace?id={detail.workspace_id}", looks.plain(detail.workspace_name), icon=":material/forum:")
+        if actor.may("judge") and detail.status in (SessionStatus.ACTIVE, SessionStatus.COMPLETED):
+            _note(detail, board, actor)
+        if actor.may("run_session"):
+            with st.form("session-rename", border=False):
+                name = st.text_input("Name", value=detail.name, max_chars=120)
+                if st.form_submit_button("Rename"):
+                    with guarded() as outcome, transaction() as session:
+                        sessions.rename(session, detail.id, name, actor=actor)
+                    if outcome.ok:
+                        st.rerun()
+
+
+def _csv(detail: SessionDetail, actor: Actor) -> Callable[[], bytes]:
+    return lambda: b"".join(exports.stream_csv("marks", {"session": str(detail.id)}, actor_id=actor.id))
+
+
+def _note(detail: SessionDetail, board: Board, actor: Actor) -> None:
+    with st.form("session-note", border=False, clear_on_submit=True):
+        text = st.text_area(
+            "Note for the agent", max_chars=4000, placeholder="What should change, beyond single marks", height=90
+        )
+        if st.form_submit_button("Add note"):
+            with guarded() as outcome, transaction() as session:
+                feedback.add_comment_item(session, detail.workspace_id, text, session_id=detail.id, actor=actor)
+            if outcome.ok:
+                board.notice = "The note was added; it goes to the agent with the next batch."
+                st.rerun()

@@ -1,0 +1,143 @@
+"""The workspace's timeline: a list that scrolls inside itself and follows the live stream in the browser."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import streamlit as st
+
+from pages.components import looks
+from pages.components.assets import asset
+
+HTML: Final = """
+<div class="root">
+  <div class="scroller" role="log" aria-label="Timeline" tabindex="0">
+    <div class="older" hidden><button type="button" class="pill">Show older</button></div>
+    <div class="rows"></div>
+    <div class="offline" hidden>The live connection broke off; trying again.</div>
+  </div>
+  <button type="button" class="pill new" hidden><span class="icon" aria-hidden="true">arrow_downward</span><span></span></button>
+</div>
+"""
+_HERE: Final = Path(__file__).parent
+CSS: Final = asset("shared.css", "phases.css", _HERE / "component.css")
+JS: Final = asset(
+    "shared.js",
+    "timeline_text.js",
+    "timeline_rows.js",
+    "timeline_execution.js",
+    _HERE / "live.js",
+    _HERE / "component.js",
+)
+_TIMELINE = st.components.v2.component(
+    "patterndesk_timeline",
+    html=HTML,
+    css=CSS,
+    js=JS,
+)
+# What a person did comes before what the browser asks for by itself.
+TRIGGERS: Final = ("open", "edit", "delete", "older", "renew", "refresh")
+OPENABLE: Final = frozenset({"execution", "session", "feedback"})
+NOTHING_YET: Final = (
+    "Nothing has happened here yet",
+    "Describe the pattern, then launch the first execution. All that follows shows up here.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineAction:
+    """What to do: `name` is one of TRIGGERS; `open` carries kind and id, `edit` and `delete` the message's id."""
+
+    name: str
+    kind: str | None = None
+    id: str | None = None
+
+
+def timeline(
+    entries: Sequence[Mapping[str, Any]],
+    *,
+    live_url: str | None,
+    can_load_older: bool,
+    viewer_id: str,
+    key: str,
+    scope: str = "",
+    kinds: Collection[str] | None = None,
+    last_seq: int | None = None,
+    empty: tuple[str, str] = NOTHING_YET,
+    height: str = "calc(100dvh - 306px)",
+) -> TimelineAction | None:
+    """Draws entries (oldest first, in the shape of `TimelineEntry.as_json()`) and returns what was asked for, if anything.
+
+    `scope` names the filter and the search: when it changes, the list starts anew at its end. `kinds` are the message
+    types that the filter lets through, so that live ones obey it too; pass `live_url=None` while searching. `last_seq`
+    is the workspace's newest seq when the filter hides it. On `renew`, mint a new `live_url`; on `refresh`, rerun what
+    stands beside the timeline. Call it inside a fragment: live events rerun the fragment, at most once a second.
+    """
+    data = {
+        "entries": list(entries),
+        "live_url": live_url,
+        "can_load_older": can_load_older,
+        "viewer": viewer_id,
+        "scope": scope,
+        "kinds": None if kinds is None else sorted(kinds),
+        "last_seq": last_seq,
+        "empty": {"title": empty[0], "text": empty[1]},
+        "height": height,
+        "looks": LOOKS,
+    }
+    nothing: dict[str, Any] = dict.fromkeys((f"on_{name}_change" for name in TRIGGERS), _nothing)
+    return action(_TIMELINE(data=data, key=key, **nothing))
+
+
+def say_state(entries: Sequence[Mapping[str, Any]], execution_id: uuid.UUID, look: looks.Look) -> None:
+    """Puts the state of a live execution, as people read it, on its entries: the database only knows that it runs."""
+    for entry in entries:
+        run = entry.get("execution")
+        if run and run["id"] == str(execution_id):
+            run["look"] = asdict(look)
+
+
+def action(result: Any) -> TimelineAction | None:
+    """The most important trigger of this run; what a browser sends is checked, never trusted."""
+    for name in TRIGGERS:
+        value = getattr(result, name, None)
+        if value is None:
+            continue
+        if name in ("older", "renew", "refresh"):
+            return TimelineAction(name)
+        kind = value.get("kind") if name == "open" and isinstance(value, Mapping) else None
+        found = _uuid(value.get("id") if isinstance(value, Mapping) else value)
+        if found is not None and (name != "open" or kind in OPENABLE):
+            return TimelineAction(name, kind, found)
+    return None
+
+
+def _uuid(value: object) -> str | None:
+    try:
+        return str(uuid.UUID(value)) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _nothing() -> None:
+    """Declares a trigger, so that it is always there to be read."""
+
+
+def _table(table: Mapping[str, looks.Look]) -> dict[str, dict[str, str]]:
+    return {name: asdict(look) for name, look in table.items()}
+
+
+LOOKS: Final = {
+    "statuses": _table(looks.STATUSES),
+    "verdicts": _table(looks.VERDICTS),
+    "states": _table(looks.FEEDBACK_STATES),
+    "executions": _table(looks.EXECUTIONS),
+    "phases": _table(looks.PHASES),
+    "phase_states": _table(looks.PHASE_STATES),
+    "deploys": _table(looks.DEPLOYS),
+    "kinds": dict(looks.KINDS),
+}

@@ -1,0 +1,62 @@
+"""The patterns by category at the left of a workspace: one component, whatever their number."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+import streamlit as st
+
+from pages.components import looks
+from pages.components.assets import asset
+from pages.components.runs.state import STALLED, is_silent
+from services.lifecycle import LIVE_EXECUTION
+from services.workspaces import WorkspaceRow
+
+_HERE: Final = Path(__file__).parent
+_LIST = st.components.v2.component(
+    "patterndesk_pattern_list",
+    html='<div class="root"><nav aria-label="Patterns"></nav></div>',
+    css=asset("shared.css", _HERE / "pattern_list.css"),
+    js=asset("shared.js", _HERE / "pattern_list.js"),
+)
+
+
+def pattern_list(rows: Sequence[WorkspaceRow], *, selected: uuid.UUID | None, key: str) -> uuid.UUID | None:
+    """Draws rows (ordered by category) and returns the id of the one that was clicked in this run."""
+    data = {"groups": groups(rows), "selected": str(selected), "none": "No pattern fits the search."}
+    opened = getattr(_LIST(data=data, key=key, on_open_change=lambda: None), "open", None)
+    return next((row.id for row in rows if str(row.id) == opened), None)
+
+
+def groups(rows: Sequence[WorkspaceRow]) -> list[dict[str, Any]]:
+    """The rows by category; a live execution shows in place of the status."""
+    return [
+        {"name": category, "items": [_item(row) for row in members]}
+        for category, members in groupby(rows, key=lambda row: row.category)
+    ]
+
+
+def _item(row: WorkspaceRow) -> dict[str, str]:
+    status = looks.look(looks.STATUSES, row.status)
+    live = row.execution_status in LIVE_EXECUTION
+    shown = looks.look(looks.EXECUTIONS, row.execution_status) if live else status
+    if is_silent(row.execution_heartbeat_at, datetime.now(UTC)):
+        shown = STALLED
+    spoken = [row.name, status.label]
+    if live:
+        spoken.append(f"execution {row.execution_number} is {'stalled' if shown is STALLED else 'live'}")
+    if row.success_rate is not None:
+        spoken.append(looks.percent(row.success_rate))
+    return {
+        "id": str(row.id),
+        "name": row.name,
+        "symbol": shown.symbol,
+        "color": shown.color,
+        "rate": looks.percent(row.success_rate),
+        "spoken": ", ".join(spoken),
+    }

@@ -1,0 +1,195 @@
+"""The cards at the right of a workspace: the live execution, the success rate, the lifecycle with what comes next."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import streamlit as st
+
+from pages.components import looks
+from pages.components.errors import guarded
+from pages.components.execution.cards import viewer_now
+from pages.components.links import exists, go
+from pages.components.parts import facts, lifecycle, rate_card
+from pages.components.runs.state import is_paid, remark, state, waits_for_worker
+from pages.components.workspace.dialogs import ask
+from pages.components.workspace.next_step import NextStep, Offer, next_step
+from services import executions, feedback, review, sessions, system, workspaces
+from services.database.engine import transaction
+from services.detectors.scoring import score
+from services.executions import ExecutionDetail, ExecutionRow
+from services.lifecycle import LIVE_EXECUTION, WorkspaceStatus
+from services.people import Actor
+from services.sessions import SessionRow
+from services.workspaces import WorkspaceDetail
+
+WIDTH: Final = 310
+LIVE_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the screen shows beside the timeline, read in one transaction."""
+
+    workspace: WorkspaceDetail
+    latest: ExecutionDetail | None
+    active: SessionRow | None
+    trend: list[float]
+    first_launch: datetime | None
+    step: NextStep
+
+    @property
+    def live(self) -> ExecutionDetail | None:
+        return self.latest if self.latest and self.latest.row.status in LIVE_EXECUTION else None
+
+
+def read(workspace_id: uuid.UUID, actor: Actor) -> View:
+    """Raises NotFound."""
+    with transaction() as session:
+        found = workspaces.get(session, workspace_id)
+        newest = executions.list_executions(session, workspace_id=workspace_id, limit=1)
+        active = sessions.list_sessions(session, workspace_id=workspace_id, status="active", limit=1)
+        guards = review.approval_guards(review.evidence(session, workspace_id))
+        sendable = len(feedback.open_batch(session, workspace_id)) if found.open_count else 0
+        latest = executions.get(session, newest[0].id) if newest else None
+        return View(
+            workspace=found,
+            latest=latest,
+            active=active[0] if active else None,
+            trend=workspaces.sparklines(session, [workspace_id]).get(workspace_id, []),
+            first_launch=_first_launch(session, latest),
+            step=next_step(found, latest=latest.row if latest else None, sendable=sendable, guards=guards, actor=actor),
+        )
+
+
+def _first_launch(session: Any, latest: ExecutionDetail | None) -> datetime | None:
+    """When implementing began; it never changes, so it is looked for once."""
+    if latest is None or latest.row.number == 1:
+        return latest.row.triggered_at if latest else None
+    known: dict[uuid.UUID, datetime] = st.session_state.setdefault("first-launches", {})
+    workspace_id = latest.row.workspace_id
+    if workspace_id not in known:
+        rows = executions.list_executions(session, workspace_id=workspace_id, limit=latest.row.number)
+        known[workspace_id] = rows[-1].triggered_at
+    return known[workspace_id]
+
+
+def summary(view: View, actor: Actor) -> None:
+    """Draws the cards."""
+    if view.live is not None:
+        st.fragment(_live_card, run_every=LIVE_SECONDS)(view.live, datetime.now(UTC), actor)
+    _numbers_card(view)
+    with st.container(border=True, gap="xxsmall"):
+        st.caption("Lifecycle")
+        lifecycle(view.workspace.status, _dates(view), key="lifecycle")
+        _next(view)
+
+
+def _live_card(drawn: ExecutionDetail, read_at: datetime, actor: Actor) -> None:
+    """The live execution; reads it again by itself, because one that says nothing raises no event either."""
+    now = viewer_now()
+    with guarded(stop=True):
+        live = drawn if now - read_at < timedelta(seconds=LIVE_SECONDS / 2) else _again(drawn.row.id)
+    row = live.row
+    look = state(row, now)
+    with st.container(border=True, gap="xxsmall"):
+        with st.container(horizontal=True, horizontal_alignment="distribute"):
+            st.caption("Live execution", width="content")
+            st.caption(f"{row.number}, attempt {row.retry_count + 1}", width="content")
+        working = look.label == looks.EXECUTIONS["running"].label and row.phase
+        words = looks.look(looks.PHASES, row.phase).label if working else look.label
+        with st.container(horizontal=True, horizontal_alignment="distribute"):
+            st.markdown(f":small[:{look.color}[{look.icon} **{words}**]]", width="content")
+            st.markdown(f":small[**{row.progress}%**]", width="content")
+        st.progress(row.progress / 100)
+        st.caption(looks.plain(remark(row, now, workers=_workers(row)) or _doing(live, now)))
+        with st.container(horizontal=True, gap="small"):
+            if exists("execution") and st.button("Follow", icon=":material/visibility:", width="stretch", key="follow"):
+                go("execution", id=row.id)
+            if actor.may("cancel") and st.button(
+                "Cancel", icon=":material/stop_circle:", width="stretch", key="cancel", disabled=row.canceled
+            ):
+                ask("cancel", row.id, row.number)
+
+
+def _again(execution_id: uuid.UUID) -> ExecutionDetail:
+    with transaction() as session:
+        return executions.get(session, execution_id)
+
+
+def _workers(row: ExecutionRow) -> int | None:
+    """How many workers are connected, where the run waits for one."""
+    if not waits_for_worker(row):
+        return None
+    with transaction() as session:
+        return len(system.list_workers(session))
+
+
+def _doing(live: ExecutionDetail, now: datetime) -> str:
+    """What is under way and for how long: "Editing detectors/bos.py · 3 min 2 s"."""
+    row = live.row
+    task = live.phases.get(row.phase or "", {}).get("current_task")
+    lasted = looks.duration((now - (row.started_at or row.triggered_at)).total_seconds())
+    cost = looks.money(float(row.cost_usd)) if is_paid(row) else None
+    return " · ".join(part for part in (task, lasted, cost) if part)
+
+
+def _numbers_card(view: View) -> None:
+    found = view.workspace
+    counted = score(found.success_tp, found.success_fp, found.success_fn)
+    tested = found.success_rate is not None
+    label = f"Success rate, v{found.version}" if found.deployed_version_id else "Success rate"
+    if not tested and view.trend:
+        label += f"; the version before had {looks.percent(view.trend[-1])}"
+    counts = {"confirmed": counted.tp, "false_positive": counted.fp, "false_negative": counted.fn}
+    holdout = f", {found.holdout_count} hold-out" if found.holdout_count else ""
+    with st.container(border=True, gap="xxsmall"):
+        rate_card(
+            label, found.success_rate, counted.ci_low if tested else None, counted.ci_high if tested else None,
+            counted.n if tested else 0, key="rate", trend=view.trend if len(view.trend) > 1 else (),
+            counts=counts if tested else None,
+        )  # fmt: skip
+        rows = [
+            ("Open corrections", f"{found.open_count:,}"),
+            ("Sessions", f"{found.session_count:,}{holdout}"),
+            ("Last tested", looks.ago(found.last_tested_at)),
+        ]
+        facts(rows, key="counts")
+
+
+def _dates(view: View) -> dict[str, datetime | None]:
+    found = view.workspace
+    return {
+        "soon": found.created_at,
+        "implementing": view.first_launch,
+        "beta": found.implemented_at,
+        "in_review": found.approved_at,
+        "verified": found.verified_at if found.status == WorkspaceStatus.VERIFIED else None,
+    }
+
+
+def _next(view: View) -> None:
+    step = view.step
+    st.caption("Next")
+    st.markdown(f":small[{looks.plain(step.sentence)}]")
+    if step.main is not None and _button(step.main, main=True, enabled=step.enabled):
+        _take(step.main, view)
+    for offer in step.others:
+        if _button(offer):
+            _take(offer, view)
+
+
+def _button(offer: Offer, *, main: bool = False, enabled: bool = True) -> bool:
+    return st.button(
+        offer.label, icon=f":material/{offer.symbol}:", type="primary" if main and enabled else "secondary",
+        width="stretch", disabled=not enabled, key=f"next-{offer.action}",
+    )  # fmt: skip
+
+
+def _take(offer: Offer, view: View) -> None:
+    if offer.action == "review" and exists("review"):
+        go("review", id=view.workspace.id)
+    ask(offer.action, view.workspace.id)

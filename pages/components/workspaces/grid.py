@@ -1,0 +1,87 @@
+"""The grid of workspace cards: one component, so that a thousand cards are one element of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import streamlit as st
+
+from pages.components import looks
+from pages.components.assets import asset
+from pages.components.runs.state import STALLED
+
+_HERE: Final = Path(__file__).parent
+_GRID = st.components.v2.component(
+    "patterndesk_workspace_grid",
+    html='<div class="root"><div class="grid"></div></div>',
+    css=asset("shared.css", _HERE / "grid.css"),
+    js=asset("shared.js", "spark.js", _HERE / "grid.js"),
+)
+
+
+def workspace_grid(cards: Sequence[Mapping[str, Any]], key: str, *, now: datetime | None = None) -> str | None:
+    """Draws the cards; returns the id of the workspace that was opened in this run, else None.
+
+    A card: id, name, category, version, status, rate, ci_low, ci_high (0..1 or None), n, provisional, spark (rates),
+    sessions, open_feedback, last_tested_at (datetime or None), live ({phase, progress, status, stalled} or None).
+    """
+    shown = [card_view(card, now or datetime.now(UTC)) for card in cards]
+    result = _GRID(data={"cards": shown}, key=key, on_open_change=lambda: None)
+    opened = getattr(result, "open", None)
+    return opened if opened in {card["id"] for card in shown} else None
+
+
+def card_view(card: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """What a card shows, as finished text."""
+    status = looks.look(looks.STATUSES, card["status"])
+    rate = card["rate"]
+    name, evidence = str(card["name"]), _evidence(card)
+    live = _live(card.get("live"))
+    tested = card.get("last_tested_at")
+    open_count = int(card.get("open_feedback") or 0)
+    return {
+        "id": str(card["id"]),
+        "name": name,
+        "status": _plain_look(status),
+        "subtitle": " · ".join(filter(None, [card.get("category"), _version(card.get("version"))])),
+        "rate": looks.percent(rate),
+        "tested_yet": rate is not None,
+        "evidence": evidence,
+        "spark": [float(v) for v in card.get("spark") or []],
+        "sessions": looks.count(int(card.get("sessions") or 0), "session"),
+        "open": f"{open_count:,} open" if open_count else "",
+        "tested": f"Tested {looks.ago(tested, now)}" if tested else "Never tested",
+        "live": live,
+        "spoken": ", ".join(filter(None, [name, status.label, evidence, live["label"] if live else ""])),
+    }
+
+
+def _evidence(card: Mapping[str, Any]) -> str:
+    if card["rate"] is None:
+        return "No judged detections yet"
+    parts = [looks.interval(card.get("ci_low"), card.get("ci_high")), f"n {int(card.get('n') or 0):,}"]
+    return " · ".join([*parts, "provisional"] if card.get("provisional") else parts)
+
+
+def _version(version: str | None) -> str:
+    return f"v{version}" if version else "no version yet"
+
+
+def _live(live: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if not live:
+        return None
+    status = str(live.get("status") or "running")
+    phase = looks.look(looks.PHASES, live.get("phase")).label if live.get("phase") else "Starting"
+    label = {"pending": "Waiting for a worker", "retry": f"Retrying, {phase.lower()}"}.get(status, phase)
+    progress = None if status == "pending" else int(live.get("progress") or 0)
+    look = looks.look(looks.EXECUTIONS, status)
+    if live.get("stalled"):
+        look, label = STALLED, f"Stalled, {phase.lower()}"
+    return {"look": _plain_look(look), "label": label, "progress": progress}
+
+
+def _plain_look(look: looks.Look) -> dict[str, str]:
+    return {"color": look.color, "symbol": look.symbol, "label": look.label}

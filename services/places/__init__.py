@@ -1,0 +1,61 @@
+"""Places: what people's judgements make of the candles, and every number that rests on them. Pure values, no database.
+
+`values` and `deriving` turn judgements into places, `matching` says which detection is which place, `counting` and
+`rates` make numbers with their interval, `claims` and `policies` say what two versions may be told of, `blocks` what
+is kept for testing, `refusals` which judgement contradicts its own author.
+"""
+
+from services.places.blocks import BLOCK_BARS, Blocks, Split, embargo_bars
+from services.places.claims import Change, Claim, claim, compare, mcnemar, seen_words
+from services.places.counting import Counts, Fate, Fit, Run, fit, moves
+from services.places.deriving import derive, label_set_hash, unconfirmed_for
+from services.places.matching import Mark, distance, mark_of, match
+from services.places.policies import Policy, Verdict, default_policy, holdout_ends, replay
+from services.places.rates import Coverage, Rate, pooled, rate, rate_of, rate_of_fit, units
+from services.places.refusals import refusal
+from services.places.values import Decision, Judgement, Place, Spot, Stretch, statements
+
+__all__ = [
+    "BLOCK_BARS",
+    "Blocks",
+    "Change",
+    "Claim",
+    "Counts",
+    "Coverage",
+    "Decision",
+    "Fate",
+    "Fit",
+    "Judgement",
+    "Mark",
+    "Place",
+    "Policy",
+    "Rate",
+    "Run",
+    "Split",
+    "Spot",
+    "Stretch",
+    "Verdict",
+    "claim",
+    "compare",
+    "default_policy",
+    "derive",
+    "distance",
+    "embargo_bars",
+    "fit",
+    "holdout_ends",
+    "label_set_hash",
+    "mark_of",
+    "match",
+    "mcnemar",
+    "moves",
+    "pooled",
+    "rate",
+    "rate_of",
+    "rate_of_fit",
+    "refusal",
+    "replay",
+    "seen_words",
+    "statements",
+    "unconfirmed_for",
+    "units",
+]

@@ -1,0 +1,215 @@
+"""The timeline's script in a real browser, mounted as Streamlit mounts it: in a shadow root, with data and triggers."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from playwright.sync_api import Error, Page, sync_playwright
+
+from pages.components.timeline import component as timeline
+
+START = datetime.now(UTC) - timedelta(hours=1)
+ME = {"id": str(uuid.uuid4()), "name": "Tom Osei", "image": None}
+RUN = {"id": str(uuid.uuid4()), "number": 15, "status": "running", "phase": "implementing", "progress": 42}
+RUN |= {"agent": "claude", "canceled": False, "cost_usd": 0.31, "feedback_count": 8, "completed_at": None}
+RUN |= {"started_at": START.isoformat(), "phases": {"planning": {"status": "completed"}}}
+MOUNT = """([css, html]) => {
+  const host = document.body.appendChild(document.createElement("div"))
+  const root = host.attachShadow({ mode: "open" })
+  root.innerHTML = `<style>${css}</style>${html}`
+  window.sent = []
+  window.streams = []
+  window.EventSource = class extends EventTarget {
+    static CLOSED = 2
+    constructor(url) { super(); this.url = url; this.readyState = 1; window.streams.push(this) }
+    close() { this.readyState = 2 }
+  }
+  window.show = (data) => window.run({ data, parentElement: root, setTriggerValue: (name, value) => window.sent.push([name, value]) })
+  window.live = (name, value) => window.streams.at(-1).dispatchEvent(new MessageEvent(name, { data: JSON.stringify(value) }))
+  window.scroller = root.querySelector(".scroller")
+}"""
+
+
+def entry(seq: int, type_: str = "comment", **changes: Any) -> dict[str, Any]:
+    made = {"id": str(uuid.uuid4()), "seq": seq, "type": type_, "author": ME, "author_type": "user", "data": {}}
+    made |= {"created_at": (START + timedelta(seconds=seq)).isoformat(), "content": f"Comment {seq}", "attachments": []}
+    empty = dict.fromkeys(
+        ["title", "session", "feedback", "execution", "status", "progress", "edited_at", "deleted_at"]
+    )
+    return made | empty | changes
+
+
+def data(entries: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
+    made = {
+        "entries": entries,
+        "live_url": None,
+        "can_load_older": False,
+        "viewer": ME["id"],
+        "scope": "",
+        "kinds": None,
+    }
+    made |= {
+        "last_seq": None,
+        "empty": {"title": "Nothing yet", "text": "Begin"},
+        "height": "400px",
+        "looks": timeline.LOOKS,
+    }
+    return made | changes
+
+
+@pytest.fixture(scope="module")
+def tab() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium") or None, args=["--no-sandbox"]
+            )
+        except Error as problem:
+            pytest.skip(
+                f"Chromium is not installed, so the timeline was not tried in a browser: {problem.message[:80]}"
+            )
+        yield browser.new_page(viewport={"width": 900, "height": 700})
+        browser.close()
+
+
+@pytest.fixture
+def page(tab: Page) -> Page:
+    tab.goto("about:blank")
+    script = timeline.JS.replace("export default function", "window.run = function")
+    tab.evaluate(MOUNT, [timeline.CSS, timeline.HTML])
+    tab.add_script_tag(content=script, type="module")
+    tab.wait_for_function("!!window.run")
+    return tab
+
+
+def show(page: Page, shown: dict[str, Any]) -> None:
+    page.evaluate("data => { window.show(data) }", shown)
+
+
+def stream(page: Page, *entries: dict[str, Any]) -> None:
+    page.evaluate("list => live('entries', list)", list(entries))
+
+
+def place(page: Page) -> list[float]:
+    return list(page.evaluate("[scroller.scrollTop, scroller.scrollHeight - scroller.clientHeight]"))
+
+
+def test_what_people_type_stays_text(page: Page) -> None:
+    wicked = "<img src=x onerror='window.hit = 1'><b>bold</b>"
+    author = {"id": "x", "name": wicked, "image": "javascript:window.hit=1"}
+    item = {"id": "f", "verdict": wicked, "state": wicked, "kind": wicked, "direction": 1, "candle_index": 0}
+    files = [{"key": "k", "name": wicked, "kind": "file", "url": "javascript:window.hit=1"}]
+    show(
+        page,
+        data([entry(1, content=wicked, author=author, attachments=files), entry(2, "feedback_added", feedback=item)]),
+    )
+    assert page.locator(".said").first.inner_text() == wicked
+    assert page.locator(".rows img, .rows b, .rows a").count() == 0 and page.evaluate("window.hit") is None
+    assert page.locator(".mono").inner_text() == "#0"  # the first candle is one like any other
+
+
+def test_messages_of_one_execution_are_one_card(page: Page) -> None:
+    phase = {"phase": "implementing", "current_task": "Editing detectors/bos.py"}
+    messages = [
+        entry(1, "claude_started", execution=RUN),
+        entry(2, content="In between"),
+        entry(3, "claude_checkpoint", execution=RUN, data={"checkpoint": "Cause found", "phase": "planning"}),
+        entry(4, "claude_phase_update", execution=RUN, data=phase, status="in_progress", progress=50),
+    ]
+    show(page, data(messages))
+    card = page.locator(".row").first
+    assert page.locator(".row").count() == 2
+    assert all(
+        text in card.inner_text()
+        for text in ("Execution 15", "Running", "42%", "Cause found", "Editing detectors/bos.py")
+    )
+    assert page.locator(".phase.now .bar i").get_attribute("style") == "width: 50%;"
+    assert page.locator(".phase.done").count() == 1 and page.locator(".phase.next").count() == 3
+    ended = RUN | {"status": "completed", "progress": 100, "completed_at": datetime.now(UTC).isoformat()}
+    done = entry(5, "claude_completed", execution=ended, data={"commit_hash": "4f2a91c77aa", "files_changed": ["a"]})
+    show(page, data([*messages, done]))
+    assert page.locator(".row").count() == 2 and page.locator(".phase.done").count() >= 2
+    page.get_by_text("1 checkpoint, 1 file, commit 4f2a91c").click()
+    assert page.locator(".step").count() == 1
+    page.get_by_text("Open", exact=True).click()
+    assert page.evaluate("window.sent.at(-1)") == ["open", {"kind": "execution", "id": RUN["id"]}]
+
+
+def test_a_deploy_is_one_line_until_it_is_tried_again(page: Page) -> None:
+    started = entry(1, "deploy_started", data={"execution_id": "e", "commit_hash": "abcdef123"})
+    failed = entry(2, "deploy_failed", data={"execution_id": "e", "error": "Timed out", "logs": "exit 1"})
+    again = entry(3, "deploy_retry", data={"execution_id": "e", "retry_number": 1, "max_retries": 10})
+    ready = entry(5, "deploy_success", data={"execution_id": "e", "version": "0.6.0", "duration_s": 51})
+    show(page, data([started]))
+    assert (
+        page.locator(".row").inner_text().startswith("rocket_launch")
+        and "Deploying" in page.locator(".row").inner_text()
+    )
+    show(page, data([started, failed, again, entry(4, "deploy_started", data={"execution_id": "e"}), ready]))
+    rows = page.locator(".row").all_inner_texts()
+    assert len(rows) == 3 and "Timed out" in rows[0] and "retry 1 of 10" in rows[1] and "Deployed v0.6.0" in rows[2]
+
+
+def test_the_reader_is_followed_at_the_end_and_left_alone_elsewhere(page: Page) -> None:
+    other = {"id": "o", "name": "Mara Klein", "image": None}
+    entries = [entry(n) for n in range(40, 80)]
+    show(page, data(entries, live_url="/live?token=a", can_load_older=True))
+    assert place(page)[0] == pytest.approx(place(page)[1], abs=2)
+    assert page.evaluate("streams[0].url") == "/live?token=a&after=79"
+    stream(page, entry(80, author=other))
+    assert place(page)[0] == pytest.approx(place(page)[1], abs=2) and page.locator(".new").is_hidden()
+    page.evaluate("scroller.scrollTop = 100")
+    page.wait_for_timeout(50)
+    stream(page, entry(81, author=other))
+    assert place(page)[0] == 100 and page.locator(".new").inner_text().split() == ["arrow_downward", "1", "new"]
+    before = page.get_by_text("Comment 43", exact=True).bounding_box()
+    show(page, data([*(entry(n) for n in range(1, 40)), *entries], live_url="/live?token=b"))
+    after = page.get_by_text("Comment 43", exact=True).bounding_box()
+    assert before and after and after["y"] == pytest.approx(before["y"], abs=1) and place(page)[0] > 1000
+    assert page.get_by_text("Comment 81", exact=True).count() == 1 and page.evaluate("streams.length") == 1
+    page.locator(".new").click()
+    assert place(page)[0] == pytest.approx(place(page)[1], abs=2)
+
+
+def test_a_changed_entry_replaces_its_row_and_the_filter_holds_for_live_ones(page: Page) -> None:
+    first = entry(1)
+    show(page, data([first], live_url="/live?token=a", kinds=["comment"]))
+    changed = first | {"content": "Said better", "edited_at": START.isoformat()}
+    stream(page, changed, entry(2, "mark_disputed"))
+    assert page.locator(".row").count() == 1 and "Said better" in page.locator(".row").inner_text()
+    assert "edited" in page.locator(".row").inner_text()
+    page.get_by_label("Edit comment").click(force=True)
+    page.get_by_label("Delete comment").click(force=True)
+    assert [s for s in page.evaluate("sent") if s[0] != "refresh"] == [["edit", first["id"]], ["delete", first["id"]]]
+    show(page, data([], scope="another"))
+    assert page.locator(".empty").inner_text().endswith("Begin")
+
+
+def test_refresh_is_throttled_and_a_spent_token_is_renewed_once(page: Page) -> None:
+    show(page, data([entry(1)], live_url="/live?token=a"))
+    page.evaluate("for (let i = 0; i < 20; i++) live('tick', {})")
+    page.wait_for_timeout(300)
+    page.evaluate("live('tick', {})")
+    assert [s[0] for s in page.evaluate("sent")] == ["refresh"]
+    page.wait_for_timeout(1000)
+    assert [s[0] for s in page.evaluate("sent")] == ["refresh", "refresh"]
+    page.evaluate("live('expired', {}); live('expired', {})")
+    page.wait_for_timeout(50)
+    assert [s[0] for s in page.evaluate("sent")].count("renew") == 1
+    show(page, data([entry(1)], live_url="/live?token=b"))
+    assert page.evaluate("streams.at(-1).url") == "/live?token=b&after=1" and page.evaluate("streams.length") == 2
+
+
+def test_a_thousand_entries_are_drawn_at_once_and_kept_when_nothing_changed(page: Page) -> None:
+    entries = [entry(n, content="A level that was broken by a close, not by a wick. " * 3) for n in range(1, 1001)]
+    times = page.evaluate(
+        """data => [0, 1].map(() => { const t = performance.now(); window.show(structuredClone(data)); return performance.now() - t })""",
+        data(entries),
+    )
+    assert page.locator(".row").count() == 1000
+    assert times[0] < 3000 and times[1] < times[0] / 2  # 0.15 s alone on a slow machine; the bound is for a busy one

@@ -1,0 +1,127 @@
+"""The list of workspaces: cards, filters, the table, and the dialog that makes a new one."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.components.workspaces import rows as workspace_rows
+from pages.components.workspaces.create_dialog import suggestion
+from services import demo_state, workspaces
+from services.database.engine import transaction
+from services.exports import to_csv
+from services.workspaces import WorkspaceRow
+from tests.pages.session_world import World, open_page, words, world
+
+__all__ = ["world"]
+
+
+def rows(**filters: Any) -> list[WorkspaceRow]:
+    with transaction() as session:
+        return workspaces.list_workspaces(session, **filters)
+
+
+def cards(at: AppTest) -> list[str]:
+    """The names on the grid, as it was sent to the browser."""
+    import json
+
+    grid = at.get("bidi_component")[0]
+    return [card["name"] for card in json.loads(grid.proto.json)["cards"]]
+
+
+@pytest.fixture
+def at(world: World) -> AppTest:
+    opened = open_page("workspaces.py", world.member)
+    assert not opened.exception
+    return opened
+
+
+def test_cards_show_every_workspace(at: AppTest) -> None:
+    assert sorted(cards(at)) == ["Break of structure", "Swings"]
+
+
+def test_search_and_status_narrow_the_cards(at: AppTest) -> None:
+    at.text_input(key="workspaces-search").set_value("break").run()
+    assert cards(at) == ["Break of structure"]
+    at.text_input(key="workspaces-search").set_value("").run()
+    at.button_group(key="workspaces-status").set_value(["beta"]).run()
+    assert cards(at) == ["Swings"]
+    at.button_group(key="workspaces-status").set_value(["verified"]).run()
+    assert "No pattern fits" in words(at)
+
+
+def test_the_table_has_a_line_for_each(at: AppTest) -> None:
+    at.button_group(key="workspaces-view").set_value("table").run()
+    frame = at.dataframe[0].value
+    assert list(frame["Pattern"]) == ["Break of structure", "Swings"]
+    assert list(frame["Version"]) == ["–", "0.1.0"]
+
+
+def test_a_viewer_is_not_offered_a_new_workspace(world: World) -> None:
+    assert "New workspace" not in [b.label for b in open_page("workspaces.py", world.viewer).button]
+
+
+def test_the_dialog_asks_for_name_type_and_category(at: AppTest) -> None:
+    next(b for b in at.button if b.label == "New workspace").click().run()
+    assert not at.exception
+    assert {"create-name", "create-type"} <= {field.key for field in at.text_input}
+    assert "Create" in [b.label for b in at.button]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("Break of structure", "break_of_structure"), ("  3 Drives!", "drives"), ("Größe 2", "gr_e_2"), ("???", "")],
+)
+def test_a_pattern_type_is_suggested_from_the_name(name: str, expected: str) -> None:
+    assert suggestion(name) == expected
+
+
+def test_a_live_execution_shows_its_phase_on_card_and_table(world: World) -> None:
+    row = next(r for r in rows() if r.id == world.swings)
+    live = replace(row, execution_status="running", execution_phase="testing", execution_progress=61)
+    assert workspace_rows.card(row, [])["live"] is None
+    assert workspace_rows.card(live, [])["live"] == {
+        "phase": "testing",
+        "progress": 61,
+        "status": "running",
+        "stalled": False,
+    }
+    frame = workspace_rows.table([live], {})
+    assert (frame["Execution"][0], frame["Progress"][0]) == ("Testing", 61)
+    assert workspace_rows.table([replace(live, execution_status="pending")], {})["Execution"][0] == "Waiting"
+
+
+def test_the_download_holds_numbers_and_defused_names(world: World) -> None:
+    row = next(r for r in rows() if r.id == world.swings)
+    judged = replace(row, name="=cmd()", success_rate=0.75, success_tp=9, success_fp=2, success_fn=1,
+                     last_tested_at=datetime(2026, 1, 2, tzinfo=UTC))  # fmt: skip
+    text = to_csv(workspace_rows.as_csv([judged], {judged.id: [0.5, 0.75]})).decode()
+    assert "'=cmd()" in text
+    assert "0.75,0.46" in text  # the rate, then the lower end of its interval
+    assert ",12," in text
+
+
+def test_the_banner_says_that_the_demo_is_being_built(world: World) -> None:
+    with transaction() as session:
+        demo_state.write(session, "building", "running sessions")
+    assert "The demo is being built: running sessions." in words(open_page("workspaces.py", world.member))
+    with transaction() as session:
+        demo_state.write(session, "ready", "")
+    assert "demo" not in words(open_page("workspaces.py", world.member))
+
+
+def test_an_archived_workspace_leaves_the_cards(world: World) -> None:
+    with transaction() as session:
+        made: uuid.UUID = workspaces.create(
+            session, pattern_type="old_pattern", name="Old pattern", category="Zones", actor=world.member
+        )
+        workspaces.archive(session, made, actor=world.admin)
+    at = open_page("workspaces.py", world.member)
+    assert "Old pattern" not in cards(at)
+    at.button_group(key="workspaces-status").set_value(["archived"]).run()
+    assert cards(at) == ["Old pattern"]
