@@ -102,7 +102,7 @@ def _unknown_agent(s: Session, home: uuid.UUID, m: Actor) -> None:
         (_in_review, Conflict, "withdraw the approval first"),
         (_archived, Conflict, "restore it first"),
         (_chosen_is_gone, Conflict, "1 of the chosen corrections"),
-        (_unknown_agent, InvalidInput, "Agents are tuner, claude"),
+        (_unknown_agent, InvalidInput, "There is no agent called nobody; there are tuner, claude"),
     ],
 )
 def test_what_can_not_be_launched_says_why(

@@ -18,7 +18,6 @@ from services.agents.protocol import AgentChange, Plan, Refusal, Used, Work
 from services.detectors import repository
 from services.detectors.bundle import owned_paths
 from services.detectors.types import DetectorSpec
-from services.errors import InvalidInput
 from services.settings import Settings
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -230,14 +229,6 @@ def _used(entry: Entry) -> Used:
 def spent_in(folder: Path) -> list[Used]:
     """What the execution whose worktree lies in `folder` spent on this machine. Safe to ask at any time."""
     return [_used(entry) for entry in Ledger(folder / FILE).entries()]
-
-
-def make(settings: Settings) -> ClaudeAgent:
-    """The agent. Raises InvalidInput with the reason when it can't work here."""
-    reason = unavailable(settings)
-    if reason is not None:
-        raise InvalidInput(reason, failure="agent.not_connected")
-    return ClaudeAgent(settings)
 
 
 def unavailable(settings: Settings) -> str | None:
