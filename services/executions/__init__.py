@@ -47,10 +47,19 @@ from services.executions.reading import (
     list_active,
     list_executions,
     log_tail,
-    replay,
     usage,
 )
-from services.executions.records import Checkpoint, FollowUp, KeptPlan, PhaseFacts, PhaseState, TestReport
+from services.executions.records import (
+    AttemptRow,
+    Checkpoint,
+    FollowUp,
+    KeptPlan,
+    PhaseFacts,
+    PhaseState,
+    TestReport,
+    UsageSum,
+)
+from services.executions.replays import KeptReplay, ReplayRow, ReplaySplits, keep_results, replay
 
 __all__ = [
     "AGENTS",
@@ -58,18 +67,23 @@ __all__ = [
     "OUTCOMES",
     "SPANS",
     "TAIL_CHARACTERS",
+    "AttemptRow",
     "Checkpoint",
     "Continued",
     "ExecutionDetail",
     "ExecutionRow",
     "FollowUp",
     "KeptPlan",
+    "KeptReplay",
     "PhaseFacts",
     "PhaseState",
     "Relative",
+    "ReplayRow",
+    "ReplaySplits",
     "Run",
     "TestReport",
     "UsageRow",
+    "UsageSum",
     "accept_plan",
     "add_usage",
     "batch",
@@ -90,6 +104,7 @@ __all__ = [
     "heartbeat",
     "keep_deploy",
     "keep_log",
+    "keep_results",
     "kept_log",
     "launch",
     "link",

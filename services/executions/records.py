@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal
 
 
@@ -76,3 +77,37 @@ class PhaseFacts:
     files_changed: Sequence[str] | None = None
     summary: str | None = None
     log_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """One try at an execution. `log_key` and `deploy_log_key` name stored texts; `phase` is where it ended."""
+
+    number: int
+    started_at: datetime
+    ended_at: datetime | None = None
+    outcome: str | None = None
+    reason: str | None = None
+    cost_usd: Decimal = Decimal(0)
+    input_tokens: int = 0
+    output_tokens: int = 0
+    commit_hash: str | None = None
+    deployment_id: str | None = None
+    deploy_status: str | None = None
+    deploy_log_key: str | None = None
+    log_key: str | None = None
+    phase: str | None = None
+    follow_up: FollowUp | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageSum:
+    """What the agent used in one turn of an attempt with one model; `messages` counts its answers."""
+
+    attempt: int
+    turn: str
+    model: str
+    messages: int
+    cost_usd: Decimal
+    input_tokens: int
+    output_tokens: int

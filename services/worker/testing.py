@@ -190,7 +190,7 @@ def _register_candidate(
         deployments.add_candidate(
             session, run.id, epoch=ctx.epoch, commit_hash=head, module_path=module_path(run.pattern_type),
             code_sha256=code_sha256(ctx.worktree, run.pattern_type), params=dict(params), spec=spec,
-            origin=origin_of(run), contract_report=contract.as_dict(),
+            origin=origin_of(run), contract_report=contract,
         )  # fmt: skip
 
 

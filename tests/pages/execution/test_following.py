@@ -21,7 +21,7 @@ from pages.components.workspaces import grid as workspace_grid
 from pages.components.workspaces import rows as workspace_rows
 from services import executions, storage, workspaces
 from services.database.engine import transaction
-from services.executions import FollowUp, UsageRow
+from services.executions import AttemptRow, FollowUp, UsageRow
 from services.lifecycle import ExecutionPhase, ExecutionStatus
 from services.models import ClaudeExecution, ExecutionAttempt, now
 from services.settings import get_settings
@@ -226,10 +226,8 @@ def test_a_canceled_run_is_continued_and_the_two_are_linked(world: World) -> Non
 
 def test_a_decision_reads_as_what_was_done() -> None:
     def text(action: str | None, **facts: Any) -> str:
-        attempt = {
-            "decision": None if action is None else {"action": action, "pause_s": facts.pop("pause_s", 0)} | facts
-        }
-        return rows.decision_text({"deploy_log_key": None, "deployment_id": None, "outcome": None, **attempt})
+        follow_up = None if action is None else FollowUp("deploy.failed", action, **facts)
+        return rows.decision_text(AttemptRow(1, now(), follow_up=follow_up))
 
     assert text("retry", pause_s=4.0) == "Tried again after 4 s"
     assert text("refine") == "Went back to the agent, with what was said"
