@@ -17,6 +17,7 @@ from services.errors import NotFound
 from services.executions.record_codec import FOLLOW_UP, checkpoints_of, phases_of, plan_of, test_report_of
 from services.executions.records import AttemptRow, Checkpoint, KeptPlan, PhaseState, TestReport, UsageSum
 from services.models import ClaudeExecution, PatternWorkspace, User
+from services.rules import live_sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +81,7 @@ WHERE (%(workspace)s::uuid IS NULL OR e.workspace_id = %(workspace)s)
 ORDER BY e.triggered_at DESC, e.id DESC LIMIT %(limit)s
 """
 )
-_ACTIVE: LiteralString = (
-    _COLUMNS + "WHERE e.status IN ('pending', 'running', 'retry') ORDER BY e.triggered_at LIMIT %(limit)s"
-)
+_ACTIVE: LiteralString = _COLUMNS + f"WHERE {live_sql('e')} ORDER BY e.triggered_at LIMIT %(limit)s"
 
 
 def list_executions(

@@ -14,12 +14,14 @@ from services.detectors import repository
 from services.detectors.bundle import code_sha256, module_path, owned_paths, read_params, tests_path
 from services.detectors.contract import ContractReport, check_contract
 from services.detectors.replay import ReplayResult, compare
-from services.detectors.sandbox import run_tests, warm
+from services.detectors.repository_tests import run_tests
+from services.detectors.sandbox import warm
 from services.detectors.scoring import Score
 from services.detectors.types import CANDLE_DTYPE, Candles, Case, DetectorSpec, Matcher, Params
 from services.detectors.windows import detect_windows, windows_of
 from services.executions import PhaseFacts, Run, TestReport
 from services.lifecycle import ExecutionPhase
+from services.texts import storable
 from services.worker import own_tests
 from services.worker.context import RunContext
 from services.worker.phases import in_phase, open_worktree, origin_of, spec_of
@@ -100,7 +102,7 @@ class _Gates:
             tests.total,
             tests.failed,
             round(tests.duration_s, 3),
-            tests.output[-20_000:].replace("\x00", ""),
+            storable(tests.output[-20_000:]),
         )
         failed = f", {tests.failed} failed" if tests.failed else ""
         text = f"Repository tests: {tests.total - tests.failed} passed{failed}"
