@@ -134,7 +134,7 @@ def _refuse_strangers(ctx: RunContext, run: Run) -> None:
 
 
 def _refuse_fewer_tests(ctx: RunContext, run: Run, check: _Check) -> None:
-    """Tests that were there at the base commit are still there, and still run. Changed ones are told of."""
+    """Tests that were there at the base commit are still there, and still run. Changed ones get a checkpoint."""
     if run.base_commit is None:
         return
     name = tests_path(run.pattern_type)
@@ -153,9 +153,14 @@ def _refuse_fewer_tests(ctx: RunContext, run: Run, check: _Check) -> None:
 
 def _contract(ctx: RunContext, run: Run, params: Params) -> ContractReport:
     return check_contract(
-        ctx.worktree, run.pattern_type, _contract_candles(ctx, run), params, cuts=CUTS,
-        seed=run.number, cancelled=ctx.cancelled,
-    )  # fmt: skip
+        ctx.worktree,
+        run.pattern_type,
+        _contract_candles(ctx, run),
+        params,
+        cuts=CUTS,
+        seed=run.number,
+        cancelled=ctx.cancelled,
+    )
 
 
 def _contract_candles(ctx: RunContext, run: Run) -> Candles:
@@ -190,10 +195,17 @@ def _register_candidate(
     head = repository.head(ctx.worktree)
     with transaction() as session:
         deployments.add_candidate(
-            session, run.id, epoch=ctx.epoch, commit_hash=head, module_path=module_path(run.pattern_type),
-            code_sha256=code_sha256(ctx.worktree, run.pattern_type), params=dict(params), spec=spec,
-            origin=origin_of(run), contract_report=contract,
-        )  # fmt: skip
+            session,
+            run.id,
+            epoch=ctx.epoch,
+            commit_hash=head,
+            module_path=module_path(run.pattern_type),
+            code_sha256=code_sha256(ctx.worktree, run.pattern_type),
+            params=dict(params),
+            spec=spec,
+            origin=origin_of(run),
+            contract_report=contract,
+        )
 
 
 def _replay(ctx: RunContext, run: Run, params: Params) -> tuple[ReplayResult | None, list[Case]]:
@@ -214,9 +226,13 @@ def _replay(ctx: RunContext, run: Run, params: Params) -> tuple[ReplayResult | N
     result = compare(cases, before, after, matcher=MATCHER, exhaustive_windows=ctx.exhaustive(run) & set(windows))
     with transaction() as session:
         deployments.add_replay(
-            session, run.id, epoch=ctx.epoch, result=result, matcher=MATCHER,
+            session,
+            run.id,
+            epoch=ctx.epoch,
+            result=result,
+            matcher=MATCHER,
             runtime_ms=round((time.monotonic() - started) * 1000),
-        )  # fmt: skip
+        )
     return result, cases
 
 

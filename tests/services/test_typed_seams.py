@@ -42,7 +42,7 @@ TYPED = (
     "services/actions",
     "services/executions",
     "services/prompts",
-    "services/deployments.py",
+    "services/deployments",
     "services/deploys",
     "services/agents/",
 )
