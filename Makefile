@@ -28,7 +28,7 @@ check: $(READY) $(NODE_READY)
 	$(BIN)/node node_modules/typescript/bin/tsc
 	$(BIN)/node tools/seam/unread.mjs
 	$(BIN)/node node_modules/eslint/bin/eslint.js .
-	$(BIN)/pytest -q -p no:cacheprovider tests/migrations/test_chain.py
+	$(BIN)/pytest -q -p no:cacheprovider tests/migrations/test_chain.py tests/test_structure.py tests/test_documents.py
 	$(VENV)/bootstrap/bin/uv lock --check --offline || $(VENV)/bootstrap/bin/uv lock --check
 
 bench: $(READY)
