@@ -215,6 +215,37 @@ def launch(
         raise Unavailable(found.row.error or "The execution failed.")
 
 
+@app.command("check-detector")
+def check_detector(
+    pattern: Annotated[str, typer.Argument(help="The pattern type, which is the detector's module.")],
+    repository: Annotated[str | None, typer.Option(help="Path or URL of a pattern repository; ours by default.")] = None,
+    commit: Annotated[str | None, typer.Option(help="A commit, branch or tag; the newest commit by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run the contract gate on a detector: look-ahead, repainting, memory, price units, years. Changes nothing."""
+    from services.cli.detectors import check
+
+    if sys.stderr.isatty() and not as_json:
+        result = check(get_settings(), pattern, repository=repository, commit=commit, progress=_progress)
+        typer.echo("", err=True)
+    else:
+        result = check(get_settings(), pattern, repository=repository, commit=commit, progress=None)
+    _print(result, as_json, _contract_text)
+
+
+def _progress(done: int, planned: int) -> None:
+    typer.echo(f"\r{done:,} of {planned:,} runs", nl=False, err=True)
+
+
+def _contract_text(result: dict[str, Any]) -> str:
+    if result["passed"]:
+        first = f"{result['pattern']} passed: {result['cuts']:,} runs in {result['seconds']:.0f} s."
+    else:
+        first = f"{result['pattern']} is refused."
+    failures = [f"{f['check'].replace('_', ' ')}: {f['detail']}" for f in result["failures"]]
+    return "\n".join([first, *failures, *result["exemptions"], *result["notes"]])
+
+
 @app.command("live-check")
 def live_check(
     budget: Annotated[float, typer.Option(help="Dollars that it may spend at most.", min=0.01, max=20)] = 1.0,
