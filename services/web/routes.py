@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import uuid
 from collections.abc import AsyncIterator, Generator
@@ -15,11 +16,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from services import access_tokens, attachments
+from services import access_tokens, attachments, limiting, running
 from services.database.engine import database_url, transaction
-from services.errors import Conflict, InvalidInput, NotAllowed, NotFound, PatternDeskError, Unavailable
+from services.errors import Conflict, InvalidInput, NotAllowed, NotFound, PatternDeskError, TooMany, Unavailable
 from services.logs import log_unexpected
 from services.people import actor_by_id
+from services.settings import get_settings
 from services.web import machine_exports, tokens
 from services.web.guards import is_forwarded, is_loopback, is_loopback_host
 from services.web.live import LiveHub, stream
@@ -37,6 +39,7 @@ _STATUS: Final[tuple[tuple[type[PatternDeskError], int], ...]] = (
     (NotFound, 404),
     (InvalidInput, 400),
     (Conflict, 409),
+    (TooMany, 429),
     (Unavailable, 503),
 )
 
@@ -61,7 +64,9 @@ def build(hub: LiveHub) -> list[Route]:
 async def expected_error(_request: Request, error: Exception) -> Response:
     """The answer for an expected error: its sentence, as text."""
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
-    return PlainTextResponse(str(error), status, NO_STORE)
+    retry_after = getattr(error, "retry_after_s", None)
+    headers = NO_STORE | ({"Retry-After": str(math.ceil(retry_after))} if retry_after else {})
+    return PlainTextResponse(str(error), status, headers)
 
 
 async def healthz(_request: Request) -> Response:
@@ -70,11 +75,17 @@ async def healthz(_request: Request) -> Response:
 
 
 async def readyz(_request: Request) -> Response:
-    """200 when the database answers and its schema is the one that this version needs, else 503 with the reason."""
+    """200 when the database answers and its schema is the one that this version needs, else 503 with the reason.
+
+    Under `patterndesk up` it also names each part that is down and what is being done about it.
+    """
     reason = await run_in_threadpool(_reason_not_ready)
+    state = await run_in_threadpool(running.read, get_settings().data_dir)
+    down = state.down if state else {}
     if reason is None:
-        return JSONResponse({"status": "ok"}, headers=NO_STORE)
-    return JSONResponse({"status": "unavailable", "reason": reason}, 503, NO_STORE)
+        return JSONResponse({"status": "degraded", "down": down} if down else {"status": "ok"}, headers=NO_STORE)
+    body: dict[str, object] = {"status": "unavailable", "reason": down.get("database", reason)}
+    return JSONResponse(body | ({"down": down} if down else {}), 503, NO_STORE)
 
 
 async def robots(_request: Request) -> Response:
@@ -108,6 +119,7 @@ async def export(request: Request) -> Response:
     report = str(grant.object.get("report", ""))
     if request.path_params["name"] != f"{report}.csv" or not _EXPORT_NAME.fullmatch(report):
         raise NotAllowed("This link is for another export.")
+    limiting.spend("export", grant.person_id)
     chunks = _csv(report, dict(grant.object.get("filters") or {}), uuid.UUID(grant.person_id))
     # The first chunk is read before the answer starts, so that a refusal still has its status and sentence.
     first = await run_in_threadpool(next, chunks, None)

@@ -17,7 +17,7 @@ from services.detectors.gate.series import dense, long, short
 from services.detectors.sandbox import Limits
 from services.detectors.types import Detection
 from services.errors import Cancelled
-from tests.detectors.planted import plant, random_walk, starter
+from tests.support.bad_detectors import plant, random_walk, starter
 
 HONEST = """
     h, n = candles["high"], params["n"]

@@ -115,7 +115,7 @@ def usage_cells(usage: Sequence[Mapping[str, Any]]) -> list[list[Cell]]:
 
 
 def _used(attempt: str, turn: str, model: str, used: Mapping[str, Any]) -> list[Cell]:
-    tokens = [
+    tokens: list[Cell] = [
         {"t": looks.tokens(int(used[name])), "title": f"{used[name]:,}", "right": True}
         for name in ("input_tokens", "output_tokens")
     ]

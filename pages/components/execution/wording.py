@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NotRequired, TypedDict
 
 from pages.components import looks
 from pages.components.looks import Look
@@ -13,8 +13,25 @@ from pages.components.runs import state as states
 from pages.components.runs.state import agent, hour, is_canceling, is_live, moment, parse
 from services.executions import SPANS, ExecutionDetail, ExecutionRow
 from services.lifecycle import ExecutionPhase, ExecutionStatus
+from services.timeline import PhaseRun, phase_json
 
 TESTS_FOLDER: Final = "tests/"
+
+
+class Point(TypedDict):
+    """A checkpoint: when it was, in short and in full, and what was done or found."""
+
+    color: str
+    symbol: str
+    text: str
+    details: str | None
+    time: str
+    title: NotRequired[str]
+
+
+class PointGroup(TypedDict):
+    title: str
+    items: list[Point]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +104,11 @@ def changed_tests(files: Sequence[str]) -> list[str]:
     return [name for name in files if name.startswith(TESTS_FOLDER)]
 
 
-def phase_run(row: ExecutionRow, told: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def phase_run(row: ExecutionRow, told: Mapping[str, Any], now: datetime) -> PhaseRun:
     """The run as the phase bar draws it: `progress` is how full the current phase's segment is, 0 to 100; `states`
     are looks in place of the usual ones. `told` is what the execution keeps of its phases; a list knows nothing of it.
     """
-    phases = {name: dict(entry) for name, entry in told.items()}
+    phases = {name: phase_json(kept) for name, kept in told.items()}
     if row.phase and row.status in (ExecutionStatus.FAILED, ExecutionStatus.RETRY):
         phases.setdefault(row.phase, {})["status"] = "failed"  # a phase may end well and what it came to end the run
     if row.phase and row.waits_for_plan:
@@ -102,9 +119,9 @@ def phase_run(row: ExecutionRow, told: Mapping[str, Any], now: datetime) -> dict
     elif states.is_stalled(row, now):
         other["now"] = states.STALLED
     return {
-        "status": row.status, "phase": row.phase, "phases": phases, "canceled": row.canceled,
+        "status": row.status, "live": is_live(row), "phase": row.phase, "phases": phases, "canceled": row.canceled,
         "progress": round(100 * phase_fraction(row.phase, row.progress)),
-        "states": {name: asdict(look) for name, look in other.items()},
+        "states": {name: look.data() for name, look in other.items()},
     }  # fmt: skip
 
 
@@ -152,10 +169,10 @@ def spent(cost: Any, input_tokens: int, output_tokens: int) -> list[str]:
     return [looks.money(float(cost)), *(tokens if input_tokens or output_tokens else [])]
 
 
-def checkpoint_groups(detail: ExecutionDetail, now: datetime) -> list[dict[str, Any]]:
+def checkpoint_groups(detail: ExecutionDetail, now: datetime) -> list[PointGroup]:
     """Checkpoints in the order they happened, a group for each stretch of a phase; what it does now comes last."""
     several = len(detail.attempts) > 1
-    groups: list[dict[str, Any]] = []
+    groups: list[PointGroup] = []
     for point in detail.checkpoints:
         _add(groups, _group_title(point, several), _point(point, now))
     if detail.row.status == ExecutionStatus.RUNNING and detail.row.phase and not detail.row.waits_for_plan:
@@ -163,12 +180,16 @@ def checkpoint_groups(detail: ExecutionDetail, now: datetime) -> list[dict[str, 
         if entry.get("status") == "running" and entry.get("current_task"):
             title = _group_title({"phase": detail.row.phase, "attempt": detail.row.retry_count + 1}, several)
             look = states.STALLED if states.is_stalled(detail.row, now) else looks.PHASE_STATES["now"]
-            now_item = {"color": look.color, "symbol": look.symbol, "time": "now", "details": None}
-            _add(groups, title, now_item | {"text": entry["current_task"]})
+            text = str(entry["current_task"])
+            _add(
+                groups,
+                title,
+                {"color": look.color, "symbol": look.symbol, "time": "now", "details": None, "text": text},
+            )
     return groups
 
 
-def _add(groups: list[dict[str, Any]], title: str, item: dict[str, Any]) -> None:
+def _add(groups: list[PointGroup], title: str, item: Point) -> None:
     if not groups or groups[-1]["title"] != title:
         groups.append({"title": title, "items": []})
     groups[-1]["items"].append(item)
@@ -179,7 +200,7 @@ def _group_title(point: dict[str, Any], several: bool) -> str:
     return f"Attempt {point.get('attempt', 1)} · {phase}" if several else phase
 
 
-def _point(point: dict[str, Any], now: datetime) -> dict[str, Any]:
+def _point(point: dict[str, Any], now: datetime) -> Point:
     ok = bool(point.get("ok", True))
     return {
         "color": "green" if ok else "red",
