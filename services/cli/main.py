@@ -237,7 +237,9 @@ def launch(
 @app.command("check-detector")
 def check_detector(
     pattern: Annotated[str, typer.Argument(help="The pattern type, which is the detector's module.")],
-    repository: Annotated[str | None, typer.Option(help="Path or URL of a pattern repository; ours by default.")] = None,
+    repository: Annotated[
+        str | None, typer.Option(help="Path or URL of a pattern repository; ours by default.")
+    ] = None,
     commit: Annotated[str | None, typer.Option(help="A commit, branch or tag; the newest commit by default.")] = None,
     as_json: Json = False,
 ) -> None:

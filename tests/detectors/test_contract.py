@@ -111,7 +111,7 @@ def test_an_honest_detector_passes_and_the_report_is_json(root: Path) -> None:
     ],
 )  # fmt: skip
 def test_each_rule_has_its_sentence(root: Path, body: str, name: str, says: str) -> None:
-    limits = Limits(wall_s=3.0) if name == "time_limit" else None
+    limits = Limits(wall_s=3.0) if says == "took too long" else None
     size = replace(TINY, longest_s=0.5)
     assert says in failed(check_contract(plant(root, body), "planted", {}, limits=limits, profile=size))[name]
 
