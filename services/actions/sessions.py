@@ -9,41 +9,14 @@ import numpy as np
 import pandas as pd
 
 from services import datasets, releases, sessions
-from services.candles.importer import read_candles
-from services.candles.store import load_array, load_frame, save_parquet
+from services.candles.store import load_array, load_frame
 from services.database.engine import transaction
 from services.detectors.sandbox import warm
 from services.detectors.types import Candles
 from services.errors import Conflict, InvalidInput, PatternDeskError
-from services.people import Actor, require
+from services.people import Actor
 from services.sessions import SessionDetail, SessionPlan
 from services.settings import get_settings
-
-
-def import_candles(
-    data: bytes,
-    *,
-    filename: str,
-    symbol: str,
-    timeframe: str,
-    tz: str | None = None,
-    name: str | None = None,
-    licence_note: str | None = None,
-    price_adjustment: str | None = None,
-    allow_nonpositive: bool = False,
-    actor: Actor,
-) -> datasets.DatasetRow:
-    """Reads, checks and stores a file of candles. The same candles twice are one dataset. Raises InvalidInput."""
-    require(actor, "import_candles")
-    imported = read_candles(
-        data, filename=filename, tz=tz, allow_nonpositive=allow_nonpositive, price_adjustment=price_adjustment
-    )
-    key = save_parquet(get_settings().storage_root, imported)
-    with transaction() as session:
-        return datasets.import_dataset(
-            session, imported, storage_key=key, name=name or f"{symbol} {timeframe}", symbol=symbol,
-            timeframe=timeframe, licence_note=licence_note, price_adjustment=price_adjustment, actor=actor,
-        )  # fmt: skip
 
 
 def run_session(
@@ -59,7 +32,7 @@ def run_session(
     retest_of_id: uuid.UUID | None = None,
     actor: Actor,
 ) -> uuid.UUID:
-    """Runs the deployed detector over a window and records what it said. Returns the session's id.
+    """Runs the deployed detector over a window and records what it found. Returns the session's id.
 
     The window is given by inclusive dataset indexes or by times (UTC); without either it is the newest bars. When the
     detector fails, the session is kept as failed with the sentence, and the error is raised.
@@ -68,9 +41,16 @@ def run_session(
         start_index, end_index = _indexes(dataset_id, start, end)
     with transaction() as session:
         plan = sessions.create(
-            session, workspace_id, dataset_id=dataset_id, start_index=start_index, end_index=end_index, name=name,
-            coverage=coverage, retest_of_id=retest_of_id, actor=actor,
-        )  # fmt: skip
+            session,
+            workspace_id,
+            dataset_id=dataset_id,
+            start_index=start_index,
+            end_index=end_index,
+            name=name,
+            coverage=coverage,
+            retest_of_id=retest_of_id,
+            actor=actor,
+        )
     try:
         _run(plan, actor)
     except PatternDeskError as error:
@@ -95,9 +75,15 @@ def _run(plan: SessionPlan, actor: Actor) -> None:
     inside = [d for d in run.detections if plan.start_index <= d.anchor_index <= plan.end_index]
     with transaction() as session:
         sessions.record(
-            session, plan.session_id, inside, candles, run_ms=run.run_ms, isolation=run.isolation,
-            context_bars=context, actor=actor,
-        )  # fmt: skip
+            session,
+            plan.session_id,
+            inside,
+            candles,
+            run_ms=run.run_ms,
+            isolation=run.isolation,
+            context_bars=context,
+            actor=actor,
+        )
 
 
 def retest(session_id: uuid.UUID, *, actor: Actor) -> uuid.UUID:
@@ -110,9 +96,15 @@ def retest(session_id: uuid.UUID, *, actor: Actor) -> uuid.UUID:
         raise Conflict(f"This session ran v{old.version} already, which is still the deployed version.")
     base = old.name.split(" · retest")[0]
     return run_session(
-        old.workspace_id, dataset_id=old.dataset_id, start_index=old.start_index, end_index=old.end_index,
-        name=f"{base} · retest v{old.deployed_version}", coverage=old.coverage, retest_of_id=session_id, actor=actor,
-    )  # fmt: skip
+        old.workspace_id,
+        dataset_id=old.dataset_id,
+        start_index=old.start_index,
+        end_index=old.end_index,
+        name=f"{base} · retest v{old.deployed_version}",
+        coverage=old.coverage,
+        retest_of_id=session_id,
+        actor=actor,
+    )
 
 
 def session_candles(detail: SessionDetail) -> pd.DataFrame:

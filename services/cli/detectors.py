@@ -5,8 +5,8 @@ from __future__ import annotations
 import tempfile
 import time
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from services.detectors.bundle import module_path, patterns, read_params
 from services.detectors.contract import Progress, check_contract
@@ -17,10 +17,43 @@ from services.errors import InvalidInput, RepositoryError
 from services.settings import Settings
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A rule that was broken: its name, a sentence, and the bar in the series that the sentence names."""
+
+    check: str
+    detail: str
+    bar: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What `check-detector` prints: whether the detector passed, and what the run covered."""
+
+    passed: bool
+    failures: tuple[Failure, ...]
+    seconds: float
+    pattern: str
+    commit: str
+    cuts: int
+    gate: int
+    profile: str
+    exemptions: tuple[str, ...]
+    notes: tuple[str, ...]
+    cached: bool
+
+    def text(self) -> str:
+        """The same in lines for a person."""
+        first = f"{self.pattern} passed: {self.cuts:,} runs in {self.seconds:.0f} s."
+        lines = [first if self.passed else f"{self.pattern} is refused."]
+        lines += [f"{f.check.replace('_', ' ').capitalize()}: {f.detail}" for f in self.failures]
+        return "\n".join([*lines, *self.exemptions, *self.notes])
+
+
 def check(
     settings: Settings, pattern: str, *, repository: str | None, commit: str | None, progress: Progress | None
-) -> dict[str, Any]:
-    """{passed, failures: [{check, detail, bar}], seconds} and what the run covered.
+) -> Checked:
+    """Run the gate on a commit.
 
     `repository` is a path or URL, the installation's own by default; `commit` any name of one, its newest by default.
     InvalidInput when there is no such repository, commit or detector.
@@ -41,11 +74,11 @@ def check(
             root, pattern, read_params(root, pattern) or {}, salt=kept.salt(settings.data_dir),
             cache=settings.data_dir / "contracts", progress=progress,
         )  # fmt: skip
-    return {
-        "passed": report.passed, "failures": report.failures, "seconds": round(time.monotonic() - started, 2),
-        "pattern": pattern, "commit": sha, "cuts": report.cuts, "gate": report.gate, "profile": report.profile,
-        "exemptions": list(report.exemptions), "notes": list(report.notes), "cached": report.cached,
-    }  # fmt: skip
+    return Checked(
+        report.passed, tuple(Failure(f.name, f.detail, f.bar) for f in report.failures),
+        round(time.monotonic() - started, 2), pattern, sha, report.cuts, report.gate, report.profile,
+        report.exemptions, report.notes, report.cached,
+    )  # fmt: skip
 
 
 def _open(place: str, folder: Path) -> Path:

@@ -10,10 +10,11 @@ from services.models.execution import (
     GateWaiver,
     ImplementationSession,
 )
+from services.models.existing import MovedRow
 from services.models.feedback import FeedbackItem
 from services.models.notification import Notification
 from services.models.record import Attachment, AuditEvent, Setting
-from services.models.session import CandleDataset, Detection, PatternSession
+from services.models.session import CandleDataset, Detection, ImportReading, PatternSession
 from services.models.token import AccessToken
 from services.models.user import User
 from services.models.workspace import PatternWorkspace, ReadMarker, WorkspaceMessage
@@ -34,6 +35,8 @@ __all__ = [
     "FeedbackItem",
     "GateWaiver",
     "ImplementationSession",
+    "ImportReading",
+    "MovedRow",
     "Notification",
     "PatternSession",
     "PatternWorkspace",

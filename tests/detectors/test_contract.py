@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from services.codec import Codec
 from services.detectors.contract import check_contract
 from services.detectors.gate import kept
 from services.detectors.gate.compare import moved_difference, scaled_difference
@@ -49,7 +50,7 @@ def test_the_sentence_names_the_candles_the_bar_and_what_was_said_before(root: P
     detail = failed(report)["nothing_withdrawn"]
     assert detail.startswith("Look-ahead in ") and "it no longer says mark +1 at #" in detail
     assert report.failure is not None and report.failure.kind == "look_ahead"
-    assert report.failures[0]["bar"] == report.failure.bar is not None
+    assert report.failure == report.failures[0] and report.failure.bar is not None
 
 
 def test_an_honest_detector_passes_and_the_report_is_json(root: Path) -> None:
@@ -59,9 +60,10 @@ def test_an_honest_detector_passes_and_the_report_is_json(root: Path) -> None:
         progress=lambda done, planned: seen.append((done, planned)),
     )  # fmt: skip
     assert report.passed, report.failure
-    assert report.failures == [] and report.cuts == seen[-1][0] > 150
+    assert report.failures == () and report.cuts == seen[-1][0] > 150
     assert all(done <= planned for done, planned in seen)
-    assert ContractReport.from_dict(json.loads(json.dumps(report.as_dict()))) == report
+    codec = Codec(ContractReport, "report")
+    assert codec.from_json(json.loads(json.dumps(codec.to_json(report)))) == report
 
 
 @pytest.mark.parametrize(

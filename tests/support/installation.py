@@ -22,7 +22,7 @@ from services.cli.demo_rule import RuleMark, near, rule_marks
 from services.database.engine import get_engine, plain_url, transaction
 from services.detectors.repository import ensure_repository, git, head
 from services.executions import ExecutionDetail
-from services.feedback import Place
+from services.feedback import MarkPosition
 from services.lifecycle import MadeBy, Role, Verdict
 from services.people import Actor
 from services.settings import get_settings
@@ -45,10 +45,19 @@ class Installation:
 
     # Workers
 
-    def worker(self, *, prepare: str = "", concurrency: int = 2, **env: str) -> Worker:
+    def worker(self, *, prepare: str = "", concurrency: int = 2, contract_cuts: int | None = 4, **env: str) -> Worker:
+        """A worker of its own process. It checks the detector contract at `contract_cuts` cuts, for the contract is
+        what only few tests are about; None leaves the product's number. `prepare` is a function of `worker_overrides`.
+        """
         output = self.root / f"worker-{len(self.workers)}.out"
         full = {"DATABASE_URL": self.url, "DATA_DIR": str(self.root), "TUNER_POINTS": "30"} | env
-        order = {"env": full, "output": str(output), "prepare": prepare, "concurrency": concurrency}
+        order = {
+            "env": full,
+            "output": str(output),
+            "prepare": prepare,
+            "concurrency": concurrency,
+            "cuts": contract_cuts,
+        }
         made = Worker(self.fork_server.fork(order), output)
         self.workers.append(made)
         return made
@@ -190,7 +199,7 @@ class Installation:
                 if near(seen, m.index, m.direction) is None:
                     feedback.add_missed(
                         session, session_id, kind="swing" if pattern_type == "swings" else pattern_type,
-                        direction=m.direction, place=Place(m.index, sessions.bar_time(candles, m.index), m.price),
+                        direction=m.direction, place=MarkPosition(m.index, sessions.bar_time(candles, m.index), m.price),
                         made_by=MadeBy.RULE, actor=self.member,
                     )  # fmt: skip
             sessions.complete(session, session_id, actor=self.member)

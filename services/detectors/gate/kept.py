@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from services.codec import Codec, DoesNotFit
 from services.detectors.bundle import code_sha256
 from services.detectors.gate.plan import GATE_VERSION, Profile
 from services.detectors.gate.report import ContractReport
@@ -20,6 +21,7 @@ from services.detectors.isolation import isolation
 from services.detectors.types import Candles, Params
 from services.errors import DetectorError
 
+_REPORT = Codec(ContractReport, "contract report")
 MOST = 500  # reports that are kept, the newest
 _PASSING = {"timeout", "crash", "memory", "isolation", "missing"}  # what may be the machine's fault, not the code's
 
@@ -62,9 +64,8 @@ def key(
 def read(folder: Path, name: str) -> ContractReport | None:
     """A kept report, marked as such; None when there is none that can be read."""
     try:
-        value = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        return replace(ContractReport.from_dict(value), cached=True)
-    except (OSError, ValueError, TypeError, KeyError):
+        return replace(_REPORT.from_text((folder / f"{name}.json").read_bytes()), cached=True)
+    except (OSError, DoesNotFit):
         return None
 
 
@@ -75,7 +76,7 @@ def write(folder: Path, name: str, report: ContractReport) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         temporary = folder / f".{name}.{uuid.uuid4().hex}"
-        temporary.write_text(json.dumps(report.as_dict()), encoding="utf-8")
+        temporary.write_text(_REPORT.to_text(report), encoding="utf-8")
         os.replace(temporary, folder / f"{name}.json")
         reports = sorted(folder.glob("*.json"), key=lambda f: f.stat().st_mtime, reverse=True)
         for old in reports[MOST:]:

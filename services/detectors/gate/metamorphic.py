@@ -7,9 +7,8 @@ only shows in some price range or some year is found there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from services.detectors.gate.compare import moved_difference, scaled_difference
 from services.detectors.gate.plan import SCALES, WEEKS
@@ -24,13 +23,13 @@ class Variant:
     """A changed series, the parameters that belong to it, what the detector said of it, and how that differs."""
 
     series: Series
-    values: dict[str, Any]
+    values: Params
     final: tuple[Detection, ...]
     difference: str | None
     bar: int | None
 
 
-def scaled_values(spec: DetectorSpec, values: Params, factor: float) -> dict[str, Any]:
+def scaled_values(spec: DetectorSpec, values: Params, factor: float) -> Params:
     """Parameters of the unit `price` times `factor`, the others as they are; declared bounds don't matter here."""
     prices = {p.name for p in spec.params if p.unit == "price"}
     return {name: value * factor if name in prices else value for name, value in values.items()}
@@ -59,18 +58,16 @@ def moved(
         other = series.moved(weeks)
         marks = _run(worker, other, values, spec, cancelled)
         found = moved_difference(final, marks, weeks * WEEK_S, f"in {series.name}", f"moved by {weeks:+,} weeks")
-        out.append(_variant(other, dict(values), marks, found))
+        out.append(_variant(other, values, marks, found))
     return out
 
 
 def _run(
-    worker: Worker, series: Series, values: Mapping[str, Any], spec: DetectorSpec, cancelled: Cancel | None
+    worker: Worker, series: Series, values: Params, spec: DetectorSpec, cancelled: Cancel | None
 ) -> tuple[Detection, ...]:
     runs, _ = worker.raw_runs(series.candles.copy(), values, cancelled=cancelled)
     return parse_detections(runs[0], series.candles, spec)
 
 
-def _variant(
-    series: Series, values: dict[str, Any], marks: tuple[Detection, ...], found: tuple[str, int] | None
-) -> Variant:
+def _variant(series: Series, values: Params, marks: tuple[Detection, ...], found: tuple[str, int] | None) -> Variant:
     return Variant(series, values, marks, found[0] if found else None, found[1] if found else None)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +43,6 @@ class ContractReport:
         return next((check for check in self.checks if not check.passed), None)
 
     @property
-    def failures(self) -> list[dict[str, Any]]:
-        """All broken rules as {check, detail, bar}."""
-        return [{"check": c.name, "detail": c.detail, "bar": c.bar} for c in self.checks if not c.passed]
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-able, for the version's record."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, value: dict[str, Any]) -> ContractReport:
-        """The report of `as_dict`; TypeError or KeyError when it is none."""
-        checks = tuple(Check(**c) for c in value["checks"])
-        lists = {name: tuple(value[name]) for name in ("exemptions", "notes")}
-        return cls(**(value | lists | {"checks": checks}))
+    def failures(self) -> tuple[Check, ...]:
+        """All rules that were broken."""
+        return tuple(check for check in self.checks if not check.passed)
