@@ -36,7 +36,8 @@ def test_it_is_made_from_the_starter_with_one_commit_by_us(repo: Path) -> None:
     assert {"AGENTS.md", ".gitignore", "detectors/swings.py", "tests/test_bos.py"} <= set(
         r.git(repo, "ls-files").split()
     )
-    assert patterns(repo) == ["bos", "choch", "swings"]
+    seven = ["bos", "choch", "equal_highs_lows", "fvg", "liquidity_sweeps", "order_blocks", "swings"]
+    assert patterns(repo) == seven
     assert all(r.read_params(repo, name) is None for name in patterns(repo))
     r.check_repository(repo)
 
