@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages.components import parts
-from pages.components.actor import require_actor
+from pages.components.actor import require_actor, viewer_now
 from pages.components.errors import guarded
-from pages.components.execution.cards import viewer_now
-from pages.components.execution.replay import execution_frame
-from pages.components.executions import rows as lines
+from pages.components.executions.rows import FILTERS, columns, execution_frame, filter_label, fits, live_card, table
 from pages.components.links import go
 from pages.components.runs.component import live_runs
 from pages.components.runs.state import is_live, waits_for_worker
@@ -46,7 +44,7 @@ def read(workspace_id: uuid.UUID | None, chosen: list[str], agent: str | None, l
         workers = len(system.list_workers(session)) if waiting else None
     live = [
         row for row in active
-        if lines.fits(row, chosen) and workspace_id in (None, row.workspace_id) and agent in (None, row.agent)
+        if fits(row, chosen) and workspace_id in (None, row.workspace_id) and agent in (None, row.agent)
     ]  # fmt: skip
     ended = [row for row in rows if not is_live(row)]
     return Found(live, ended, len(rows) == limit, workers)
@@ -63,7 +61,7 @@ def listing() -> None:
             label_visibility="collapsed", key="executions-pattern", persist_state="session",
         )  # fmt: skip
         chosen = st.pills(
-            "Status", lines.FILTERS, selection_mode="multi", format_func=lines.filter_label,
+            "Status", FILTERS, selection_mode="multi", format_func=filter_label,
             label_visibility="collapsed", key="executions-status", persist_state="session",
         )  # fmt: skip
         agent = st.selectbox(
@@ -96,12 +94,12 @@ def draw(found: Found, actor: Actor, *, filtered: bool) -> uuid.UUID | None:
     opened = None
     if found.live:
         st.subheader("Live", anchor=False)
-        opened = live_runs([lines.live_card(row, now, found.workers) for row in found.live], key="executions-cards")
+        opened = live_runs([live_card(row, now, found.workers) for row in found.live], key="executions-cards")
     if found.ended:
         # The table's own toolbar floats above it, unseen but in the way of clicks: the heading keeps the CSV button free.
         st.subheader("Ended", anchor=False)
         event = st.dataframe(
-            lines.table(found.ended, now), column_config=lines.columns(), hide_index=True, row_height=32,
+            table(found.ended, now), column_config=columns(), hide_index=True, row_height=32,
             on_select="rerun", selection_mode="single-cell", key="executions-table",
             alt="Executions that have ended, the newest first", height=min(32 * (len(found.ended) + 1) + 2, 680),
         )  # fmt: skip

@@ -12,10 +12,10 @@ from pages.components.actor import require_actor
 from pages.components.errors import guarded
 from pages.components.links import exists
 from pages.components.parts import badge, checks, empty_state, header
-from pages.components.review import dialogs as dialogs_review
 from pages.components.review import evidence
 from pages.components.review.component import queue_list
-from pages.components.workspace import dialogs as dialogs_workspace
+from pages.components.review.dialogs import return_to_beta, tell, verify
+from pages.components.workspace.dialogs import reopen, withdraw
 from services import review, workspaces
 from services.database.engine import transaction
 from services.errors import NotFound
@@ -118,15 +118,15 @@ def _head(dossier: evidence.Dossier, guards: list[Guard], actor: Actor, *, own: 
             if dossier.in_review:
                 _decide(found, guards, actor, own=own)
             elif actor.may("reopen") and st.button("Reopen", icon=":material/lock_open:", key="review-reopen"):
-                dialogs_workspace.reopen(found.id)
+                reopen(found.id)
 
 
 def _decide(found: WorkspaceDetail, guards: list[Guard], actor: Actor, *, own: bool) -> None:
     """The buttons that the person may press; one that can't be pressed says why."""
     if own and st.button("Withdraw", icon=":material/undo:", key="review-withdraw", help="Take your approval back."):
-        dialogs_workspace.withdraw(found.id)
+        withdraw(found.id)
     if actor.may("return") and not own and st.button("Return", icon=":material/undo:", key="review-return"):
-        dialogs_review.return_to_beta(found.id)
+        return_to_beta(found.id)
     if not actor.may("verify"):
         return
     failing = [guard.sentence for guard in guards if not guard.holds]
@@ -135,7 +135,7 @@ def _decide(found: WorkspaceDetail, guards: list[Guard], actor: Actor, *, own: b
         key="review-verify", disabled=bool(failing), help=looks.plain("; ".join(failing)) or None,
     )  # fmt: skip
     if pressed:
-        dialogs_review.verify(found.id)
+        verify(found.id)
 
 
 def _beside(rows: list[QueueRow], wanted: WorkspaceDetail | None, actor: Actor) -> None:
@@ -156,7 +156,7 @@ def _beside(rows: list[QueueRow], wanted: WorkspaceDetail | None, actor: Actor) 
 
 def page() -> None:
     actor = require_actor()
-    dialogs_review.tell()
+    tell()
     with guarded(stop=True):
         lost: NotFound | None = None
         wanted = None

@@ -12,17 +12,11 @@ import streamlit as st
 from pages.components import looks, parts
 from pages.components.actor import require_actor
 from pages.components.datasets.import_dialog import import_dialog, warnings
+from pages.components.datasets.table import ADJUSTMENTS, dataset_columns, dataset_table
 from pages.components.errors import guarded
-from pages.components.launch.dialog import run_session
 from pages.components.links import go, link_to
-from pages.components.sessions.table import (
-    ADJUSTMENTS,
-    clicked_row,
-    dataset_columns,
-    dataset_table,
-    session_columns,
-    session_table,
-)
+from pages.components.sessions.run_dialog import run_session
+from pages.components.sessions.table import clicked_row, session_columns, session_table
 from services import datasets, exports, sessions, workspaces
 from services.database.engine import transaction
 from services.datasets import DatasetRow

@@ -10,17 +10,19 @@ import streamlit as st
 
 from pages.components import looks, uploads
 from pages.components.actor import require_actor
+from pages.components.dialogs import ask_now, asked
 from pages.components.errors import guarded
-from pages.components.launch import dialog as dialogs_runs
+from pages.components.launch.dialog import launch
 from pages.components.links import back_to_seen, exists, go, seen
 from pages.components.parts import empty_state, header
+from pages.components.runs.cancel_dialog import cancel
 from pages.components.runs.state import state
+from pages.components.sessions.run_dialog import run_session
 from pages.components.timeline.component import NOTHING_YET, TimelineAction, say_state, timeline
-from pages.components.workspace import dialogs as dialogs_workspace
-from pages.components.workspace import notifications_dialog as dialogs_notifications
-from pages.components.workspace import summary
+from pages.components.workspace import dialogs, summary
 from pages.components.workspace.chat import chat_box
-from pages.components.workspace.dialogs import ask, asked
+from pages.components.workspace.export_dialog import export
+from pages.components.workspace.notifications_dialog import notifications_of
 from pages.components.workspace.pattern_list import pattern_list
 from services import feedback, workspaces
 from services import timeline as entries_of
@@ -40,20 +42,20 @@ MORE = {
     "restore": ("unarchive", "Restore", "archive"),
 }
 DIALOGS: dict[str, Any] = {
-    "launch": dialogs_runs.launch,
-    "run_session": dialogs_runs.run_session,
-    "export": dialogs_runs.export,
-    "notifications": dialogs_notifications.notifications_of,
-    "describe": dialogs_workspace.describe,
-    "description": dialogs_workspace.description,
-    "approve": dialogs_workspace.approve,
-    "withdraw": dialogs_workspace.withdraw,
-    "reopen": dialogs_workspace.reopen,
-    "archive": dialogs_workspace.archive,
-    "restore": dialogs_workspace.restore,
-    "cancel": dialogs_workspace.cancel,
-    "edit_comment": dialogs_workspace.edit_comment,
-    "delete_comment": dialogs_workspace.delete_comment,
+    "launch": launch,
+    "run_session": run_session,
+    "export": export,
+    "notifications": notifications_of,
+    "describe": dialogs.describe,
+    "description": dialogs.description,
+    "approve": dialogs.approve,
+    "withdraw": dialogs.withdraw,
+    "reopen": dialogs.reopen,
+    "archive": dialogs.archive,
+    "restore": dialogs.restore,
+    "cancel": cancel,
+    "edit_comment": dialogs.edit_comment,
+    "delete_comment": dialogs.delete_comment,
 }
 
 
@@ -119,12 +121,12 @@ def _header(view: summary.View, actor: Actor) -> None:
             if st.button("Open session", icon=":material/candlestick_chart:", help=looks.plain(view.active.name)):
                 go("session", id=view.active.id)
         elif _may_run_beside(view, actor) and st.button("Run a session", icon=":material/candlestick_chart:"):
-            ask("run_session", found.id)
+            ask_now("run_session", found.id)
         hidden = "archive" if found.archived_at else "restore"
         offered = [name for name, (_, _, right) in MORE.items() if name != hidden and actor.may(right)]
         picked = st.menu_button("More", offered, icon=":material/more_horiz:", format_func=_more_label, key="more")
         if picked:
-            ask(picked, found.id)
+            ask_now(picked, found.id)
 
 
 def _more_label(name: str) -> str:
@@ -199,7 +201,7 @@ def _act(action: TimelineAction | None, workspace_id: uuid.UUID) -> None:
         st.rerun(scope="fragment")
     assert action.id is not None
     if action.name in ("edit", "delete"):
-        ask(f"{action.name}_comment", uuid.UUID(action.id))
+        ask_now(f"{action.name}_comment", uuid.UUID(action.id))
     _open(action, workspace_id)
 
 

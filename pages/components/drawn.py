@@ -10,7 +10,6 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.assets import asset
-from pages.components.timeline.component import LOOKS
 
 _DRAWN = st.components.v2.component(
     "patterndesk_drawn",
@@ -73,7 +72,7 @@ def lifecycle(status: str, dates: Mapping[str, datetime | None], *, key: str) ->
 
 def phase_bar(execution: Mapping[str, Any], *, key: str) -> None:
     """Five segments as on the timeline's card: status, phase, progress and phases of the entry's `execution`."""
-    _DRAWN(data={"kind": "phases", "run": dict(execution), "looks": LOOKS}, key=key)
+    _DRAWN(data={"kind": "phases", "run": dict(execution), "looks": looks.FOR_COMPONENTS}, key=key)
 
 
 def tally_items(counts: Mapping[str, int]) -> list[dict[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -298,3 +298,20 @@ def _half_up(value: float) -> int:
 
 def _two(big: int, big_unit: str, small: int, small_unit: str) -> str:
     return f"{big} {big_unit}" + (f" {small} {small_unit}" if small else "")
+
+
+def _as_data(table: Mapping[str, Look]) -> dict[str, dict[str, str]]:
+    return {name: asdict(look) for name, look in table.items()}
+
+
+# The looks that our own components draw by.
+FOR_COMPONENTS: Final = {
+    "statuses": _as_data(STATUSES),
+    "verdicts": _as_data(VERDICTS),
+    "states": _as_data(FEEDBACK_STATES),
+    "executions": _as_data(EXECUTIONS),
+    "phases": _as_data(PHASES),
+    "phase_states": _as_data(PHASE_STATES),
+    "deploys": _as_data(DEPLOYS),
+    "kinds": dict(KINDS),
+}

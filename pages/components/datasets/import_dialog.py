@@ -13,8 +13,8 @@ import streamlit as st
 
 from pages.components import looks, parts
 from pages.components.actor import require_actor
+from pages.components.datasets.table import ADJUSTMENTS
 from pages.components.errors import guarded
-from pages.components.sessions.table import ADJUSTMENTS
 from services import actions
 from services.candles.importer import guess_timeframe, read_candles
 from services.candles.times import NO_ZONE

@@ -9,8 +9,8 @@ from typing import Any, Final
 import pandas as pd
 
 from pages.components import looks
-from pages.components.execution.replay import Cell
 from pages.components.looks import Look
+from pages.components.runs.cells import Cell
 from pages.components.runs.state import is_paid, moment, state
 from services.executions import ExecutionDetail, ExecutionRow
 
@@ -115,7 +115,7 @@ def usage_cells(usage: Sequence[Mapping[str, Any]]) -> list[list[Cell]]:
 
 
 def _used(attempt: str, turn: str, model: str, used: Mapping[str, Any]) -> list[Cell]:
-    tokens = [
+    tokens: list[Cell] = [
         {"t": looks.tokens(int(used[name])), "title": f"{used[name]:,}", "right": True}
         for name in ("input_tokens", "output_tokens")
     ]

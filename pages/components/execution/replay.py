@@ -1,21 +1,16 @@
-"""An execution's tables as cells, its diff as lines, its replay as words and as a frame. No streamlit here."""
+"""An execution's replay as cells, as words and as a frame. No streamlit here."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import pandas as pd
 
 from pages.components import looks
-from pages.components.execution.wording import TESTS_FOLDER
-from services.executions import ExecutionRow
+from pages.components.runs.cells import Cell
 
-Cell = dict[str, Any]  # t text; optionally icon, color, badge, mono, muted, right, wide, long, title
 MOST_ROWS: Final = 500  # of a replay that are drawn; broken and fixed ones come first
-MOST_LINES: Final = 4000  # of a diff that are drawn
-_FILE: Final = re.compile(r"^diff --git a/(.*) b/(.*)$")
 REPLAY_COLUMNS: Final = (
     "case_id", "outcome", "verdict", "kind", "direction", "candle_index", "candle_time", "price", "expected_index",
     "before", "after", "before_seen", "after_seen", "session_name",
@@ -105,64 +100,10 @@ def _before_after(before: Mapping[str, Any] | None, after: Mapping[str, Any]) ->
 
 
 def hidden_holdout(replay: Mapping[str, Any]) -> int:
-    """How many cases are told as a whole only."""
+    """How many cases of hold-out sessions are only counted, never shown one by one."""
     return len(replay["case_results"]) - len(replay["rows"])
 
 
 def replay_frame(replay: Mapping[str, Any]) -> pd.DataFrame:
     """All rows of the table, for the CSV."""
     return pd.DataFrame(replay["rows"], columns=list(REPLAY_COLUMNS))
-
-
-def diff_files(text: str) -> list[dict[str, Any]]:
-    """A unified diff as files with their lines: kind "@", "+", "-" or " ", and the text."""
-    files: list[dict[str, Any]] = []
-    body = False
-    for line in text.splitlines()[:MOST_LINES]:
-        if found := _FILE.match(line):
-            files.append(
-                {
-                    "path": found.group(2),
-                    "note": "",
-                    "added": 0,
-                    "removed": 0,
-                    "lines": [],
-                    "tests": found.group(2).startswith(TESTS_FOLDER),
-                }
-            )
-            body = False
-        elif not files:
-            continue
-        elif line.startswith("@@"):
-            body = True
-            files[-1]["lines"].append(["@", line])
-        elif body:
-            _line(files[-1], line)
-        else:
-            files[-1]["note"] = files[-1]["note"] or _note(line)
-    return files
-
-
-def _line(file: dict[str, Any], line: str) -> None:
-    kind = line[:1] if line[:1] in "+-" and line else " "
-    if kind != " ":
-        file["added" if kind == "+" else "removed"] += 1
-    file["lines"].append([kind, line[1:] if line[:1] in ("+", "-", " ") else line])
-
-
-def _note(line: str) -> str:
-    for start, note in (("new file", "new"), ("deleted file", "deleted"), ("Binary files", "binary")):
-        if line.startswith(start):
-            return note
-    return ""
-
-
-def execution_frame(rows: Sequence[ExecutionRow]) -> pd.DataFrame:
-    """The list with everything its rows hold, for the CSV."""
-    columns = (
-        "workspace_name", "pattern_type", "number", "status", "canceled", "phase", "progress", "agent",
-        "feedback_count", "retry_count", "retry_at", "waits_for_plan", "triggered_at", "started_at", "completed_at", "errored_at",
-        "triggered_by_name", "deploy_target", "deploy_status", "commit_hash", "cost_usd", "input_tokens",
-        "output_tokens", "error", "id",
-    )  # fmt: skip
-    return pd.DataFrame([[getattr(row, c) for c in columns] for row in rows], columns=list(columns))

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from pages.components import looks
 from pages.components.looks import Look
-from pages.components.runs import state as states
-from pages.components.runs.state import agent, hour, is_canceling, is_live, moment, parse
-from services.executions import SPANS, ExecutionDetail, ExecutionRow
+from pages.components.runs.state import (
+    STALLED,
+    agent_name,
+    hour,
+    is_canceling,
+    is_live,
+    is_paid,
+    is_stalled,
+    moment,
+    parse,
+    retry_text,
+    stalled_text,
+    state,
+    waiting_text,
+    waits_for_worker,
+)
+from services.executions import ExecutionDetail
 from services.lifecycle import ExecutionPhase, ExecutionStatus
 
 TESTS_FOLDER: Final = "tests/"
@@ -38,7 +52,7 @@ class Step:
 
 def badge(detail: ExecutionDetail, now: datetime) -> Look:
     """The status as people read it."""
-    return states.state(detail.row, now)
+    return state(detail.row, now)
 
 
 def caption(detail: ExecutionDetail, now: datetime) -> str:
@@ -46,12 +60,12 @@ def caption(detail: ExecutionDetail, now: datetime) -> str:
     row = detail.row
     verb = "started" if row.started_at else "launched"
     start = moment(row.started_at or row.triggered_at, now)
-    return f"{row.workspace_name} · {agent(row.agent)} · {verb} {start} by {row.triggered_by_name}"
+    return f"{row.workspace_name} · {agent_name(row.agent)} · {verb} {start} by {row.triggered_by_name}"
 
 
 def signature(detail: ExecutionDetail, now: datetime) -> tuple[Any, ...]:
     """What the header and the buttons hang on: when it changes, the whole screen is drawn again."""
-    return detail.row.status, states.state(detail.row, now).label, tuple(child.id for child in detail.children)
+    return detail.row.status, state(detail.row, now).label, tuple(child.id for child in detail.children)
 
 
 def notices(detail: ExecutionDetail, now: datetime, workers: int | None = None) -> list[Notice]:
@@ -71,49 +85,20 @@ def _about_state(detail: ExecutionDetail, now: datetime, workers: int | None) ->
         by = f" by {detail.canceled_by_name}" if detail.canceled_by_name else ""
         asked = moment(detail.canceled_at, now)
         return [Notice("gray", "block", f"Cancel was asked for at {asked}{by}; the worker is ending what it started.")]
-    if states.waits_for_worker(row):
-        text = states.waiting_text(row, 1 if workers is None else workers)
+    if waits_for_worker(row):
+        text = waiting_text(row, 1 if workers is None else workers)
         return [Notice("gray", "hourglass_empty", text) if workers != 0 else Notice("orange", "cloud_off", text)]
     if row.status == ExecutionStatus.RETRY:
-        return [Notice("orange", "replay", states.retry_text(row, row.retry_reason, now))]
-    if states.is_stalled(row, now):
+        return [Notice("orange", "replay", retry_text(row, row.retry_reason, now))]
+    if is_stalled(row, now):
         over = "another worker takes over within seconds" if workers != 0 else "no worker is connected to take over"
-        return [Notice("orange", "heart_broken", f"{states.stalled_text(row, now)}; {over}.")]
+        return [Notice("orange", "heart_broken", f"{stalled_text(row, now)}; {over}.")]
     return []
 
 
 def changed_tests(files: Sequence[str]) -> list[str]:
     """Those of the changed files that are tests, which a reviewer has to look at."""
     return [name for name in files if name.startswith(TESTS_FOLDER)]
-
-
-def phase_run(row: ExecutionRow, told: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """The run as the phase bar draws it: `progress` is how full the current phase's segment is, 0 to 100; `states`
-    are looks in place of the usual ones. `told` is what the execution keeps of its phases; a list knows nothing of it.
-    """
-    phases = {name: dict(entry) for name, entry in told.items()}
-    if row.phase and row.status in (ExecutionStatus.FAILED, ExecutionStatus.RETRY):
-        phases.setdefault(row.phase, {})["status"] = "failed"  # a phase may end well and what it came to end the run
-    if row.phase and row.waits_for_plan:
-        phases.setdefault(row.phase, {})["status"] = "completed"
-    other = {}
-    if row.canceled:
-        other["failed"] = states.CANCELED_PHASE
-    elif states.is_stalled(row, now):
-        other["now"] = states.STALLED
-    return {
-        "status": row.status, "phase": row.phase, "phases": phases, "canceled": row.canceled,
-        "progress": round(100 * phase_fraction(row.phase, row.progress)),
-        "states": {name: asdict(look) for name, look in other.items()},
-    }  # fmt: skip
-
-
-def phase_fraction(phase: str | None, progress: int) -> float:
-    """How much of the current phase is done, 0 to 1, from the progress of the whole."""
-    if phase is None:
-        return 0.0
-    low, high = SPANS[ExecutionPhase(phase)]
-    return min(max((progress - low) / (high - low), 0.0), 1.0)
 
 
 def task(detail: ExecutionDetail) -> str:
@@ -143,7 +128,7 @@ def figures(detail: ExecutionDetail, now: datetime) -> list[str]:
         found.append(f"waiting {looks.duration((now - row.triggered_at).total_seconds())}")
     if row.started_at:
         found.append(f"attempt {row.retry_count + 1} of {row.max_retries + 1}")
-    return [*found, *spent(row.cost_usd, row.input_tokens, row.output_tokens)] if states.is_paid(row) else found
+    return [*found, *spent(row.cost_usd, row.input_tokens, row.output_tokens)] if is_paid(row) else found
 
 
 def spent(cost: Any, input_tokens: int, output_tokens: int) -> list[str]:
@@ -162,7 +147,7 @@ def checkpoint_groups(detail: ExecutionDetail, now: datetime) -> list[dict[str, 
         entry = detail.phases.get(detail.row.phase, {})
         if entry.get("status") == "running" and entry.get("current_task"):
             title = _group_title({"phase": detail.row.phase, "attempt": detail.row.retry_count + 1}, several)
-            look = states.STALLED if states.is_stalled(detail.row, now) else looks.PHASE_STATES["now"]
+            look = STALLED if is_stalled(detail.row, now) else looks.PHASE_STATES["now"]
             now_item = {"color": look.color, "symbol": look.symbol, "time": "now", "details": None}
             _add(groups, title, now_item | {"text": entry["current_task"]})
     return groups

@@ -10,8 +10,8 @@ import pandas as pd
 import streamlit as st
 
 from pages.components import looks
-from pages.components.execution.wording import phase_run
-from pages.components.runs.state import agent, is_paid, kind, moment, remark, state
+from pages.components.runs.phases import phase_run
+from pages.components.runs.state import agent_name, is_paid, kind, moment, remark, state
 from services.executions import OUTCOMES, ExecutionRow
 from services.lifecycle import ExecutionStatus
 
@@ -40,7 +40,7 @@ def live_card(row: ExecutionRow, now: datetime, workers: int | None = None) -> d
     """A live execution as its card. `workers` is how many are connected, None when nobody looked."""
     look = state(row, now)
     since = row.started_at or row.triggered_at
-    facts = [agent(row.agent), looks.count(row.feedback_count, "correction") if row.feedback_count else "",
+    facts = [agent_name(row.agent), looks.count(row.feedback_count, "correction") if row.feedback_count else "",
              looks.duration((now - since).total_seconds()), f"by {row.triggered_by_name}",
              looks.money(float(row.cost_usd)) if is_paid(row) else ""]  # fmt: skip
     return {
@@ -70,7 +70,7 @@ def _line(row: ExecutionRow, now: datetime) -> tuple[Any, ...]:
         [look.label],
         looks.look(looks.PHASES, row.phase).label if row.phase and row.status == "failed" else looks.MISSING,
         row.feedback_count,
-        agent(row.agent),
+        agent_name(row.agent),
         moment(row.started_at or row.triggered_at, now),
         looks.duration(took),
         row.retry_count,
@@ -103,3 +103,14 @@ def columns() -> dict[str, Any]:
         "Cost": kinds.TextColumn(width="small", alignment="right"),
         "Why": kinds.TextColumn(width="large", help="Why it failed"),
     }
+
+
+def execution_frame(rows: Sequence[ExecutionRow]) -> pd.DataFrame:
+    """The list with everything its rows hold, for the CSV."""
+    columns = (
+        "workspace_name", "pattern_type", "number", "status", "canceled", "phase", "progress", "agent",
+        "feedback_count", "retry_count", "retry_at", "waits_for_plan", "triggered_at", "started_at", "completed_at", "errored_at",
+        "triggered_by_name", "deploy_target", "deploy_status", "commit_hash", "cost_usd", "input_tokens",
+        "output_tokens", "error", "id",
+    )  # fmt: skip
+    return pd.DataFrame([[getattr(row, c) for c in columns] for row in rows], columns=list(columns))

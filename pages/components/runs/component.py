@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import streamlit as st
 
+from pages.components import looks
 from pages.components.assets import asset
-from pages.components.execution.replay import Cell
-from pages.components.timeline.component import LOOKS
+from pages.components.runs.cells import Cell
 
 _HERE: Final = Path(__file__).parent
 CSS: Final = asset("shared.css", "phases.css", _HERE / "component.css")
@@ -26,7 +26,7 @@ _EXECUTION = st.components.v2.component(
 
 def phases(run: Mapping[str, Any], *, key: str) -> None:
     """Five segments; the current one fills."""
-    _draw({"kind": "phases", "run": dict(run), "looks": LOOKS}, key)
+    _draw({"kind": "phases", "run": dict(run), "looks": looks.FOR_COMPONENTS}, key)
 
 
 def checkpoints(groups: Sequence[Mapping[str, Any]], *, key: str) -> None:
@@ -72,7 +72,7 @@ def text(content: str, *, label: str, key: str, follow: bool = False, wrap: bool
 
 def live_runs(runs: Sequence[Mapping[str, Any]], *, key: str) -> uuid.UUID | None:
     """Live executions as cards; returns the id of the one that was opened in this run, if any."""
-    data = {"kind": "runs", "runs": list(runs), "looks": LOOKS}
+    data = {"kind": "runs", "runs": list(runs), "looks": looks.FOR_COMPONENTS}
     opened = getattr(_EXECUTION(data=data, key=key, on_open_change=_nothing), "open", None)
     return next((uuid.UUID(run["id"]) for run in runs if run["id"] == opened), None)
 

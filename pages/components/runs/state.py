@@ -109,7 +109,7 @@ def remark(row: ExecutionRow, now: datetime, *, workers: int | None = None) -> s
     return NO_WORKER if workers == 0 and waits_for_worker(row) else None
 
 
-def agent(name: str) -> str:
+def agent_name(name: str) -> str:
     return AGENTS.get(name, name.capitalize())
 
 

@@ -1,4 +1,4 @@
-"""Sessions and datasets as tables: what the lists' rows come to, and how their columns look."""
+"""Sessions as a table: what the list's rows come to, and how its columns look."""
 
 from __future__ import annotations
 
@@ -9,22 +9,12 @@ import pandas as pd
 import streamlit as st
 
 from pages.components import looks
-from services.datasets import DatasetRow
 from services.sessions import SessionRow
 
 SESSION_COLUMNS: Final = (
     "Session", "Pattern", "Version", "Status", "Judged", "Success", "Interval, n", "Window", "Candles", "Notes",
     "By", "Made",
 )  # fmt: skip
-DATASET_COLUMNS: Final = (
-    "Dataset", "Symbol", "Timeframe", "Candles", "From", "To", "Prices", "Format", "Warnings", "By", "Imported",
-)  # fmt: skip
-ADJUSTMENTS: Final = {
-    "raw": "Raw, as traded",
-    "split": "Adjusted for splits",
-    "total": "Adjusted for splits and dividends",
-    "unknown": "Not known",
-}
 
 
 def session_table(rows: Sequence[SessionRow]) -> pd.DataFrame:
@@ -69,39 +59,6 @@ def session_columns() -> dict[str, Any]:
         "Candles": kinds.NumberColumn(width="small"),
         "By": kinds.TextColumn(width="small"),
         "Made": kinds.TextColumn(width="small"),
-    }
-
-
-def dataset_table(rows: Sequence[DatasetRow]) -> pd.DataFrame:
-    """The rows as the table shows them, in the same order."""
-    return pd.DataFrame([_dataset(row) for row in rows], columns=list(DATASET_COLUMNS))
-
-
-def _dataset(row: DatasetRow) -> tuple[Any, ...]:
-    return (
-        row.name,
-        row.symbol,
-        row.timeframe,
-        row.rows,
-        f"{looks.day(row.start_at)} {row.start_at.year}",
-        f"{looks.day(row.end_at)} {row.end_at.year}",
-        ADJUSTMENTS.get(row.price_adjustment, row.price_adjustment),
-        row.source_format,
-        len(row.warnings),
-        row.uploaded_by_name or looks.MISSING,
-        looks.ago(row.created_at).capitalize(),
-    )
-
-
-def dataset_columns() -> dict[str, Any]:
-    kinds = st.column_config
-    return {
-        "Dataset": kinds.TextColumn(width="medium"),
-        "Symbol": kinds.TextColumn(width="small"),
-        "Timeframe": kinds.TextColumn(width="small"),
-        "Candles": kinds.NumberColumn(width="small"),
-        "Warnings": kinds.NumberColumn(width="small", help="Click a row for its quality report"),
-        "Format": kinds.TextColumn(width="small"),
     }
 
 

@@ -87,7 +87,7 @@ def timeline(
         "last_seq": last_seq,
         "empty": {"title": empty[0], "text": empty[1]},
         "height": height,
-        "looks": LOOKS,
+        "looks": looks.FOR_COMPONENTS,
     }
     nothing: dict[str, Any] = dict.fromkeys((f"on_{name}_change" for name in TRIGGERS), _nothing)
     return action(_TIMELINE(data=data, key=key, **nothing))
@@ -125,19 +125,3 @@ def _uuid(value: object) -> str | None:
 
 def _nothing() -> None:
     """Declares a trigger, so that it is always there to be read."""
-
-
-def _table(table: Mapping[str, looks.Look]) -> dict[str, dict[str, str]]:
-    return {name: asdict(look) for name, look in table.items()}
-
-
-LOOKS: Final = {
-    "statuses": _table(looks.STATUSES),
-    "verdicts": _table(looks.VERDICTS),
-    "states": _table(looks.FEEDBACK_STATES),
-    "executions": _table(looks.EXECUTIONS),
-    "phases": _table(looks.PHASES),
-    "phase_states": _table(looks.PHASE_STATES),
-    "deploys": _table(looks.DEPLOYS),
-    "kinds": dict(looks.KINDS),
-}

@@ -1,10 +1,9 @@
-"""The dialogs of a workspace that people fill in: describe, comment, approve, withdraw, reopen, archive, cancel."""
+"""The dialogs of a workspace that people fill in: describe, comment, approve, withdraw, reopen, archive."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Final
 
 import streamlit as st
 
@@ -12,25 +11,11 @@ from pages.components import looks, uploads
 from pages.components.actor import acting, require_actor
 from pages.components.errors import guarded
 from pages.components.parts import checks
-from services import executions, review, timeline, workspaces
+from services import review, timeline, workspaces
 from services.database.engine import transaction
 from services.people import Actor
 from services.review import Guard
 from services.workspaces import WorkspaceDetail
-
-_ASKED: Final = "workspace-dialog"
-
-
-def ask(name: str, *details: object) -> None:
-    """Opens a dialog in the next run of the whole page, so that live updates of a part can't close it."""
-    st.session_state[_ASKED] = (name, details)
-    st.rerun()
-
-
-def asked() -> tuple[str, tuple[object, ...]] | None:
-    """The dialog to open in this run, once."""
-    found: tuple[str, tuple[object, ...]] | None = st.session_state.pop(_ASKED, None)
-    return found
 
 
 def _detail(workspace_id: uuid.UUID) -> WorkspaceDetail:
@@ -170,18 +155,6 @@ def restore(workspace_id: uuid.UUID) -> None:
             workspaces.restore(session, workspace_id, actor=actor)
 
     _confirmed("It comes back into the lists as it was.", act, button="Restore", symbol="unarchive")
-
-
-@st.dialog("Cancel the execution")
-def cancel(execution_id: uuid.UUID, number: int) -> None:
-    """Ends a live execution; its corrections are open again."""
-
-    def act(actor: Actor) -> None:
-        with transaction() as session:
-            executions.cancel(session, execution_id, actor=actor)
-
-    _confirmed(f"Execution {number} ends, nothing of it is deployed, and its corrections are open again.", act,
-               button=f"Cancel execution {number}", symbol="stop_circle")  # fmt: skip
 
 
 def edit_comment(message_id: uuid.UUID) -> None:

@@ -10,12 +10,12 @@ from typing import Any, Final
 import streamlit as st
 
 from pages.components import looks
+from pages.components.actor import viewer_now
+from pages.components.dialogs import ask_now
 from pages.components.errors import guarded
-from pages.components.execution.cards import viewer_now
 from pages.components.links import exists, go
 from pages.components.parts import facts, lifecycle, rate_card
 from pages.components.runs.state import is_paid, remark, state, waits_for_worker
-from pages.components.workspace.dialogs import ask
 from pages.components.workspace.next_step import NextStep, Offer, next_step
 from services import executions, feedback, review, sessions, system, workspaces
 from services.database.engine import transaction
@@ -112,7 +112,7 @@ def _live_card(drawn: ExecutionDetail, read_at: datetime, actor: Actor) -> None:
             if actor.may("cancel") and st.button(
                 "Cancel", icon=":material/stop_circle:", width="stretch", key="cancel", disabled=row.canceled
             ):
-                ask("cancel", row.id, row.number)
+                ask_now("cancel", row.id)
 
 
 def _again(execution_id: uuid.UUID) -> ExecutionDetail:
@@ -192,4 +192,4 @@ def _button(offer: Offer, *, main: bool = False, enabled: bool = True) -> bool:
 def _take(offer: Offer, view: View) -> None:
     if offer.action == "review" and exists("review"):
         go("review", id=view.workspace.id)
-    ask(offer.action, view.workspace.id)
+    ask_now(offer.action, view.workspace.id)

@@ -230,12 +230,14 @@ def test_the_replay_has_broken_cases_first_and_the_next_step_shows_them(world: W
     assert facts["Evidence"].startswith("1 fixed, 1 broken: p 1") and facts["Tune sessions"].startswith("50% → 0%")
 
 
-def test_hold_out_cases_are_told_as_a_whole_only(world: World, judged: uuid.UUID) -> None:
+def test_hold_out_cases_are_only_counted(world: World, judged: uuid.UUID) -> None:
     with transaction() as session:
         held = PatternSession.workspace_id == world.swings
         session.execute(update(PatternSession).where(held).values(split="holdout"))
     at = open_execution(judged, world.member)
-    assert not drawn(at, "table") and "2 cases of hold-out sessions are told as a whole only." in said(at)
+    assert not drawn(at, "table") and "2 cases of hold-out sessions are only counted, never shown one by one." in said(
+        at
+    )
     assert button(at, "Open Swings") is not None and "1 broken" in said(at)
 
 

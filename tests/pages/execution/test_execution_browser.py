@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Error, Page, sync_playwright
 
+from pages.components import looks
 from pages.components.runs import component as execution_drawn
-from pages.components.timeline import component as timeline
 
 MOUNT = """([css]) => {
   const host = document.body.appendChild(document.createElement("div"))
@@ -139,11 +139,11 @@ def test_a_card_says_its_state_and_what_it_waits_for(page: Page) -> None:
         "phases": {"status": "running", "phase": "testing", "phases": {}, "progress": 40,
                    "states": {"now": {"color": "orange", "symbol": "heart_broken", "label": "Stalled"}}},
     }  # fmt: skip
-    show(page, kind="runs", runs=[run], looks=timeline.LOOKS)
+    show(page, kind="runs", runs=[run], looks=looks.FOR_COMPONENTS)
     assert page.locator(".remark").inner_text() == "No sign of life"
     assert page.locator(".spin").count() == 0, "nothing turns while nothing happens"
     del run["phases"]["states"]  # type: ignore[attr-defined]
-    show(page, kind="runs", runs=[run | {"remark": None}], looks=timeline.LOOKS)
+    show(page, kind="runs", runs=[run | {"remark": None}], looks=looks.FOR_COMPONENTS)
     assert page.locator(".spin").count() == 1 and page.locator(".remark").count() == 0
     page.get_by_role("button", name="Execution 3 of BOS").click()
     assert page.evaluate("window.sent") == [["open", "a"]]

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
-from pages.components.execution import attempts_data as rows
-from pages.components.execution import read as execution_data
+from pages.components.dialogs import ASKED
+from pages.components.execution import attempts_data
 from pages.components.execution.cards import DEPLOY_LOG_KEY
-from pages.components.execution.dialogs import ASKED
+from pages.components.execution.read import execution_view
 from pages.components.workspace import pattern_list
 from pages.components.workspaces import grid as workspace_grid
 from pages.components.workspaces import rows as workspace_rows
@@ -159,7 +159,7 @@ def test_eleven_attempts_each_open_with_their_own_logs(world: World) -> None:
     at.run()
     assert [t["text"] for t in drawn(at, "text") if t["label"] == "The deploy's log"] == ["build 10 said no\n"]
     with transaction() as session:
-        frame = rows.attempt_frame(executions.get(session, execution_id))
+        frame = attempts_data.attempt_frame(executions.get(session, execution_id))
     assert list(frame["number"]) == list(range(1, 12)) and frame["decision"].iloc[0] == shown["Then"]
 
 
@@ -206,10 +206,7 @@ def test_a_canceled_run_is_continued_and_the_two_are_linked(world: World) -> Non
     kept = attempt_facts(at)
     assert kept["Keeps the commit"] == "ccccccc · 2 changed files" and kept["Keeps the plan"] == "Closes alone."
     assert kept["Begins with"] == "testing the kept change again, then deploying it"
-    at.session_state["execution-ask"] = (
-        "continue",
-        execution_id,
-    )  # here the whole page runs again, which ends a dialog
+    at.session_state[ASKED] = ("continue", (execution_id,))  # here the whole page runs again, which ends a dialog
     at.button(key="continue-send").click().run()
     assert not at.exception and not at.error, [e.value for e in at.error]
     with transaction() as session:
@@ -229,14 +226,14 @@ def test_a_decision_reads_as_what_was_done() -> None:
         attempt = {
             "decision": None if action is None else {"action": action, "pause_s": facts.pop("pause_s", 0)} | facts
         }
-        return rows.decision_text({"deploy_log_key": None, "deployment_id": None, "outcome": None, **attempt})
+        return attempts_data.decision_text({"deploy_log_key": None, "deployment_id": None, "outcome": None, **attempt})
 
     assert text("retry", pause_s=4.0) == "Tried again after 4 s"
     assert text("refine") == "Went back to the agent, with what was said"
     assert text("fail", advice="Look at the tests.") == "Failed for good: Look at the tests."
     assert text(None) == "–"
-    assert rows.turn_label("refine-deploy.failed-2") == "Refining after a failed deploy, round 2"
-    assert [rows.turn_label(turn) for turn in ("plan", "testing", "odd")] == ["Planning", "Testing", "odd"]
+    assert attempts_data.turn_label("refine-deploy.failed-2") == "Refining after a failed deploy, round 2"
+    assert [attempts_data.turn_label(turn) for turn in ("plan", "testing", "odd")] == ["Planning", "Testing", "odd"]
 
 
 def test_a_page_in_view_reads_a_fixed_number_of_times(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,7 +247,7 @@ def test_a_page_in_view_reads_a_fixed_number_of_times(world: World, monkeypatch:
 
         with monkeypatch.context() as patch:
             patch.setattr(psycopg.Cursor, "execute", noting)
-            execution_data.read(execution_id)
+            execution_view(execution_id, world.member)
         return len(seen)
 
     few, many = running(world), running(world)
@@ -279,13 +276,13 @@ def test_broken_places_are_waived_with_a_reason(world: World, judged: uuid.UUID)
     at = open_execution(judged, world.member, tab="Replay")
     button(at, "Deploy anyway…").click().run()
     assert not at.exception and "breaks 1 judged place that held before" in said(at)
-    at.session_state[ASKED] = ("waive", judged)
+    at.session_state[ASKED] = ("waive", (judged,))
     at.button(key="waive-send").click().run()
     assert "A reason is required" in at.error[0].value
-    at.session_state[ASKED] = ("waive", judged)
+    at.session_state[ASKED] = ("waive", (judged,))
     at.run()
     at.text_area(key="waive-reason").set_value("That mark was judged on the wrong bar.")
-    at.session_state[ASKED] = ("waive", judged)
+    at.session_state[ASKED] = ("waive", (judged,))
     at.button(key="waive-send").click().run()
     assert not at.exception
     with transaction() as session:

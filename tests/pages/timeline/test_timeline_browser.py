@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Error, Page, sync_playwright
 
+from pages.components import looks
 from pages.components.timeline import component as timeline
 
 START = datetime.now(UTC) - timedelta(hours=1)
@@ -57,7 +58,7 @@ def data(entries: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
         "last_seq": None,
         "empty": {"title": "Nothing yet", "text": "Begin"},
         "height": "400px",
-        "looks": timeline.LOOKS,
+        "looks": looks.FOR_COMPONENTS,
     }
     return made | changes
 
