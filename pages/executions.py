@@ -9,8 +9,9 @@ import streamlit as st
 
 from pages.components import parts
 from pages.components.actor import require_actor, viewer_now
+from pages.components.columns import clicked_row, csv_frame, looks_of, table
 from pages.components.errors import guarded
-from pages.components.executions.rows import FILTERS, columns, execution_frame, filter_label, fits, live_card, table
+from pages.components.executions.rows import FILTERS, columns, filter_label, fits, live_card
 from pages.components.links import go
 from pages.components.runs.component import live_runs
 from pages.components.runs.state import is_live, waits_for_worker
@@ -75,7 +76,7 @@ def listing() -> None:
         found = read(workspace_id, chosen, agent, limit)
     with csv_place:
         parts.download_csv_button(
-            "CSV", lambda: exports.to_csv(execution_frame([*found.live, *found.ended])), "executions"
+            "CSV", lambda: exports.to_csv(csv_frame(columns(viewer_now()), [*found.live, *found.ended])), "executions"
         )
     filtered = bool(workspace_id or chosen or agent)
     opened = draw(found, actor, filtered=filtered)
@@ -99,13 +100,12 @@ def draw(found: Found, actor: Actor, *, filtered: bool) -> uuid.UUID | None:
         # The table's own toolbar floats above it, unseen but in the way of clicks: the heading keeps the CSV button free.
         st.subheader("Ended", anchor=False)
         event = st.dataframe(
-            table(found.ended, now), column_config=columns(), hide_index=True, row_height=32,
+            table(columns(now), found.ended), column_config=looks_of(columns(now)), hide_index=True, row_height=32,
             on_select="rerun", selection_mode="single-cell", key="executions-table",
             alt="Executions that have ended, the newest first", height=min(32 * (len(found.ended) + 1) + 2, 680),
         )  # fmt: skip
-        cells = event["selection"]["cells"]
-        if cells and cells[0][0] < len(found.ended):
-            opened = found.ended[cells[0][0]].id
+        at = clicked_row(event, len(found.ended))
+        opened = found.ended[at].id if at is not None else opened
     if found.more:
         st.button("Show older", icon=":material/expand_more:", key="executions-older", on_click=show_older)
     return opened

@@ -11,12 +11,13 @@ import streamlit as st
 
 from pages.components import looks, parts
 from pages.components.actor import require_actor
+from pages.components.columns import clicked_row, looks_of, table
 from pages.components.datasets.import_dialog import import_dialog, warnings
-from pages.components.datasets.table import ADJUSTMENTS, dataset_columns, dataset_table
+from pages.components.datasets.table import ADJUSTMENTS, dataset_columns
 from pages.components.errors import guarded
 from pages.components.links import go, link_to
 from pages.components.sessions.run_dialog import run_session
-from pages.components.sessions.table import clicked_row, session_columns, session_table
+from pages.components.sessions.table import session_columns
 from services import datasets, exports, sessions, workspaces
 from services.database.engine import transaction
 from services.datasets import DatasetRow
@@ -100,7 +101,7 @@ def session_list(
         no_sessions(patterns, known, actor, filtered=filtered)
         return
     event = st.dataframe(
-        session_table(rows), column_config=session_columns(), hide_index=True, row_height=36, on_select="rerun",
+        table(session_columns(), rows), column_config=looks_of(session_columns()), hide_index=True, row_height=36, on_select="rerun",
         selection_mode="single-cell", key="sessions-table", alt="Sessions with status, success rate and window",
         height=min(37 + 36 * len(rows), 720),
     )  # fmt: skip
@@ -184,7 +185,7 @@ def dataset_list(known: Sequence[DatasetRow], actor: Actor) -> None:
         parts.empty_state("database", "No datasets yet", text)
         return
     event = st.dataframe(
-        dataset_table(known), column_config=dataset_columns(), hide_index=True, row_height=32, on_select="rerun",
+        table(dataset_columns(), known), column_config=looks_of(dataset_columns()), hide_index=True, row_height=32, on_select="rerun",
         selection_mode="single-cell", key="datasets-table", alt="Datasets with symbol, timeframe and warnings",
         height=min(37 + 32 * len(known), 420),
     )  # fmt: skip

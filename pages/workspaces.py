@@ -8,13 +8,14 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.actor import require_actor
+from pages.components.columns import clicked_row, csv_frame, looks_of, table
 from pages.components.errors import guarded
 from pages.components.links import go
 from pages.components.parts import download_csv_button, empty_state, header
 from pages.components.workspaces.create_dialog import create_dialog, is_open
 from pages.components.workspaces.grid import workspace_grid
 from pages.components.workspaces.notices import demo_banner
-from pages.components.workspaces.rows import as_csv, card, is_live, table, table_columns
+from pages.components.workspaces.rows import card, columns, is_live
 from services import workspaces
 from services.database.engine import transaction
 from services.exports import to_csv
@@ -70,7 +71,7 @@ def _listing() -> None:
         )  # fmt: skip
     shown = [row for row in rows if category is None or row.category == category]
     with csv_place:
-        download_csv_button("CSV", lambda: to_csv(as_csv(shown, sparks)), "workspaces")
+        download_csv_button("CSV", lambda: to_csv(csv_frame(columns(sparks), shown)), "workspaces")
     opened = _draw(shown, sparks, view, actor, filtered=bool(search or statuses or category))
     if opened is not None:
         go("workspace", id=opened)
@@ -94,12 +95,12 @@ def _draw(
         opened = workspace_grid([card(row, sparks.get(row.id, [])) for row in rows], key="workspaces-grid")
         return uuid.UUID(opened) if opened else None
     event = st.dataframe(
-        table(rows, sparks), column_config=table_columns(), hide_index=True, row_height=36, on_select="rerun",
+        table(columns(sparks), rows), column_config=looks_of(columns(sparks)), hide_index=True, row_height=36, on_select="rerun",
         selection_mode="single-cell", key="workspaces-table", alt="Workspaces with status, success rate and counts",
         height=min(36 * (len(rows) + 1) + 2, 722),
     )  # fmt: skip
-    cells = event["selection"]["cells"]
-    return rows[cells[0][0]].id if cells and cells[0][0] < len(rows) else None
+    at = clicked_row(event, len(rows))
+    return None if at is None else rows[at].id
 
 
 actor = require_actor()

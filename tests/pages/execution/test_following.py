@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
+from pages.components.columns import table
 from pages.components.dialogs import ASKED
 from pages.components.execution import attempts_data
 from pages.components.execution.cards import DEPLOY_LOG_KEY
@@ -101,7 +102,7 @@ def test_a_stalled_run_is_nowhere_shown_as_running(world: World) -> None:
     assert workspace_grid.card_view(workspace_rows.card(listed, []), now())["live"]["label"] == "Stalled, implementing"
     item = next(i for group in pattern_list.groups([listed]) for i in group["items"])
     assert item["symbol"] == "heart_broken" and "execution 1 is stalled" in item["spoken"]
-    assert workspace_rows.table([listed], {})["Execution"].iloc[0] == "Stalled, implementing"
+    assert table(workspace_rows.columns({}), [listed])["Execution"].iloc[0] == "Stalled, implementing"
     assert entries and all(e["execution"]["look"]["label"] == "Stalled" for e in entries)
     change(execution_id, heartbeat_at=now())
     assert "Running" in badges(open_execution(execution_id, world.member))

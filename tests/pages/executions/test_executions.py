@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 from streamlit.testing.v1 import AppTest
 
+from pages.components.columns import csv_frame, table
 from pages.components.execution import wording
 from pages.components.execution.diff import diff_files
 from pages.components.execution.replay import replay_cells
-from pages.components.executions.rows import COLUMNS, execution_frame, live_card
+from pages.components.executions.rows import columns, live_card
 from pages.components.runs.phases import phase_fraction, phase_run
 from pages.components.runs.state import moment, parse
 from services import executions
@@ -35,7 +36,7 @@ def cards(at: AppTest) -> list[dict[str, Any]]:
 
 
 def ended(at: AppTest) -> pd.DataFrame:
-    return at.dataframe[0].value if at.dataframe else pd.DataFrame(columns=list(COLUMNS))
+    return at.dataframe[0].value if at.dataframe else table(columns(NOON), [])
 
 
 def test_an_empty_list_says_what_to_do_first(world: World) -> None:
@@ -87,9 +88,9 @@ def test_live_ones_come_first_and_filters_narrow_both(world: World) -> None:
 def test_the_csv_holds_the_rows_that_are_shown(world: World) -> None:
     with transaction() as session:
         rows = executions.list_executions(session)
-    frame = execution_frame(rows)
+    frame = csv_frame(columns(NOON), rows)
     assert list(frame["number"]) == [r.number for r in rows] and "error" in frame
-    assert execution_frame([]).columns.tolist() == frame.columns.tolist()
+    assert csv_frame(columns(NOON), []).columns.tolist() == frame.columns.tolist()
 
 
 def detail(**changes: Any) -> Any:

@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.components.datasets import import_dialog as dataset_import
-from pages.components.sessions import table as session_table
+from pages.components import columns
+from pages.components.datasets import import_dialog
+from pages.components.datasets.table import dataset_columns
+from pages.components.sessions.table import session_columns
 from services import datasets, sessions
 from services.database.engine import transaction
 from tests.pages.session_world import World, open_page, words, world
@@ -87,11 +89,11 @@ def test_datasets_show_their_quality_report_and_licence(world: World) -> None:
 
 
 def test_a_file_without_time_zone_asks_for_one() -> None:
-    assert dataset_import.preview(NAIVE.encode(), "x.csv").asks_zone
-    found = dataset_import.preview(NAIVE.encode(), "x.csv", "America/New_York")
+    assert import_dialog.preview(NAIVE.encode(), "x.csv").asks_zone
+    found = import_dialog.preview(NAIVE.encode(), "x.csv", "America/New_York")
     assert (found.problem, found.rows, found.timeframe) == (None, 6, "1h")
     assert "14:00" in found.first, "09:00 in New York is 14:00 UTC in winter"
-    broken = dataset_import.preview(NAIVE.replace("11,9", "8,9").encode(), "x.csv", "UTC")
+    broken = import_dialog.preview(NAIVE.replace("11,9", "8,9").encode(), "x.csv", "UTC")
     assert broken.problem is not None and "high is below" in broken.problem and not broken.asks_zone
 
 
@@ -100,7 +102,7 @@ def test_a_file_without_time_zone_asks_for_one() -> None:
     [("AAPL.csv", "AAPL"), ("BINANCE_BTCUSDT, 60.csv", "BTCUSDT"), ("eurusd.csv", "EURUSD"), ("2024.csv", "")],
 )
 def test_the_symbol_is_guessed_from_the_name(filename: str, symbol: str) -> None:
-    assert dataset_import.guess_symbol(filename) == symbol
+    assert import_dialog.guess_symbol(filename) == symbol
 
 
 def _import_page() -> None:
@@ -128,9 +130,9 @@ def test_the_import_dialog_takes_a_file_to_a_dataset(world: World) -> None:
 
 
 def test_tables_hold_a_line_for_each_row(world: World) -> None:
-    assert list(session_table.session_table([]).columns) == list(session_table.SESSION_COLUMNS)
-    assert list(session_table.dataset_table([world.dataset])["Prices"]) == ["Raw, as traded"]
+    assert list(columns.table(session_columns(), []).columns)[:3] == ["Session", "Pattern", "Version"]
+    assert list(columns.table(dataset_columns(), [world.dataset])["Prices"]) == ["Raw, as traded"]
     click = {"selection": {"cells": [(1, "Session")]}}
-    assert session_table.clicked_row(click, 2) == 1
-    assert session_table.clicked_row(click, 1) is None, "a row that is gone since"
+    assert columns.clicked_row(click, 2) == 1
+    assert columns.clicked_row(click, 1) is None, "a row that is gone since"
     assert uuid.UUID(str(world.dataset.id)).version == 7
