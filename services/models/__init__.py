@@ -10,7 +10,7 @@ from services.models.execution import (
     GateWaiver,
     ImplementationSession,
 )
-from services.models.feedback import FeedbackItem, moving
+from services.models.feedback import FeedbackItem
 from services.models.notification import Notification
 from services.models.record import Attachment, AuditEvent, Setting
 from services.models.session import CandleDataset, Detection, PatternSession
@@ -41,7 +41,6 @@ __all__ = [
     "Setting",
     "User",
     "WorkspaceMessage",
-    "moving",
     "new_id",
     "now",
 ]
