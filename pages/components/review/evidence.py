@@ -64,7 +64,7 @@ def read(workspace_id: uuid.UUID, actor: Actor) -> Dossier:
             workspace=workspace,
             found=found,
             guards=review.verification_guards(session, workspace_id, actor),
-            by_version=stats.success_by_version(session, stats.Filters(workspace_id)),
+            by_version=stats.success_by_version(session, stats.Filters(workspace_id=workspace_id)),
             versions=deployments.list_versions(session, workspace_id),
             replay=review.deployed_replay(session, found.version_id) if found.version_id else None,
             sessions=[row for row in completed if str(row.id) in behind],
