@@ -48,19 +48,35 @@ def buttons(view: ExecutionView) -> None:
     row, actor, live = view.detail.row, view.actor, is_live(view.detail.row)
     if actor.may("cancel") and live:
         st.button(
-            "Canceling…" if is_canceling(row) else "Cancel", icon=":material/stop_circle:",
-            disabled=is_canceling(row), key="execution-cancel", on_click=ask, args=("cancel", row.id),
-        )  # fmt: skip
+            "Canceling…" if is_canceling(row) else "Cancel",
+            icon=":material/stop_circle:",
+            disabled=is_canceling(row),
+            key="execution-cancel",
+            on_click=ask,
+            args=("cancel", row.id),
+        )
     if not actor.may("launch"):
         return
     offered = view.why_not_continue is None and cards.offers_to_continue(view, broken(row.id))
     if row.status == ExecutionStatus.FAILED and not offered:
         why_not = view.why_not_continue
-        st.button("Continue from here", icon=":material/resume:", disabled=why_not is not None,
-                  help=looks.plain(why_not) if why_not else None, key="execution-continue", on_click=ask,
-                  args=("continue", row.id))  # fmt: skip
-    st.button("Run again", icon=":material/replay:", disabled=live, key="execution-again", on_click=ask,
-              args=("again", row.id))  # fmt: skip
+        st.button(
+            "Continue from here",
+            icon=":material/resume:",
+            disabled=why_not is not None,
+            help=looks.plain(why_not) if why_not else None,
+            key="execution-continue",
+            on_click=ask,
+            args=("continue", row.id),
+        )
+    st.button(
+        "Run again",
+        icon=":material/replay:",
+        disabled=live,
+        key="execution-again",
+        on_click=ask,
+        args=("again", row.id),
+    )
 
 
 def _body(execution_id: uuid.UUID, drawn_for: tuple[object, ...]) -> None:

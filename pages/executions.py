@@ -44,9 +44,10 @@ def read(workspace_id: uuid.UUID | None, chosen: list[str], agent: str | None, l
         waiting = any(waits_for_worker(row) for row in active)
         workers = len(system.list_workers(session)) if waiting else None
     live = [
-        row for row in active
+        row
+        for row in active
         if fits(row, chosen) and workspace_id in (None, row.workspace_id) and agent in (None, row.agent)
-    ]  # fmt: skip
+    ]
     ended = [row for row in rows if not is_live(row)]
     return Found(live, ended, len(rows) == limit, workers)
 
@@ -58,17 +59,36 @@ def listing() -> None:
         names = {row.id: row.name for row in workspaces.list_workspaces(session, archived=True)}
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         workspace_id = st.selectbox(
-            "Pattern", list(names), index=None, format_func=names.__getitem__, placeholder="All patterns", width=230,
-            label_visibility="collapsed", key="executions-pattern", persist_state="session",
-        )  # fmt: skip
+            "Pattern",
+            list(names),
+            index=None,
+            format_func=names.__getitem__,
+            placeholder="All patterns",
+            width=230,
+            label_visibility="collapsed",
+            key="executions-pattern",
+            persist_state="session",
+        )
         chosen = st.pills(
-            "Status", FILTERS, selection_mode="multi", format_func=filter_label,
-            label_visibility="collapsed", key="executions-status", persist_state="session",
-        )  # fmt: skip
+            "Status",
+            FILTERS,
+            selection_mode="multi",
+            format_func=filter_label,
+            label_visibility="collapsed",
+            key="executions-status",
+            persist_state="session",
+        )
         agent = st.selectbox(
-            "Agent", AGENTS, index=None, format_func=str.capitalize, placeholder="All agents", width=150,
-            label_visibility="collapsed", key="executions-agent", persist_state="session",
-        )  # fmt: skip
+            "Agent",
+            AGENTS,
+            index=None,
+            format_func=str.capitalize,
+            placeholder="All agents",
+            width=150,
+            label_visibility="collapsed",
+            key="executions-agent",
+            persist_state="session",
+        )
         st.space("stretch")
         csv_place = st.container(width="content")
     limit = st.session_state.setdefault(_SHOWN, STEP)
@@ -100,10 +120,16 @@ def draw(found: Found, actor: Actor, *, filtered: bool) -> uuid.UUID | None:
         # The table's own toolbar floats above it, unseen but in the way of clicks: the heading keeps the CSV button free.
         st.subheader("Ended", anchor=False)
         event = st.dataframe(
-            table(columns(now), found.ended), column_config=looks_of(columns(now)), hide_index=True, row_height=32,
-            on_select="rerun", selection_mode="single-cell", key="executions-table",
-            alt="Executions that have ended, the newest first", height=min(32 * (len(found.ended) + 1) + 2, 680),
-        )  # fmt: skip
+            table(columns(now), found.ended),
+            column_config=looks_of(columns(now)),
+            hide_index=True,
+            row_height=32,
+            on_select="rerun",
+            selection_mode="single-cell",
+            key="executions-table",
+            alt="Executions that have ended, the newest first",
+            height=min(32 * (len(found.ended) + 1) + 2, 680),
+        )
         at = clicked_row(event, len(found.ended))
         opened = found.ended[at].id if at is not None else opened
     if found.more:

@@ -64,9 +64,14 @@ def _view(waiting: int, wanted: WorkspaceDetail | None) -> str:
     with header("Review"):
         labels = {WAITING: f"Waiting {waiting:,}", DECIDED: "Decided"}
         chosen = st.segmented_control(
-            "Show", list(labels), format_func=labels.__getitem__, required=True, label_visibility="collapsed",
-            key=VIEW, on_change=_forget,
-        )  # fmt: skip
+            "Show",
+            list(labels),
+            format_func=labels.__getitem__,
+            required=True,
+            label_visibility="collapsed",
+            key=VIEW,
+            on_change=_forget,
+        )
     return str(chosen)
 
 
@@ -75,8 +80,9 @@ def _gone(found: WorkspaceDetail) -> None:
     status = looks.look(looks.STATUSES, found.status)
     with empty_state(status.symbol, f"{found.name} is not in review", f"Its status is {status.label.lower()} now."):
         if exists("workspace"):
-            st.page_link("workspace.py", label="Open its workspace", icon=":material/forum:",
-                         query_params={"id": str(found.id)})  # fmt: skip
+            st.page_link(
+                "workspace.py", label="Open its workspace", icon=":material/forum:", query_params={"id": str(found.id)}
+            )
 
 
 def _detail(workspace_id: uuid.UUID, actor: Actor) -> None:
@@ -88,8 +94,10 @@ def _detail(workspace_id: uuid.UUID, actor: Actor) -> None:
     if guards:
         checks([(guard.holds, guard.sentence) for guard in guards], key="review-checks")
     if dossier.in_review and not actor.may("verify"):
-        st.caption(f":material/visibility: You are a {actor.role}, so you can read all of this; an admin verifies or "
-                   "returns it.")  # fmt: skip
+        st.caption(
+            f":material/visibility: You are a {actor.role}, so you can read all of this; an admin verifies or "
+            "returns it."
+        )
     evidence.cards(dossier)
     evidence.since_approval(dossier)
 
@@ -113,8 +121,9 @@ def _head(dossier: evidence.Dossier, guards: list[Guard], actor: Actor, *, own: 
         st.space("stretch")
         with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
             if exists("workspace"):
-                st.page_link("workspace.py", label="Workspace", icon=":material/forum:",
-                             query_params={"id": str(found.id)})  # fmt: skip
+                st.page_link(
+                    "workspace.py", label="Workspace", icon=":material/forum:", query_params={"id": str(found.id)}
+                )
             if dossier.in_review:
                 _decide(found, guards, actor, own=own)
             elif actor.may("reopen") and st.button("Reopen", icon=":material/lock_open:", key="review-reopen"):
@@ -131,9 +140,13 @@ def _decide(found: WorkspaceDetail, guards: list[Guard], actor: Actor, *, own: b
         return
     failing = [guard.sentence for guard in guards if not guard.holds]
     pressed = st.button(
-        f"Verify as {verified_version(found.version)}", type="primary", icon=":material/verified:",
-        key="review-verify", disabled=bool(failing), help=looks.plain("; ".join(failing)) or None,
-    )  # fmt: skip
+        f"Verify as {verified_version(found.version)}",
+        type="primary",
+        icon=":material/verified:",
+        key="review-verify",
+        disabled=bool(failing),
+        help=looks.plain("; ".join(failing)) or None,
+    )
     if pressed:
         verify(found.id)
 

@@ -36,9 +36,20 @@ WORDS: Final = {
 }
 # The rows behind the charts, whole.
 EXPORTS: Final = (
-    "sessions", "feedback", "executions", "attempts", "success_by_version", "success_over_time", "executions_by_day",
-    "duration_by_phase", "retries", "deploy_outcomes", "feedback_flow", "time_to_fix", "cost",
-)  # fmt: skip
+    "sessions",
+    "feedback",
+    "executions",
+    "attempts",
+    "success_by_version",
+    "success_over_time",
+    "executions_by_day",
+    "duration_by_phase",
+    "retries",
+    "deploy_outcomes",
+    "feedback_flow",
+    "time_to_fix",
+    "cost",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +93,14 @@ def _controls(patterns: dict[str, WorkspaceRow], actor: Actor) -> Chosen:
             "Pattern", [ALL, *patterns], label_visibility="collapsed", width=210, key="pattern", bind="query-params"
         )
         name = st.segmented_control(
-            "Period", list(PERIODS), default="30 days", required=True, label_visibility="collapsed", key="period",
+            "Period",
+            list(PERIODS),
+            default="30 days",
+            required=True,
+            label_visibility="collapsed",
+            key="period",
             bind="query-params",
-        )  # fmt: skip
+        )
         period = period_of(name if name in PERIODS else "30 days", datetime.now(UTC))
         chosen = Chosen(patterns.get(str(pattern)), period)
         with st.popover("Export", icon=":material/download:"), st.container(gap=None):

@@ -82,9 +82,14 @@ def patterns(selected: uuid.UUID | None) -> None:
     """The list at the left, narrowed as one types."""
     require_actor()
     search = st.text_input(
-        "Find a pattern", type="search", placeholder="Find a pattern", label_visibility="collapsed", live=True,
-        key="patterns-search", persist_state="session",
-    )  # fmt: skip
+        "Find a pattern",
+        type="search",
+        placeholder="Find a pattern",
+        label_visibility="collapsed",
+        live=True,
+        key="patterns-search",
+        persist_state="session",
+    )
     with guarded(stop=True):
         with transaction() as session:
             rows = workspaces.list_workspaces(session, search=(search or "").strip() or None)
@@ -145,14 +150,24 @@ def _timeline(view: summary.View, actor: Actor) -> TimelineAction | None:
     found = view.workspace
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         kind = st.segmented_control(
-            "Show", ["all", *FILTERS], default="all", required=True, key="timeline-kind",
-            format_func=lambda name: FILTER_LABELS.get(name, "All"), label_visibility="collapsed",
-        )  # fmt: skip
+            "Show",
+            ["all", *FILTERS],
+            default="all",
+            required=True,
+            key="timeline-kind",
+            format_func=lambda name: FILTER_LABELS.get(name, "All"),
+            label_visibility="collapsed",
+        )
         st.space("stretch")
         words = st.text_input(
-            "Search timeline", type="search", placeholder="Search timeline", label_visibility="collapsed", width=200,
-            live=True, key="timeline-search",
-        )  # fmt: skip
+            "Search timeline",
+            type="search",
+            placeholder="Search timeline",
+            label_visibility="collapsed",
+            width=200,
+            live=True,
+            key="timeline-search",
+        )
     kinds, search = (None if kind == "all" else kind), (words or "").strip()
     limit = _limit(view, (str(found.id), kind, search))
     with transaction() as session:
@@ -162,11 +177,16 @@ def _timeline(view: summary.View, actor: Actor) -> TimelineAction | None:
         say_state(entries, view.live.row.id, state(view.live.row, datetime.now(UTC)))
     empty = ("Nothing fits", "Change the filter or the search.") if kinds or search else NOTHING_YET
     return timeline(
-        entries, live_url=None if search else _live_url(found.id, actor), can_load_older=len(page) > limit,
-        viewer_id=str(actor.id), key=f"timeline-{found.id}", scope=f"{kind}/{search}",
+        entries,
+        live_url=None if search else _live_url(found.id, actor),
+        can_load_older=len(page) > limit,
+        viewer_id=str(actor.id),
+        key=f"timeline-{found.id}",
+        scope=f"{kind}/{search}",
         kinds=None if kinds is None else [str(name) for name in FILTERS[kinds]],
-        last_seq=None if search else found.message_seq, empty=empty,
-    )  # fmt: skip
+        last_seq=None if search else found.message_seq,
+        empty=empty,
+    )
 
 
 def _limit(view: summary.View, scope: tuple[str, str, str]) -> int:

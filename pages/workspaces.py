@@ -48,27 +48,48 @@ def _listing() -> None:
     actor = require_actor()  # again and again: a fragment runs on without the page around it
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         search = st.text_input(
-            "Search patterns", type="search", placeholder="Search patterns", label_visibility="collapsed", width=260,
-            live=True, key="workspaces-search", persist_state="session",
-        )  # fmt: skip
+            "Search patterns",
+            type="search",
+            placeholder="Search patterns",
+            label_visibility="collapsed",
+            width=260,
+            live=True,
+            key="workspaces-search",
+            persist_state="session",
+        )
         statuses = st.pills(
-            "Status", [*looks.STATUSES, ARCHIVED], selection_mode="multi", format_func=_status_label,
-            label_visibility="collapsed", key="workspaces-status", persist_state="session",
-        )  # fmt: skip
+            "Status",
+            [*looks.STATUSES, ARCHIVED],
+            selection_mode="multi",
+            format_func=_status_label,
+            label_visibility="collapsed",
+            key="workspaces-status",
+            persist_state="session",
+        )
         category_place = st.container(width=190)
         st.space("stretch")
         view = st.segmented_control(
-            "View", list(VIEWS), default="cards", required=True, format_func=VIEWS.__getitem__,
-            label_visibility="collapsed", key="workspaces-view", persist_state="session",
-        )  # fmt: skip
+            "View",
+            list(VIEWS),
+            default="cards",
+            required=True,
+            format_func=VIEWS.__getitem__,
+            label_visibility="collapsed",
+            key="workspaces-view",
+            persist_state="session",
+        )
         csv_place = st.container(width="content")
     with guarded(stop=True):
         rows, sparks = _read((search or "").strip(), statuses)
     with category_place:
         category = st.selectbox(
-            "Category", sorted({row.category for row in rows}), index=None, placeholder="All categories",
-            label_visibility="collapsed", key="workspaces-category",
-        )  # fmt: skip
+            "Category",
+            sorted({row.category for row in rows}),
+            index=None,
+            placeholder="All categories",
+            label_visibility="collapsed",
+            key="workspaces-category",
+        )
     shown = [row for row in rows if category is None or row.category == category]
     with csv_place:
         download_csv_button("CSV", lambda: to_csv(csv_frame(columns(sparks), shown)), "workspaces")
@@ -95,10 +116,16 @@ def _draw(
         opened = workspace_grid([card(row, sparks.get(row.id, [])) for row in rows], key="workspaces-grid")
         return uuid.UUID(opened) if opened else None
     event = st.dataframe(
-        table(columns(sparks), rows), column_config=looks_of(columns(sparks)), hide_index=True, row_height=36, on_select="rerun",
-        selection_mode="single-cell", key="workspaces-table", alt="Workspaces with status, success rate and counts",
+        table(columns(sparks), rows),
+        column_config=looks_of(columns(sparks)),
+        hide_index=True,
+        row_height=36,
+        on_select="rerun",
+        selection_mode="single-cell",
+        key="workspaces-table",
+        alt="Workspaces with status, success rate and counts",
         height=min(36 * (len(rows) + 1) + 2, 722),
-    )  # fmt: skip
+    )
     at = clicked_row(event, len(rows))
     return None if at is None else rows[at].id
 

@@ -147,10 +147,15 @@ def _around(item: FeedbackRow, frames: Mapping[str, pd.DataFrame]) -> list[list[
     return [
         [int(i), t.isoformat(), float(o), float(h), float(lo), float(c)]
         for i, t, o, h, lo, c in zip(
-            range(low, low + len(part)), part["time"], part["open"], part["high"], part["low"], part["close"],
+            range(low, low + len(part)),
+            part["time"],
+            part["open"],
+            part["high"],
+            part["low"],
+            part["close"],
             strict=True,
         )
-    ]  # fmt: skip
+    ]
 
 
 def as_bytes(prompt: Mapping[str, Any]) -> bytes:

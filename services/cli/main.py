@@ -155,9 +155,12 @@ def import_candles(
         data, filename=file.name, symbol=symbol, timeframe=timeframe, tz=tz, actor=acting(person)
     )
     result = {
-        "dataset_id": str(row.id), "rows": row.rows, "start_at": row.start_at.isoformat(),
-        "end_at": row.end_at.isoformat(), "warnings": row.quality.get("warnings", []),
-    }  # fmt: skip
+        "dataset_id": str(row.id),
+        "rows": row.rows,
+        "start_at": row.start_at.isoformat(),
+        "end_at": row.end_at.isoformat(),
+        "warnings": row.quality.get("warnings", []),
+    }
     _print(result, as_json, lambda r: f"Dataset {r['dataset_id']}: {r['rows']} candles, {len(r['warnings'])} warnings.")
 
 
@@ -228,9 +231,12 @@ def live_check(
 
     result = check(get_settings(), budget_usd=budget, say=lambda line: typer.echo(line, err=as_json))
     _print(
-        result, as_json,
-        lambda r: f"{r['model']} wrote {r['pattern']} v{r['version']} in {r['seconds']:.0f} s for ${r['cost_usd']:.2f}.",
-    )  # fmt: skip
+        result,
+        as_json,
+        lambda r: (
+            f"{r['model']} wrote {r['pattern']} v{r['version']} in {r['seconds']:.0f} s for ${r['cost_usd']:.2f}."
+        ),
+    )
 
 
 @app.command()

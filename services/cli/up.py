@@ -140,10 +140,13 @@ class Children:
     def _spawn(self, name: str) -> None:
         self._started[name] = time.monotonic()
         self._running[name] = subprocess.Popen(
-            self._commands[name], cwd=ROOT, start_new_session=True, stdin=subprocess.DEVNULL,
+            self._commands[name],
+            cwd=ROOT,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
             preexec_fn=_end_with_parent,  # noqa: PLW1509  # this process has no threads at this point
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        )  # fmt: skip
+        )
 
     def ended(self, name: str) -> int | None:
         return self._running[name].poll()

@@ -50,9 +50,22 @@ class Report:
 
 
 _REPLAY_COLUMNS: Final = (
-    "case_id", "outcome", "verdict", "kind", "direction", "candle_index", "candle_time", "price", "expected_index",
-    "before", "after", "before_seen", "after_seen", "session_name", "split",
-)  # fmt: skip
+    "case_id",
+    "outcome",
+    "verdict",
+    "kind",
+    "direction",
+    "candle_index",
+    "candle_time",
+    "price",
+    "expected_index",
+    "before",
+    "after",
+    "before_seen",
+    "after_seen",
+    "session_name",
+    "split",
+)
 
 
 def _replay(session: Session, params: Params) -> pd.DataFrame:

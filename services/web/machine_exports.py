@@ -44,9 +44,11 @@ async def answer(request: Request, secret: str) -> Response:
     report, format = match[1], Format(match[2])
     file, tag = await run_in_threadpool(_written, secret, report, format, dict(request.query_params))
     headers = {
-        "Cache-Control": "private, no-cache", "ETag": tag, "Vary": "Authorization, Accept-Encoding",
+        "Cache-Control": "private, no-cache",
+        "ETag": tag,
+        "Vary": "Authorization, Accept-Encoding",
         "Content-Disposition": f'attachment; filename="{report}.{format}"',
-    }  # fmt: skip
+    }
     known = {part.strip() for part in request.headers.get("if-none-match", "").split(",")}
     if tag in known or "*" in known:
         file.close()

@@ -22,9 +22,16 @@ from services.datasets import DatasetRow
 from services.errors import InvalidInput
 
 ZONES: Final = (
-    "UTC", "America/New_York", "America/Chicago", "Europe/London", "Europe/Berlin", "Europe/Athens", "Asia/Tokyo",
-    "Asia/Hong_Kong", "Australia/Sydney",
-)  # fmt: skip
+    "UTC",
+    "America/New_York",
+    "America/Chicago",
+    "Europe/London",
+    "Europe/Berlin",
+    "Europe/Athens",
+    "Asia/Tokyo",
+    "Asia/Hong_Kong",
+    "Australia/Sydney",
+)
 KINDS: Final = ("csv", "txt", "tsv", "json", "parquet")
 MOST_WARNINGS: Final = 8
 
@@ -54,10 +61,15 @@ def preview(data: bytes, filename: str, tz: str | None = None, *, allow_nonposit
         return Preview(problem=error.sentence, asks_zone=error.sentence == NO_ZONE)
     first, last = (looks.candle_label(None, t.to_pydatetime()) for t in found.frame["time"].iloc[[0, -1]])
     return Preview(
-        rows=len(found.frame), first=first, last=last, source_format=found.source_format,
-        timeframe=_timeframe(found.frame), price_adjustment=found.price_adjustment,
-        warnings=tuple(found.quality.warnings), gaps=len(found.quality.gaps),
-    )  # fmt: skip
+        rows=len(found.frame),
+        first=first,
+        last=last,
+        source_format=found.source_format,
+        timeframe=_timeframe(found.frame),
+        price_adjustment=found.price_adjustment,
+        warnings=tuple(found.quality.warnings),
+        gaps=len(found.quality.gaps),
+    )
 
 
 def _timeframe(frame: pd.DataFrame) -> str:
@@ -79,10 +91,12 @@ def import_dialog() -> None:
     """Takes a file, shows what was recognised, asks for the rest, and stores the candles."""
     actor = require_actor()
     uploaded = st.file_uploader(
-        "A file of candles", type=list(KINDS), key="import-file",
+        "A file of candles",
+        type=list(KINDS),
+        key="import-file",
         help="CSV from TradingView, Yahoo, MetaTrader, HistData or Binance, ccxt JSON, Parquet, or columns time, open, "
         "high, low, close, volume.",
-    )  # fmt: skip
+    )
     if uploaded is None:
         st.caption("It is recognised by its content. Nothing is stored before you have seen what was found in it.")
         return
@@ -92,9 +106,13 @@ def import_dialog() -> None:
     found = preview(data, uploaded.name)
     if found.asks_zone:
         zone = st.selectbox(
-            "Time zone of the times in the file", ZONES, index=None, accept_new_options=True,
-            placeholder="Choose, or type a name or an offset such as +02:00", key=f"import-zone-{digest}",
-        )  # fmt: skip
+            "Time zone of the times in the file",
+            ZONES,
+            index=None,
+            accept_new_options=True,
+            placeholder="Choose, or type a name or an offset such as +02:00",
+            key=f"import-zone-{digest}",
+        )
         if zone is None:
             st.info(NO_ZONE, icon=":material/schedule:")
             return
@@ -111,10 +129,17 @@ def import_dialog() -> None:
     if details is not None:
         with guarded():
             made = actions.import_candles(
-                data, filename=uploaded.name, tz=zone, symbol=details.symbol, timeframe=details.timeframe,
-                name=details.name, licence_note=details.licence_note, price_adjustment=details.price_adjustment,
-                allow_nonpositive=negative, actor=actor,
-            )  # fmt: skip
+                data,
+                filename=uploaded.name,
+                tz=zone,
+                symbol=details.symbol,
+                timeframe=details.timeframe,
+                name=details.name,
+                licence_note=details.licence_note,
+                price_adjustment=details.price_adjustment,
+                allow_nonpositive=negative,
+                actor=actor,
+            )
             note_imported(made)
             st.rerun()
 
@@ -126,10 +151,13 @@ def note_imported(dataset: DatasetRow) -> None:
 
 def _shown(found: Preview) -> None:
     parts.facts(
-        [("Recognised as", found.source_format), ("Candles", f"{found.rows:,}"),
-         ("First and last", f"{found.first} to {found.last} (UTC)")],
+        [
+            ("Recognised as", found.source_format),
+            ("Candles", f"{found.rows:,}"),
+            ("First and last", f"{found.first} to {found.last} (UTC)"),
+        ],
         key="import-facts",
-    )  # fmt: skip
+    )
     warnings(list(found.warnings))
 
 
@@ -160,12 +188,18 @@ def _details(found: Preview, filename: str, digest: str) -> Details | None:
     with st.form(f"import-details-{digest}", border=False):
         with st.container(horizontal=True, gap="small"):
             symbol = st.text_input("Symbol", value=guess_symbol(filename), max_chars=32)
-            timeframe = st.text_input("Timeframe", value=found.timeframe, max_chars=6,
-                                      help="Guessed from the spacing of the candles: 5m, 1h, 4h, 1d, 1w")  # fmt: skip
+            timeframe = st.text_input(
+                "Timeframe",
+                value=found.timeframe,
+                max_chars=6,
+                help="Guessed from the spacing of the candles: 5m, 1h, 4h, 1d, 1w",
+            )
             adjustment: str = st.selectbox(
-                "Prices", list(ADJUSTMENTS), index=list(ADJUSTMENTS).index(found.price_adjustment),
+                "Prices",
+                list(ADJUSTMENTS),
+                index=list(ADJUSTMENTS).index(found.price_adjustment),
                 format_func=ADJUSTMENTS.__getitem__,
-            )  # fmt: skip
+            )
         name = st.text_input("Name (optional)", max_chars=120, placeholder="Symbol and timeframe")
         licence = st.text_input(
             "Where the candles come from, and what may be done with them (optional)", max_chars=2000

@@ -30,12 +30,17 @@ def attempts(view: ExecutionView, file_name: str) -> None:
     chosen = chosen if chosen in numbers else numbers[-1]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(_sum(view), width="stretch")
-        parts.download_csv_button("CSV", lambda: exports.to_csv(attempts_data.attempt_frame(detail)), f"{file_name}-attempts",
-                                  type="tertiary")  # fmt: skip
+        parts.download_csv_button(
+            "CSV", lambda: exports.to_csv(attempts_data.attempt_frame(detail)), f"{file_name}-attempts", type="tertiary"
+        )
     picked = component.pick_table(
-        attempts_data.attempt_head(paid=is_paid(detail.row)), attempts_data.attempt_cells(detail, view.now), numbers,
-        chosen=chosen, label="Attempts side by side", key="execution-attempts",
-    )  # fmt: skip
+        attempts_data.attempt_head(paid=is_paid(detail.row)),
+        attempts_data.attempt_cells(detail, view.now),
+        numbers,
+        chosen=chosen,
+        label="Attempts side by side",
+        key="execution-attempts",
+    )
     if picked is not None and picked != chosen:
         st.session_state[f"{CHOSEN}-{detail.row.id}"] = picked
         st.rerun(scope="fragment")
@@ -60,15 +65,31 @@ def _one(view: ExecutionView, attempt: Mapping[str, Any], file_name: str) -> Non
         which = "Log"
         if built.text:
             which = st.segmented_control(
-                "Which log", ["Log", "Deploy log"], default="Log", required=True, label_visibility="collapsed",
+                "Which log",
+                ["Log", "Deploy log"],
+                default="Log",
+                required=True,
+                label_visibility="collapsed",
                 key=f"execution-attempt-which-{number}",
-            )  # fmt: skip
+            )
         if which == "Log":
-            passage(logs.read(detail, number), label=f"The log of attempt {number}", file_name=f"{name}-log",
-                    key=f"execution-attempt-log-{number}", nothing="Nothing was written in this attempt.", height="22rem")  # fmt: skip
+            passage(
+                logs.read(detail, number),
+                label=f"The log of attempt {number}",
+                file_name=f"{name}-log",
+                key=f"execution-attempt-log-{number}",
+                nothing="Nothing was written in this attempt.",
+                height="22rem",
+            )
         else:
-            passage(built, label=f"The deploy's log of attempt {number}", file_name=f"{name}-deploy",
-                    key=f"execution-attempt-deploy-{number}", nothing="", height="22rem")  # fmt: skip
+            passage(
+                built,
+                label=f"The deploy's log of attempt {number}",
+                file_name=f"{name}-deploy",
+                key=f"execution-attempt-deploy-{number}",
+                nothing="",
+                height="22rem",
+            )
 
 
 def deploy_log(view: ExecutionView, attempt: Mapping[str, Any]) -> Log:
@@ -86,9 +107,12 @@ def _facts(view: ExecutionView, attempt: Mapping[str, Any]) -> list[tuple[str, C
     rows: list[tuple[str, Cell]] = [
         ("Outcome", {"t": look.label, "badge": look.color, "icon": look.symbol}),
         ("Then", {"t": attempts_data.decision_text(attempt)}),
-        ("Ended in" if attempt["ended_at"] else "Now in", {"t": attempts_data.phase_label(attempt["phase"], view.detail.row, attempt)}),
+        (
+            "Ended in" if attempt["ended_at"] else "Now in",
+            {"t": attempts_data.phase_label(attempt["phase"], view.detail.row, attempt)},
+        ),
         ("Time", {"t": attempts_data.attempt_span(attempt, view.now)}),
-    ]  # fmt: skip
+    ]
     if attempt["commit_hash"]:
         rows.append(("Commit", {"t": attempt["commit_hash"][:12], "mono": True, "title": attempt["commit_hash"]}))
     if attempt["deployment_id"]:
@@ -108,17 +132,22 @@ def cost(view: ExecutionView, file_name: str) -> None:
     budget = get_settings().claude_budget_usd
     used = float(row.cost_usd)
     words = " · ".join(wording.spent(row.cost_usd, row.input_tokens, row.output_tokens))
-    component.meter(words, f"{looks.percent(used / budget)} of {looks.money(budget)}", used / budget,
-                color="red" if used >= budget else "orange" if used >= 0.8 * budget else "blue",
-                key="execution-budget")  # fmt: skip
+    component.meter(
+        words,
+        f"{looks.percent(used / budget)} of {looks.money(budget)}",
+        used / budget,
+        color="red" if used >= budget else "orange" if used >= 0.8 * budget else "blue",
+        key="execution-budget",
+    )
     usage = usage_of(row.id)
     if not usage:
         st.caption("The agent has not answered yet." if is_live(row) else "No answer of the agent was counted.")
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption("By turn and model, as the answers came in.", width="stretch")
-        parts.download_csv_button("CSV", lambda: exports.to_csv(pd.DataFrame(usage)), f"{file_name}-cost",
-                                  type="tertiary")  # fmt: skip
+        parts.download_csv_button(
+            "CSV", lambda: exports.to_csv(pd.DataFrame(usage)), f"{file_name}-cost", type="tertiary"
+        )
     component.table(
         attempts_data.usage_head(), attempts_data.usage_cells(usage), label="Cost by turn", key="execution-usage"
     )

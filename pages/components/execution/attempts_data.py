@@ -15,9 +15,11 @@ from pages.components.runs.state import is_paid, moment, state
 from services.executions import ExecutionDetail, ExecutionRow
 
 _OUTCOMES: Final = {
-    "completed": looks.EXECUTIONS["completed"], "failed": looks.EXECUTIONS["failed"],
-    "retry": Look("orange", "replay", "Retried"), "canceled": looks.EXECUTIONS["canceled"],
-}  # fmt: skip
+    "completed": looks.EXECUTIONS["completed"],
+    "failed": looks.EXECUTIONS["failed"],
+    "retry": Look("orange", "replay", "Retried"),
+    "canceled": looks.EXECUTIONS["canceled"],
+}
 
 
 def attempt_head(*, paid: bool) -> list[Cell]:
@@ -91,9 +93,20 @@ def attempt_span(attempt: Mapping[str, Any], now: datetime) -> str:
 
 
 ATTEMPT_COLUMNS: Final = (
-    "number", "started_at", "ended_at", "outcome", "phase", "reason", "decision", "commit_hash", "deployment_id",
-    "deploy_status", "cost_usd", "input_tokens", "output_tokens",
-)  # fmt: skip
+    "number",
+    "started_at",
+    "ended_at",
+    "outcome",
+    "phase",
+    "reason",
+    "decision",
+    "commit_hash",
+    "deployment_id",
+    "deploy_status",
+    "cost_usd",
+    "input_tokens",
+    "output_tokens",
+)
 
 
 def attempt_frame(detail: ExecutionDetail) -> pd.DataFrame:
@@ -120,13 +133,22 @@ def _used(attempt: str, turn: str, model: str, used: Mapping[str, Any]) -> list[
         for name in ("input_tokens", "output_tokens")
     ]
     return [
-        {"t": attempt}, {"t": turn}, {"t": model, "mono": True}, {"t": f"{used['messages']:,}", "right": True}, *tokens,
+        {"t": attempt},
+        {"t": turn},
+        {"t": model, "mono": True},
+        {"t": f"{used['messages']:,}", "right": True},
+        *tokens,
         {"t": looks.money(float(used["cost_usd"])), "right": True},
-    ]  # fmt: skip
+    ]
 
 
-_GATES: Final = {"deploy.failed": "a failed deploy", "tests": "failed tests", "contract": "a broken contract",
-                 "replay": "broken places", "files": "files it may not touch"}  # fmt: skip
+_GATES: Final = {
+    "deploy.failed": "a failed deploy",
+    "tests": "failed tests",
+    "contract": "a broken contract",
+    "replay": "broken places",
+    "files": "files it may not touch",
+}
 _TURNS: Final = {"plan": "Planning", "implement": "Implementing", "refine": "Refining"}
 
 

@@ -117,8 +117,9 @@ def deploy_facts(view: ExecutionView) -> None:
     st.subheader("Deploy", anchor=False)
     state = looks.look(looks.DEPLOYS, row.deploy_status) if row.deploy_status else looks.PHASE_STATES["next"]
     rows: list[tuple[str, Cell]] = [
-        ("Target", {"t": row.deploy_target}), ("State", {"t": state.label, "badge": state.color, "icon": state.symbol})
-    ]  # fmt: skip
+        ("Target", {"t": row.deploy_target}),
+        ("State", {"t": state.label, "badge": state.color, "icon": state.symbol}),
+    ]
     if detail.deploy_state_raw and detail.deploy_state_raw.lower() != row.deploy_status:
         rows.append(("State in the target's own words", {"t": detail.deploy_state_raw}))
     if row.commit_hash:
@@ -148,8 +149,14 @@ def _deploy_log(view: ExecutionView) -> None:
         own = view.detail.deploy_logs
         key = attempts[-1]["deploy_log_key"] if attempts and (not own or not is_live(row)) else None
         log = logs.of_key(key) if key else logs.of_text(own or "", grows=is_live(row))
-        passage(log, label="The deploy's log", file_name=f"{row.pattern_type}-execution-{row.number}-deploy",
-                key="execution-deploy-log-text", nothing="", height="20rem")  # fmt: skip
+        passage(
+            log,
+            label="The deploy's log",
+            file_name=f"{row.pattern_type}-execution-{row.number}-deploy",
+            key="execution-deploy-log-text",
+            nothing="",
+            height="20rem",
+        )
 
 
 def _versions(view: ExecutionView) -> list[tuple[str, str]]:

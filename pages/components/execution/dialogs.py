@@ -62,8 +62,12 @@ def waive_dialog(detail: ExecutionDetail, broken: int) -> None:
         f"The candidate of execution {detail.row.number} breaks {places} that held before. A new execution tests it "
         f"again, lets {'it' if broken == 1 else 'these'} break and no other, and deploys it."
     )
-    reason = st.text_area("Why is that right?", max_chars=2000, key="waive-reason",
-                          help="It shows on the timeline and in the review, with your name.")  # fmt: skip
+    reason = st.text_area(
+        "Why is that right?",
+        max_chars=2000,
+        key="waive-reason",
+        help="It shows on the timeline and in the review, with your name.",
+    )
     if st.button(f"Deploy and break {places}", type="primary", icon=":material/gavel:", key="waive-send"):
         with guarded():
             with transaction() as session:

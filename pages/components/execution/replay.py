@@ -12,9 +12,21 @@ from pages.components.runs.cells import Cell
 
 MOST_ROWS: Final = 500  # of a replay that are drawn; broken and fixed ones come first
 REPLAY_COLUMNS: Final = (
-    "case_id", "outcome", "verdict", "kind", "direction", "candle_index", "candle_time", "price", "expected_index",
-    "before", "after", "before_seen", "after_seen", "session_name",
-)  # fmt: skip
+    "case_id",
+    "outcome",
+    "verdict",
+    "kind",
+    "direction",
+    "candle_index",
+    "candle_time",
+    "price",
+    "expected_index",
+    "before",
+    "after",
+    "before_seen",
+    "after_seen",
+    "session_name",
+)
 
 
 def replay_head(replay: Mapping[str, Any]) -> list[Cell]:

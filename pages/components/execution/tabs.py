@@ -66,8 +66,11 @@ def _not_yet(view: ExecutionView, live: str, ended: str) -> None:
 def _replay(view: ExecutionView) -> None:
     replay = read.replay_of(view.detail.row.id)
     if replay is None:
-        _not_yet(view, "The replay over all judged places comes with testing, once something is judged.",
-                 "There is no replay: it ended before testing, or nothing had been judged yet.")  # fmt: skip
+        _not_yet(
+            view,
+            "The replay over all judged places comes with testing, once something is judged.",
+            "There is no replay: it ended before testing, or nothing had been judged yet.",
+        )
         return
     counts = replay_counts(replay)
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
@@ -76,8 +79,9 @@ def _replay(view: ExecutionView) -> None:
             parts.badge(look if n else looks.Look("gray", look.symbol, look.label), f"{n:,} {look.label.lower()}")
         st.space("stretch")
         st.caption(looks.plain(replay_note(replay)), width="content")
-        parts.download_csv_button("CSV", lambda: exports.to_csv(replay_frame(replay)),
-                                  _file_name(view, "replay"), type="tertiary")  # fmt: skip
+        parts.download_csv_button(
+            "CSV", lambda: exports.to_csv(replay_frame(replay)), _file_name(view, "replay"), type="tertiary"
+        )
     evidence = [("Evidence", str((replay.get("splits") or {}).get("evidence") or looks.MISSING))]
     parts.facts([*evidence, *split_lines(replay)], key="execution-evidence")
     rows = replay_cells(replay)
@@ -94,9 +98,11 @@ def _offer_waiver(view: ExecutionView) -> None:
         return
     broken = read.waivable(row.id)
     if broken and st.button(
-        "Deploy anyway…", icon=":material/gavel:", key="execution-waive",
+        "Deploy anyway…",
+        icon=":material/gavel:",
+        key="execution-waive",
         help=f"Deploys this candidate although it breaks {looks.count(broken, 'judged place')}; it takes a reason.",
-    ):  # fmt: skip
+    ):
         ask_now("waive", row.id)
 
 
@@ -130,14 +136,22 @@ def _diff(view: ExecutionView) -> None:
         )
         st.caption(looks.plain(f"{base[:7]} → {commit[:7]} · {total}{so_far}"), width="stretch")
         st.download_button(
-            "Diff", text, file_name=f"{_file_name(view, 'diff')}.diff", mime="text/plain",
-            icon=":material/download:", on_click="ignore", type="tertiary", key="execution-diff-file",
-        )  # fmt: skip
+            "Diff",
+            text,
+            file_name=f"{_file_name(view, 'diff')}.diff",
+            mime="text/plain",
+            icon=":material/download:",
+            on_click="ignore",
+            type="tertiary",
+            key="execution-diff-file",
+        )
     if detail.commit_message:
         st.text(detail.commit_message)
     if tests := wording.changed_tests([f["path"] for f in files]):
-        st.markdown(f":orange[:material/labs: The agent changed the pattern's own tests]: {looks.plain(', '.join(tests))}. "
-                    "Look at what they still prove.")  # fmt: skip
+        st.markdown(
+            f":orange[:material/labs: The agent changed the pattern's own tests]: {looks.plain(', '.join(tests))}. "
+            "Look at what they still prove."
+        )
     component.diff(files, key="execution-diff")
     if len(text.splitlines()) > MOST_LINES:
         st.caption(f"The first {MOST_LINES:,} lines; the download holds all that was read.")
@@ -152,15 +166,21 @@ def _log(view: ExecutionView) -> None:
     chosen = numbers[-1]
     if len(numbers) > 1:
         chosen = st.selectbox(
-            "Attempt", [*numbers[::-1], logs.ALL], label_visibility="collapsed", width=220,
-            format_func=lambda n: _log_label(n, numbers[-1]), key=f"execution-log-of-{len(numbers)}",
-        )  # fmt: skip
+            "Attempt",
+            [*numbers[::-1], logs.ALL],
+            label_visibility="collapsed",
+            width=220,
+            format_func=lambda n: _log_label(n, numbers[-1]),
+            key=f"execution-log-of-{len(numbers)}",
+        )
     which = "all-attempts" if chosen == logs.ALL else f"attempt-{chosen}"
     passage(
-        logs.read(detail, chosen), label=f"The log of {which.replace('-', ' ')}", file_name=_file_name(view, f"{which}-log"),
+        logs.read(detail, chosen),
+        label=f"The log of {which.replace('-', ' ')}",
+        file_name=_file_name(view, f"{which}-log"),
         key=f"execution-log-{which}",
         nothing="Nothing is written yet." if is_live(detail.row) else "Nothing was written.",
-    )  # fmt: skip
+    )
 
 
 def _log_label(number: int, newest: int) -> str:

@@ -18,13 +18,25 @@ def passage(log: Log, *, label: str, file_name: str, key: str, nothing: str, hei
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         note = st.container(width="stretch")
         words = st.text_input(
-            "Find in it", type="search", placeholder="Find", label_visibility="collapsed", width=160, live=True,
+            "Find in it",
+            type="search",
+            placeholder="Find",
+            label_visibility="collapsed",
+            width=160,
+            live=True,
             key=f"{key}-find",
-        )  # fmt: skip
+        )
         st.download_button(
-            "File", log.all, file_name=f"{file_name}.txt", mime="text/plain", icon=":material/download:",
-            on_click="ignore", type="tertiary", key=f"{key}-file", help=f"{label}, {looks.size(log.size)}",
-        )  # fmt: skip
+            "File",
+            log.all,
+            file_name=f"{file_name}.txt",
+            mime="text/plain",
+            icon=":material/download:",
+            on_click="ignore",
+            type="tertiary",
+            key=f"{key}-file",
+            help=f"{label}, {looks.size(log.size)}",
+        )
     words = (words or "").strip()
     lines = logs.matching(log.text, words) if words else None
     shown, cut = logs.end_of(log.text if lines is None else "\n".join(lines))

@@ -37,9 +37,13 @@ def live_card(row: ExecutionRow, now: datetime, workers: int | None = None) -> d
     """A live execution as its card. `workers` is how many are connected, None when nobody looked."""
     look = state(row, now)
     since = row.started_at or row.triggered_at
-    facts = [agent_name(row.agent), looks.count(row.feedback_count, "correction") if row.feedback_count else "",
-             looks.duration((now - since).total_seconds()), f"by {row.triggered_by_name}",
-             looks.money(float(row.cost_usd)) if is_paid(row) else ""]  # fmt: skip
+    facts = [
+        agent_name(row.agent),
+        looks.count(row.feedback_count, "correction") if row.feedback_count else "",
+        looks.duration((now - since).total_seconds()),
+        f"by {row.triggered_by_name}",
+        looks.money(float(row.cost_usd)) if is_paid(row) else "",
+    ]
     return {
         "id": str(row.id),
         "name": row.workspace_name,
@@ -49,7 +53,7 @@ def live_card(row: ExecutionRow, now: datetime, workers: int | None = None) -> d
         "remark": remark(row, now, workers=workers),
         "percent": f"{row.progress}%" if row.status == ExecutionStatus.RUNNING else "",
         "phases": phase_run(row, {}, now),
-    }  # fmt: skip
+    }
 
 
 def columns(now: datetime) -> list[Column[ExecutionRow]]:
@@ -65,7 +69,11 @@ def columns(now: datetime) -> list[Column[ExecutionRow]]:
     return [
         Column("Execution", lambda row: f"#{row.number}", kinds.TextColumn(width=80), _raw("number"), "number"),
         Column(
-            "Pattern", _raw("workspace_name"), kinds.TextColumn(width="medium"), _raw("workspace_name"), "workspace_name"
+            "Pattern",
+            _raw("workspace_name"),
+            kinds.TextColumn(width="medium"),
+            _raw("workspace_name"),
+            "workspace_name",
         ),
         Column("pattern_type", raw=_raw("pattern_type")),
         Column("Status", _status, status, _raw("status"), "status"),
@@ -76,7 +84,11 @@ def columns(now: datetime) -> list[Column[ExecutionRow]]:
         Column("Agent", lambda row: agent_name(row.agent), small, _raw("agent"), "agent"),
         Column("triggered_at", raw=_raw("triggered_at")),
         Column(
-            "Started", lambda row: moment(row.started_at or row.triggered_at, now), small, _raw("started_at"), "started_at"
+            "Started",
+            lambda row: moment(row.started_at or row.triggered_at, now),
+            small,
+            _raw("started_at"),
+            "started_at",
         ),
         Column("Took", _took, right),
         Column("completed_at", raw=_raw("completed_at")),
@@ -92,11 +104,14 @@ def columns(now: datetime) -> list[Column[ExecutionRow]]:
         Column("input_tokens", raw=_raw("input_tokens")),
         Column("output_tokens", raw=_raw("output_tokens")),
         Column(
-            "Why", lambda row: row.error or looks.MISSING, kinds.TextColumn(width="large", help="Why it failed"),
-            _raw("error"), "error",
+            "Why",
+            lambda row: row.error or looks.MISSING,
+            kinds.TextColumn(width="large", help="Why it failed"),
+            _raw("error"),
+            "error",
         ),
         Column("id", raw=_raw("id")),
-    ]  # fmt: skip
+    ]
 
 
 def _raw(name: str) -> Callable[[ExecutionRow], Any]:

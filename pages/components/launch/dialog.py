@@ -104,12 +104,18 @@ def _choose_items(items: Sequence[FeedbackRow]) -> list[uuid.UUID]:
     frame = pd.DataFrame([item_line(item) for item in items])
     key = f"launch-items-{hash(tuple(item.id for item in items))}"  # ticks belong to these rows and to no others
     edited = st.data_editor(
-        frame, hide_index=True, key=key, disabled=[c for c in frame.columns if c != "Send"],
-        height=min(38 + 35 * len(items) + 3, 250), num_rows="fixed",
-        column_config={"Send": st.column_config.CheckboxColumn(width="small"),
-                       "Reason": st.column_config.TextColumn(width="large")},
+        frame,
+        hide_index=True,
+        key=key,
+        disabled=[c for c in frame.columns if c != "Send"],
+        height=min(38 + 35 * len(items) + 3, 250),
+        num_rows="fixed",
+        column_config={
+            "Send": st.column_config.CheckboxColumn(width="small"),
+            "Reason": st.column_config.TextColumn(width="large"),
+        },
         alt="Open corrections to send",
-    )  # fmt: skip
+    )
     return [item.id for item, send in zip(items, edited["Send"], strict=True) if send]
 
 

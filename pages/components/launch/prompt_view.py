@@ -22,13 +22,27 @@ def prompt_view(stored: str, *, name: str, key: str, height: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(looks.plain(size_text(size)), width="stretch")
         st.download_button(
-            "JSON", content, file_name=f"{name}.json", mime="application/json", icon=":material/download:",
-            on_click="ignore", type="tertiary", key=f"{key}-json", help="Exactly the file that is sent",
-        )  # fmt: skip
+            "JSON",
+            content,
+            file_name=f"{name}.json",
+            mime="application/json",
+            icon=":material/download:",
+            on_click="ignore",
+            type="tertiary",
+            key=f"{key}-json",
+            help="Exactly the file that is sent",
+        )
         st.download_button(
-            "Text", text, file_name=f"{name}.txt", mime="text/plain", icon=":material/download:", on_click="ignore",
-            type="tertiary", key=f"{key}-text", help="The same as people read it, without the candles",
-        )  # fmt: skip
+            "Text",
+            text,
+            file_name=f"{name}.txt",
+            mime="text/plain",
+            icon=":material/download:",
+            on_click="ignore",
+            type="tertiary",
+            key=f"{key}-text",
+            help="The same as people read it, without the candles",
+        )
     component.text(text, label="The prompt", key=key, height=height)
 
 

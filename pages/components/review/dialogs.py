@@ -37,8 +37,13 @@ def return_to_beta(workspace_id: uuid.UUID) -> None:
     actor = require_actor()
     st.text("The approval is taken away and the workspace goes back to beta. The reason shows on its timeline.")
     with st.form("return", border=False):
-        reason = st.text_area("Reason", height=110, max_chars=4000, key="return-reason",
-                              placeholder="What has to change before it can be verified")  # fmt: skip
+        reason = st.text_area(
+            "Reason",
+            height=110,
+            max_chars=4000,
+            key="return-reason",
+            placeholder="What has to change before it can be verified",
+        )
         if not st.form_submit_button("Return", type="primary", icon=":material/undo:", key="return-yes"):
             return
     with guarded() as outcome, transaction() as session:

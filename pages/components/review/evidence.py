@@ -116,8 +116,10 @@ def _by_version(dossier: Dossier) -> None:
     if tested.empty:
         st.caption("No completed session has judged marks yet.")
         return
-    rows = [(str(r.version), float(r.rate), float(r.ci_low), float(r.ci_high), int(r.n))  # type: ignore[arg-type]
-            for r in tested.head(SHOWN_VERSIONS).itertuples()]  # fmt: skip
+    rows = [
+        (str(r.version), float(r.rate), float(r.ci_low), float(r.ci_high), int(r.n))  # type: ignore[arg-type]
+        for r in tested.head(SHOWN_VERSIONS).itertuples()
+    ]
     rate_table(rows, key="review-rates")
     if len(tested) > SHOWN_VERSIONS:
         st.caption(f"and {looks.count(len(tested) - SHOWN_VERSIONS, 'older version')}")
@@ -142,13 +144,19 @@ def _replay(dossier: Dossier) -> None:
     splits = replay["splits"] or {}
     names = {"tune": "Seen sessions", "holdout": "Hold-out"}
     scores = [(label, splits.get(name)) for name, label in names.items()]
-    rows = [(label, s["rate"], s["ci_low"], s["ci_high"], s["n"]) if s else (label, None, None, None, 0)
-            for label, s in scores]  # fmt: skip
+    rows = [
+        (label, s["rate"], s["ci_low"], s["ci_high"], s["n"]) if s else (label, None, None, None, 0)
+        for label, s in scores
+    ]
     if any(row[-1] for row in rows):
         rate_table(rows, name="Set", key="review-splits")
     if replay["execution_id"] and exists("execution"):
-        st.page_link("execution.py", label="Cases of the replay", icon=":material/rule:",
-                     query_params={"id": str(replay["execution_id"])})  # fmt: skip
+        st.page_link(
+            "execution.py",
+            label="Cases of the replay",
+            icon=":material/rule:",
+            query_params={"id": str(replay["execution_id"])},
+        )
 
 
 def _outcome(name: str, count: int) -> tuple[str, str | None, str]:
@@ -185,9 +193,14 @@ def since_approval(dossier: Dossier) -> None:
     """The timeline from the approval on, to read."""
     st.markdown("**Since approval**")
     action = timeline(
-        dossier.entries, live_url=None, can_load_older=False, viewer_id="", key=f"review-timeline-{dossier.workspace.id}",
-        empty=("Nothing since", "What happens after the approval shows up here."), height="auto",
-    )  # fmt: skip
+        dossier.entries,
+        live_url=None,
+        can_load_older=False,
+        viewer_id="",
+        key=f"review-timeline-{dossier.workspace.id}",
+        empty=("Nothing since", "What happens after the approval shows up here."),
+        height="auto",
+    )
     _open(action)
 
 

@@ -29,8 +29,9 @@ def _cancel(detail: ExecutionDetail, workspace_status: str) -> None:
     with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
         if st.button("Keep it running", key="cancel-keep"):
             st.rerun()
-        sure = st.button(f"Cancel execution {detail.row.number}", type="primary", icon=":material/stop_circle:",
-                         key="cancel-sure")  # fmt: skip
+        sure = st.button(
+            f"Cancel execution {detail.row.number}", type="primary", icon=":material/stop_circle:", key="cancel-sure"
+        )
     if sure:
         with guarded():
             with transaction() as session:

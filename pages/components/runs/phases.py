@@ -27,10 +27,13 @@ def phase_run(row: ExecutionRow, kept: Mapping[str, Any], now: datetime) -> dict
     elif is_stalled(row, now):
         other["now"] = STALLED
     return {
-        "status": row.status, "phase": row.phase, "phases": phases, "canceled": row.canceled,
+        "status": row.status,
+        "phase": row.phase,
+        "phases": phases,
+        "canceled": row.canceled,
         "progress": round(100 * phase_fraction(row.phase, row.progress)),
         "states": {name: asdict(look) for name, look in other.items()},
-    }  # fmt: skip
+    }
 
 
 def phase_fraction(phase: str | None, progress: int) -> float:

@@ -106,9 +106,13 @@ def cards(session: Any, filters: Filters, period: Period) -> list[Card]:
 def _by_version(frame: pd.DataFrame, period: Period) -> Card:
     columns = ["workspace", "version", "sessions", "tp", "fp", "fn", "n", "rate", "ci_low", "ci_high", "provisional"]
     return Card(
-        "success by version", "Success rate by version", "95% interval; open: provisional",
-        frame.dropna(subset=["rate"])[columns], success_by_version, f"No completed session {period.words}",
-    )  # fmt: skip
+        "success by version",
+        "Success rate by version",
+        "95% interval; open: provisional",
+        frame.dropna(subset=["rate"])[columns],
+        success_by_version,
+        f"No completed session {period.words}",
+    )
 
 
 def _by_pattern(frame: pd.DataFrame, period: Period) -> Card:
@@ -119,66 +123,101 @@ def _by_pattern(frame: pd.DataFrame, period: Period) -> Card:
     if len(deployed) > len(most):
         note = f"the {len(most)} of {len(deployed):,} with the most judged marks"
     return Card(
-        "success by pattern", "Success rate by pattern", note, most[columns], comparison.success_by_pattern,
+        "success by pattern",
+        "Success rate by pattern",
+        note,
+        most[columns],
+        comparison.success_by_pattern,
         f"No completed session of a deployed version {period.words}",
-    )  # fmt: skip
+    )
 
 
 def _executions(frame: pd.DataFrame, period: Period) -> Card:
     return Card(
-        f"executions {period.per}", f"Executions {period.per}", "by outcome",
-        period.summed(frame, ["outcome"], ["count"]), lambda shown: executions_per_day(_as_days(shown, period)),
-        f"No execution ended {period.words}", step=period.step, counts=True,
-    )  # fmt: skip
+        f"executions {period.per}",
+        f"Executions {period.per}",
+        "by outcome",
+        period.summed(frame, ["outcome"], ["count"]),
+        lambda shown: executions_per_day(_as_days(shown, period)),
+        f"No execution ended {period.words}",
+        step=period.step,
+        counts=True,
+    )
 
 
 def _durations(frame: pd.DataFrame, period: Period) -> Card:
     runs = looks.count(frame["execution_id"].nunique(), "execution")
     return Card(
-        "duration by phase", "Duration by phase", runs if len(frame) else "", frame, duration_by_phase,
+        "duration by phase",
+        "Duration by phase",
+        runs if len(frame) else "",
+        frame,
+        duration_by_phase,
         f"No finished phase {period.words}",
-    )  # fmt: skip
+    )
 
 
 def _flow(frame: pd.DataFrame, period: Period) -> Card:
     return Card(
-        "corrections by state", "Corrections by state", "per week", frame, comparison.feedback_flow,
-        f"No correction {period.words}", step=WEEK, counts=True,
-    )  # fmt: skip
+        "corrections by state",
+        "Corrections by state",
+        "per week",
+        frame,
+        comparison.feedback_flow,
+        f"No correction {period.words}",
+        step=WEEK,
+        counts=True,
+    )
 
 
 def _over_time(frame: pd.DataFrame, period: Period) -> Card:
     columns = ["session", "version", "time", "tp", "fp", "fn", "n", "rate", "ci_low", "ci_high", "provisional"]
     shown = frame.rename(columns={"completed_at": "time"}).dropna(subset=["rate"])[columns]
     return Card(
-        "success over time", "Success rate over time", "each completed session; 95% interval", shown,
+        "success over time",
+        "Success rate over time",
+        "each completed session; 95% interval",
+        shown,
         lambda drawn: comparison.sessions_over_time(drawn, period.since, period.until),
         f"No completed session {period.words}",
-    )  # fmt: skip
+    )
 
 
 def _deploys(frame: pd.DataFrame, period: Period) -> Card:
     return Card(
-        f"deploys {period.per}", f"Deploys {period.per}", "by outcome",
+        f"deploys {period.per}",
+        f"Deploys {period.per}",
+        "by outcome",
         period.summed(frame, ["target", "status"], ["count"]),
         lambda shown: comparison.deploys_per_day(_as_days(shown, period)),
-        f"No deploy {period.words}", step=period.step, counts=True,
-    )  # fmt: skip
+        f"No deploy {period.words}",
+        step=period.step,
+        counts=True,
+    )
 
 
 def _retries(frame: pd.DataFrame, period: Period) -> Card:
     return Card(
-        "executions by retries", "Retries", "ended executions by outcome", frame, comparison.executions_by_retries,
-        f"No execution ended {period.words}", counts=True,
-    )  # fmt: skip
+        "executions by retries",
+        "Retries",
+        "ended executions by outcome",
+        frame,
+        comparison.executions_by_retries,
+        f"No execution ended {period.words}",
+        counts=True,
+    )
 
 
 def _time_to_fix(frame: pd.DataFrame, period: Period) -> Card:
     note = f"{looks.count(len(frame), 'correction')}, median {looks.duration(_median(frame['seconds']))}"
     return Card(
-        "time to fix", "Time from feedback to fix", note if len(frame) else "", frame, comparison.time_to_fix,
+        "time to fix",
+        "Time from feedback to fix",
+        note if len(frame) else "",
+        frame,
+        comparison.time_to_fix,
         f"No correction was fixed {period.words}",
-    )  # fmt: skip
+    )
 
 
 def _cost(frame: pd.DataFrame, period: Period) -> Card:
@@ -186,9 +225,14 @@ def _cost(frame: pd.DataFrame, period: Period) -> Card:
     paid = period.summed(frame[frame["cost_usd"] > 0], [], sums)
     note = f"{period.per}, {looks.money(float(paid['cost_usd'].sum()))} in all" if len(paid) else ""
     return Card(
-        f"cost {period.per}", "Agent cost", note, paid, lambda shown: cost_per_day(_as_days(shown, period)),
-        f"No agent cost {period.words}", step=period.step,
-    )  # fmt: skip
+        f"cost {period.per}",
+        "Agent cost",
+        note,
+        paid,
+        lambda shown: cost_per_day(_as_days(shown, period)),
+        f"No agent cost {period.words}",
+        step=period.step,
+    )
 
 
 def _as_days(frame: pd.DataFrame, period: Period) -> pd.DataFrame:

@@ -33,18 +33,26 @@ def describe(workspace_id: uuid.UUID) -> None:
 def _describe(workspace_id: uuid.UUID, found: WorkspaceDetail) -> None:
     with st.form("describe", border=False):
         description = st.text_area(
-            "Description", found.description or "", height=110, key=f"describe-description-{workspace_id}",
+            "Description",
+            found.description or "",
+            height=110,
+            key=f"describe-description-{workspace_id}",
             placeholder="What the pattern is, and where it begins and ends.",
-        )  # fmt: skip
+        )
         reasoning = st.text_area(
-            "Reasoning", found.user_reasoning or "", height=110, key=f"describe-reasoning-{workspace_id}",
+            "Reasoning",
+            found.user_reasoning or "",
+            height=110,
+            key=f"describe-reasoning-{workspace_id}",
             placeholder="Why it matters, and how you tell it from what looks alike.",
-        )  # fmt: skip
+        )
         steps = st.text_area(
-            "Identification steps, one a line", "\n".join(found.identification_steps), height=110,
+            "Identification steps, one a line",
+            "\n".join(found.identification_steps),
+            height=110,
             key=f"describe-steps-{workspace_id}",
             placeholder="Find the last confirmed swing\nWait for a close beyond it",
-        )  # fmt: skip
+        )
         files = st.file_uploader(
             "Charts and files", uploads.FILE_TYPES, accept_multiple_files=True, key=f"describe-files-{workspace_id}"
         )
@@ -54,10 +62,14 @@ def _describe(workspace_id: uuid.UUID, found: WorkspaceDetail) -> None:
         actor, kept = acting(), uploads.stored(files)
         with transaction() as session:
             workspaces.describe(
-                session, workspace_id, description=description, user_reasoning=reasoning,
-                identification_steps=steps.splitlines(), attachments=uploads.recorded(session, kept, actor=actor),
+                session,
+                workspace_id,
+                description=description,
+                user_reasoning=reasoning,
+                identification_steps=steps.splitlines(),
+                attachments=uploads.recorded(session, kept, actor=actor),
                 actor=actor,
-            )  # fmt: skip
+            )
         st.rerun()
 
 
@@ -142,8 +154,12 @@ def archive(workspace_id: uuid.UUID) -> None:
         with transaction() as session:
             workspaces.archive(session, workspace_id, actor=actor)
 
-    _confirmed("It disappears from the lists; all of it is kept, and an admin can restore it.", act, button="Archive",
-               symbol="archive")  # fmt: skip
+    _confirmed(
+        "It disappears from the lists; all of it is kept, and an admin can restore it.",
+        act,
+        button="Archive",
+        symbol="archive",
+    )
 
 
 @st.dialog("Restore")
@@ -182,8 +198,9 @@ def delete_comment(message_id: uuid.UUID) -> None:
         with transaction() as session:
             timeline.delete_comment(session, message_id, actor=actor)
 
-    _confirmed("Its place on the timeline stays and says that a comment was deleted.", act, button="Delete",
-               symbol="delete")  # fmt: skip
+    _confirmed(
+        "Its place on the timeline stays and says that a comment was deleted.", act, button="Delete", symbol="delete"
+    )
 
 
 @st.dialog("The pattern as it was described", width="medium")

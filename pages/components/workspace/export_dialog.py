@@ -20,10 +20,15 @@ def export(workspace_id: uuid.UUID) -> None:
     for report in ("timeline", "sessions", "feedback", "executions"):
         title = exports.REPORTS[report].title
         st.download_button(
-            title, partial(_report, report, workspace_id, actor),
-            file_name=exports.file_name(report, {}), mime="text/csv", icon=":material/download:", on_click="ignore",
-            key=f"export-{report}", width="stretch",
-        )  # fmt: skip
+            title,
+            partial(_report, report, workspace_id, actor),
+            file_name=exports.file_name(report, {}),
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+            key=f"export-{report}",
+            width="stretch",
+        )
 
 
 def _report(report: str, workspace_id: uuid.UUID, actor: Actor) -> bytes:

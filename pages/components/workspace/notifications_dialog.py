@@ -56,10 +56,13 @@ def body(workspace_id: uuid.UUID) -> None:
 def _addresses(workspace_id: uuid.UUID, saved: list[str]) -> None:
     with st.form("notify", border=False):
         text = st.text_area(
-            "Addresses, one a line", "\n".join(saved), height=120, key=f"notify-urls-{workspace_id}",
+            "Addresses, one a line",
+            "\n".join(saved),
+            height=120,
+            key=f"notify-urls-{workspace_id}",
             help=f"Up to {notifications.MOST}, of any service on a network that apprise knows: mail, chat, phones, web "
             "hooks. They hold tokens and passwords: members see them here, and nothing else shows them.",
-        )  # fmt: skip
+        )
         if not saved:
             st.caption("Nobody is told yet. An address names a service and what it needs to let you in, for example:")
             st.code("\n".join(EXAMPLES), language=None, wrap_lines=True)

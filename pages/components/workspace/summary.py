@@ -148,10 +148,15 @@ def _numbers_card(view: View) -> None:
     holdout = f", {found.holdout_count} hold-out" if found.holdout_count else ""
     with st.container(border=True, gap="xxsmall"):
         rate_card(
-            label, found.success_rate, counted.ci_low if tested else None, counted.ci_high if tested else None,
-            counted.n if tested else 0, key="rate", trend=view.trend if len(view.trend) > 1 else (),
+            label,
+            found.success_rate,
+            counted.ci_low if tested else None,
+            counted.ci_high if tested else None,
+            counted.n if tested else 0,
+            key="rate",
+            trend=view.trend if len(view.trend) > 1 else (),
             counts=counts if tested else None,
-        )  # fmt: skip
+        )
         rows = [
             ("Open corrections", f"{found.open_count:,}"),
             ("Sessions", f"{found.session_count:,}{holdout}"),
@@ -184,9 +189,13 @@ def _next(view: View) -> None:
 
 def _button(offer: Offer, *, main: bool = False, enabled: bool = True) -> bool:
     return st.button(
-        offer.label, icon=f":material/{offer.symbol}:", type="primary" if main and enabled else "secondary",
-        width="stretch", disabled=not enabled, key=f"next-{offer.action}",
-    )  # fmt: skip
+        offer.label,
+        icon=f":material/{offer.symbol}:",
+        type="primary" if main and enabled else "secondary",
+        width="stretch",
+        disabled=not enabled,
+        key=f"next-{offer.action}",
+    )
 
 
 def _take(offer: Offer, view: View) -> None:

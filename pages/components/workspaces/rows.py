@@ -29,8 +29,12 @@ def is_live(row: WorkspaceRow) -> bool:
 def card(row: WorkspaceRow, spark: Sequence[float]) -> dict[str, Any]:
     """A card of the grid."""
     found = score(row.success_tp, row.success_fp, row.success_fn)
-    live = {"phase": row.execution_phase, "progress": row.execution_progress, "status": row.execution_status,
-            "stalled": is_silent(row.execution_heartbeat_at, datetime.now(UTC))}  # fmt: skip
+    live = {
+        "phase": row.execution_phase,
+        "progress": row.execution_progress,
+        "status": row.execution_status,
+        "stalled": is_silent(row.execution_heartbeat_at, datetime.now(UTC)),
+    }
     return {
         "id": str(row.id),
         "name": row.name,
@@ -72,7 +76,9 @@ def columns(sparks: Mapping[uuid.UUID, Sequence[float]]) -> list[Column[Workspac
         Column("Status", _status, status, attrgetter("status")),
         _both("Version", lambda row: looks.MISSING if row.version == NO_VERSION else row.version, small),
         Column(
-            "Success", lambda row: looks.percent(row.success_rate), kinds.TextColumn(width="small", alignment="right"),
+            "Success",
+            lambda row: looks.percent(row.success_rate),
+            kinds.TextColumn(width="small", alignment="right"),
             attrgetter("success_rate"),
         ),
         Column("95% interval, n", _interval, small),
@@ -84,10 +90,8 @@ def columns(sparks: Mapping[uuid.UUID, Sequence[float]]) -> list[Column[Workspac
         _both("Progress", lambda row: row.execution_progress if is_live(row) else None, progress),
         _both("Sessions", attrgetter("session_count"), count),
         _both("Open", attrgetter("open_count"), kinds.NumberColumn(width="small", help="Open corrections")),
-        Column(
-            "Tested", lambda row: looks.ago(row.last_tested_at).capitalize(), small, attrgetter("last_tested_at")
-        ),
-    ]  # fmt: skip
+        Column("Tested", lambda row: looks.ago(row.last_tested_at).capitalize(), small, attrgetter("last_tested_at")),
+    ]
 
 
 def _both(heading: str, read: Callable[[WorkspaceRow], Any], look: ColumnConfig | None = None) -> Column[WorkspaceRow]:
