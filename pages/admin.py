@@ -9,8 +9,9 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.actor import acting, require_actor
+from pages.components.drawn import facts
 from pages.components.errors import Problem, guarded, show
-from pages.components.parts import download_csv_button, empty_state, facts, header
+from pages.components.parts import download_csv_button, empty_state, header
 from services import audit, executions, exports, people, releases, system
 from services.agents.registry import AgentInfo, agents
 from services.audit import AuditRow

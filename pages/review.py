@@ -9,9 +9,10 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.actor import require_actor
+from pages.components.drawn import checks
 from pages.components.errors import guarded
 from pages.components.links import exists
-from pages.components.parts import badge, checks, empty_state, header
+from pages.components.parts import badge, empty_state, header
 from pages.components.review import evidence
 from pages.components.review.component import queue_list
 from pages.components.review.dialogs import return_to_beta, tell, verify

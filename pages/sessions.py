@@ -9,7 +9,7 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from pages.components import looks, parts
+from pages.components import drawn, looks, parts
 from pages.components.actor import require_actor
 from pages.components.columns import clicked_row, looks_of, table
 from pages.components.datasets.import_dialog import import_dialog, warnings
@@ -230,7 +230,7 @@ def dataset_card(dataset: DatasetRow) -> None:
         with st.container(width=360, gap="small"):
             st.markdown(f"**{looks.plain(dataset.name)}**")
             first, last = (looks.candle_label(None, t) for t in (dataset.start_at, dataset.end_at))
-            parts.facts(
+            drawn.facts(
                 [
                     ("Symbol", dataset.symbol),
                     ("Timeframe", dataset.timeframe),

@@ -21,19 +21,9 @@ PROVISIONAL: Final = 10
 Rate = float | None
 
 
-def interval_bar(rate: float, low: float, high: float, *, key: str) -> None:
-    """A rate and its interval on a line from 0 to 1."""
-    _DRAWN(data={"kind": "interval", "rate": rate, "low": low, "high": high}, key=key)
-
-
 def facts(rows: Sequence[tuple[str, str]], *, key: str) -> None:
     """Names at the left, values at the right."""
     _DRAWN(data={"kind": "facts", "rows": [[str(name), str(value)] for name, value in rows]}, key=key)
-
-
-def tallies(counts: Mapping[str, int], *, key: str) -> None:
-    """How many marks got each verdict, in the order given: {"confirmed": 68, "false_positive": 19}."""
-    _DRAWN(data={"kind": "tallies", "items": tally_items(counts)}, key=key)
 
 
 def checks(items: Sequence[tuple[bool, str]], *, key: str) -> None:
@@ -68,11 +58,6 @@ def rate_table(rows: Sequence[tuple[str, Rate, Rate, Rate, int]], *, key: str, n
 def lifecycle(status: str, dates: Mapping[str, datetime | None], *, key: str) -> None:
     """The five statuses as steps; `dates` says when each was reached."""
     _DRAWN(data={"kind": "lifecycle", "stops": lifecycle_stops(status, dates)}, key=key)
-
-
-def phase_bar(execution: Mapping[str, Any], *, key: str) -> None:
-    """Five segments as on the timeline's card: status, phase, progress and phases of the entry's `execution`."""
-    _DRAWN(data={"kind": "phases", "run": dict(execution), "looks": looks.FOR_COMPONENTS}, key=key)
 
 
 def tally_items(counts: Mapping[str, int]) -> list[dict[str, str]]:

@@ -127,7 +127,6 @@ MARKS: Final[Mapping[str, str]] = {
 }
 NOT_JUDGED: Final = "#4F74EA"
 NEUTRAL: Final = "#7F8C9D"
-LIVE: Final = "#2490C4"
 
 
 def look(table: Mapping[str, Look], value: str | None) -> Look:
@@ -274,13 +273,6 @@ def ago(at: datetime | None, now: datetime | None = None) -> str:
 def day(at: datetime | None) -> str:
     """2026-02-03 → "3 Feb"."""
     return MISSING if at is None else f"{at.day} {at:%b}"
-
-
-def initials(name: str | None) -> str:
-    """ "Mara Klein" → "MK"; "lea" → "LE"."""
-    words = re.findall(r"\w+", name or "")
-    letters = words[0][0] + words[-1][0] if len(words) > 1 else (words[0][:2] if words else "?")
-    return letters.upper()
 
 
 def plain(text: str) -> str:

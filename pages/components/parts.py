@@ -12,39 +12,6 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.components import looks
-from pages.components.drawn import (
-    checks,
-    facts,
-    interval_bar,
-    lifecycle,
-    phase_bar,
-    rate_card,
-    rate_table,
-    tallies,
-)
-
-__all__ = [
-    "ChartClick",
-    "badge",
-    "chart_card",
-    "chart_click",
-    "checks",
-    "download_csv_button",
-    "empty_state",
-    "execution_badge",
-    "facts",
-    "figure",
-    "header",
-    "interval_bar",
-    "lifecycle",
-    "metric_cards",
-    "phase_bar",
-    "rate_card",
-    "rate_table",
-    "status_badge",
-    "tallies",
-    "verdict_badge",
-]
 
 BadgeColor = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray", "grey", "primary"]
 CONFIG: Final = {"displayModeBar": False, "scrollZoom": False, "displaylogo": False}
@@ -56,16 +23,6 @@ Csv = str | bytes | Callable[[], str | bytes]
 def badge(look: looks.Look, label: str | None = None) -> None:
     """A state as a badge, in its colour and with its symbol."""
     st.badge(looks.plain(label or look.label), icon=look.icon, color=cast("BadgeColor", look.color))
-
-
-def status_badge(status: str) -> None:
-    """A workspace's status."""
-    badge(looks.look(looks.STATUSES, status))
-
-
-def execution_badge(status: str, *, canceled: bool = False) -> None:
-    """An execution's status."""
-    badge(looks.execution_look(status, canceled=canceled))
 
 
 def verdict_badge(verdict: str) -> None:

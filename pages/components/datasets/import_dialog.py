@@ -11,7 +11,7 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from pages.components import looks, parts
+from pages.components import drawn, looks
 from pages.components.actor import require_actor
 from pages.components.datasets.table import ADJUSTMENTS
 from pages.components.errors import guarded
@@ -150,7 +150,7 @@ def note_imported(dataset: DatasetRow) -> None:
 
 
 def _shown(found: Preview) -> None:
-    parts.facts(
+    drawn.facts(
         [
             ("Recognised as", found.source_format),
             ("Candles", f"{found.rows:,}"),

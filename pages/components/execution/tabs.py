@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from pages.components import looks, parts
+from pages.components import drawn, looks, parts
 from pages.components.dialogs import ask_now
 from pages.components.errors import guarded
 from pages.components.execution import attempts, logs, read, wording
@@ -83,7 +83,7 @@ def _replay(view: ExecutionView) -> None:
             "CSV", lambda: exports.to_csv(replay_frame(replay)), _file_name(view, "replay"), type="tertiary"
         )
     evidence = [("Evidence", str((replay.get("splits") or {}).get("evidence") or looks.MISSING))]
-    parts.facts([*evidence, *split_lines(replay)], key="execution-evidence")
+    drawn.facts([*evidence, *split_lines(replay)], key="execution-evidence")
     rows = replay_cells(replay)
     _offer_waiver(view)
     if rows:
@@ -203,7 +203,7 @@ def _tests(view: ExecutionView) -> None:
     checks = ((view.candidate.contract_report if view.candidate else None) or {}).get("checks") or []
     if checks:
         st.markdown("**Detector contract**")
-        parts.checks([(bool(c["passed"]), str(c["name"]).replace("_", " ")) for c in checks], key="execution-contract")
+        drawn.checks([(bool(c["passed"]), str(c["name"]).replace("_", " ")) for c in checks], key="execution-contract")
         for check in checks:
             if not check["passed"]:
                 st.text(str(check["detail"]))

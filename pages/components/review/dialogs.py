@@ -9,8 +9,8 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.actor import require_actor
+from pages.components.drawn import checks
 from pages.components.errors import guarded
-from pages.components.parts import checks
 from services import review, workspaces
 from services.database.engine import transaction
 from services.lifecycle import verified_version

@@ -10,8 +10,8 @@ import pandas as pd
 import streamlit as st
 
 from pages.components import looks, uploads
+from pages.components.drawn import rate_table
 from pages.components.links import exists, go
-from pages.components.parts import rate_table
 from pages.components.review.component import badges, change_view, session_table
 from pages.components.review.since_verified import change
 from pages.components.timeline.component import TimelineAction, timeline

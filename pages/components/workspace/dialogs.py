@@ -9,8 +9,8 @@ import streamlit as st
 
 from pages.components import looks, uploads
 from pages.components.actor import acting, require_actor
+from pages.components.drawn import checks
 from pages.components.errors import guarded
-from pages.components.parts import checks
 from services import review, timeline, workspaces
 from services.database.engine import transaction
 from services.people import Actor

@@ -12,9 +12,9 @@ import streamlit as st
 from pages.components import looks
 from pages.components.actor import viewer_now
 from pages.components.dialogs import ask_now
+from pages.components.drawn import facts, lifecycle, rate_card
 from pages.components.errors import guarded
 from pages.components.links import exists, go
-from pages.components.parts import facts, lifecycle, rate_card
 from pages.components.runs.state import is_paid, remark, state, waits_for_worker
 from pages.components.workspace.next_step import NextStep, Offer, next_step
 from services import executions, feedback, review, sessions, system, workspaces
