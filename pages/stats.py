@@ -17,9 +17,8 @@ from pages.components.parts import (
     download_csv_button,
     empty_state,
     header,
-    metric_cards,
 )
-from pages.components.statistics.cards import Card, Period, cards, metrics
+from pages.components.statistics.cards import Card, KeyFigure, Period, cards, key_figures
 from services import exports, stats, workspaces
 from services.database.engine import transaction
 from services.exports import REPORTS
@@ -125,6 +124,21 @@ def _csv(card: Card) -> Callable[[], bytes]:
     return lambda: exports.to_csv(card.frame)
 
 
+def _draw_figures(figures: list[KeyFigure]) -> None:
+    with st.grid(len(figures), min_column_width=200, gap="small"):
+        for figure in figures:
+            st.metric(
+                figure.label,
+                figure.value,
+                figure.delta,
+                delta_color=figure.delta_color,
+                delta_description=figure.note,
+                help=figure.help,
+                border=True,
+                height="stretch",
+            )
+
+
 def _draw(drawn: list[Card], chosen: Chosen) -> None:
     grid = st.grid(2, min_column_width=420, gap="small")
     for card in drawn:
@@ -150,7 +164,7 @@ def page() -> None:
             headline = stats.headline(session, chosen.filters)
             drawn = cards(session, chosen.filters, chosen.period)
         version = chosen.workspace.version if chosen.workspace else None
-        metric_cards(metrics(headline, chosen.period, version=version))
+        _draw_figures(key_figures(headline, chosen.period, version=version))
         _draw(drawn, chosen)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import streamlit as st
 
@@ -41,7 +41,7 @@ MORE = {
     "archive": ("archive", "Archive", "archive"),
     "restore": ("unarchive", "Restore", "archive"),
 }
-DIALOGS: dict[str, Any] = {
+DIALOGS: dict[str, Callable[..., None]] = {
     "launch": launch,
     "run_session": run_session,
     "export": export,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, cast
+from typing import Final, Literal, cast
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -44,22 +44,6 @@ def header(title: str, look: looks.Look | None = None, caption: str | None = Non
             st.caption(looks.plain(caption), width="content")
         st.space("stretch")
         return st.container(horizontal=True, vertical_alignment="center", gap="small", width="content")
-
-
-def metric_cards(items: Sequence[Mapping[str, Any]]) -> None:
-    """A row of figures; each item holds label and value, and optionally delta, delta_color, note, help."""
-    with st.grid(len(items), min_column_width=200, gap="small"):
-        for item in items:
-            st.metric(
-                item["label"],
-                item["value"],
-                item.get("delta"),
-                delta_color=item.get("delta_color", "normal"),
-                delta_description=item.get("note"),
-                help=item.get("help"),
-                border=True,
-                height="stretch",
-            )
 
 
 def empty_state(symbol: str, title: str, what_to_do: str) -> DeltaGenerator:

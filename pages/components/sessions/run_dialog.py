@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Final, TypedDict
 
 import streamlit as st
 
@@ -22,6 +22,15 @@ COVERAGES: Final = {
     "partial": "Partial: what nobody added does not count as missed",
     "exhaustive": "Exhaustive: I look at every candle, so what I don't add is not there",
 }
+
+
+class Window(TypedDict, total=False):
+    """A window as `actions.run_session` takes it: either inclusive indexes, or times in UTC."""
+
+    start_index: int
+    end_index: int
+    start: datetime
+    end: datetime
 
 
 def run_session(workspace_id: uuid.UUID) -> None:
@@ -64,8 +73,7 @@ def _dataset_label(row: DatasetRow) -> str:
     return f"{row.name} · {row.timeframe} · {looks.count(row.rows, 'candle')} · {days}"
 
 
-def _window(kind: str, dataset: DatasetRow) -> dict[str, Any]:
-    """The window as `run_session` takes it: inclusive indexes, or times in UTC."""
+def _window(kind: str, dataset: DatasetRow) -> Window:
     last = dataset.rows - 1
     if kind == "newest":
         most = min(sessions.MAX_WINDOW, dataset.rows)

@@ -5,10 +5,10 @@ A card's frame holds exactly the rows and columns that its chart shows; the CSV 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -244,52 +244,63 @@ def _median(values: pd.Series[float]) -> float | None:
     return float(values.median()) if len(values) else None
 
 
-def metrics(found: Headline, period: Period, *, version: str | None) -> list[Mapping[str, Any]]:
-    """The four figures for `parts.metric_cards`; `version` is the deployed one when a single pattern is shown."""
+@dataclass(frozen=True, slots=True)
+class KeyFigure:
+    """One of the figures at the top. `delta_color` is Streamlit's colour for a rise: "normal" where more is better,
+    "inverse" where less is, "off" where neither is."""
+
+    label: str
+    value: str
+    note: str | None
+    delta: str | int | None = None
+    delta_color: Literal["normal", "inverse", "off"] = "normal"
+    help: str | None = None
+
+
+def key_figures(headline: Headline, period: Period, *, version: str | None) -> list[KeyFigure]:
+    """The four figures at the top; `version` is the deployed one when a single pattern is shown."""
     return [
-        _success(found, version),
-        _figure("Executions", found.executions, lambda v: f"{v:,.0f}", note=period.before, good="off"),
-        _figure(
+        _success(headline, version),
+        _key_figure("Executions", headline.executions, lambda v: f"{v:,.0f}", note=period.before, rise="off"),
+        _key_figure(
             "Median time to fix",
-            found.time_to_fix_s,
+            headline.time_to_fix_s,
             looks.duration,
             note="from a correction to its fix",
-            good="inverse",
+            rise="inverse",
         ),
-        _figure("Agent cost", found.cost_usd, looks.money, note=period.before, good="off"),
+        _key_figure("Agent cost", headline.cost_usd, looks.money, note=period.before, rise="off"),
     ]
 
 
-def _success(found: Headline, version: str | None) -> Mapping[str, Any]:
-    score, metric = found.success, found.success_rate
+def _success(headline: Headline, version: str | None) -> KeyFigure:
+    score, metric = headline.success, headline.success_rate
     label = f"Success rate, v{version}" if version else "Success rate, deployed versions"
     if score.n == 0:
-        last = found.previous_success
+        last = headline.previous_success
         note = f"the version before had {looks.percent(last.rate)}, n {last.n:,}" if last.n else None
-        return {"label": label, "value": "Not tested", "note": note}
-    note = f"{looks.interval(score.ci_low, score.ci_high)} · n {score.n:,}" + (
-        " · provisional" if score.provisional else ""
-    )
+        return KeyFigure(label, "Not tested", note)
+    provisional = " · provisional" if score.provisional else ""
     # Of all patterns the versions before are of other patterns, so the two rates can't be compared.
     points = None if metric.delta is None or version is None else round(100 * metric.delta)
-    return {
-        "label": label,
-        "value": looks.percent(metric.value),
-        "delta": points if not points else f"{points:+d} {'pt' if abs(points) == 1 else 'pts'}",
-        "note": note,
-        "help": "Of the deployed version over all its completed sessions, with its 95% interval. The change is against "
-        "the version before it."
+    return KeyFigure(
+        label,
+        looks.percent(metric.value),
+        f"{looks.interval(score.ci_low, score.ci_high)} · n {score.n:,}{provisional}",
+        delta=points if not points else f"{points:+d} {'pt' if abs(points) == 1 else 'pts'}",
+        help="Of the deployed version over all its completed sessions, with its 95% interval. The change is against the "
+        "version before it."
         if version
         else "Of all deployed versions together, with the 95% interval.",
-    }
+    )
 
 
-def _figure(label: str, metric: Metric, read: Callable[[float], str], *, note: str, good: str) -> Mapping[str, Any]:
-    """`good` is Streamlit's colour for a rise; it is off where more is neither better nor worse."""
+def _key_figure(
+    label: str, metric: Metric, read: Callable[[float], str], *, note: str, rise: Literal["normal", "inverse", "off"]
+) -> KeyFigure:
     value = looks.MISSING if metric.value is None else read(metric.value)
-    item: dict[str, Any] = {"label": label, "value": value, "note": note}
     if metric.delta is None:
-        return item
+        return KeyFigure(label, value, note)
     sign = "-" if metric.delta < 0 else "+"
-    flat = read(abs(metric.delta)) == read(0)
-    return item | {"delta": 0 if flat else f"{sign}{read(abs(metric.delta))}", "delta_color": good}
+    same = read(abs(metric.delta)) == read(0)
+    return KeyFigure(label, value, note, 0 if same else f"{sign}{read(abs(metric.delta))}", rise)
