@@ -61,7 +61,9 @@ def people_and_roles(actor: Actor) -> None:
 
 
 def _person(person: Person, actor: Actor) -> None:
-    turn = st.session_state.get("people-turn", 0)  # a refused change draws the widgets anew, as they were
+    turn = st.session_state.get(
+        "people-turn", 0
+    )  # after a refused change the widgets are drawn again with their old values
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
         with st.container(width="stretch", gap=None):
             you = " :gray[you]" if person.id == actor.id else ""
@@ -176,9 +178,9 @@ def the_trail(actor: Actor) -> None:
         empty_state("history", "Nothing yet", "What people and the app change is recorded here.")
         return
     seen = {row.id for row in newest}
-    shown = [*newest, *(row for row in rows if row.id not in seen)]
+    events = [*newest, *(row for row in rows if row.id not in seen)]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"The newest {looks.count(len(shown), 'event')}")
+        st.caption(f"The newest {looks.count(len(events), 'event')}")
         st.space("stretch")
         download_csv_button("CSV", lambda: _report("audit", actor), "audit")
     st.dataframe(
@@ -193,7 +195,7 @@ def the_trail(actor: Actor) -> None:
                     _changes(r.after),
                     r.object_id,
                 )
-                for r in shown
+                for r in events
             ],
             columns=["When (UTC)", "Who", "What", "On", "Before", "After", "Id"],
         ),
@@ -204,11 +206,11 @@ def the_trail(actor: Actor) -> None:
         column_config={"When (UTC)": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss", timezone="UTC")},
     )
     if len(newest) == audit.PAGE and st.button("Show older"):
-        last = shown[-1]
+        last = events[-1]
         with guarded():
             with transaction() as session:
                 st.session_state["audit-older"] = [
-                    *shown,
+                    *events,
                     *audit.list_events(session, before=(last.created_at, last.id), actor=actor),
                 ]
             st.rerun()

@@ -26,7 +26,7 @@ _SHOWN, _LIVE = "executions-shown", "executions-live"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Listed:
     """What the filters let through; `more` says that older ones were not read."""
 
     live: list[ExecutionRow]
@@ -35,7 +35,7 @@ class Found:
     workers: int | None  # how many are connected; counted only where a run waits for one
 
 
-def read(workspace_id: uuid.UUID | None, chosen: list[str], agent: str | None, limit: int) -> Found:
+def read(workspace_id: uuid.UUID | None, chosen: list[str], agent: str | None, limit: int) -> Listed:
     with transaction() as session:
         active = executions.list_active(session)
         rows = executions.list_executions(
@@ -49,7 +49,7 @@ def read(workspace_id: uuid.UUID | None, chosen: list[str], agent: str | None, l
         if fits(row, chosen) and workspace_id in (None, row.workspace_id) and agent in (None, row.agent)
     ]
     ended = [row for row in rows if not is_live(row)]
-    return Found(live, ended, len(rows) == limit, workers)
+    return Listed(live, ended, len(rows) == limit, workers)
 
 
 def listing() -> None:
@@ -93,34 +93,34 @@ def listing() -> None:
         csv_place = st.container(width="content")
     limit = st.session_state.setdefault(_SHOWN, STEP)
     with guarded(stop=True):
-        found = read(workspace_id, chosen, agent, limit)
+        listed = read(workspace_id, chosen, agent, limit)
     with csv_place:
         parts.download_csv_button(
-            "CSV", lambda: exports.to_csv(csv_frame(columns(viewer_now()), [*found.live, *found.ended])), "executions"
+            "CSV", lambda: exports.to_csv(csv_frame(columns(viewer_now()), [*listed.live, *listed.ended])), "executions"
         )
     filtered = bool(workspace_id or chosen or agent)
-    opened = draw(found, actor, filtered=filtered)
+    opened = draw(listed, actor, filtered=filtered)
     if opened is not None:
         go("execution", id=opened)
-    if bool(found.live) != st.session_state.get(_LIVE, False):
-        st.session_state[_LIVE] = bool(found.live)
+    if bool(listed.live) != st.session_state.get(_LIVE, False):
+        st.session_state[_LIVE] = bool(listed.live)
         st.rerun()  # the pace of the looks changes with the page
 
 
-def draw(found: Found, actor: Actor, *, filtered: bool) -> uuid.UUID | None:
-    if not found.live and not found.ended:
+def draw(listed: Listed, actor: Actor, *, filtered: bool) -> uuid.UUID | None:
+    if not listed.live and not listed.ended:
         nothing(actor, filtered=filtered)
         return None
     now = viewer_now()
     opened = None
-    if found.live:
+    if listed.live:
         st.subheader("Live", anchor=False)
-        opened = live_runs([live_card(row, now, found.workers) for row in found.live], key="executions-cards")
-    if found.ended:
+        opened = live_runs([live_card(row, now, listed.workers) for row in listed.live], key="executions-cards")
+    if listed.ended:
         # The table's own toolbar floats above it, unseen but in the way of clicks: the heading keeps the CSV button free.
         st.subheader("Ended", anchor=False)
         event = st.dataframe(
-            table(columns(now), found.ended),
+            table(columns(now), listed.ended),
             column_config=looks_of(columns(now)),
             hide_index=True,
             row_height=32,
@@ -128,11 +128,11 @@ def draw(found: Found, actor: Actor, *, filtered: bool) -> uuid.UUID | None:
             selection_mode="single-cell",
             key="executions-table",
             alt="Executions that have ended, the newest first",
-            height=min(32 * (len(found.ended) + 1) + 2, 680),
+            height=min(32 * (len(listed.ended) + 1) + 2, 680),
         )
-        at = clicked_row(event, len(found.ended))
-        opened = found.ended[at].id if at is not None else opened
-    if found.more:
+        at = clicked_row(event, len(listed.ended))
+        opened = listed.ended[at].id if at is not None else opened
+    if listed.more:
         st.button("Show older", icon=":material/expand_more:", key="executions-older", on_click=show_older)
     return opened
 

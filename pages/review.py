@@ -76,20 +76,23 @@ def _view(waiting: int, wanted: WorkspaceDetail | None) -> str:
     return str(chosen)
 
 
-def _gone(found: WorkspaceDetail) -> None:
+def _gone(workspace: WorkspaceDetail) -> None:
     """A link to something that is neither waiting nor verified any more."""
-    status = looks.look(looks.STATUSES, found.status)
-    with empty_state(status.symbol, f"{found.name} is not in review", f"Its status is {status.label.lower()} now."):
+    status = looks.look(looks.STATUSES, workspace.status)
+    with empty_state(status.symbol, f"{workspace.name} is not in review", f"Its status is {status.label.lower()} now."):
         if exists("workspace"):
             st.page_link(
-                "workspace.py", label="Open its workspace", icon=":material/forum:", query_params={"id": str(found.id)}
+                "workspace.py",
+                label="Open its workspace",
+                icon=":material/forum:",
+                query_params={"id": str(workspace.id)},
             )
 
 
 def _detail(workspace_id: uuid.UUID, actor: Actor) -> None:
     dossier = evidence.read(workspace_id, actor)
-    found = dossier.workspace
-    own = found.approved_by_id == actor.id
+    workspace = dossier.workspace
+    own = workspace.approved_by_id == actor.id
     guards = _concerning(dossier.guards, actor, own=own) if dossier.in_review else []
     _head(dossier, guards, actor, own=own)
     if guards:
@@ -109,39 +112,39 @@ def _concerning(guards: list[Guard], actor: Actor, *, own: bool) -> list[Guard]:
 
 
 def _head(dossier: evidence.Dossier, guards: list[Guard], actor: Actor, *, own: bool) -> None:
-    found = dossier.workspace
+    workspace = dossier.workspace
     who = (
-        f"approved by {found.approved_by_name or 'somebody'}, {looks.when(found.approved_at)}"
+        f"approved by {workspace.approved_by_name or 'somebody'}, {looks.when(workspace.approved_at)}"
         if dossier.in_review
-        else f"verified by {found.verified_by_name or 'somebody'}, {looks.when(found.verified_at)}"
+        else f"verified by {workspace.verified_by_name or 'somebody'}, {looks.when(workspace.verified_at)}"
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.header(looks.plain(found.name), anchor=False, width="content")
-        badge(looks.look(looks.STATUSES, found.status))
-        st.caption(looks.plain(f"v{found.version} · {who}"), width="content")
+        st.header(looks.plain(workspace.name), anchor=False, width="content")
+        badge(looks.look(looks.STATUSES, workspace.status))
+        st.caption(looks.plain(f"v{workspace.version} · {who}"), width="content")
         st.space("stretch")
         with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
             if exists("workspace"):
                 st.page_link(
-                    "workspace.py", label="Workspace", icon=":material/forum:", query_params={"id": str(found.id)}
+                    "workspace.py", label="Workspace", icon=":material/forum:", query_params={"id": str(workspace.id)}
                 )
             if dossier.in_review:
-                _decide(found, guards, actor, own=own)
+                _decide(workspace, guards, actor, own=own)
             elif actor.may("reopen") and st.button("Reopen", icon=":material/lock_open:", key="review-reopen"):
-                reopen(found.id)
+                reopen(workspace.id)
 
 
-def _decide(found: WorkspaceDetail, guards: list[Guard], actor: Actor, *, own: bool) -> None:
+def _decide(workspace: WorkspaceDetail, guards: list[Guard], actor: Actor, *, own: bool) -> None:
     """The buttons that the person may press; one that can't be pressed says why."""
     if own and st.button("Withdraw", icon=":material/undo:", key="review-withdraw", help="Take your approval back."):
-        withdraw(found.id)
+        withdraw(workspace.id)
     if actor.may("return") and not own and st.button("Return", icon=":material/undo:", key="review-return"):
-        return_to_beta(found.id)
+        return_to_beta(workspace.id)
     if not actor.may("verify"):
         return
     failing = [guard.sentence for guard in guards if not guard.holds]
     pressed = st.button(
-        f"Verify as {verified_version(found.version)}",
+        f"Verify as {verified_version(workspace.version)}",
         type="primary",
         icon=":material/verified:",
         key="review-verify",
@@ -149,7 +152,7 @@ def _decide(found: WorkspaceDetail, guards: list[Guard], actor: Actor, *, own: b
         help=looks.plain("; ".join(failing)) or None,
     )
     if pressed:
-        verify(found.id)
+        verify(workspace.id)
 
 
 def _beside(rows: list[QueueRow], wanted: WorkspaceDetail | None, actor: Actor) -> None:

@@ -38,7 +38,7 @@ def page(actor: Actor) -> None:
         known = datasets.list_datasets(session)
     place = parts.header("Sessions")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        shown = st.segmented_control(
+        list_name = st.segmented_control(
             "List",
             list(LISTS),
             default="Sessions",
@@ -50,7 +50,7 @@ def page(actor: Actor) -> None:
         )
         filters = st.container(horizontal=True, vertical_alignment="center", gap="small", width="content")
     imported_note()
-    if shown == "Datasets":
+    if list_name == "Datasets":
         with place:
             import_button(actor)
         dataset_list(known, actor)
@@ -189,10 +189,10 @@ def import_button(actor: Actor) -> None:
 
 def imported_note() -> None:
     """What came of an import, once."""
-    found: tuple[str, str, bool] | None = st.session_state.pop("imported", None)
-    if found is None:
+    imported: tuple[str, str, bool] | None = st.session_state.pop("imported", None)
+    if imported is None:
         return
-    dataset_id, name, existed = found
+    dataset_id, name, existed = imported
     st.session_state["dataset-shown"] = dataset_id
     if existed:
         st.info(f"These candles are here already, as {looks.plain(name)}.", icon=":material/info:")

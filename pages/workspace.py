@@ -118,20 +118,22 @@ def board(workspace_id: uuid.UUID) -> None:
 
 
 def _header(view: summary.View, actor: Actor) -> None:
-    found = view.workspace
-    version = f"v{found.version}" if found.deployed_version_id else "no version yet"
-    archived = " · archived" if found.archived_at else ""
-    with header(found.name, looks.look(looks.STATUSES, found.status), f"{version} · {found.category}{archived}"):
+    workspace = view.workspace
+    version = f"v{workspace.version}" if workspace.deployed_version_id else "no version yet"
+    archived = " · archived" if workspace.archived_at else ""
+    with header(
+        workspace.name, looks.look(looks.STATUSES, workspace.status), f"{version} · {workspace.category}{archived}"
+    ):
         if view.active is not None and exists("session"):
             if st.button("Open session", icon=":material/candlestick_chart:", help=looks.plain(view.active.name)):
                 go("session", id=view.active.id)
         elif _may_run_beside(view, actor) and st.button("Run a session", icon=":material/candlestick_chart:"):
-            ask_now("run_session", found.id)
-        hidden = "archive" if found.archived_at else "restore"
+            ask_now("run_session", workspace.id)
+        hidden = "archive" if workspace.archived_at else "restore"
         offered = [name for name, (_, _, right) in MORE.items() if name != hidden and actor.may(right)]
         picked = st.menu_button("More", offered, icon=":material/more_horiz:", format_func=_more_label, key="more")
         if picked:
-            ask_now(picked, found.id)
+            ask_now(picked, workspace.id)
 
 
 def _more_label(name: str) -> str:
@@ -147,7 +149,7 @@ def _may_run_beside(view: summary.View, actor: Actor) -> bool:
 
 
 def _timeline(view: summary.View, actor: Actor) -> TimelineAction | None:
-    found = view.workspace
+    workspace = view.workspace
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         kind = st.segmented_control(
             "Show",
@@ -169,22 +171,22 @@ def _timeline(view: summary.View, actor: Actor) -> TimelineAction | None:
             key="timeline-search",
         )
     kinds, search = (None if kind == "all" else kind), (words or "").strip()
-    limit = _limit(view, (str(found.id), kind, search))
+    limit = _limit(view, (str(workspace.id), kind, search))
     with transaction() as session:
-        page = entries_of.page(session, found.id, limit=limit + 1, kinds=kinds, search=search or None)
+        page = entries_of.page(session, workspace.id, limit=limit + 1, kinds=kinds, search=search or None)
         entries = uploads.shown(session, page[-limit:], actor=actor)
     if view.live is not None:
         say_state(entries, view.live.row.id, state(view.live.row, datetime.now(UTC)))
     empty = ("Nothing fits", "Change the filter or the search.") if kinds or search else NOTHING_YET
     return timeline(
         entries,
-        live_url=None if search else _live_url(found.id, actor),
+        live_url=None if search else _live_url(workspace.id, actor),
         can_load_older=len(page) > limit,
         viewer_id=str(actor.id),
-        key=f"timeline-{found.id}",
+        key=f"timeline-{workspace.id}",
         scope=f"{kind}/{search}",
         kinds=None if kinds is None else [str(name) for name in FILTERS[kinds]],
-        last_seq=None if search else found.message_seq,
+        last_seq=None if search else workspace.message_seq,
         empty=empty,
     )
 
@@ -228,9 +230,11 @@ def _act(action: TimelineAction | None, workspace_id: uuid.UUID) -> None:
 def _open(action: TimelineAction, workspace_id: uuid.UUID) -> None:
     if action.kind == "feedback":
         with transaction() as session:
-            found = feedback.list_feedback(session, workspace_id, ids=[uuid.UUID(str(action.id))], asking_only=False)
-        if found and found[0].session_id and exists("session"):
-            go("session", id=found[0].session_id, mark=found[0].detection_id or found[0].id)
+            corrections = feedback.list_feedback(
+                session, workspace_id, ids=[uuid.UUID(str(action.id))], asking_only=False
+            )
+        if corrections and corrections[0].session_id and exists("session"):
+            go("session", id=corrections[0].session_id, mark=corrections[0].detection_id or corrections[0].id)
     elif action.kind and exists(action.kind):
         go(action.kind, id=action.id)
 

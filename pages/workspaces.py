@@ -90,10 +90,10 @@ def _listing() -> None:
             label_visibility="collapsed",
             key="workspaces-category",
         )
-    shown = [row for row in rows if category is None or row.category == category]
+    chosen = [row for row in rows if category is None or row.category == category]
     with csv_place:
-        download_csv_button("CSV", lambda: to_csv(csv_frame(columns(sparks), shown)), "workspaces")
-    opened = _draw(shown, sparks, view, actor, filtered=bool(search or statuses or category))
+        download_csv_button("CSV", lambda: to_csv(csv_frame(columns(sparks), chosen)), "workspaces")
+    opened = _draw(chosen, sparks, view, actor, filtered=bool(search or statuses or category))
     if opened is not None:
         go("workspace", id=opened)
     live = any(is_live(row) for row in rows)

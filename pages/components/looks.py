@@ -133,8 +133,8 @@ def look(table: Mapping[str, Look], value: str | None) -> Look:
     """The look of a value; one that the table doesn't hold reads as its own words, in gray."""
     if value is None:
         return UNKNOWN
-    found = table.get(str(value))
-    return found or Look("gray", "help", str(value).replace("_", " ").capitalize())
+    known = table.get(str(value))
+    return known or Look("gray", "help", str(value).replace("_", " ").capitalize())
 
 
 def execution_look(status: str, *, canceled: bool = False) -> Look:

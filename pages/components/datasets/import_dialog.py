@@ -161,15 +161,15 @@ def _shown(found: Preview) -> None:
     warnings(list(found.warnings))
 
 
-def warnings(found: list[str]) -> None:
-    """What the check of the candles found, worst known first; people weigh it."""
-    if not found:
+def warnings(sentences: list[str]) -> None:
+    """What the check of the candles found, in its order."""
+    if not sentences:
         st.markdown(":green[:material/check_circle:] The check found nothing to warn of.")
         return
-    for sentence in found[:MOST_WARNINGS]:
+    for sentence in sentences[:MOST_WARNINGS]:
         st.markdown(f":orange[:material/warning:] {looks.plain(sentence)}")
-    if len(found) > MOST_WARNINGS:
-        st.caption(f"and {len(found) - MOST_WARNINGS:,} more")
+    if len(sentences) > MOST_WARNINGS:
+        st.caption(f"and {len(sentences) - MOST_WARNINGS:,} more")
 
 
 @dataclass(frozen=True, slots=True)

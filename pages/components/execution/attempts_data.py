@@ -72,9 +72,7 @@ def decision_text(attempt: Mapping[str, Any]) -> str:
     if decision.get("action") == "retry":
         return f"Tried again{after}"
     if decision.get("action") == "refine":
-        what = (
-            "with the deploy's log" if attempt["deploy_log_key"] or attempt["deployment_id"] else "with what was said"
-        )
+        what = "with the deploy's log" if attempt["deploy_log_key"] or attempt["deployment_id"] else "with the reason"
         return f"Went back to the agent{after}, {what}"
     if decision.get("action") == "fail":
         return f"Failed for good: {decision['advice']}" if decision.get("advice") else "Failed for good"

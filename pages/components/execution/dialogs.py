@@ -41,8 +41,10 @@ def open_asked(view: ExecutionView) -> None:
 
 @st.dialog("Continue from here", width="medium")
 def continue_dialog(detail: ExecutionDetail) -> None:
-    """Says what a continued run keeps and what it is told, then launches it."""
-    st.text(f"A new execution goes on where execution {detail.row.number} ended, instead of beginning anew.")
+    """Says what a continued run keeps and begins with, then launches it."""
+    st.text(
+        f"A new execution goes on where execution {detail.row.number} ended, instead of starting from the beginning."
+    )
     component.facts(what_continues(detail), key="continue-facts", beside=True)
     if detail.row.agent == "claude":
         st.caption(claude_limits())

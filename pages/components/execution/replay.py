@@ -82,8 +82,8 @@ def replay_counts(replay: Mapping[str, Any]) -> dict[str, int]:
 
 def broken_cases(replay: Mapping[str, Any]) -> tuple[int, int]:
     """How many broken cases the rows show, and how many they leave out."""
-    shown = sum(1 for row in replay["rows"] if row["outcome"] == "broken")
-    return shown, replay_counts(replay)["broken"] - shown
+    drawn = sum(1 for row in replay["rows"] if row["outcome"] == "broken")
+    return drawn, replay_counts(replay)["broken"] - drawn
 
 
 def replay_note(replay: Mapping[str, Any]) -> str:

@@ -106,11 +106,11 @@ def _offer_waiver(view: ExecutionView) -> None:
         ask_now("waive", row.id)
 
 
-def _below_replay(replay: Mapping[str, Any], shown: int) -> None:
+def _below_replay(replay: Mapping[str, Any], drawn: int) -> None:
     """Says what the table leaves out."""
     sentences = []
-    if len(replay["rows"]) > shown:
-        sentences.append(f"The first {shown} of {len(replay['rows']):,} cases; the CSV holds all of them.")
+    if len(replay["rows"]) > drawn:
+        sentences.append(f"The first {drawn} of {len(replay['rows']):,} cases; the CSV holds all of them.")
     hidden = hidden_holdout(replay)
     if hidden:
         sentences.append(
@@ -207,7 +207,7 @@ def _tests(view: ExecutionView) -> None:
         for check in checks:
             if not check["passed"]:
                 st.text(str(check["detail"]))
-    st.markdown("**What the tests said**")
+    st.markdown("**Output of the tests**")
     component.text(
         str(report.get("output") or "Nothing."), label="The tests' output", key="execution-tests", wrap=False
     )

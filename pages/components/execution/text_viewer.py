@@ -11,7 +11,7 @@ from pages.components.runs import component
 
 
 def passage(log: Log, *, label: str, file_name: str, key: str, nothing: str, height: str = "30rem") -> None:
-    """A text with a search, what is shown of it said, and the whole as a file."""
+    """A text with a search, a note on how much of it shows, and the whole as a file."""
     if not log.text:
         st.caption(nothing)
         return
@@ -39,14 +39,14 @@ def passage(log: Log, *, label: str, file_name: str, key: str, nothing: str, hei
         )
     words = (words or "").strip()
     lines = logs.matching(log.text, words) if words else None
-    shown, cut = logs.end_of(log.text if lines is None else "\n".join(lines))
+    end, cut = logs.end_of(log.text if lines is None else "\n".join(lines))
     with note:
         st.caption(_note(log, lines, cut))
     if lines == []:
         st.caption(f"No line holds “{looks.plain(words)}”.")
         return
     follow = log.grows and lines is None
-    component.text(shown, label=label, key=key, follow=follow, height=height)
+    component.text(end, label=label, key=key, follow=follow, height=height)
 
 
 def _note(log: Log, lines: list[str] | None, cut: bool) -> str:

@@ -70,11 +70,11 @@ def signature(detail: ExecutionDetail, now: datetime) -> tuple[Any, ...]:
 
 def notices(detail: ExecutionDetail, now: datetime, workers: int | None = None) -> list[Notice]:
     """What a person should know about a run beside its phases. `workers` counts those connected where it matters."""
-    found = [*_about_state(detail, now, workers)]
+    lines = [*_about_state(detail, now, workers)]
     if tests := changed_tests(detail.files_changed):
         names = ", ".join(tests[:3]) + (f" and {len(tests) - 3} more" if len(tests) > 3 else "")
-        found.append(Notice("orange", "labs", f"The agent changed the pattern's own tests: {names}. See them in Diff."))
-    return found
+        lines.append(Notice("orange", "labs", f"The agent changed the pattern's own tests: {names}. See them in Diff."))
+    return lines
 
 
 def _about_state(detail: ExecutionDetail, now: datetime, workers: int | None) -> list[Notice]:
@@ -115,20 +115,20 @@ def task(detail: ExecutionDetail) -> str:
         return "The plan is made; it goes on when somebody accepts it"
     if row.status == ExecutionStatus.RETRY:
         return f"Attempt {row.retry_count} failed in {phase.lower()}; the next one begins after a pause"
-    said = detail.phases.get(row.phase or "", {}).get("current_task")
-    return str(said or phase)
+    current_task = detail.phases.get(row.phase or "", {}).get("current_task")
+    return str(current_task or phase)
 
 
 def figures(detail: ExecutionDetail, now: datetime) -> list[str]:
     """Elapsed time, attempt and cost, as far as they mean something."""
     row = detail.row
     ended = row.completed_at or row.errored_at or now
-    found = [looks.duration((ended - row.started_at).total_seconds())] if row.started_at else []
+    parts = [looks.duration((ended - row.started_at).total_seconds())] if row.started_at else []
     if row.status == ExecutionStatus.PENDING:
-        found.append(f"waiting {looks.duration((now - row.triggered_at).total_seconds())}")
+        parts.append(f"waiting {looks.duration((now - row.triggered_at).total_seconds())}")
     if row.started_at:
-        found.append(f"attempt {row.retry_count + 1} of {row.max_retries + 1}")
-    return [*found, *spent(row.cost_usd, row.input_tokens, row.output_tokens)] if is_paid(row) else found
+        parts.append(f"attempt {row.retry_count + 1} of {row.max_retries + 1}")
+    return [*parts, *spent(row.cost_usd, row.input_tokens, row.output_tokens)] if is_paid(row) else parts
 
 
 def spent(cost: Any, input_tokens: int, output_tokens: int) -> list[str]:
@@ -187,7 +187,7 @@ def error_parts(detail: ExecutionDetail) -> tuple[str, str]:
 
 def next_step(detail: ExecutionDetail, *, broken: int, hidden: int = 0, may_continue: bool = False) -> Step | None:
     """The one thing to do about a failed run, None for a canceled one. `broken` counts the judged places that its
-    candidate broke and that the replay shows, `hidden` those that it tells as a whole only."""
+    candidate broke and that the replay shows, `hidden` those that it only counts."""
     row = detail.row
     if row.canceled:
         return None

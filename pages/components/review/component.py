@@ -52,8 +52,8 @@ def session_table(rows: Sequence[SessionRow], *, key: str) -> uuid.UUID | None:
 
 def badges(items: Sequence[tuple[str, str | None, str]], *, key: str) -> None:
     """A line of (colour, symbol, text)."""
-    shown = [{"color": color, "symbol": symbol, "text": text} for color, symbol, text in items]
-    _REVIEW(data={"kind": "badges", "items": shown}, key=key, on_open_change=lambda: None)
+    drawn = [{"color": color, "symbol": symbol, "text": text} for color, symbol, text in items]
+    _REVIEW(data={"kind": "badges", "items": drawn}, key=key, on_open_change=lambda: None)
 
 
 def change_view(files: Sequence[ChangedFile], *, key: str) -> None:
@@ -73,15 +73,17 @@ def queue_card(row: QueueRow, now: datetime) -> dict[str, Any]:
     rate = {"color": color, "text": looks.percent(row.success_rate)}
     broken = {"color": "orange" if row.broken else "gray", "text": f"{row.broken or 0:,} broken"}
     n = {"color": "gray", "text": f"n {row.success_n:,}"}
-    shown = [rate, n] if row.broken is None else [rate, n, broken]
+    badges_of_card = [rate, n] if row.broken is None else [rate, n, broken]
     return {
         "id": str(row.workspace_id),
         "name": row.name,
         "version": f"v{row.version}",
         "by": f"{verb} by {name}",
         "when": looks.ago(row.verified_at if decided else row.approved_at, now),
-        "badges": shown,
-        "spoken": ", ".join([row.name, f"v{row.version}", f"{verb.lower()} by {name}", *(b["text"] for b in shown)]),
+        "badges": badges_of_card,
+        "spoken": ", ".join(
+            [row.name, f"v{row.version}", f"{verb.lower()} by {name}", *(b["text"] for b in badges_of_card)]
+        ),
     }
 
 

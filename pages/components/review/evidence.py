@@ -77,8 +77,10 @@ def _verified_before(session: Any, workspace: WorkspaceDetail) -> str | None:
     """The commit of the verification before the one that is asked for, or that this workspace has by now."""
     if workspace.status != WorkspaceStatus.VERIFIED:
         return review.last_verified_commit(session, workspace.id)
-    told = entries_of.page(session, workspace.id, kinds="people", limit=_BATCH)
-    commits = [(e.data.get("evidence") or {}).get("commit_hash") for e in told if e.type == MessageType.ADMIN_VERIFIED]
+    entries = entries_of.page(session, workspace.id, kinds="people", limit=_BATCH)
+    commits = [
+        (e.data.get("evidence") or {}).get("commit_hash") for e in entries if e.type == MessageType.ADMIN_VERIFIED
+    ]
     return commits[-2] if len(commits) > 1 else None
 
 
@@ -181,12 +183,12 @@ def _change(dossier: Dossier) -> None:
     if dossier.deployed is None:
         st.caption("No version is deployed.")
         return
-    found = change(dossier.workspace.pattern_type, dossier.deployed, dossier.versions, dossier.verified_commit)
-    st.caption(looks.plain(found.sentence))
-    if found.problem:
-        st.text(found.problem)
-    if found.files:
-        change_view(found.files, key="review-change")
+    difference = change(dossier.workspace.pattern_type, dossier.deployed, dossier.versions, dossier.verified_commit)
+    st.caption(looks.plain(difference.sentence))
+    if difference.problem:
+        st.text(difference.problem)
+    if difference.files:
+        change_view(difference.files, key="review-change")
 
 
 def since_approval(dossier: Dossier) -> None:

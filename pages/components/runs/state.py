@@ -39,7 +39,7 @@ def kind(row: ExecutionRow) -> str:
 
 
 def is_stalled(row: ExecutionRow, now: datetime) -> bool:
-    """It is under way with a worker, and that has said nothing for longer than a worker is ever silent."""
+    """A worker runs it and has sent no heartbeat for longer than a working one ever waits."""
     return (
         is_silent(row.heartbeat_at, now)
         and row.status == ExecutionStatus.RUNNING
@@ -114,7 +114,7 @@ def agent_name(name: str) -> str:
 
 
 def is_paid(row: ExecutionRow) -> bool:
-    """Whether it has a cost to tell of; the tuner has none."""
+    """Whether it costs money; the tuner is free."""
     return row.agent == "claude" or bool(row.cost_usd)
 
 

@@ -86,16 +86,16 @@ def cards(session: Any, filters: Filters, period: Period) -> list[Card]:
     one = filters.workspace_id is not None
     by_version = stats.success_by_version(session, filters)
     first = _by_version(by_version, period) if one else _by_pattern(by_version, period)
-    shown = [
+    charts = [
         first,
         _executions(stats.executions_by_day(session, filters), period),
         _durations(stats.duration_by_phase(session, filters), period),
         _flow(stats.feedback_flow(session, filters), period),
     ]
     if one:
-        shown.append(_over_time(stats.success_over_time(session, filters), period))
+        charts.append(_over_time(stats.success_over_time(session, filters), period))
     return [
-        *shown,
+        *charts,
         _deploys(stats.deploy_outcomes(session, filters), period),
         _retries(stats.retries(session, filters), period),
         _time_to_fix(stats.time_to_fix(session, filters), period),
@@ -172,12 +172,12 @@ def _flow(frame: pd.DataFrame, period: Period) -> Card:
 
 def _over_time(frame: pd.DataFrame, period: Period) -> Card:
     columns = ["session", "version", "time", "tp", "fp", "fn", "n", "rate", "ci_low", "ci_high", "provisional"]
-    shown = frame.rename(columns={"completed_at": "time"}).dropna(subset=["rate"])[columns]
+    sessions = frame.rename(columns={"completed_at": "time"}).dropna(subset=["rate"])[columns]
     return Card(
         "success over time",
         "Success rate over time",
         "each completed session; 95% interval",
-        shown,
+        sessions,
         lambda drawn: comparison.sessions_over_time(drawn, period.since, period.until),
         f"No completed session {period.words}",
     )

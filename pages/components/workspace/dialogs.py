@@ -30,25 +30,25 @@ def describe(workspace_id: uuid.UUID) -> None:
 
 
 @st.dialog("Describe the pattern", width="medium")
-def _describe(workspace_id: uuid.UUID, found: WorkspaceDetail) -> None:
+def _describe(workspace_id: uuid.UUID, workspace: WorkspaceDetail) -> None:
     with st.form("describe", border=False):
         description = st.text_area(
             "Description",
-            found.description or "",
+            workspace.description or "",
             height=110,
             key=f"describe-description-{workspace_id}",
             placeholder="What the pattern is, and where it begins and ends.",
         )
         reasoning = st.text_area(
             "Reasoning",
-            found.user_reasoning or "",
+            workspace.user_reasoning or "",
             height=110,
             key=f"describe-reasoning-{workspace_id}",
             placeholder="Why it matters, and how you tell it from what looks alike.",
         )
         steps = st.text_area(
             "Identification steps, one a line",
-            "\n".join(found.identification_steps),
+            "\n".join(workspace.identification_steps),
             height=110,
             key=f"describe-steps-{workspace_id}",
             placeholder="Find the last confirmed swing\nWait for a close beyond it",
@@ -87,11 +87,11 @@ def _worded(
     if lead:
         st.text(lead)
     with st.form("worded", border=False):
-        said = st.text_area(label, text, height=110, key=f"worded-{button}-{about}")
+        words = st.text_area(label, text, height=110, key=f"worded-{button}-{about}")
         if not st.form_submit_button(button, type="primary", icon=f":material/{symbol}:"):
             return
     with guarded():
-        act(said, acting())
+        act(words, acting())
         st.rerun()
 
 
@@ -115,9 +115,9 @@ def approve(workspace_id: uuid.UUID) -> None:
 def _approve(workspace_id: uuid.UUID, guards: Sequence[Guard]) -> None:
     checks([(guard.holds, guard.sentence) for guard in guards], key="approve-checks")
 
-    def act(said: str, actor: Actor) -> None:
+    def act(words: str, actor: Actor) -> None:
         with transaction() as session:
-            review.approve(session, workspace_id, comment=said, actor=actor)
+            review.approve(session, workspace_id, comment=words, actor=actor)
 
     _worded("Comment for the admin (optional)", act, about=workspace_id, button="Approve", symbol="thumb_up")
 
@@ -126,9 +126,9 @@ def _approve(workspace_id: uuid.UUID, guards: Sequence[Guard]) -> None:
 def withdraw(workspace_id: uuid.UUID) -> None:
     """Back to beta by the person who approved."""
 
-    def act(said: str, actor: Actor) -> None:
+    def act(words: str, actor: Actor) -> None:
         with transaction() as session:
-            review.withdraw(session, workspace_id, reason=said.strip() or None, actor=actor)
+            review.withdraw(session, workspace_id, reason=words.strip() or None, actor=actor)
 
     lead = "The workspace goes back to beta."
     _worded("Reason (optional)", act, about=workspace_id, button="Withdraw", symbol="undo", lead=lead)
@@ -138,9 +138,9 @@ def withdraw(workspace_id: uuid.UUID) -> None:
 def reopen(workspace_id: uuid.UUID) -> None:
     """From verified back to beta, with a reason."""
 
-    def act(said: str, actor: Actor) -> None:
+    def act(words: str, actor: Actor) -> None:
         with transaction() as session:
-            review.reopen(session, workspace_id, reason=said, actor=actor)
+            review.reopen(session, workspace_id, reason=words, actor=actor)
 
     lead = "The workspace goes back to beta; the reason shows on the timeline."
     _worded("Reason", act, about=workspace_id, button="Reopen", symbol="lock_open", lead=lead)
@@ -176,16 +176,16 @@ def restore(workspace_id: uuid.UUID) -> None:
 def edit_comment(message_id: uuid.UUID) -> None:
     """Changes one's own comment."""
     with guarded(stop=True), transaction() as session:
-        found = timeline.entry(session, message_id)
-    _edit_comment(message_id, (found.content or "") if found else "")
+        comment = timeline.entry(session, message_id)
+    _edit_comment(message_id, (comment.content or "") if comment else "")
 
 
 @st.dialog("Edit comment")
 def _edit_comment(message_id: uuid.UUID, text: str) -> None:
 
-    def act(said: str, actor: Actor) -> None:
+    def act(words: str, actor: Actor) -> None:
         with transaction() as session:
-            timeline.edit_comment(session, message_id, said, actor=actor)
+            timeline.edit_comment(session, message_id, words, actor=actor)
 
     _worded("Comment", act, about=message_id, button="Save", symbol="check", text=text)
 
@@ -206,16 +206,16 @@ def delete_comment(message_id: uuid.UUID) -> None:
 @st.dialog("The pattern as it was described", width="medium")
 def description(workspace_id: uuid.UUID) -> None:
     """What the agents work from, to read."""
-    actor, found = require_actor(), _detail(workspace_id)
-    if not found.is_described:
+    actor, workspace = require_actor(), _detail(workspace_id)
+    if not workspace.is_described:
         st.caption("Nobody has described this pattern yet.")
         return
-    for label, text in (("Description", found.description), ("Reasoning", found.user_reasoning)):
+    for label, text in (("Description", workspace.description), ("Reasoning", workspace.user_reasoning)):
         st.markdown(f"**{label}**")
         st.text(text or looks.MISSING)
     st.markdown("**Identification steps**")
-    st.text("\n".join(f"{n}. {step}" for n, step in enumerate(found.identification_steps, 1)))
-    _pictures(found.attachments, actor)
+    st.text("\n".join(f"{n}. {step}" for n, step in enumerate(workspace.identification_steps, 1)))
+    _pictures(workspace.attachments, actor)
 
 
 def _pictures(keys: Sequence[str], actor: Actor) -> None:

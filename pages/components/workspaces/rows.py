@@ -28,7 +28,7 @@ def is_live(row: WorkspaceRow) -> bool:
 
 def card(row: WorkspaceRow, spark: Sequence[float]) -> dict[str, Any]:
     """A card of the grid."""
-    found = score(row.success_tp, row.success_fp, row.success_fn)
+    judged = score(row.success_tp, row.success_fp, row.success_fn)
     live = {
         "phase": row.execution_phase,
         "progress": row.execution_progress,
@@ -42,10 +42,10 @@ def card(row: WorkspaceRow, spark: Sequence[float]) -> dict[str, Any]:
         "version": None if row.version == NO_VERSION else row.version,
         "status": row.status,
         "rate": row.success_rate,
-        "ci_low": found.ci_low,
-        "ci_high": found.ci_high,
-        "n": found.n,
-        "provisional": found.provisional,
+        "ci_low": judged.ci_low,
+        "ci_high": judged.ci_high,
+        "n": judged.n,
+        "provisional": judged.provisional,
         "spark": list(spark),
         "sessions": row.session_count,
         "open_feedback": row.open_count,

@@ -230,7 +230,7 @@ def test_a_decision_reads_as_what_was_done() -> None:
         return attempts_data.decision_text({"deploy_log_key": None, "deployment_id": None, "outcome": None, **attempt})
 
     assert text("retry", pause_s=4.0) == "Tried again after 4 s"
-    assert text("refine") == "Went back to the agent, with what was said"
+    assert text("refine") == "Went back to the agent, with the reason"
     assert text("fail", advice="Look at the tests.") == "Failed for good: Look at the tests."
     assert text(None) == "–"
     assert attempts_data.turn_label("refine-deploy.failed-2") == "Refining after a failed deploy, round 2"

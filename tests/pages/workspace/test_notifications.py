@@ -81,7 +81,7 @@ def test_the_dialog_opens_from_the_page_for_members_alone(world: World) -> None:
 
 def test_without_addresses_it_says_what_they_look_like(world: World) -> None:
     at = shown(world, world.member)
-    assert "Nobody is told yet" in texts(at) and "None yet" in texts(at)
+    assert "Nobody gets messages yet" in texts(at) and "None yet" in texts(at)
     assert at.code[0].value == "\n".join(notifications_dialog.EXAMPLES)
 
 
@@ -91,7 +91,7 @@ def test_addresses_are_kept_and_shown_again(world: World) -> None:
     at = shown(world, world.admin)
     assert at.text_area[0].value == f"{URL}\njson://127.0.0.1:9/b" and not at.code
     at = fill(at, "", "Save")
-    assert "Nobody is told any more" in at.success[0].value and kept(world) == []
+    assert "Nobody gets messages any more" in at.success[0].value and kept(world) == []
 
 
 def test_what_is_refused_stays_in_the_field_with_the_reason(world: World) -> None:
