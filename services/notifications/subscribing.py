@@ -69,7 +69,7 @@ def send_test(session: Session, workspace_id: uuid.UUID, *, actor: Actor) -> uui
         NotificationEvent.TEST,
         title=f"{workspace.name[:80]}: a test",
         body=f"{actor.name} tries the addresses of this workspace. Failed runs and deploys, reviews that wait and a "
-        "success rate that fell are told here.",
+        "success rate that fell are reported here.",
         link=f"/workspace?id={workspace_id}",
         dedupe_key=f"test:{new_id()}",
     )
