@@ -10,11 +10,8 @@ from services import executions, releases, storage
 from services.database.engine import transaction
 from services.detectors import repository
 from services.settings import get_settings
-from tests.pages.execution.test_execution import HOSTILE, drawn, open_execution, running, said
-from tests.pages.execution.test_following import badges
-from tests.pages.session_world import World, head, world
-
-__all__ = ["world"]
+from tests.support.execution_screen import HOSTILE, badges, open_execution, running, said
+from tests.support.product import World, drawn, head
 
 
 def test_the_log_of_a_run_on_another_machine_is_shown_from_its_tail(world: World) -> None:

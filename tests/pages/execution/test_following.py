@@ -27,11 +27,9 @@ from services.lifecycle import ExecutionPhase, ExecutionStatus
 from services.models import ClaudeExecution, ExecutionAttempt, now
 from services.settings import get_settings
 from tests import factories
-from tests.pages.execution.test_execution import button, change, drawn, judged, made, open_execution, running, said
-from tests.pages.session_world import World, open_page, world
-from tests.pages.workspace.test_workspace import given
+from tests.support.execution_screen import badges, button, change, made, open_execution, running, said
+from tests.support.product import World, drawn, given, open_page
 
-__all__ = ["judged", "world"]
 BUILD = 'Vercel\'s build failed: Command "npm run build" exited with 1.'
 
 
@@ -46,13 +44,8 @@ def card(world: World, execution_id: uuid.UUID) -> dict[str, Any]:
     return next(run for data in drawn(at, "runs") for run in data["runs"] if run["id"] == str(execution_id))
 
 
-def badges(at: AppTest) -> str:
-    """The page's badges and markdown, as Streamlit was told them."""
-    return "\n".join(str(m.value) for m in at.markdown).replace("\\", "")
-
-
 def deploy_failed(execution_id: uuid.UUID, attempt: int, *, pause_s: float = 4.0) -> None:
-    """One attempt whose deploy failed, told through the worker's own doors."""
+    """One attempt whose deploy failed, written as its worker writes it."""
     with transaction() as session:
         executions.begin_phase(
             session, execution_id, epoch=1, phase=ExecutionPhase.DEPLOYING, attempt=attempt, task="Building"

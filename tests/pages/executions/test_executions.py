@@ -24,9 +24,8 @@ from services.executions import ExecutionRow
 from services.lifecycle import ExecutionStatus
 from services.models import now
 from tests import factories
-from tests.pages.session_world import World, open_page, words, world
+from tests.support.product import World, open_page, words
 
-__all__ = ["world"]
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 
 

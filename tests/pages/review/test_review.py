@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -23,9 +21,7 @@ from services.models import PatternWorkspace
 from services.people import Actor
 from services.review import QueueRow
 from tests import factories
-from tests.pages.session_world import World, head, open_page, words, world
-
-__all__ = ["world"]
+from tests.support.product import World, drawn, head, open_page, words
 
 
 def waiting(world: World, *, approver: Actor | None = None, tp: int = 9, name: str | None = None) -> uuid.UUID:
@@ -50,12 +46,6 @@ def status(workspace_id: uuid.UUID) -> tuple[str, str]:
     with transaction() as session:
         found = workspaces.get(session, workspace_id)
     return found.status, found.version
-
-
-def drawn(at: AppTest, kind: str) -> list[dict[str, Any]]:
-    """What our components were given to draw, of one kind."""
-    given = [json.loads(element.proto.json) for element in at.get("bidi_component") if element.proto.json]
-    return [data for data in given if data.get("kind") == kind]
 
 
 def keys(at: AppTest) -> set[str]:

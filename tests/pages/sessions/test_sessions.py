@@ -15,9 +15,8 @@ from pages.components.datasets.table import dataset_columns
 from pages.components.sessions.table import session_columns
 from services import datasets, sessions
 from services.database.engine import transaction
-from tests.pages.session_world import World, open_page, words, world
+from tests.support.product import World, open_page, words
 
-__all__ = ["world"]
 NAIVE = "time,open,high,low,close,volume\n" + "\n".join(
     f"2024-01-02 {hour:02}:00:00,10,11,9,10.5,5" for hour in range(9, 15)
 )

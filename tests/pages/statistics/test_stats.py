@@ -23,9 +23,8 @@ from services.lifecycle import ExecutionStatus, FeedbackState
 from services.people import Actor
 from services.stats import Filters, Headline, Metric
 from tests import factories
-from tests.pages.session_world import World, open_page, words, world
+from tests.support.product import World, open_page, words
 
-__all__ = ["world"]
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
 PHASES = {"planning": {"started_at": "2026-01-05T12:00:00+00:00", "completed_at": "2026-01-05T12:00:40+00:00",

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Error, Page, sync_playwright
+from playwright.sync_api import Page
 
 from pages.components import looks
 from pages.components.timeline import component as timeline
@@ -61,21 +59,6 @@ def data(entries: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
         "looks": looks.FOR_COMPONENTS,
     }
     return made | changes
-
-
-@pytest.fixture(scope="module")
-def tab() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(
-                executable_path=shutil.which("chromium") or None, args=["--no-sandbox"]
-            )
-        except Error as problem:
-            pytest.skip(
-                f"Chromium is not installed, so the timeline was not tried in a browser: {problem.message[:80]}"
-            )
-        yield browser.new_page(viewport={"width": 900, "height": 700})
-        browser.close()
 
 
 @pytest.fixture

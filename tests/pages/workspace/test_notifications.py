@@ -18,9 +18,8 @@ from services.database.rows import fetch
 from services.lifecycle import NotificationEvent
 from services.notifications import AddressOutcome, NoticeRow
 from services.people import Actor
-from tests.pages.session_world import World, open_page, world
+from tests.support.product import World, open_page
 
-__all__ = ["world"]
 SECRET = "s3cr3t-t0ken-94f1"
 URL = f"json://me:{SECRET}@127.0.0.1:9/"
 

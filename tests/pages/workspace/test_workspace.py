@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from collections.abc import Sequence
@@ -27,9 +26,8 @@ from services.lifecycle import Verdict
 from services.people import Actor
 from services.review import Guard
 from services.workspaces import WorkspaceDetail
-from tests.pages.session_world import World, open_page, words, world
+from tests.support.product import World, given, open_page, words
 
-__all__ = ["world"]
 READY = [Guard("deployed", True, "v0.1.0 is deployed"), Guard("judged", True, "12 judged marks")]
 SHORT = [Guard("deployed", True, "v0.1.0 is deployed"), Guard("judged", False, "3 judged marks; 10 are needed")]
 
@@ -48,11 +46,6 @@ def detail(workspace_id: uuid.UUID) -> WorkspaceDetail:
 def shown(at: AppTest) -> dict[str, Any]:
     """What the timeline's component was given."""
     return next(data for data in given(at) if "entries" in data)
-
-
-def given(at: AppTest) -> list[dict[str, Any]]:
-    """What our components were given to draw."""
-    return [json.loads(c.proto.json) for c in at.get("bidi_component") if c.proto.json]
 
 
 def labels(at: AppTest) -> list[str]:

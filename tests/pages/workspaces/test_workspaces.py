@@ -17,9 +17,7 @@ from services import demo_state, workspaces
 from services.database.engine import transaction
 from services.exports import to_csv
 from services.workspaces import WorkspaceRow
-from tests.pages.session_world import World, open_page, words, world
-
-__all__ = ["world"]
+from tests.support.product import World, open_page, words
 
 
 def rows(**filters: Any) -> list[WorkspaceRow]:
