@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, TypedDict
+
+from services.timeline import LookJson
 
 MISSING: Final = "–"
 
@@ -24,6 +26,10 @@ class Look:
     def icon(self) -> str:
         """The symbol in the notation that Streamlit's widgets take."""
         return f":material/{self.symbol}:"
+
+    def data(self) -> LookJson:
+        """The same for a component of ours."""
+        return {"color": self.color, "symbol": self.symbol, "label": self.label}
 
 
 UNKNOWN: Final = Look("gray", "help", "Unknown")
@@ -292,12 +298,25 @@ def _two(big: int, big_unit: str, small: int, small_unit: str) -> str:
     return f"{big} {big_unit}" + (f" {small} {small_unit}" if small else "")
 
 
-def _as_data(table: Mapping[str, Look]) -> dict[str, dict[str, str]]:
-    return {name: asdict(look) for name, look in table.items()}
+class LooksData(TypedDict):
+    """How each state looks, by the name of the state."""
+
+    statuses: dict[str, LookJson]
+    verdicts: dict[str, LookJson]
+    states: dict[str, LookJson]
+    executions: dict[str, LookJson]
+    phases: dict[str, LookJson]
+    phase_states: dict[str, LookJson]
+    deploys: dict[str, LookJson]
+    kinds: dict[str, str]
+
+
+def _as_data(table: Mapping[str, Look]) -> dict[str, LookJson]:
+    return {name: look.data() for name, look in table.items()}
 
 
 # The looks that our own components draw by.
-FOR_COMPONENTS: Final = {
+FOR_COMPONENTS: Final[LooksData] = {
     "statuses": _as_data(STATUSES),
     "verdicts": _as_data(VERDICTS),
     "states": _as_data(FEEDBACK_STATES),

@@ -9,6 +9,7 @@ from services.agents.claude import agent as claude
 from services.agents.protocol import Agent, Used
 from services.agents.tuner import Tuner
 from services.errors import InvalidInput
+from services.rules import agent_name
 from services.settings import get_settings
 
 
@@ -26,8 +27,8 @@ def agents() -> list[AgentInfo]:
     """All agents, the default first: Claude where it is connected, else the tuner."""
     reason = claude.unavailable(get_settings())
     known = [
-        AgentInfo("claude", "Claude", reason is None, reason),
-        AgentInfo("tuner", "Tuner (parameter search)", True, None),
+        AgentInfo("claude", agent_name("claude"), reason is None, reason),
+        AgentInfo("tuner", f"{agent_name('tuner')} (parameter search)", True, None),
     ]
     return sorted(known, key=lambda info: not info.available)
 

@@ -10,7 +10,7 @@ import pytest
 from services.detectors.contract import check_contract
 from services.detectors.sandbox import Limits
 from services.errors import Cancelled
-from tests.detectors.planted import plant, random_walk, starter
+from tests.support.bad_detectors import plant, random_walk, starter
 
 CANDLES = random_walk(600, 11)
 

@@ -15,21 +15,11 @@ from services.lifecycle import FeedbackState, Verdict
 from services.models import FeedbackItem, PatternSession, now
 from services.people import Actor
 from tests import factories
-from tests.services import loop
+from tests.support import scenarios
 
 V, S = Verdict, FeedbackState
 QUIET = {V.CONFIRMED, V.UNSURE}
 MARK_VERDICTS = [V.CONFIRMED, V.FALSE_POSITIVE, V.ADJUSTMENT, V.UNSURE]
-
-
-@pytest.fixture
-def member(session: Session) -> Actor:
-    return factories.person(session)
-
-
-@pytest.fixture
-def home(session: Session, member: Actor) -> uuid.UUID:
-    return loop.in_beta(session, member)
 
 
 @pytest.fixture
@@ -39,12 +29,12 @@ def stored(session: Session, member: Actor) -> factories.DatasetRow:
 
 @pytest.fixture
 def made(session: Session, member: Actor, home: uuid.UUID, stored: factories.DatasetRow) -> uuid.UUID:
-    return loop.run_session(session, home, member, stored, anchors=[0, 10, 20, 59])
+    return scenarios.run_session(session, home, member, stored, anchors=[0, 10, 20, 59])
 
 
 def give(session: Session, made: uuid.UUID, anchor: int, verdict: Verdict, actor: Actor, **more: object) -> uuid.UUID:
     expected = Place(12, now(), 101.0) if verdict == V.ADJUSTMENT else None
-    detection = loop.detections(session, made)[anchor]
+    detection = scenarios.detections(session, made)[anchor]
     return feedback.judge(session, detection, verdict, expected=expected, actor=actor, **more)  # type: ignore[arg-type]
 
 
@@ -73,19 +63,19 @@ def test_the_first_bar_is_a_place_like_any_other(session: Session, member: Actor
 
 @pytest.mark.parametrize("index", [-1, 60, 10**9])
 def test_a_place_outside_the_window_is_refused(session: Session, member: Actor, made: uuid.UUID, index: int) -> None:
-    before = loop.everything(session)
+    before = scenarios.everything(session)
     with pytest.raises(InvalidInput, match="outside"):
         missed(session, made, index, member)
     with pytest.raises(InvalidInput, match="outside"):
         feedback.judge(
-            session, loop.detections(session, made)[10], V.ADJUSTMENT, expected=Place(index, now()), actor=member
+            session, scenarios.detections(session, made)[10], V.ADJUSTMENT, expected=Place(index, now()), actor=member
         )
-    assert loop.everything(session) == before
+    assert scenarios.everything(session) == before
 
 
 def test_what_does_not_make_sense_is_refused(session: Session, member: Actor, made: uuid.UUID, home: uuid.UUID) -> None:
-    detection = loop.detections(session, made)[10]
-    before = loop.everything(session)
+    detection = scenarios.detections(session, made)[10]
+    before = scenarios.everything(session)
     with pytest.raises(InvalidInput, match="where the mark should be"):
         feedback.judge(session, detection, V.ADJUSTMENT, actor=member)
     for verdict in (V.FALSE_NEGATIVE, V.COMMENT):
@@ -97,7 +87,7 @@ def test_what_does_not_make_sense_is_refused(session: Session, member: Actor, ma
         feedback.add_comment_item(session, home, " \x00 ", actor=member)
     with pytest.raises(NotFound):
         feedback.judge(session, uuid.uuid4(), V.CONFIRMED, actor=member)
-    assert loop.everything(session) == before
+    assert scenarios.everything(session) == before
 
 
 @pytest.mark.parametrize("first", MARK_VERDICTS)
@@ -106,16 +96,16 @@ def test_a_second_verdict_replaces_the_first_and_moves_the_count(
     session: Session, member: Actor, made: uuid.UUID, home: uuid.UUID, first: Verdict, second: Verdict
 ) -> None:
     one = give(session, made, 10, first, member, reason="why")
-    assert loop.row(session, home).feedback_count == (first not in QUIET)
+    assert scenarios.row(session, home).feedback_count == (first not in QUIET)
     assert give(session, made, 10, second, member) == one
-    assert loop.row(session, home).feedback_count == (second not in QUIET)
-    assert loop.count(session, FeedbackItem, FeedbackItem.session_id == made) == 1
-    assert loop.kinds(session, home).count("feedback_added") == (first not in QUIET or second not in QUIET)
+    assert scenarios.row(session, home).feedback_count == (second not in QUIET)
+    assert scenarios.count(session, FeedbackItem, FeedbackItem.session_id == made) == 1
+    assert scenarios.kinds(session, home).count("feedback_added") == (first not in QUIET or second not in QUIET)
     now_is = item(session, one)
     assert (now_is.verdict, now_is.reason) == (second, None)
     expected = {V.CONFIRMED: 10, V.ADJUSTMENT: 12}
     assert now_is.expected_index == expected.get(second)
-    assert loop.lies(session) == []
+    assert scenarios.lies(session) == []
 
 
 def test_the_same_missed_place_twice_is_one(session: Session, member: Actor, made: uuid.UUID) -> None:
@@ -126,7 +116,7 @@ def test_the_same_missed_place_twice_is_one(session: Session, member: Actor, mad
     missed(session, made, 5, factories.person(session))
     feedback.withdraw(session, one, actor=member)
     missed(session, made, 5, member)
-    assert loop.lies(session) == []
+    assert scenarios.lies(session) == []
 
 
 def test_undo_is_for_one_s_own_open_verdict(session: Session, member: Actor, made: uuid.UUID, home: uuid.UUID) -> None:
@@ -139,8 +129,8 @@ def test_undo_is_for_one_s_own_open_verdict(session: Session, member: Actor, mad
         feedback.withdraw(session, one, actor=member)
     again = give(session, made, 10, V.FALSE_POSITIVE, member)
     assert again != one
-    assert loop.lies(session) == []
-    loop.launch(session, home, member)
+    assert scenarios.lies(session) == []
+    scenarios.launch(session, home, member)
     for attempt in (
         lambda: feedback.withdraw(session, again, actor=member),
         lambda: give(session, made, 10, V.CONFIRMED, member),
@@ -171,14 +161,14 @@ def test_reviewers_who_disagree_dispute_a_mark_once_and_it_leaves_the_score(
     two = give(session, made, 10, V.FALSE_POSITIVE, other)
     assert {item(session, i).state for i in (one, two)} == {S.DISPUTED}
     give(session, made, 10, V.FALSE_POSITIVE, other, reason="still")
-    assert loop.kinds(session, home).count("mark_disputed") == 1
+    assert scenarios.kinds(session, home).count("mark_disputed") == 1
     assert sessions.consensus_tally(session, made) == (0, 0, 0, 0)
     assert feedback.open_batch(session, home) == []
     assert feedback.cases(session, home) == []
     give(session, made, 10, V.UNSURE, other)
     assert item(session, one).state == S.OPEN
     assert sessions.consensus_tally(session, made) == (1, 0, 0, 0)
-    assert loop.lies(session) == []
+    assert scenarios.lies(session) == []
 
 
 def test_a_majority_decides_and_an_unsure_one_does_not_vote(session: Session, member: Actor, made: uuid.UUID) -> None:
@@ -212,7 +202,7 @@ def test_a_rule_settles_a_dispute(session: Session, member: Actor, made: uuid.UU
     assert [c.id for c in feedback.cases(session, home)] == [str(two)]
     with pytest.raises(NotFound, match="no such disputed"):
         feedback.settle_dispute(session, two, reason="again", actor=member)
-    assert loop.lies(session) == []
+    assert scenarios.lies(session) == []
 
 
 def test_a_hold_out_session_s_corrections_are_never_sent_but_are_cases(
@@ -223,9 +213,9 @@ def test_a_hold_out_session_s_corrections_are_never_sent_but_are_cases(
     assert feedback.open_batch(session, home) == []
     assert [(c.id, c.split) for c in feedback.cases(session, home)] == [(str(hidden), "holdout")]
     with pytest.raises(InvalidInput, match="hold-out sessions, which the agent never sees"):
-        loop.launch(session, home, member)
+        scenarios.launch(session, home, member)
     with pytest.raises(Conflict, match="hold-out"):
-        loop.launch(session, home, member, feedback_ids=[hidden])
+        scenarios.launch(session, home, member, feedback_ids=[hidden])
 
 
 def test_cases_are_judged_places_that_stand(session: Session, member: Actor, made: uuid.UUID, home: uuid.UUID) -> None:
@@ -251,8 +241,8 @@ def test_a_later_judgement_of_the_same_place_by_the_same_person_stands(
     mine, theirs = give(session, made, 10, V.FALSE_POSITIVE, member), give(session, made, 10, V.FALSE_POSITIVE, other)
     kept = give(session, made, 20, V.CONFIRMED, member)
     sessions.complete(session, made, actor=member)
-    loop.deploy(session, loop.launch(session, home, member), params={"left": 4})
-    retest = loop.run_session(session, home, member, stored, anchors=[10, 20], retest_of=made)
+    scenarios.deploy(session, scenarios.launch(session, home, member), params={"left": 4})
+    retest = scenarios.run_session(session, home, member, stored, anchors=[10, 20], retest_of=made)
     assert {c.id for c in feedback.cases(session, home)} == {str(mine), str(theirs), str(kept)}
     copy = session.scalars(select(FeedbackItem.id).where(FeedbackItem.carried_from_id == theirs)).one()
     feedback.withdraw(session, copy, actor=member)  # a carried copy is anybody's to take back; the original stays
@@ -263,4 +253,4 @@ def test_a_later_judgement_of_the_same_place_by_the_same_person_stands(
     assert str(kept) not in {c.id for c in feedback.cases(session, home)}
     copies = session.scalars(select(FeedbackItem).where(FeedbackItem.session_id == retest)).all()
     assert all(c.execution_id is None and c.sent_to_claude_at is None for c in copies)
-    assert loop.lies(session) == []
+    assert scenarios.lies(session) == []

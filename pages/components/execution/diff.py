@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from pages.components.execution.wording import TESTS_FOLDER
+from pages.components.runs.cells import DiffFile
 
 MOST_LINES: Final = 4000  # of a diff that are drawn
 _FILE: Final = re.compile(r"^diff --git a/(.*) b/(.*)$")
 
 
-def diff_files(text: str) -> list[dict[str, Any]]:
+def diff_files(text: str) -> list[DiffFile]:
     """A unified diff as files with their lines: kind "@", "+", "-" or " ", and the text."""
-    files: list[dict[str, Any]] = []
+    files: list[DiffFile] = []
     body = False
     for line in text.splitlines()[:MOST_LINES]:
         if found := _FILE.match(line):
@@ -32,7 +33,7 @@ def diff_files(text: str) -> list[dict[str, Any]]:
             continue
         elif line.startswith("@@"):
             body = True
-            files[-1]["lines"].append(["@", line])
+            files[-1]["lines"].append(("@", line))
         elif body:
             _line(files[-1], line)
         else:
@@ -40,11 +41,11 @@ def diff_files(text: str) -> list[dict[str, Any]]:
     return files
 
 
-def _line(file: dict[str, Any], line: str) -> None:
+def _line(file: DiffFile, line: str) -> None:
     kind = line[:1] if line[:1] in "+-" and line else " "
     if kind != " ":
         file["added" if kind == "+" else "removed"] += 1
-    file["lines"].append([kind, line[1:] if line[:1] in ("+", "-", " ") else line])
+    file["lines"].append((kind, line[1:] if line[:1] in ("+", "-", " ") else line))
 
 
 def _note(line: str) -> str:

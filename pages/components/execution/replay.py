@@ -9,6 +9,7 @@ import pandas as pd
 
 from pages.components import looks
 from pages.components.runs.cells import Cell
+from services.rules import is_provisional
 
 MOST_ROWS: Final = 500  # of a replay that are drawn; broken and fixed ones come first
 REPLAY_COLUMNS: Final = (
@@ -107,7 +108,7 @@ def split_lines(replay: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _before_after(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> str:
     now = looks.percent(after["rate"])
     old = f"{looks.percent(before['rate'])} → " if before else ""
-    small = " · provisional" if 0 < after["n"] < 10 else ""
+    small = " · provisional" if after["n"] and is_provisional(after["n"]) else ""
     return f"{old}{now} · {looks.interval(after['ci_low'], after['ci_high'])} · n {after['n']:,}{small}"
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pages.components import looks
 from pages.components.looks import Look
+from pages.components.runs.cells import Point, PointGroup
 from pages.components.runs.state import (
     STALLED,
     agent_name,
@@ -137,10 +138,10 @@ def spent(cost: Any, input_tokens: int, output_tokens: int) -> list[str]:
     return [looks.money(float(cost)), *(tokens if input_tokens or output_tokens else [])]
 
 
-def checkpoint_groups(detail: ExecutionDetail, now: datetime) -> list[dict[str, Any]]:
+def checkpoint_groups(detail: ExecutionDetail, now: datetime) -> list[PointGroup]:
     """Checkpoints in the order they happened, a group for each stretch of a phase; what it does now comes last."""
     several = len(detail.attempts) > 1
-    groups: list[dict[str, Any]] = []
+    groups: list[PointGroup] = []
     for point in detail.checkpoints:
         _add(groups, _group_title(point, several), _point(point, now))
     if detail.row.status == ExecutionStatus.RUNNING and detail.row.phase and not detail.row.waits_for_plan:
@@ -148,12 +149,16 @@ def checkpoint_groups(detail: ExecutionDetail, now: datetime) -> list[dict[str, 
         if entry.get("status") == "running" and entry.get("current_task"):
             title = _group_title({"phase": detail.row.phase, "attempt": detail.row.retry_count + 1}, several)
             look = STALLED if is_stalled(detail.row, now) else looks.PHASE_STATES["now"]
-            now_item = {"color": look.color, "symbol": look.symbol, "time": "now", "details": None}
-            _add(groups, title, now_item | {"text": entry["current_task"]})
+            text = str(entry["current_task"])
+            _add(
+                groups,
+                title,
+                {"color": look.color, "symbol": look.symbol, "time": "now", "details": None, "text": text},
+            )
     return groups
 
 
-def _add(groups: list[dict[str, Any]], title: str, item: dict[str, Any]) -> None:
+def _add(groups: list[PointGroup], title: str, item: Point) -> None:
     if not groups or groups[-1]["title"] != title:
         groups.append({"title": title, "items": []})
     groups[-1]["items"].append(item)
@@ -164,7 +169,7 @@ def _group_title(point: dict[str, Any], several: bool) -> str:
     return f"Attempt {point.get('attempt', 1)} · {phase}" if several else phase
 
 
-def _point(point: dict[str, Any], now: datetime) -> dict[str, Any]:
+def _point(point: dict[str, Any], now: datetime) -> Point:
     ok = bool(point.get("ok", True))
     return {
         "color": "green" if ok else "red",

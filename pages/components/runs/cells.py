@@ -1,4 +1,4 @@
-"""The cells that the drawings of executions take. No streamlit here."""
+"""The cells and lists that the drawings of executions take. No streamlit here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NotRequired, TypedDict
 
 
 class Cell(TypedDict):
-    """A text with how it looks. `badge` and `color` are colours of the theme, `icon` is a Material symbol's name."""
+    """A cell of a table: its text `t`, and how it looks. `badge` is the colour of a badge, `color` that of a symbol."""
 
     t: str
     icon: NotRequired[str]
@@ -15,6 +15,32 @@ class Cell(TypedDict):
     mono: NotRequired[bool]
     muted: NotRequired[bool]
     right: NotRequired[bool]
-    wide: NotRequired[bool]
     long: NotRequired[bool]
     title: NotRequired[str | None]
+
+
+class DiffFile(TypedDict):
+    """A file of a diff; its lines are pairs of a kind ("@", "+", "-" or " ") and a text."""
+
+    path: str
+    note: str
+    added: int
+    removed: int
+    lines: list[tuple[str, str]]
+    tests: bool
+
+
+class Point(TypedDict):
+    """A checkpoint: when it was, in short and in full, and what was done or found."""
+
+    color: str
+    symbol: str
+    text: str
+    details: str | None
+    time: str
+    title: NotRequired[str]
+
+
+class PointGroup(TypedDict):
+    title: str
+    items: list[Point]

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from pages.components.runs.state import CANCELED_PHASE, STALLED, is_stalled
+from pages.components.runs.state import CANCELED_PHASE, STALLED, is_live, is_stalled
 from services.executions import SPANS, ExecutionRow
 from services.lifecycle import ExecutionPhase, ExecutionStatus
+from services.timeline import PhaseRun, phase_json
 
 
-def phase_run(row: ExecutionRow, kept: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def phase_run(row: ExecutionRow, kept: Mapping[str, Any], now: datetime) -> PhaseRun:
     """The run as the phase bar draws it: `progress` is how full the current phase's segment is, 0 to 100; `states`
     are looks in place of the usual ones. `kept` is what the execution keeps of its phases; a list knows nothing of it.
     """
-    phases = {name: dict(entry) for name, entry in kept.items()}
+    phases = {name: phase_json(entry) for name, entry in kept.items()}
     if row.phase and row.status in (ExecutionStatus.FAILED, ExecutionStatus.RETRY):
         phases.setdefault(row.phase, {})["status"] = "failed"  # a phase may end well and what it came to end the run
     if row.phase and row.waits_for_plan:
@@ -27,13 +27,10 @@ def phase_run(row: ExecutionRow, kept: Mapping[str, Any], now: datetime) -> dict
     elif is_stalled(row, now):
         other["now"] = STALLED
     return {
-        "status": row.status,
-        "phase": row.phase,
-        "phases": phases,
-        "canceled": row.canceled,
+        "status": row.status, "live": is_live(row), "phase": row.phase, "phases": phases, "canceled": row.canceled,
         "progress": round(100 * phase_fraction(row.phase, row.progress)),
-        "states": {name: asdict(look) for name, look in other.items()},
-    }
+        "states": {name: look.data() for name, look in other.items()},
+    }  # fmt: skip
 
 
 def phase_fraction(phase: str | None, progress: int) -> float:

@@ -14,8 +14,9 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from pages.components import looks
 from pages.components.columns import Column
 from pages.components.runs.state import is_silent
+from services import rules
 from services.detectors.scoring import Score, score
-from services.lifecycle import LIVE_EXECUTION, ExecutionStatus
+from services.lifecycle import ExecutionStatus
 from services.workspaces import WorkspaceRow
 
 NO_VERSION: Final = "0.0.0"
@@ -23,7 +24,7 @@ NO_VERSION: Final = "0.0.0"
 
 def is_live(row: WorkspaceRow) -> bool:
     """Whether the newest execution is under way or waits."""
-    return row.execution_status in LIVE_EXECUTION
+    return rules.is_live(row.execution_status)
 
 
 def card(row: WorkspaceRow, spark: Sequence[float]) -> dict[str, Any]:
