@@ -15,9 +15,10 @@ import numpy as np
 import pyarrow as pa
 
 from services.candles.bars import PRICES, Bars
-from services.candles.checks import check
+from services.candles.checks import check, find_faults
 from services.candles.importer import ImportedCandles, to_parquet
-from services.candles.times import to_seconds
+from services.candles.moments import TimeHints, read_moments
+from services.candles.questions import Faults
 from services.errors import InvalidInput
 
 SOURCE_FORMAT = "session_json"
@@ -41,15 +42,17 @@ def read_old_candles(candles: object) -> ImportedCandles:
         raise InvalidInput("There are no candles.")
     rows = np.arange(1, len(candles) + 1, dtype=np.int64)
     cells = [_cells(candle, number) for number, candle in enumerate(candles, start=1)]
-    seconds = to_seconds(_times([cell[0] for cell in cells]), rows, "UTC")
+    faults = Faults(rows)
+    seconds = read_moments(_times([cell[0] for cell in cells]), None, faults, TimeHints(tz="UTC")).seconds
     numbers = np.array([cell[1] for cell in cells], dtype=np.float64)
     prices = {name: numbers[:, column] for column, name in enumerate(PRICES)}
     bars = Bars(time=seconds, volume=np.nan_to_num(numbers[:, 4], posinf=np.inf), rows=rows, **prices)
+    find_faults(bars, faults)
+    if faults.found:
+        raise InvalidInput(f"These candles cannot be used: {faults.sentence()}.")
     if (np.diff(bars.time) <= 0).any():
         raise InvalidInput("The candles are not in the order of time, each time once.")
     quality = check(bars)
-    if quality.errors:
-        raise InvalidInput(f"These candles cannot be used: {'; '.join(quality.errors)}.")
     frame = bars.frame()
     return ImportedCandles(
         frame=frame,

@@ -6,11 +6,10 @@ import uuid
 from datetime import UTC, datetime
 
 import pandas as pd
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.components import columns
-from pages.components.datasets import import_dialog
+from pages.components.datasets import preview
 from pages.components.datasets.table import dataset_columns
 from pages.components.sessions.table import session_columns
 from services import datasets, sessions
@@ -88,20 +87,12 @@ def test_datasets_show_their_quality_report_and_licence(world: World) -> None:
 
 
 def test_a_file_without_time_zone_asks_for_one() -> None:
-    assert import_dialog.preview(NAIVE.encode(), "x.csv").asks_zone
-    found = import_dialog.preview(NAIVE.encode(), "x.csv", "America/New_York")
+    assert preview.preview(NAIVE.encode(), "x.csv").asks == "tz"
+    found = preview.preview(NAIVE.encode(), "x.csv", {"tz": "America/New_York"})
     assert (found.problem, found.rows, found.timeframe) == (None, 6, "1h")
     assert "14:00" in found.first, "09:00 in New York is 14:00 UTC in winter"
-    broken = import_dialog.preview(NAIVE.replace("11,9", "8,9").encode(), "x.csv", "UTC")
-    assert broken.problem is not None and "high is below" in broken.problem and not broken.asks_zone
-
-
-@pytest.mark.parametrize(
-    ("filename", "symbol"),
-    [("AAPL.csv", "AAPL"), ("BINANCE_BTCUSDT, 60.csv", "BTCUSDT"), ("eurusd.csv", "EURUSD"), ("2024.csv", "")],
-)
-def test_the_symbol_is_guessed_from_the_name(filename: str, symbol: str) -> None:
-    assert import_dialog.guess_symbol(filename) == symbol
+    broken = preview.preview(NAIVE.replace("11,9", "8,9").encode(), "x.csv", {"tz": "UTC"})
+    assert broken.problem is not None and "high is below" in broken.problem and broken.asks is None
 
 
 def _import_page() -> None:
