@@ -179,6 +179,23 @@ def import_candles(
     _print(import_file(file, options, acting(person)), as_json, summary)
 
 
+@app.command("import-existing")
+def import_existing(
+    url: Annotated[str, typer.Argument(help="The address of the existing system's PostgreSQL database.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be made, and make nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Move the data of the system that this one follows. May be stopped and run again; nothing is moved twice."""
+    from services.cli.data import with_database
+    from services.cli.existing import move, told
+    from services.logs import configure
+
+    configure("cli", get_settings().data_dir)
+    with with_database(get_settings(), migrated=True):
+        report = move(url, dry_run=dry_run, settings=get_settings(), say=lambda line: typer.echo(line, err=True))
+    _print(report, as_json, told)
+
+
 @app.command("run-session")
 def run_session(
     pattern: Annotated[str, typer.Argument(help="The pattern type, or the workspace's id.")],

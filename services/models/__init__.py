@@ -10,6 +10,7 @@ from services.models.execution import (
     GateWaiver,
     ImplementationSession,
 )
+from services.models.existing import MovedRow
 from services.models.feedback import FeedbackItem
 from services.models.notification import Notification
 from services.models.record import Attachment, AuditEvent, Setting
@@ -34,6 +35,7 @@ __all__ = [
     "FeedbackItem",
     "GateWaiver",
     "ImplementationSession",
+    "MovedRow",
     "Notification",
     "PatternSession",
     "PatternWorkspace",

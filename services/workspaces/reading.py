@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from services import timeline
 from services.database.rows import fetch
 from services.errors import NotFound
-from services.models import PatternWorkspace, User
+from services.models import MovedRow, PatternWorkspace, User
 from services.rules import is_described, open_correction_sql
 from services.texts import cleaned
 from services.timeline import TimelineEntry
@@ -208,14 +208,21 @@ def get(session: Session, workspace_id: uuid.UUID) -> WorkspaceDetail:
     )
 
 
+def moved_id(session: Session, table: str, old_id: str) -> uuid.UUID | None:
+    """Where a row of the existing system went, by its id there; None for one that never came."""
+    return session.scalar(select(MovedRow.new_id).where(MovedRow.old_table == table, MovedRow.old_id == old_id.strip()))
+
+
 def find_id(session: Session, pattern: str) -> uuid.UUID:
-    """The workspace for a pattern type or an id, as the command line takes it. Raises NotFound."""
+    """The workspace for a pattern type or an id, as the command line takes it; also by its id in the existing system. Raises NotFound."""
     where = PatternWorkspace.pattern_type == pattern.strip().lower()
     try:
         where = PatternWorkspace.id == uuid.UUID(pattern)
     except ValueError:
         pass
-    workspace_id = session.scalar(select(PatternWorkspace.id).where(where))
+    workspace_id = session.scalar(select(PatternWorkspace.id).where(where)) or moved_id(
+        session, "PatternWorkspace", pattern
+    )
     if workspace_id is None:
         raise NotFound(f"There is no workspace for the pattern '{pattern}'.")
     return workspace_id

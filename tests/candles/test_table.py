@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from services.candles.importer import Reading, read_candles
-from tests.candles.files import NOW
-from tests.candles.shapes import SHAPES, walk
+from tests.support.candle_files import NOW
+from tests.support.candle_shapes import SHAPES, walk
 
 CORPUS = Path(__file__).parent / "corpus"
 EXPECTED = json.loads((CORPUS / "expected.json").read_text())

@@ -10,9 +10,9 @@ import pytest
 
 from services.database.engine import transaction
 from services.lifecycle import Role
-from tests.candles.shapes import SHAPES, walk
 from tests.cli.conftest import Command
 from tests.factories import person
+from tests.support.candle_shapes import SHAPES, walk
 
 Importing = Callable[..., tuple[int, str, str]]
 

@@ -22,7 +22,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.feather as pf
 
-from tests.candles.files import Bar
+from tests.support.candle_files import Bar
 
 Made = bytes
 NEW_YORK = ZoneInfo("America/New_York")
