@@ -14,7 +14,7 @@ from services.models.existing import MovedRow
 from services.models.feedback import FeedbackItem
 from services.models.notification import Notification
 from services.models.record import Attachment, AuditEvent, Setting
-from services.models.session import CandleDataset, Detection, PatternSession
+from services.models.session import CandleDataset, Detection, ImportReading, PatternSession
 from services.models.token import AccessToken
 from services.models.user import User
 from services.models.workspace import PatternWorkspace, ReadMarker, WorkspaceMessage
@@ -35,6 +35,7 @@ __all__ = [
     "FeedbackItem",
     "GateWaiver",
     "ImplementationSession",
+    "ImportReading",
     "MovedRow",
     "Notification",
     "PatternSession",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,7 @@ def test_an_honest_detector_passes_and_the_report_is_json(root: Path) -> None:
     report = check_contract(plant(root, body), "planted", CANDLES, {})
     assert report.passed, report.failure
     assert report.failure is None
-    assert json.loads(json.dumps(report.as_dict()))["checks"][0]["name"] == "output"
+    assert json.loads(json.dumps(asdict(report)))["checks"][0]["name"] == "output"
 
 
 @pytest.mark.parametrize(

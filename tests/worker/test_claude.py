@@ -48,7 +48,7 @@ def assert_paid(installation: Installation, found: ExecutionDetail, model: Model
     """What the stand-in was asked for is what the execution and its attempt say it cost."""
     ours = [a for a in model.asked if str(installation.root) in a.said()]
     assert float(found.row.cost_usd) == pytest.approx(len(ours) * ONE_CALL)
-    assert sum(float(a["cost_usd"]) for a in found.attempts) == pytest.approx(float(found.row.cost_usd))
+    assert sum(float(a.cost_usd) for a in found.attempts) == pytest.approx(float(found.row.cost_usd))
     assert (found.input_tokens, found.output_tokens) == (len(ours) * 1200, len(ours) * 50)
 
 
@@ -101,7 +101,7 @@ def test_from_a_description_to_beta_and_from_corrections_to_the_next_version(
     )
     assert git(installation.repository, "log", "-1", "--format=%an") == "Claude"
     assert first.test_report is not None
-    assert first.test_report["passed"]
+    assert first.test_report is not None and first.test_report.passed
     assert any("4 passed" in str(a.results()) for a in model.asked), "the agent ran its own tests, in its sandbox"
     authors = installation.sql("SELECT DISTINCT author_type FROM workspace_messages WHERE type LIKE 'claude%%'")
     assert authors == [("claude",)]
@@ -120,7 +120,7 @@ def test_from_a_description_to_beta_and_from_corrections_to_the_next_version(
     with transaction() as session:
         replay = executions.replay(session, second.row.id)
     assert replay is not None
-    assert (len(replay["fixed_ids"]) > 0, replay["broken_ids"]) == (True, [])
+    assert (len(replay.fixed_ids) > 0, replay.broken_ids) == (True, ())
     states = dict(installation.sql("SELECT verdict, min(state) FROM feedback_items GROUP BY verdict"))
     assert states == {"confirmed": "open", "false_positive": "addressed"}
     installation.assert_at_rest()
@@ -175,7 +175,7 @@ def test_what_the_gates_refuse(installation: Installation, claude: Claude, path:
     claude[0].behaviour = writes(path, content)
     found = gone_wrong(installation, claude)
     assert found.row.status == "failed"
-    told = [c["details"] or "" for c in found.checkpoints if c["text"] == "The refusal went back to the agent"]
+    told = [c.details or "" for c in found.checkpoints if c.text == "The refusal went back to the agent"]
     assert len(told) == 1, "it had one chance to mend it"
     assert said in told[0]
     assert said in (found.row.error or "")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-import pandas as pd
 import streamlit as st
 
 from pages.components import looks, parts
@@ -17,6 +15,7 @@ from pages.components.runs import component
 from pages.components.runs.cells import Cell
 from pages.components.runs.state import is_live, is_paid
 from services import exports
+from services.executions import AttemptRow
 from services.settings import get_settings
 
 CHOSEN: Final = "execution-attempt"
@@ -25,7 +24,7 @@ CHOSEN: Final = "execution-attempt"
 def attempts(view: ExecutionView, file_name: str) -> None:
     """The table of all attempts; the one that was chosen opens below it, the newest at first."""
     detail = view.detail
-    numbers = [a["number"] for a in detail.attempts]
+    numbers = [a.number for a in detail.attempts]
     chosen = st.session_state.get(f"{CHOSEN}-{detail.row.id}", numbers[-1])
     chosen = chosen if chosen in numbers else numbers[-1]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -44,7 +43,7 @@ def attempts(view: ExecutionView, file_name: str) -> None:
     if picked is not None and picked != chosen:
         st.session_state[f"{CHOSEN}-{detail.row.id}"] = picked
         st.rerun(scope="fragment")
-    attempt = next(a for a in detail.attempts if a["number"] == chosen)
+    attempt = next(a for a in detail.attempts if a.number == chosen)
     _one(view, attempt, file_name)
 
 
@@ -53,12 +52,12 @@ def _sum(view: ExecutionView) -> str:
     return f"{len(view.detail.attempts)} of at most {looks.count(row.max_retries + 1, 'attempt')}"
 
 
-def _one(view: ExecutionView, attempt: Mapping[str, Any], file_name: str) -> None:
-    detail, number = view.detail, attempt["number"]
+def _one(view: ExecutionView, attempt: AttemptRow, file_name: str) -> None:
+    detail, number = view.detail, attempt.number
     with st.container(border=True, gap="small", key="execution-attempt-card"):
         st.markdown(f"**Attempt {number}**")
-        if attempt["reason"]:
-            st.text(str(attempt["reason"]))
+        if attempt.reason:
+            st.text(str(attempt.reason))
         component.facts(_facts(view, attempt), key="execution-attempt-facts", beside=True)
         name = f"{file_name}-attempt-{number}"
         built = deploy_log(view, attempt)
@@ -92,36 +91,33 @@ def _one(view: ExecutionView, attempt: Mapping[str, Any], file_name: str) -> Non
             )
 
 
-def deploy_log(view: ExecutionView, attempt: Mapping[str, Any]) -> Log:
+def deploy_log(view: ExecutionView, attempt: AttemptRow) -> Log:
     """The log of an attempt's deploy: stored with the attempt, or the execution's own while it is the newest."""
-    if attempt["deploy_log_key"]:
-        return logs.of_key(attempt["deploy_log_key"])
-    newest = attempt["number"] == view.detail.attempts[-1]["number"]
-    live = attempt["ended_at"] is None
-    own = newest and (live or attempt["deployment_id"])
+    if attempt.deploy_log_key:
+        return logs.of_key(attempt.deploy_log_key)
+    newest = attempt.number == view.detail.attempts[-1].number
+    live = attempt.ended_at is None
+    own = newest and (live or attempt.deployment_id)
     return logs.of_text((view.detail.deploy_logs or "") if own else "", grows=live)
 
 
-def _facts(view: ExecutionView, attempt: Mapping[str, Any]) -> list[tuple[str, Cell]]:
+def _facts(view: ExecutionView, attempt: AttemptRow) -> list[tuple[str, Cell]]:
     look = attempts_data.outcome_look(attempt, view.detail.row, view.now)
     rows: list[tuple[str, Cell]] = [
         ("Outcome", {"t": look.label, "badge": look.color, "icon": look.symbol}),
         ("Then", {"t": attempts_data.decision_text(attempt)}),
-        (
-            "Ended in" if attempt["ended_at"] else "Now in",
-            {"t": attempts_data.phase_label(attempt["phase"], view.detail.row, attempt)},
-        ),
+        ("Ended in" if attempt.ended_at else "Now in", {"t": attempts_data.phase_label(attempt.phase, view.detail.row, attempt)}),
         ("Time", {"t": attempts_data.attempt_span(attempt, view.now)}),
-    ]
-    if attempt["commit_hash"]:
-        rows.append(("Commit", {"t": attempt["commit_hash"][:12], "mono": True, "title": attempt["commit_hash"]}))
-    if attempt["deployment_id"]:
-        state = looks.look(looks.DEPLOYS, attempt["deploy_status"]) if attempt["deploy_status"] else None
-        rows.append(("Deployment", {"t": str(attempt["deployment_id"]), "mono": True}))
+    ]  # fmt: skip
+    if attempt.commit_hash:
+        rows.append(("Commit", {"t": attempt.commit_hash[:12], "mono": True, "title": attempt.commit_hash}))
+    if attempt.deployment_id:
+        state = looks.look(looks.DEPLOYS, attempt.deploy_status) if attempt.deploy_status else None
+        rows.append(("Deployment", {"t": str(attempt.deployment_id), "mono": True}))
         if state:
             rows.append(("Deploy", {"t": state.label, "badge": state.color, "icon": state.symbol}))
     if is_paid(view.detail.row):
-        spent = wording.spent(attempt["cost_usd"], attempt["input_tokens"], attempt["output_tokens"])
+        spent = wording.spent(attempt.cost_usd, attempt.input_tokens, attempt.output_tokens)
         rows.append(("Cost", {"t": " · ".join(spent)}))
     return rows
 
@@ -145,9 +141,8 @@ def cost(view: ExecutionView, file_name: str) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption("By turn and model, as the answers came in.", width="stretch")
-        parts.download_csv_button(
-            "CSV", lambda: exports.to_csv(pd.DataFrame(usage)), f"{file_name}-cost", type="tertiary"
-        )
+        parts.download_csv_button("CSV", lambda: exports.to_csv(attempts_data.usage_frame(usage)), f"{file_name}-cost",
+                                  type="tertiary")  # fmt: skip
     component.table(
         attempts_data.usage_head(), attempts_data.usage_cells(usage), label="Cost by turn", key="execution-usage"
     )

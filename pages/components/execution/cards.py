@@ -20,7 +20,7 @@ from pages.components.runs.state import is_live
 from services import executions
 from services.database.engine import transaction
 from services.deployments import VersionRow
-from services.executions import Relative
+from services.executions import KeptPlan, Relative
 
 TABS_KEY: Final = "execution-tabs"
 DEPLOY_LOG_KEY: Final = "execution-deploy-log"
@@ -66,7 +66,7 @@ def error_card(view: ExecutionView, broken: tuple[int, int]) -> str | None:
 
 def plan_card(view: ExecutionView) -> None:
     """The plan of a run that waits for a yes."""
-    plan, may_accept = view.detail.plan or {}, view.actor.may("launch")
+    plan, may_accept = view.detail.plan or KeptPlan(), view.actor.may("launch")
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown("**The plan**", width="content")
@@ -74,8 +74,8 @@ def plan_card(view: ExecutionView) -> None:
             pressed = may_accept and st.button(
                 "Accept plan", type="primary", icon=":material/check:", key="execution-accept"
             )
-        st.text(str(plan.get("summary") or ""))
-        st.markdown("\n".join(f"- {looks.plain(str(step))}" for step in plan.get("steps") or []))
+        st.text(plan.summary)
+        st.markdown("\n".join(f"- {looks.plain(step)}" for step in plan.steps))
         if not may_accept:
             st.caption("A member accepts it.")
     if pressed:
@@ -140,14 +140,14 @@ def deploy_facts(view: ExecutionView) -> None:
 def _deploy_log(view: ExecutionView) -> None:
     """The newest deploy's log, read once it is opened."""
     row = view.detail.row
-    attempts = [a for a in view.detail.attempts if a["deploy_log_key"]]
+    attempts = [a for a in view.detail.attempts if a.deploy_log_key]
     if not view.detail.deploy_logs and not attempts:
         return
     with st.expander("Deploy log", key=DEPLOY_LOG_KEY, on_change="rerun", icon=":material/article:") as opened:
         if not opened.open:
             return
         own = view.detail.deploy_logs
-        key = attempts[-1]["deploy_log_key"] if attempts and (not own or not is_live(row)) else None
+        key = attempts[-1].deploy_log_key if attempts and (not own or not is_live(row)) else None
         log = logs.of_key(key) if key else logs.of_text(own or "", grows=is_live(row))
         passage(
             log,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 import streamlit as st
 
@@ -28,6 +28,7 @@ from pages.components.launch.prompt_view import prompt_view
 from pages.components.runs import component
 from pages.components.runs.state import is_live, is_paid
 from services import exports
+from services.executions import KeptReplay
 
 LABELS: Final = ("Replay", "Diff", "Log", "Tests", "Prompt", "Attempts", "Cost")
 
@@ -79,10 +80,9 @@ def _replay(view: ExecutionView) -> None:
             parts.badge(look if n else looks.Look("gray", look.symbol, look.label), f"{n:,} {look.label.lower()}")
         st.space("stretch")
         st.caption(looks.plain(replay_note(replay)), width="content")
-        parts.download_csv_button(
-            "CSV", lambda: exports.to_csv(replay_frame(replay)), _file_name(view, "replay"), type="tertiary"
-        )
-    evidence = [("Evidence", str((replay.get("splits") or {}).get("evidence") or looks.MISSING))]
+        parts.download_csv_button("CSV", lambda: exports.to_csv(replay_frame(replay)),
+                                  _file_name(view, "replay"), type="tertiary")  # fmt: skip
+    evidence = [("Evidence", replay.splits.evidence or looks.MISSING)]
     drawn.facts([*evidence, *split_lines(replay)], key="execution-evidence")
     rows = replay_cells(replay)
     _offer_waiver(view)
@@ -106,11 +106,11 @@ def _offer_waiver(view: ExecutionView) -> None:
         ask_now("waive", row.id)
 
 
-def _below_replay(replay: Mapping[str, Any], drawn: int) -> None:
+def _below_replay(replay: KeptReplay, drawn: int) -> None:
     """Says what the table leaves out."""
     sentences = []
-    if len(replay["rows"]) > drawn:
-        sentences.append(f"The first {drawn} of {len(replay['rows']):,} cases; the CSV holds all of them.")
+    if len(replay.rows) > drawn:
+        sentences.append(f"The first {drawn} of {len(replay.rows):,} cases; the CSV holds all of them.")
     hidden = hidden_holdout(replay)
     if hidden:
         sentences.append(
@@ -159,7 +159,7 @@ def _diff(view: ExecutionView) -> None:
 
 def _log(view: ExecutionView) -> None:
     detail = view.detail
-    numbers = [a["number"] for a in detail.attempts]
+    numbers = [a.number for a in detail.attempts]
     if not numbers:
         _not_yet(view, "Nothing is written yet.", "Nothing was written: it ended before it began.")
         return
@@ -194,23 +194,22 @@ def _tests(view: ExecutionView) -> None:
     if not report:
         _not_yet(view, "The pattern repository's own tests run in the testing phase.", "It ended before testing.")
         return
-    good, failed = report["total"] - report["failed"], report["failed"]
+    good, failed = report.total - report.failed, report.failed
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         parts.badge(looks.Look("green", "check", f"{good:,} passed"))
-        if failed or not report["passed"]:
+        if failed or not report.passed:
             parts.badge(looks.Look("red", "close", f"{failed:,} failed"))
-        st.caption(f"in {looks.duration(report['duration_s'])}", width="content")
-    checks = ((view.candidate.contract_report if view.candidate else None) or {}).get("checks") or []
+        st.caption(f"in {looks.duration(report.duration_s)}", width="content")
+    contract = view.candidate.contract_report if view.candidate else None
+    checks = contract.checks if contract is not None else ()
     if checks:
         st.markdown("**Detector contract**")
-        drawn.checks([(bool(c["passed"]), str(c["name"]).replace("_", " ")) for c in checks], key="execution-contract")
+        drawn.checks([(c.passed, c.name.replace("_", " ")) for c in checks], key="execution-contract")
         for check in checks:
-            if not check["passed"]:
-                st.text(str(check["detail"]))
+            if not check.passed:
+                st.text(check.detail)
     st.markdown("**Output of the tests**")
-    component.text(
-        str(report.get("output") or "Nothing."), label="The tests' output", key="execution-tests", wrap=False
-    )
+    component.text(report.output or "Nothing.", label="The tests' output", key="execution-tests", wrap=False)
 
 
 def _prompt(view: ExecutionView) -> None:

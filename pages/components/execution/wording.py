@@ -19,14 +19,13 @@ from pages.components.runs.state import (
     is_paid,
     is_stalled,
     moment,
-    parse,
     retry_text,
     stalled_text,
     state,
     waiting_text,
     waits_for_worker,
 )
-from services.executions import ExecutionDetail
+from services.executions import Checkpoint, ExecutionDetail
 from services.lifecycle import ExecutionPhase, ExecutionStatus
 
 TESTS_FOLDER: Final = "tests/"
@@ -116,8 +115,8 @@ def task(detail: ExecutionDetail) -> str:
         return "The plan is made; it goes on when somebody accepts it"
     if row.status == ExecutionStatus.RETRY:
         return f"Attempt {row.retry_count} failed in {phase.lower()}; the next one begins after a pause"
-    current_task = detail.phases.get(row.phase or "", {}).get("current_task")
-    return str(current_task or phase)
+    phase_state = detail.phases.get(row.phase or "")
+    return (phase_state.current_task if phase_state is not None else None) or phase
 
 
 def figures(detail: ExecutionDetail, now: datetime) -> list[str]:
@@ -143,18 +142,20 @@ def checkpoint_groups(detail: ExecutionDetail, now: datetime) -> list[PointGroup
     several = len(detail.attempts) > 1
     groups: list[PointGroup] = []
     for point in detail.checkpoints:
-        _add(groups, _group_title(point, several), _point(point, now))
+        _add(groups, _group_title(point.phase, point.attempt, several), _point(point, now))
     if detail.row.status == ExecutionStatus.RUNNING and detail.row.phase and not detail.row.waits_for_plan:
-        entry = detail.phases.get(detail.row.phase, {})
-        if entry.get("status") == "running" and entry.get("current_task"):
-            title = _group_title({"phase": detail.row.phase, "attempt": detail.row.retry_count + 1}, several)
+        phase_state = detail.phases.get(detail.row.phase)
+        if phase_state is not None and phase_state.status == "running" and phase_state.current_task:
+            title = _group_title(detail.row.phase, detail.row.retry_count + 1, several)
             look = STALLED if is_stalled(detail.row, now) else looks.PHASE_STATES["now"]
-            text = str(entry["current_task"])
-            _add(
-                groups,
-                title,
-                {"color": look.color, "symbol": look.symbol, "time": "now", "details": None, "text": text},
-            )
+            item: Point = {
+                "color": look.color,
+                "symbol": look.symbol,
+                "time": "now",
+                "details": None,
+                "text": phase_state.current_task,
+            }
+            _add(groups, title, item)
     return groups
 
 
@@ -164,27 +165,26 @@ def _add(groups: list[PointGroup], title: str, item: Point) -> None:
     groups[-1]["items"].append(item)
 
 
-def _group_title(point: dict[str, Any], several: bool) -> str:
-    phase = looks.look(looks.PHASES, point.get("phase")).label
-    return f"Attempt {point.get('attempt', 1)} · {phase}" if several else phase
+def _group_title(phase: str, attempt: int, several: bool) -> str:
+    label = looks.look(looks.PHASES, phase).label
+    return f"Attempt {attempt} · {label}" if several else label
 
 
-def _point(point: dict[str, Any], now: datetime) -> Point:
-    ok = bool(point.get("ok", True))
+def _point(point: Checkpoint, now: datetime) -> Point:
     return {
-        "color": "green" if ok else "red",
-        "symbol": "check" if ok else "close",
-        "text": str(point.get("text") or ""),
-        "details": point.get("details"),
-        "time": hour(parse(point.get("at")), now),
-        "title": moment(parse(point.get("at")), now),
+        "color": "green" if point.ok else "red",
+        "symbol": "check" if point.ok else "close",
+        "text": point.text,
+        "details": point.details,
+        "time": hour(point.at, now),
+        "title": moment(point.at, now),
     }
 
 
 def error_parts(detail: ExecutionDetail) -> tuple[str, str]:
     """Why it failed and what to do next: the last attempt keeps the reason alone, the execution both."""
     error = detail.row.error or "It failed."
-    reason = str(detail.attempts[-1]["reason"] or "") if detail.attempts else ""
+    reason = detail.attempts[-1].reason or "" if detail.attempts else ""
     if reason and error.startswith(reason):
         return reason, error[len(reason) :].strip()
     return error, ""
@@ -198,7 +198,7 @@ def next_step(detail: ExecutionDetail, *, broken: int, hidden: int = 0, may_cont
         return None
     if broken:
         return Step("tab", f"Show the {looks.count(broken, 'broken case')}", "rule", tab="Replay")
-    if detail.test_report and not detail.test_report.get("passed", True):
+    if detail.test_report and not detail.test_report.passed:
         return Step("tab", "Show the tests", "labs", tab="Tests")
     spent_all = 0 < row.max_retries <= row.retry_count
     if may_continue and (row.deploy_status == "error" or spent_all):
