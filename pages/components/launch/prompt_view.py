@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Final
 
 import streamlit as st
@@ -59,4 +58,4 @@ def size_text(size: Size) -> str:
 def prompt(key: str) -> tuple[bytes, str, Size]:
     """The stored prompt as it was sent, as text, and how much it holds. A key names the same bytes for ever."""
     data = storage.get(get_settings().storage_root, key)
-    return data, prompts.readable(json.loads(data)), prompts.measure(data)
+    return data, prompts.readable(prompts.read(data)), prompts.measure(data)
