@@ -1,4 +1,4 @@
-"""Changes one thing at a time in the rooms that decide, and looks whether the narrowest tests of it notice.
+"""Changes one thing at a time in the modules that decide, and checks whether the narrowest tests of it fail.
 
 `python -m tests.mutations` runs it over all rooms; `--only review` over one, `--cpu 600` ends it after so many seconds
 of processor time, `--each 20` takes a seeded choice of so many mutants a room. It prints what survived. A mutant lives
