@@ -12,6 +12,15 @@ from services.models.execution import (
 )
 from services.models.feedback import FeedbackItem, moving
 from services.models.notification import Notification
+from services.models.place import (
+    PlaceDecision,
+    PlaceJudgement,
+    PlacePin,
+    PlaceRow,
+    ReleasedBlock,
+    SeenPlace,
+    SessionCoverage,
+)
 from services.models.record import Attachment, AuditEvent, Setting
 from services.models.session import CandleDataset, Detection, PatternSession
 from services.models.token import AccessToken
@@ -37,7 +46,14 @@ __all__ = [
     "Notification",
     "PatternSession",
     "PatternWorkspace",
+    "PlaceDecision",
+    "PlaceJudgement",
+    "PlacePin",
+    "PlaceRow",
     "ReadMarker",
+    "ReleasedBlock",
+    "SeenPlace",
+    "SessionCoverage",
     "Setting",
     "User",
     "WorkspaceMessage",
