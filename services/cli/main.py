@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import Abort, TyperException
 
+from services.cli import backup as backup_commands
 from services.cli.people import app as people_commands
 from services.cli.token import app as token_commands
 from services.errors import InvalidInput, PatternDeskError, Unavailable
@@ -21,6 +22,7 @@ from services.settings import get_settings
 app = typer.Typer(name="patterndesk", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(people_commands, name="people")
 app.add_typer(token_commands, name="token")
+backup_commands.register(app)
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 As = Annotated[str | None, typer.Option("--as", help="The e-mail address of the person in whose name it is done.")]
 
