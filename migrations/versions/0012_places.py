@@ -23,26 +23,20 @@ down_revision = "0010"
 branch_labels = None
 depends_on = None
 
-COLUMNS = (  # table, column
-    ("candle_datasets", sa.Column("series_id", sa.UUID(), server_default=sa.func.gen_random_uuid(), nullable=False)),
-    ("candle_datasets", sa.Column("series_offset", sa.Integer(), server_default=sa.text("0"), nullable=False)),
-    ("pattern_sessions", sa.Column("unjudged_count", sa.Integer(), nullable=True)),
-    ("pattern_sessions", sa.Column("n_effective", sa.Float(), nullable=True)),
-    ("pattern_sessions", sa.Column("label_set_sha256", sa.Text(), nullable=True)),
-    ("pattern_sessions", sa.Column("score_note", sa.Text(), nullable=True)),
-    ("detections", sa.Column("slack", sa.Float(), nullable=True)),
-    (
-        "feedback_items",
-        sa.Column("judged_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
-    ),
-    ("detector_versions", sa.Column("confirmation_lag", sa.Integer(), nullable=True)),
-    ("pattern_workspaces", sa.Column("replay_policy", sa.Text(), nullable=True)),
-    (
-        "pattern_workspaces",
-        sa.Column("approval_policy", postgresql.JSONB(), server_default=sa.text("'{}'::jsonb"), nullable=False),
-    ),
-    ("pattern_workspaces", sa.Column("rate", postgresql.JSONB(), nullable=True)),
-    ("pattern_workspaces", sa.Column("places_at", sa.DateTime(timezone=True), nullable=True)),
+COLUMNS = (  # table, column, type, what stands where nothing is given; without it the column may be NULL
+    ("candle_datasets", "series_id", sa.UUID, "gen_random_uuid()"),
+    ("candle_datasets", "series_offset", sa.Integer, "0"),
+    ("pattern_sessions", "unjudged_count", sa.Integer, None),
+    ("pattern_sessions", "n_effective", sa.Float, None),
+    ("pattern_sessions", "label_set_sha256", sa.Text, None),
+    ("pattern_sessions", "score_note", sa.Text, None),
+    ("detections", "slack", sa.Float, None),
+    ("feedback_items", "judged_at", lambda: sa.DateTime(timezone=True), "now()"),
+    ("detector_versions", "confirmation_lag", sa.Integer, None),
+    ("pattern_workspaces", "replay_policy", sa.Text, None),
+    ("pattern_workspaces", "approval_policy", postgresql.JSONB, "'{}'::jsonb"),
+    ("pattern_workspaces", "rate", postgresql.JSONB, None),
+    ("pattern_workspaces", "places_at", lambda: sa.DateTime(timezone=True), None),
 )
 CHECKS = (
     ("replay_policy_known", "replay_policy IN ('strict', 'net')"),
@@ -89,8 +83,9 @@ def upgrade() -> None:
             f"{live} execution{' is' if live == 1 else 's are'} live; wait for the end, cancel, or run "
             "'patterndesk migrate --drain'."
         )
-    for table, column in COLUMNS:
-        op.add_column(table, column.copy())
+    for table, name, kind, default in COLUMNS:
+        given = sa.text(default) if default else None
+        op.add_column(table, sa.Column(name, kind(), server_default=given, nullable=default is None))
     op.execute("UPDATE feedback_items SET judged_at = created_at")
     op.execute(SERIES)
     op.execute(OFFSETS)
@@ -245,5 +240,5 @@ def downgrade() -> None:
     for name, _condition in CHECKS:
         op.drop_constraint(op.f(f"ck_pattern_workspaces_{name}"), "pattern_workspaces", type_="check")
     op.drop_index(op.f("ix_candle_datasets_series_id"), table_name="candle_datasets")
-    for table, column in reversed(COLUMNS):
-        op.drop_column(table, column.name)
+    for table, name, _kind, _default in reversed(COLUMNS):
+        op.drop_column(table, name)

@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 
-from services.places.values import Place
+from services.places.values import Place, Stretch
 
 BLOCK_BARS = 250
 DEFAULT_SHARE = 0.2
@@ -62,6 +62,28 @@ class Blocks:
             return "tune"
         near = (bar - self.embargo, bar + self.embargo)
         return "holdout" if all(self._at(b, times) for b in near) else "embargo"
+
+    def stretches(
+        self, first: int, last: int, times: Sequence[int] | np.ndarray, *, lag: int = 0
+    ) -> dict[Split, tuple[Stretch, ...]]:
+        """The bars from `first` to `last` by split: where a mark may count for which.
+
+        Tune bars whose confirmation (the lag) would fall into hold-out are embargo as well.
+        """
+        found: dict[Split, list[Stretch]] = {"tune": [], "holdout": [], "embargo": []}
+        held = [self._at(b, times) for b in range(first - self.embargo, last + max(self.embargo, lag) + 1)]
+        for bar in range(first, last + 1):
+            at = bar - first + self.embargo
+            if held[at]:
+                split: Split = "holdout" if all(held[at - self.embargo : at + self.embargo + 1]) else "embargo"
+            else:
+                split = "embargo" if any(held[at : at + lag + 1]) else "tune"
+            its = found[split]
+            if its and its[-1].last == bar - 1:
+                its[-1] = Stretch(self.series, its[-1].first, bar)
+            else:
+                its.append(Stretch(self.series, bar, bar))
+        return {split: tuple(its) for split, its in found.items()}
 
     def _at(self, bar: int, times: Sequence[int] | np.ndarray) -> bool:
         """Whether a bar is hold-out; bars beyond the candles go on at the timeframe's pace."""
