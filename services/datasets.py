@@ -17,6 +17,7 @@ from services.database.rows import fetch
 from services.errors import InvalidInput, NotFound
 from services.models import CandleDataset, new_id
 from services.people import Actor, record, require
+from services.texts import cleaned
 
 MAX_NAME = 120  # characters
 MAX_NOTE = 2_000  # characters of a licence note
@@ -123,30 +124,30 @@ def get(session: Session, dataset_id: uuid.UUID) -> DatasetRow:
 
 
 def _name(name: str) -> str:
-    cleaned = _CONTROL.sub(" ", name).strip()
-    if not 1 <= len(cleaned) <= MAX_NAME:
+    name = _CONTROL.sub(" ", name).strip()
+    if not 1 <= len(name) <= MAX_NAME:
         raise InvalidInput(f"A dataset's name has 1 to {MAX_NAME} characters.")
-    return cleaned
+    return name
 
 
 def _symbol(symbol: str) -> str:
-    cleaned = symbol.strip().upper()
-    if not _SYMBOL.fullmatch(cleaned):
+    symbol = symbol.strip().upper()
+    if not _SYMBOL.fullmatch(symbol):
         raise InvalidInput(
             "A symbol has 1 to 32 letters, digits and . _ : / = ^ & -, and begins with a letter, a digit or ^."
         )
-    return cleaned
+    return symbol
 
 
 def _timeframe(timeframe: str) -> str:
-    cleaned = timeframe.strip()
-    if not is_timeframe(cleaned):
+    timeframe = timeframe.strip()
+    if not is_timeframe(timeframe):
         raise InvalidInput("A timeframe is a number and a unit, such as 1m, 15m, 1h, 4h, 1d or 1w.")
-    return cleaned
+    return timeframe
 
 
 def _note(note: str | None) -> str | None:
-    cleaned = (note or "").replace("\x00", "").strip()
-    if len(cleaned) > MAX_NOTE:
-        raise InvalidInput(f"A licence note holds up to {MAX_NOTE:,} characters; this one has {len(cleaned):,}.")
-    return cleaned or None
+    text = cleaned(note)
+    if len(text) > MAX_NOTE:
+        raise InvalidInput(f"A licence note holds up to {MAX_NOTE:,} characters; this one has {len(text):,}.")
+    return text or None

@@ -11,28 +11,28 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services import executions, feedback, notifications, timeline, workspaces
+from services import executions, notifications, timeline, workspaces
 from services.detectors.replay import ReplayResult
 from services.detectors.types import DetectorSpec, Matcher
 from services.errors import Conflict, NotFound
 from services.lifecycle import (
     AuthorType,
     DeployStatus,
-    FeedbackState,
+    ExecutionStatus,
     MessageType,
     VersionStatus,
     WorkspaceStatus,
     bump,
 )
 from services.models import (
-    ClaudeExecution,
     DetectorVersion,
     Evaluation,
-    FeedbackItem,
     PatternWorkspace,
     new_id,
     now,
 )
+from services.states import move_version
+from services.texts import storable
 
 MAX_LOG = 200_000  # characters of a deploy's log that are kept; the end is what matters
 
@@ -105,7 +105,7 @@ def add_candidate(
         existing.contract_report = contract_report
         return existing.id
     if existing and existing.status == VersionStatus.CANDIDATE:
-        existing.status = VersionStatus.REJECTED
+        move_version(existing, VersionStatus.REJECTED)
     label = _next_version(workspace, parent, code_sha256)
     version = DetectorVersion(
         id=new_id(), workspace_id=workspace.id, version=label, build_label=label,
@@ -141,7 +141,7 @@ def reject_candidate(session: Session, execution_id: uuid.UUID, *, epoch: int) -
     if execution.candidate_version_id:
         version = session.get(DetectorVersion, execution.candidate_version_id)
         if version and version.status == VersionStatus.CANDIDATE:
-            version.status = VersionStatus.REJECTED
+            move_version(version, VersionStatus.REJECTED)
 
 
 def add_replay(
@@ -223,7 +223,7 @@ def deploy_moved(
     if execution.deploy_status in (DeployStatus.READY, DeployStatus.ERROR, DeployStatus.CANCELED):
         return
     execution.deploy_status, execution.deploy_state_raw = status, raw
-    execution.deploy_logs, execution.deploy_url = logs[-MAX_LOG:].replace("\x00", ""), url or execution.deploy_url
+    execution.deploy_logs, execution.deploy_url = storable(logs[-MAX_LOG:]), url or execution.deploy_url
     session.flush()
     if status == DeployStatus.BUILDING:
         timeline.append(
@@ -241,12 +241,12 @@ def deploy_failed(
     """The deploy of this attempt failed; its log stays with the message."""
     execution = executions.locked(session, execution_id, epoch)
     execution.deploy_status, execution.deploy_completed_at = DeployStatus.ERROR, now()
-    execution.deploy_logs = logs[-MAX_LOG:].replace("\x00", "")
+    execution.deploy_logs = storable(logs[-MAX_LOG:])
     session.flush()
     timeline.append(
         session, execution.workspace_id, MessageType.DEPLOY_FAILED,
         data={"execution_id": execution.id, "deployment_id": execution.deployment_id, "error": error,
-              "logs": logs[-4000:].replace("\x00", ""), "retry_count": execution.retry_count,
+              "logs": storable(logs[-4000:]), "retry_count": execution.retry_count,
               "will_retry": will_retry},
         author_type=AuthorType.SYSTEM, title="Deploy failed", content=error, execution_id=execution.id,
         dedupe_key=f"deploy_failed:{execution.id}:{attempt}",
@@ -289,12 +289,12 @@ def deploy_succeeded(
     candidate = session.get(DetectorVersion, execution.candidate_version_id) if execution.candidate_version_id else None
     if candidate is None:
         raise Conflict("This execution has no candidate to deploy.")
-    if workspace.deployed_version_id == candidate.id and execution.completed_at is not None:
+    if execution.status == ExecutionStatus.COMPLETED:
         return
     at = now()
     execution.deploy_status, execution.deploy_state_raw = DeployStatus.READY, raw
     execution.deploy_completed_at, execution.deploy_url = at, url
-    execution.deploy_logs = logs[-MAX_LOG:].replace("\x00", "")
+    execution.deploy_logs = storable(logs[-MAX_LOG:])
     previous = workspace.version
     _switch(session, workspace, candidate, at)
     started = execution.deploy_started_at or at
@@ -318,7 +318,6 @@ def deploy_succeeded(
     elif workspace.status == WorkspaceStatus.VERIFIED:
         workspaces.move(session, workspace, "redeployed", actor=None, reason=f"v{candidate.version} is live",
                         dedupe_key=f"status:{execution.id}:beta")  # fmt: skip
-    _address_others(session, workspace, execution, fixed_ids, candidate.id)
     executions.complete(session, execution, summary=summary, fixed_ids=fixed_ids, resolved_version_id=candidate.id)
 
 
@@ -326,28 +325,12 @@ def _switch(session: Session, workspace: PatternWorkspace, candidate: DetectorVe
     if workspace.deployed_version_id and workspace.deployed_version_id != candidate.id:
         old = session.get(DetectorVersion, workspace.deployed_version_id)
         if old is not None:
-            old.status, old.retired_at = VersionStatus.RETIRED, at
+            move_version(old, VersionStatus.RETIRED)
+            old.retired_at = at
             session.flush()  # before the new one takes the place that the partial unique index holds
-    candidate.status, candidate.deployed_at = VersionStatus.DEPLOYED, at
+    move_version(candidate, VersionStatus.DEPLOYED)
+    candidate.deployed_at = at
     workspace.deployed_version_id, workspace.version = candidate.id, candidate.version
     workspace.success_rate = None
     workspace.success_tp = workspace.success_fp = workspace.success_fn = 0
     session.flush()
-
-
-def _address_others(
-    session: Session,
-    workspace: PatternWorkspace,
-    execution: ClaudeExecution,
-    fixed_ids: Collection[str],
-    version_id: uuid.UUID,
-) -> None:
-    """Open corrections that were not sent (hold-out ones too) but that the new version fixed are addressed as well."""
-    sent = set(execution.feedback_ids)
-    others = [uuid.UUID(i) for i in fixed_ids if i not in sent]
-    if not others:
-        return
-    open_asking = {f.id for f in feedback.list_feedback(session, workspace.id, states=["open"], ids=others)}
-    for item in session.scalars(select(FeedbackItem).where(FeedbackItem.id.in_(open_asking))):
-        # open → sent → addressed is the road of a batch; one that was fixed along with it goes straight.
-        item.state, item.resolved_version_id = FeedbackState.ADDRESSED, version_id

@@ -117,6 +117,14 @@ class FeedbackState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class MadeBy(StrEnum):
+    """Who a judgement comes from: a person, a documented rule, or the session that a retest repeats."""
+
+    PERSON = "person"
+    RULE = "rule"
+    CARRIED = "carried"
+
+
 class VersionStatus(StrEnum):
     CANDIDATE = "candidate"
     DEPLOYED = "deployed"
@@ -139,10 +147,7 @@ class NotificationStatus(StrEnum):
 
 
 LIVE_EXECUTION: Final = (ExecutionStatus.PENDING, ExecutionStatus.RUNNING, ExecutionStatus.RETRY)
-ASKING_VERDICTS: Final = (Verdict.FALSE_POSITIVE, Verdict.FALSE_NEGATIVE, Verdict.ADJUSTMENT, Verdict.COMMENT)
-QUIET_VERDICTS: Final = (Verdict.CONFIRMED, Verdict.UNSURE)
-JUDGED_VERDICTS: Final = (Verdict.CONFIRMED, Verdict.FALSE_POSITIVE, Verdict.FALSE_NEGATIVE, Verdict.ADJUSTMENT)
-PLACED_VERDICTS: Final = JUDGED_VERDICTS
+QUIET_VERDICTS: Final = (Verdict.CONFIRMED, Verdict.UNSURE)  # the others ask for a change
 PHASES: Final = tuple(ExecutionPhase)
 
 W = WorkspaceStatus
@@ -190,6 +195,22 @@ EXECUTION_TRANSITIONS: Final[frozenset[tuple[ExecutionStatus, ExecutionStatus]]]
     }
 )
 
+SESSION_TRANSITIONS: Final[frozenset[tuple[SessionStatus, SessionStatus]]] = frozenset(
+    {
+        (SessionStatus.RUNNING, SessionStatus.ACTIVE),
+        (SessionStatus.RUNNING, SessionStatus.FAILED),
+        (SessionStatus.ACTIVE, SessionStatus.COMPLETED),
+    }
+)
+
+VERSION_TRANSITIONS: Final[frozenset[tuple[VersionStatus, VersionStatus]]] = frozenset(
+    {
+        (VersionStatus.CANDIDATE, VersionStatus.DEPLOYED),
+        (VersionStatus.CANDIDATE, VersionStatus.REJECTED),
+        (VersionStatus.DEPLOYED, VersionStatus.RETIRED),
+    }
+)
+
 FEEDBACK_TRANSITIONS: Final[frozenset[tuple[FeedbackState, FeedbackState]]] = frozenset(
     {
         (FeedbackState.OPEN, FeedbackState.SENT),
@@ -200,7 +221,6 @@ FEEDBACK_TRANSITIONS: Final[frozenset[tuple[FeedbackState, FeedbackState]]] = fr
         (FeedbackState.SENT, FeedbackState.OPEN),
         (FeedbackState.ADDRESSED, FeedbackState.VERIFIED),
         (FeedbackState.ADDRESSED, FeedbackState.OPEN),
-        (FeedbackState.ADDRESSED, FeedbackState.DISPUTED),
         (FeedbackState.VERIFIED, FeedbackState.OPEN),
         # A verdict that was carried over keeps the state of the one it copies, and may be taken back.
         (FeedbackState.ADDRESSED, FeedbackState.WITHDRAWN),

@@ -18,7 +18,9 @@ from services.errors import GuardFailed, InvalidInput
 from services.lifecycle import MessageType, WorkspaceStatus, verified_version
 from services.models import DetectorVersion, PatternWorkspace, now
 from services.people import Actor, record, require
+from services.rules import open_correction_sql
 from services.settings import get_settings
+from services.texts import cleaned
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,7 @@ _SESSIONS: LiteralString = """
 SELECT id::text, tp, fp, fn FROM pattern_sessions
 WHERE workspace_id = %(w)s AND detector_version_id = %(v)s AND status = 'completed' ORDER BY completed_at, id
 """
-_OPEN: LiteralString = """
-SELECT count(*) FROM feedback_items WHERE workspace_id = %(w)s AND state = 'open' AND made_by <> 'carried'
-AND verdict NOT IN ('confirmed', 'unsure')
-"""
+_OPEN: LiteralString = f"SELECT count(*) FROM feedback_items WHERE workspace_id = %(w)s AND {open_correction_sql()}"
 
 
 def evidence(session: Session, workspace_id: uuid.UUID) -> Evidence:
@@ -257,10 +256,10 @@ def _clear_approval(workspace: PatternWorkspace) -> None:
 
 
 def _required(reason: str) -> str:
-    cleaned = reason.replace("\x00", "").strip()
-    if not cleaned:
+    text = cleaned(reason)
+    if not text:
         raise InvalidInput("A reason is required; it shows on the timeline.")
-    return cleaned
+    return text
 
 
 def _announce(
@@ -273,11 +272,11 @@ def _announce(
     comment: str | None,
     actor: Actor,
 ) -> None:
-    cleaned = (comment or "").replace("\x00", "").strip() or None
+    words = cleaned(comment) or None
     timeline.append(
         session, workspace.id, kind,
-        data={"previous_status": previous, "new_status": new, "evidence": found.as_json(), "comment": cleaned},
-        actor=actor, title="Approved" if kind == MessageType.USER_APPROVED else "Verified", content=cleaned,
+        data={"previous_status": previous, "new_status": new, "evidence": found.as_json(), "comment": words},
+        actor=actor, title="Approved" if kind == MessageType.USER_APPROVED else "Verified", content=words,
     )  # fmt: skip
     record(
         session, actor=actor, action=kind.value, object_type="workspace", object_id=workspace.id, after=found.as_json()

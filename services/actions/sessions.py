@@ -79,7 +79,7 @@ def run_session(
         raise
     except BaseException:
         with transaction() as session:
-            sessions.fail(session, plan.session_id, "The run was interrupted; run it again.")
+            sessions.fail(session, plan.session_id, sessions.INTERRUPTED)
         raise
     return plan.session_id
 

@@ -21,7 +21,7 @@ from services.database.rows import fetch
 from services.detectors.types import Candles
 from services.errors import Conflict, PatternDeskError
 from services.feedback import Place
-from services.lifecycle import Role, Verdict
+from services.lifecycle import LIVE_EXECUTION, MadeBy, Role, Verdict
 from services.logs import configure, get_logger
 from services.models import (
     ClaudeExecution,
@@ -128,7 +128,7 @@ def _remove(ids: list[uuid.UUID]) -> None:
     with transaction() as session:
         live = session.scalars(
             select(ClaudeExecution.number).where(
-                ClaudeExecution.workspace_id.in_(ids), ClaudeExecution.status.in_(("pending", "running", "retry"))
+                ClaudeExecution.workspace_id.in_(ids), ClaudeExecution.status.in_(LIVE_EXECUTION)
             )
         ).all()
         if live:
@@ -263,7 +263,7 @@ def _judge(session_id: uuid.UUID, pattern_type: str, candles: Candles, first: in
             right = near(rule, *place) is not None
             feedback.judge(
                 session, uuid.UUID(mark["detection_id"]), Verdict.CONFIRMED if right else Verdict.FALSE_POSITIVE,
-                reason=None if right else "The demo's rule has no mark here.", made_by="rule", actor=actor,
+                reason=None if right else "The demo's rule has no mark here.", made_by=MadeBy.RULE, actor=actor,
             )  # fmt: skip
         for m in rule:
             if any(d == m.direction and abs(i - m.index) <= 1 for i, d in seen):
@@ -272,7 +272,7 @@ def _judge(session_id: uuid.UUID, pattern_type: str, candles: Candles, first: in
             feedback.add_missed(
                 session, session_id, kind="swing" if pattern_type == "swings" else pattern_type,
                 direction=m.direction, place=Place(m.index, at, m.price), reason="The demo's rule has a mark here.",
-                made_by="rule", actor=actor,
+                made_by=MadeBy.RULE, actor=actor,
             )  # fmt: skip
 
 

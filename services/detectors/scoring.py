@@ -15,8 +15,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.stats import binomtest
 
 from services.detectors.types import Detection, Matcher
+from services.rules import is_provisional
 
-PROVISIONAL_BELOW = 10
 SIGNIFICANT = 0.05
 FIXES_FOR_EVIDENCE = 6  # the fewest fixes with no regression whose exact two-sided p is under 0.05 (2 / 2**6)
 
@@ -108,7 +108,7 @@ def score(tp: int, fp: int, fn: int) -> Score:
     interval = binomtest(tp, n).proportion_ci(confidence_level=0.95, method="wilson")
     # Rounding can leave the bound of 0/n or n/n a hair inside it: the interval always holds its rate.
     low, high = min(float(interval.low), tp / n), max(float(interval.high), tp / n)
-    return Score(tp, fp, fn, tp / n, n, max(low, 0.0), min(high, 1.0), n < PROVISIONAL_BELOW)
+    return Score(tp, fp, fn, tp / n, n, max(low, 0.0), min(high, 1.0), is_provisional(n))
 
 
 def tally(verdicts: Iterable[str]) -> Tally:

@@ -16,6 +16,7 @@ from services.executions.launching import check_launchable, launch
 from services.lifecycle import ExecutionStatus, FeedbackState, MessageType
 from services.models import ClaudeExecution, ExecutionAttempt, FeedbackItem, GateWaiver, PatternWorkspace
 from services.people import Actor, record, require
+from services.texts import cleaned
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +118,8 @@ def waive(session: Session, execution_id: uuid.UUID, *, reason: str, actor: Acto
     nothing to waive, or another version was deployed meanwhile.
     """
     require(actor, "waive")
-    cleaned = reason.replace("\x00", "").strip()
-    if not cleaned:
+    words = cleaned(reason)
+    if not words:
         raise InvalidInput("A reason is required; it shows on the timeline and in the review.")
     workspace_id = session.scalar(select(ClaudeExecution.workspace_id).where(ClaudeExecution.id == execution_id))
     if workspace_id is None:
@@ -139,18 +140,18 @@ def waive(session: Session, execution_id: uuid.UUID, *, reason: str, actor: Acto
             execution_id=child,
             detector_version_id=version_id,
             waived_by_id=actor.id,
-            reason=cleaned,
+            reason=words,
             broken_ids=[str(i) for i in broken],
         )
     )
     record(session, actor=actor, action="waive", object_type="execution", object_id=child,
-           after={"broken": len(broken), "reason": cleaned})  # fmt: skip
+           after={"broken": len(broken), "reason": words})  # fmt: skip
     session.flush()
     places = "1 judged place" if len(broken) == 1 else f"{len(broken)} judged places"
     timeline.append(
         session, workspace_id, MessageType.GATE_WAIVED,
-        data={"execution_id": child, "broken_ids": broken, "reason": cleaned},
-        actor=actor, title=f"Waived {places} that the new version breaks", content=cleaned, execution_id=child,
+        data={"execution_id": child, "broken_ids": broken, "reason": words},
+        actor=actor, title=f"Waived {places} that the new version breaks", content=words, execution_id=child,
     )  # fmt: skip
     return child
 

@@ -7,16 +7,15 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services import notifications, timeline, workspaces
 from services.errors import IllegalTransition
+from services.executions.settling import settle
 from services.lifecycle import (
     EXECUTION_TRANSITIONS,
-    AuthorType,
     ExecutionStatus,
-    FeedbackState,
     MessageStatus,
     MessageType,
     WorkspaceStatus,
@@ -24,12 +23,11 @@ from services.lifecycle import (
 from services.models import (
     ClaudeExecution,
     ExecutionAttempt,
-    ExecutionFeedback,
     User,
     WorkspaceMessage,
-    moving,
     now,
 )
+from services.rules import agent_author
 
 
 def set_status(execution: ClaudeExecution, status: ExecutionStatus) -> None:
@@ -61,7 +59,7 @@ def complete(
     execution.canceled_at = execution.canceled_by_id = None
     execution.completed_at, execution.progress, execution.summary = at, 100, summary
     execution.error = execution.errored_at = execution.retry_at = None
-    _settle(session, execution, fixed_ids, resolved_version_id)
+    settle(session, execution, fixed_ids, resolved_version_id)
     end_attempt(session, execution, outcome="completed", reason=None, at=at)
     session.flush()
     timeline.append(
@@ -76,7 +74,7 @@ def complete(
             "commit_message": execution.commit_message,
             "summary": summary,
         },
-        author_type=_author(execution),
+        author_type=agent_author(execution.agent),
         title=f"Execution {execution.number} completed",
         content=summary,
         execution_id=execution.id,
@@ -117,7 +115,7 @@ def fail(
     execution.errored_at = at
     execution.completed_at = execution.retry_at = None
     fail_phase(session, execution, at)
-    _settle(session, execution, (), None)
+    settle(session, execution, (), None)
     end_attempt(session, execution, outcome=outcome, reason=error, at=at, decision=decision)
     session.flush()
     timeline.append(
@@ -128,7 +126,7 @@ def fail(
             "execution_id": execution.id, "error": error, "phase": execution.phase, "will_retry": False,
             "retry_count": execution.retry_count, "advice": advice,
         },
-        author_type=_author(execution),
+        author_type=agent_author(execution.agent),
         title=f"Execution {execution.number} {'was canceled' if outcome == 'canceled' else 'failed'}",
         content=execution.error,
         execution_id=execution.id,
@@ -184,30 +182,3 @@ def fail_phase(session: Session, execution: ClaudeExecution, at: datetime) -> No
     )
     for message in running:
         message.status = MessageStatus.FAILED
-
-
-def _settle(
-    session: Session, execution: ClaudeExecution, fixed_ids: Collection[str], version_id: uuid.UUID | None
-) -> None:
-    """Each correction the execution took becomes addressed when the replay shows it fixed, else open again."""
-    fixed = {uuid.UUID(i) for i in fixed_ids}
-    taken = set(
-        session.scalars(select(ExecutionFeedback.feedback_id).where(ExecutionFeedback.execution_id == execution.id))
-    )
-    if taken & fixed:
-        session.execute(
-            moving(taken & fixed, FeedbackState.SENT, FeedbackState.ADDRESSED, resolved_version_id=version_id)
-        )
-    if taken - fixed:
-        session.execute(moving(taken - fixed, FeedbackState.SENT, FeedbackState.OPEN))
-    for outcome, ids in (("fixed", taken & fixed), ("not_fixed", taken - fixed)):
-        if ids:
-            session.execute(
-                update(ExecutionFeedback)
-                .where(ExecutionFeedback.execution_id == execution.id, ExecutionFeedback.feedback_id.in_(ids))
-                .values(outcome=outcome)
-            )
-
-
-def _author(execution: ClaudeExecution) -> AuthorType:
-    return AuthorType.CLAUDE if execution.agent == "claude" else AuthorType.SYSTEM

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from services.database.rows import fetch
 from services.errors import StaleEpoch
+from services.texts import storable
 
 TAIL_CHARACTERS = 64_000  # of a log that is still being written
 
@@ -106,7 +107,7 @@ def keep_log(
     fetch(
         session, _LOG,
         {"id": execution_id, "epoch": epoch, "attempt": attempt, "key": key,
-         "tail": tail[-TAIL_CHARACTERS:].replace("\x00", "")},
+         "tail": storable(tail[-TAIL_CHARACTERS:])},
     )  # fmt: skip
 
 

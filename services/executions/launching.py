@@ -15,8 +15,10 @@ from services.errors import Conflict, InvalidInput, NotFound
 from services.executions.ending import end_canceled
 from services.feedback import FeedbackRow
 from services.lifecycle import ExecutionStatus, FeedbackState, MessageType, Verdict, WorkspaceStatus
-from services.models import ClaudeExecution, ExecutionFeedback, PatternWorkspace, moving, new_id, now
+from services.models import ClaudeExecution, ExecutionFeedback, PatternWorkspace, new_id, now
 from services.people import Actor, record, require
+from services.rules import agent_in_words, is_described
+from services.states import move_corrections
 
 AGENTS = ("tuner", "claude")
 DEPLOY_TARGETS = ("local", "vercel")
@@ -39,7 +41,7 @@ def check_launchable(session: Session, workspace: PatternWorkspace) -> None:
             f"{workspace.name} is in review; withdraw the approval first, then launch.",
             link=workspaces.link(workspace.id),
         )
-    if workspace.deployed_version_id is None and not workspaces.is_described(workspace):
+    if workspace.deployed_version_id is None and not is_described(workspace):
         raise InvalidInput(
             f"{workspace.name} is not described yet; write its description, reasoning and steps, then launch."
         )
@@ -96,7 +98,7 @@ def launch(
     workspace.execution_seq += 1
     execution = ClaudeExecution(
         id=new_id(), workspace_id=workspace_id, triggered_by=actor.id, number=workspace.execution_seq,
-        feedback_ids=[str(f.id) for f in items], prompt_file=prompt_file, agent=agent, deploy_target=deploy_target,
+        prompt_file=prompt_file, agent=agent, deploy_target=deploy_target,
         stop_after_planning=stop_after_planning, parent_execution_id=parent_execution_id, max_retries=max_retries,
         is_first=workspace.deployed_version_id is None, continues=continues,
     )  # fmt: skip
@@ -124,12 +126,14 @@ def launch(
 
 def _send(session: Session, execution: ClaudeExecution, items: Sequence[FeedbackRow], actor: Actor) -> None:
     session.execute(insert(ExecutionFeedback), [{"execution_id": execution.id, "feedback_id": f.id} for f in items])
-    session.execute(
-        moving(
-            [f.id for f in items], FeedbackState.OPEN, FeedbackState.SENT, sent_to_claude_at=now(),
-            execution_id=execution.id,
+    sent = move_corrections(
+        session, [f.id for f in items], FeedbackState.OPEN, FeedbackState.SENT, sent_to_claude_at=now()
+    )
+    if sent != len(items):
+        raise Conflict(
+            "Some of these corrections were sent or taken back at the same moment. Look at the prompt again."
         )
-    )  # fmt: skip
+    session.refresh(execution, ["feedback_ids"])  # follows the links by a trigger
     sessions = list(dict.fromkeys(f.session_id for f in items if f.session_id))
     timeline.append(
         session,
@@ -144,7 +148,7 @@ def _send(session: Session, execution: ClaudeExecution, items: Sequence[Feedback
             "total_images": sum(len(f.attachments) for f in items),
         },
         actor=actor,
-        title="Feedback sent to Claude" if execution.agent == "claude" else "Feedback sent to the tuner",
+        title=f"Feedback sent to {agent_in_words(execution.agent)}",
         content=f"Sent {len(items)} corrections for analysis",
         execution_id=execution.id,
     )

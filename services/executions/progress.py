@@ -18,8 +18,9 @@ from services import timeline
 from services.database.rows import fetch
 from services.errors import Cancelled, NotFound, StaleEpoch
 from services.executions.ending import end_attempt, fail_phase, set_status
-from services.lifecycle import AuthorType, ExecutionPhase, ExecutionStatus, MessageStatus, MessageType
+from services.lifecycle import ExecutionPhase, ExecutionStatus, MessageStatus, MessageType
 from services.models import ClaudeExecution, ExecutionAttempt, PatternWorkspace, now
+from services.rules import agent_author, agent_in_words
 
 # Where each phase begins and ends on the scale of 100.
 SPANS: dict[ExecutionPhase, tuple[int, int]] = {
@@ -133,7 +134,8 @@ def begin(session: Session, execution_id: uuid.UUID, *, epoch: int, worker_id: s
     if not session.scalar(select(ExecutionAttempt.id).where(ExecutionAttempt.execution_id == execution.id).limit(1)):
         session.add(ExecutionAttempt(execution_id=execution.id, number=1))
     session.flush()
-    agent = "Claude" if execution.agent == "claude" else "The tuner"
+    agent = agent_in_words(execution.agent)
+    agent = agent[0].upper() + agent[1:]
     timeline.append(
         session,
         execution.workspace_id,
@@ -141,7 +143,7 @@ def begin(session: Session, execution_id: uuid.UUID, *, epoch: int, worker_id: s
         data={
             "execution_id": execution.id, "feedback_count": len(execution.feedback_ids), "agent": execution.agent,
         },
-        author_type=author(execution),
+        author_type=agent_author(execution.agent),
         title=f"Execution {execution.number} started",
         content=f"{agent} works on {len(execution.feedback_ids)} corrections"
         if execution.feedback_ids
@@ -149,10 +151,6 @@ def begin(session: Session, execution_id: uuid.UUID, *, epoch: int, worker_id: s
         execution_id=execution.id,
         dedupe_key=f"started:{execution.id}",
     )  # fmt: skip
-
-
-def author(execution: ClaudeExecution) -> AuthorType:
-    return AuthorType.CLAUDE if execution.agent == "claude" else AuthorType.SYSTEM
 
 
 def phase_key(execution_id: uuid.UUID, phase: ExecutionPhase, attempt: int) -> str:
@@ -187,7 +185,7 @@ def begin_phase(
             "execution_id": execution.id, "phase": phase, "phase_started_at": entry["started_at"],
             "current_task": task,
         },
-        author_type=author(execution),
+        author_type=agent_author(execution.agent),
         title=phase.capitalize(),
         execution_id=execution.id,
         status=MessageStatus.IN_PROGRESS,
@@ -256,7 +254,7 @@ def checkpoint(
             "execution_id": execution.id, "phase": phase, "checkpoint": text, "details": details,
             "files_changed": files_changed,
         },
-        author_type=author(execution),
+        author_type=agent_author(execution.agent),
         title=text,
         content=details,
         execution_id=execution.id,
@@ -333,7 +331,7 @@ def begin_retry(
             session, execution.workspace_id, MessageType.CLAUDE_FAILED,
             data={"execution_id": execution.id, "error": reason, "phase": execution.phase, "will_retry": True,
                   "retry_count": attempt},
-            author_type=author(execution), title=f"Attempt {attempt} failed", content=reason,
+            author_type=agent_author(execution.agent), title=f"Attempt {attempt} failed", content=reason,
             execution_id=execution.id, dedupe_key=f"failed:{execution.id}:{attempt}",
         )  # fmt: skip
     timeline.announce(session, execution.workspace_id, execution_id=execution.id)

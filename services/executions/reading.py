@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from services.database.rows import fetch, fetch_dicts
 from services.errors import NotFound
 from services.models import ClaudeExecution, PatternWorkspace, User
+from services.rules import live_sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,7 @@ WHERE (%(workspace)s::uuid IS NULL OR e.workspace_id = %(workspace)s)
 ORDER BY e.triggered_at DESC, e.id DESC LIMIT %(limit)s
 """
 )
-_ACTIVE: LiteralString = (
-    _COLUMNS + "WHERE e.status IN ('pending', 'running', 'retry') ORDER BY e.triggered_at LIMIT %(limit)s"
-)
+_ACTIVE: LiteralString = _COLUMNS + f"WHERE {live_sql('e')} ORDER BY e.triggered_at LIMIT %(limit)s"
 
 
 def list_executions(

@@ -14,9 +14,12 @@ from sqlalchemy.orm import Session
 from services import timeline, workspaces
 from services.detectors.scoring import consensus
 from services.errors import Conflict, InvalidInput, NotFound
-from services.lifecycle import ASKING_VERDICTS, FeedbackState, MessageType, SessionStatus, Verdict
+from services.lifecycle import FeedbackState, MadeBy, MessageType, SessionStatus, Verdict
 from services.models import Detection, FeedbackItem, PatternSession, new_id
 from services.people import Actor, require
+from services.rules import asks, is_original
+from services.states import move_correction
+from services.texts import cleaned
 
 MAX_REASON = 1_000_000  # characters; it is data to the agent, whatever is in it
 
@@ -40,7 +43,7 @@ def judge(
     reason: str | None = None,
     expected: Place | None = None,
     attachments: Sequence[str] = (),
-    made_by: str = "person",
+    made_by: MadeBy = MadeBy.PERSON,
     actor: Actor,
 ) -> uuid.UUID:
     """One reviewer's verdict on a detection of an active session; a second one replaces the first.
@@ -65,20 +68,22 @@ def judge(
             FeedbackItem.state != FeedbackState.WITHDRAWN,
         )
     )
-    was_asking = item is not None and _asks(item.verdict)
+    was_asking = item is not None and asks(item.verdict)
     if item is None:
-        item = FeedbackItem(id=new_id(), workspace_id=row.workspace_id, session_id=row.id, author_id=actor.id)
-        item.detection_id = detection_id
+        item = FeedbackItem(
+            id=new_id(), workspace_id=row.workspace_id, session_id=row.id, author_id=actor.id,
+            detection_id=detection_id, state=FeedbackState.OPEN,
+        )  # fmt: skip
         session.add(item)
-    elif item.state not in (FeedbackState.OPEN, FeedbackState.DISPUTED) and item.made_by != "carried":
+    elif item.state not in (FeedbackState.OPEN, FeedbackState.DISPUTED) and is_original(item.made_by):
         raise Conflict(f"This correction is {item.state} already; it can't be changed any more.")
     _fill(item, row, detection, verdict, expected)
-    item.reason, item.made_by = _cleaned(reason), made_by
-    item.state = FeedbackState.OPEN
+    item.reason, item.made_by = _reason(reason), made_by
+    move_correction(item, FeedbackState.OPEN)
     item.attachments = list(attachments) or item.attachments or []
     session.flush()
-    _count(session, row.workspace_id, (1 if _asks(verdict) else 0) - (1 if was_asking else 0))
-    if _asks(verdict):
+    _count(session, row.workspace_id, (1 if asks(verdict) else 0) - (1 if was_asking else 0))
+    if asks(verdict):
         _announce(session, item, actor)
     _dispute(session, row, detection)
     return item.id
@@ -122,7 +127,7 @@ def add_missed(
     place: Place,
     reason: str | None = None,
     attachments: Sequence[str] = (),
-    made_by: str = "person",
+    made_by: MadeBy = MadeBy.PERSON,
     actor: Actor,
 ) -> uuid.UUID:
     """A mark the detector should have made at `place`. The same one twice is refused. Returns the item's id."""
@@ -146,7 +151,7 @@ def add_missed(
         verdict=Verdict.FALSE_NEGATIVE, candle_index=place.index, candle_time=place.time, price=place.price,
         expected_kind=kind, expected_direction=direction, expected_index=place.index, expected_time=place.time,
         expected_price=place.price, expected_low=place.low, expected_high=place.high, dataset_id=row.dataset_id,
-        window_start=row.start_index, window_end=row.end_index, reason=_cleaned(reason),
+        window_start=row.start_index, window_end=row.end_index, reason=_reason(reason),
         attachments=list(attachments), made_by=made_by,
     )  # fmt: skip
     session.add(item)
@@ -168,13 +173,13 @@ def add_comment_item(
 ) -> uuid.UUID:
     """A correction in words, without a place: it goes to the agent with the batch, but is no regression case."""
     require(actor, "judge")
-    cleaned = _cleaned(text)
-    if not cleaned and not attachments:
+    words = _reason(text)
+    if not words and not attachments:
         raise InvalidInput("Write what should change first.")
     workspaces.lock(session, workspace_id)
     item = FeedbackItem(
         id=new_id(), workspace_id=workspace_id, session_id=session_id, author_id=actor.id, verdict=Verdict.COMMENT,
-        reason=cleaned, attachments=list(attachments), severity=severity, made_by="person",
+        reason=words, attachments=list(attachments), severity=severity, made_by=MadeBy.PERSON,
     )  # fmt: skip
     session.add(item)
     session.flush()
@@ -189,12 +194,12 @@ def withdraw(session: Session, feedback_id: uuid.UUID, *, actor: Actor) -> None:
     item = _locked(session, feedback_id)
     if item is None or item.state == FeedbackState.WITHDRAWN:
         raise NotFound("There is no such feedback.")
-    if item.author_id != actor.id and item.made_by == "person":
+    if item.author_id != actor.id and item.made_by == MadeBy.PERSON:
         raise Conflict("Only the person who gave this feedback can take it back.")
-    if item.state not in (FeedbackState.OPEN, FeedbackState.DISPUTED) and item.made_by != "carried":
+    if item.state not in (FeedbackState.OPEN, FeedbackState.DISPUTED) and is_original(item.made_by):
         raise Conflict(f"This correction is {item.state} already; it can't be taken back any more.")
     row = _active(session, item.session_id) if item.session_id is not None else None
-    item.state = FeedbackState.WITHDRAWN
+    move_correction(item, FeedbackState.WITHDRAWN)
     session.flush()
     detection = session.get(Detection, item.detection_id) if item.detection_id else None
     if row is not None and detection is not None:
@@ -208,7 +213,7 @@ def settle_dispute(session: Session, feedback_id: uuid.UUID, *, reason: str, act
     item = _locked(session, feedback_id)
     if item is None or item.state != FeedbackState.DISPUTED:
         raise NotFound("There is no such disputed mark.")
-    rule = _cleaned(reason)
+    rule = _reason(reason)
     if rule is None:
         raise InvalidInput("Write the rule that settles it.")
     others = session.scalars(
@@ -217,7 +222,7 @@ def settle_dispute(session: Session, feedback_id: uuid.UUID, *, reason: str, act
         )
     )
     for other in others:
-        other.state = FeedbackState.OPEN if other.verdict == item.verdict else FeedbackState.WITHDRAWN
+        move_correction(other, FeedbackState.OPEN if other.verdict == item.verdict else FeedbackState.WITHDRAWN)
     item.reason = rule
     session.flush()
     timeline.announce(session, item.workspace_id)
@@ -232,15 +237,11 @@ def _locked(session: Session, feedback_id: uuid.UUID) -> FeedbackItem | None:
     return session.get(FeedbackItem, feedback_id, populate_existing=True)
 
 
-def _asks(verdict: str) -> bool:
-    return verdict in ASKING_VERDICTS
-
-
-def _cleaned(reason: str | None) -> str | None:
-    cleaned = (reason or "").replace("\x00", "").strip()
-    if len(cleaned) > MAX_REASON:
-        raise InvalidInput(f"A reason holds up to {MAX_REASON:,} characters; this one has {len(cleaned):,}.")
-    return cleaned or None
+def _reason(reason: str | None) -> str | None:
+    text = cleaned(reason)
+    if len(text) > MAX_REASON:
+        raise InvalidInput(f"A reason holds up to {MAX_REASON:,} characters; this one has {len(text):,}.")
+    return text or None
 
 
 def _inside(row: PatternSession, index: int) -> None:
@@ -294,7 +295,7 @@ def _dispute(session: Session, row: PatternSession, detection: Detection) -> Non
     tied = consensus({str(i.author_id): i.verdict for i in items}) == "disputed"
     fresh = tied and any(i.state == FeedbackState.OPEN for i in items)
     for item in items:
-        item.state = FeedbackState.DISPUTED if tied else FeedbackState.OPEN
+        move_correction(item, FeedbackState.DISPUTED if tied else FeedbackState.OPEN)
     session.flush()
     if fresh:
         timeline.append(

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from services.database.rows import fetch
 from services.detectors.types import Case
+from services.rules import correction_sql, original_sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class FeedbackRow:
     created_at: datetime
 
 
-_LIST: LiteralString = """
+_LIST: LiteralString = f"""
 SELECT f.id, f.workspace_id, f.session_id, s.name, s.split, f.detection_id, u.name, f.made_by, f.verdict, f.state,
        f.expected_kind, f.expected_direction, f.candle_index, f.candle_time, f.price, f.expected_index,
        f.expected_time, f.reason, f.attachments, f.original, f.dataset_id, f.window_start, f.window_end,
@@ -56,7 +57,7 @@ JOIN users u ON u.id = f.author_id
 WHERE f.workspace_id = %(w)s
   AND (%(states)s::text[] IS NULL OR f.state = ANY(%(states)s))
   AND (%(ids)s::uuid[] IS NULL OR f.id = ANY(%(ids)s))
-  AND (NOT %(asking)s OR (f.verdict NOT IN ('confirmed', 'unsure') AND f.made_by <> 'carried'))
+  AND (NOT %(asking)s OR ({correction_sql("f")}))
 ORDER BY f.created_at, f.id LIMIT %(limit)s
 """
 
@@ -73,8 +74,8 @@ def list_feedback(
     """Items of a workspace, oldest first. `asking_only` leaves out confirmed, unsure and carried ones."""
     params = {
         "w": workspace_id,
-        "states": list(states) if states else None,
-        "ids": list(ids) if ids else None,
+        "states": list(states) if states is not None else None,
+        "ids": list(ids) if ids is not None else None,
         "asking": asking_only,
         "limit": limit,
     }
@@ -87,11 +88,11 @@ def open_batch(session: Session, workspace_id: uuid.UUID) -> list[FeedbackRow]:
 
 
 # Of one author's judgements of the same place, on a retest say, the latest is what they think.
-_CASES: LiteralString = """
+_CASES: LiteralString = f"""
 WITH latest AS (
     SELECT DISTINCT ON (author_id, dataset_id, expected_kind, expected_direction, candle_index) *
     FROM feedback_items
-    WHERE workspace_id = %(w)s AND verdict <> 'comment' AND state <> 'withdrawn' AND made_by <> 'carried'
+    WHERE workspace_id = %(w)s AND verdict <> 'comment' AND state <> 'withdrawn' AND {original_sql()}
       AND dataset_id IS NOT NULL AND expected_kind IS NOT NULL AND expected_direction IS NOT NULL
       AND candle_index IS NOT NULL AND window_start IS NOT NULL
       AND session_id IN (SELECT id FROM pattern_sessions WHERE status IN ('active', 'completed'))

@@ -10,7 +10,7 @@ from services.models.execution import (
     GateWaiver,
     ImplementationSession,
 )
-from services.models.feedback import FeedbackItem, moving
+from services.models.feedback import FeedbackItem
 from services.models.notification import Notification
 from services.models.place import (
     PlaceDecision,
@@ -57,7 +57,6 @@ __all__ = [
     "Setting",
     "User",
     "WorkspaceMessage",
-    "moving",
     "new_id",
     "now",
 ]

@@ -12,6 +12,8 @@ from sqlalchemy import CheckConstraint, DateTime, ForeignKey, MetaData, Text, fu
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
+from services.rules import listed
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -50,5 +52,4 @@ UserRef = Annotated[uuid.UUID, mapped_column(ForeignKey("users.id"))]
 
 def one_of(column: str, values: type[StrEnum], *, name: str | None = None) -> CheckConstraint:
     """A named CHECK that mirrors the enum; NULL passes, as everywhere in SQL."""
-    listed = ", ".join(f"'{v.value}'" for v in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=name or f"{column}_known")
+    return CheckConstraint(f"{column} IN ({listed(values)})", name=name or f"{column}_known")

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from services.lifecycle import DeployStatus, ExecutionPhase, ExecutionStatus
 from services.models.base import Base, CreatedAt, Id, UserRef, now, one_of
+from services.rules import live_sql
 
 
 class ClaudeExecution(Base):
@@ -34,7 +35,7 @@ class ClaudeExecution(Base):
             "uq_claude_executions_live",
             "workspace_id",
             unique=True,
-            postgresql_where=text("status IN ('pending', 'running', 'retry')"),
+            postgresql_where=text(live_sql()),
         ),
         UniqueConstraint("workspace_id", "number"),
     )

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Update, func, inspect, text, update
-from sqlalchemy.orm import Mapped, mapped_column, validates
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
+from sqlalchemy.orm import Mapped, mapped_column
 
-from services.errors import IllegalTransition
-from services.lifecycle import FEEDBACK_TRANSITIONS, FeedbackState, Verdict
+from services.lifecycle import FeedbackState, MadeBy, Verdict
 from services.models.base import Base, CreatedAt, Id, UserRef, now, one_of
+from services.rules import open_correction_sql
 
 
 class FeedbackItem(Base):
@@ -25,7 +24,7 @@ class FeedbackItem(Base):
         CheckConstraint("candle_index >= 0 AND expected_index >= 0", name="indexes_not_negative"),
         CheckConstraint("window_end >= window_start", name="window_order"),
         CheckConstraint("expected_direction IN (-1, 0, 1)", name="direction_known"),
-        CheckConstraint("made_by IN ('person', 'rule', 'carried')", name="made_by_known"),
+        one_of("made_by", MadeBy),
         CheckConstraint("verdict <> 'false_negative' OR candle_index IS NOT NULL", name="missed_has_place"),
         Index(None, "workspace_id", "created_at"),
         Index(None, "session_id"),
@@ -34,7 +33,7 @@ class FeedbackItem(Base):
         Index(
             "ix_feedback_items_open",
             "workspace_id",
-            postgresql_where=text("state = 'open' AND made_by <> 'carried' AND verdict NOT IN ('confirmed', 'unsure')"),
+            postgresql_where=text(open_correction_sql()),
         ),
         Index(
             "uq_feedback_items_author_detection",
@@ -70,7 +69,7 @@ class FeedbackItem(Base):
     attachments: Mapped[list[str]] = mapped_column(default=list, server_default=text("'{}'"))
     severity: Mapped[str | None]
     state: Mapped[str] = mapped_column(default=FeedbackState.OPEN, server_default=FeedbackState.OPEN)
-    made_by: Mapped[str] = mapped_column(default="person", server_default="person")
+    made_by: Mapped[str] = mapped_column(default=MadeBy.PERSON, server_default=MadeBy.PERSON)
     carried_from_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("feedback_items.id", ondelete="SET NULL"))
     sent_to_claude_at: Mapped[datetime | None]
     execution_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("claude_executions.id"))
@@ -82,26 +81,3 @@ class FeedbackItem(Base):
     # As they stood before workspaces; kept so that the way back loses nothing.
     type: Mapped[str | None]
     legacy_metadata: Mapped[dict[str, Any] | None] = mapped_column("metadata")
-
-    @validates("state")
-    def _moves_along_the_table(self, _name: str, state: str) -> str:
-        """The one door for a single item's state; the same state again is no change."""
-        before = self.state if inspect(self).persistent else self.__dict__.get("state")
-        if before is not None and before != state:
-            _check(FeedbackState(before), FeedbackState(state))
-        return state
-
-
-def moving(ids: Collection[uuid.UUID], source: FeedbackState, target: FeedbackState, **values: Any) -> Update:
-    """The one door for many: moves those of the items that are in `source`, with other columns to set."""
-    _check(source, target)
-    return (
-        update(FeedbackItem)
-        .where(FeedbackItem.id.in_(ids), FeedbackItem.state == source)
-        .values(state=target, **values)
-    )
-
-
-def _check(source: FeedbackState, target: FeedbackState) -> None:
-    if (source, target) not in FEEDBACK_TRANSITIONS:
-        raise IllegalTransition(f"This correction is {source}; it can't become {target}.")

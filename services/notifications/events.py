@@ -8,10 +8,11 @@ from typing import Final, LiteralString
 from sqlalchemy.orm import Session
 
 from services.database.rows import fetch
-from services.detectors.scoring import PROVISIONAL_BELOW, Score, score
+from services.detectors.scoring import Score, score
 from services.lifecycle import NotificationEvent
 from services.models import ClaudeExecution, DetectorVersion, PatternWorkspace
 from services.notifications.writing import notify
+from services.rules import PROVISIONAL_BELOW
 
 
 def run_failed(session: Session, execution: ClaudeExecution) -> None:
@@ -78,7 +79,7 @@ def session_completed(session: Session, workspace: PatternWorkspace) -> None:
     """Tells once a version when the deployed one does worse than the last one before it that was judged enough."""
     now = score(workspace.success_tp, workspace.success_fp, workspace.success_fn)
     version = session.get(DetectorVersion, workspace.deployed_version_id) if workspace.deployed_version_id else None
-    if version is None or version.deployed_at is None or now.n < PROVISIONAL_BELOW:
+    if version is None or version.deployed_at is None or now.provisional:
         return
     found = fetch(session, _BEFORE, {"w": workspace.id, "at": version.deployed_at, "enough": PROVISIONAL_BELOW})
     if not found:

@@ -3,12 +3,14 @@
 from services.sessions.reading import SessionDetail, SessionRow, exhaustive_windows, get, gone, list_sessions, marks
 from services.sessions.running import (
     DEFAULT_WINDOW,
+    INTERRUPTED,
     MAX_WINDOW,
     SessionPlan,
     bar_time,
     complete,
     create,
     fail,
+    fail_interrupted,
     record,
     rename,
 )
@@ -16,6 +18,7 @@ from services.sessions.scores import consensus_tally
 
 __all__ = [
     "DEFAULT_WINDOW",
+    "INTERRUPTED",
     "MAX_WINDOW",
     "SessionDetail",
     "SessionPlan",
@@ -26,6 +29,7 @@ __all__ = [
     "create",
     "exhaustive_windows",
     "fail",
+    "fail_interrupted",
     "get",
     "gone",
     "list_sessions",

@@ -10,8 +10,10 @@ from sqlalchemy.orm import Session
 
 from services import workspaces
 from services.database.rows import fetch
-from services.lifecycle import FeedbackState, Verdict
+from services.lifecycle import FeedbackState, MadeBy, Verdict
 from services.models import Detection, FeedbackItem, PatternSession
+from services.rules import asks, asks_sql
+from services.states import move_correction
 
 
 def carry_over(session: Session, row: PatternSession) -> int:
@@ -40,7 +42,7 @@ def carry_over(session: Session, row: PatternSession) -> int:
             continue
         session.add(_carried(item, row, detection.id if detection else None))
         carried += 1
-        asking += item.verdict not in (Verdict.CONFIRMED, Verdict.UNSURE)
+        asking += asks(item.verdict)
     if asking:
         workspace = workspaces.lock(session, row.workspace_id)
         workspace.feedback_count += asking
@@ -60,7 +62,7 @@ def _carried(item: FeedbackItem, row: PatternSession, detection_id: uuid.UUID | 
     copied = {column: getattr(item, column) for column in _CARRIED_COLUMNS}
     state = FeedbackState.OPEN if item.state == FeedbackState.SENT else item.state
     return FeedbackItem(
-        **copied, state=state, workspace_id=row.workspace_id, session_id=row.id, detection_id=detection_id, made_by="carried",
+        **copied, state=state, workspace_id=row.workspace_id, session_id=row.id, detection_id=detection_id, made_by=MadeBy.CARRIED,
         carried_from_id=item.id,
     )  # fmt: skip
 
@@ -72,10 +74,10 @@ WITH RECURSIVE chain AS (
     UNION SELECT s.retest_of_id FROM pattern_sessions s JOIN chain c ON c.id = s.id WHERE s.retest_of_id IS NOT NULL
 ) SELECT id FROM chain
 """
-_STILL_WRONG: LiteralString = """
+_STILL_WRONG: LiteralString = f"""
 WITH RECURSIVE origin AS (
     SELECT carried_from_id AS id FROM feedback_items
-    WHERE session_id = %(id)s AND state <> 'withdrawn' AND verdict NOT IN ('confirmed', 'unsure')
+    WHERE session_id = %(id)s AND state <> 'withdrawn' AND {asks_sql()}
     UNION SELECT f.carried_from_id FROM feedback_items f JOIN origin o ON o.id = f.id
 ) SELECT id FROM origin WHERE id IS NOT NULL
 """
@@ -93,8 +95,8 @@ def settle_addressed(session: Session, row: PatternSession) -> None:
         select(FeedbackItem).where(
             FeedbackItem.session_id.in_(retested),
             FeedbackItem.state.in_([FeedbackState.ADDRESSED, FeedbackState.VERIFIED]),
-            FeedbackItem.made_by != "carried",
+            FeedbackItem.made_by != MadeBy.CARRIED,
         )
     )
     for item in fixed:
-        item.state = FeedbackState.OPEN if item.id in still_wrong else FeedbackState.VERIFIED
+        move_correction(item, FeedbackState.OPEN if item.id in still_wrong else FeedbackState.VERIFIED)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import insert, select
@@ -33,8 +33,11 @@ from services.models import Detection as DetectionRow
 from services.people import Actor, require
 from services.sessions.carrying import carry_over, settle_addressed
 from services.sessions.scores import consensus_tally
+from services.states import move_session, move_sessions
+from services.texts import cleaned
 
 MAX_WINDOW = 20_000  # bars of one session
+INTERRUPTED = "The run was interrupted; run it again."
 DEFAULT_WINDOW = 500  # bars, when the person gives none: the newest ones
 
 
@@ -82,7 +85,7 @@ def create(
         raise InvalidInput("The coverage is 'partial' or 'exhaustive'.")
     row = PatternSession(
         id=new_id(), workspace_id=workspace_id, dataset_id=dataset_id, start_index=start, end_index=end,
-        name=(name or "").replace("\x00", "").strip()[:120] or f"{dataset.symbol} {dataset.timeframe} #{start}–#{end}",
+        name=cleaned(name)[:120] or f"{dataset.symbol} {dataset.timeframe} #{start}–#{end}",
         symbol=dataset.symbol, timeframe=dataset.timeframe, coverage=coverage,
         detector_version_id=version.id, params=version.params, retest_of_id=retest_of_id, created_by_id=actor.id,
         split=_split(session, workspace, dataset, start, end), status=SessionStatus.RUNNING,
@@ -150,7 +153,8 @@ def record(
         raise Conflict(f"This session is {row.status}; its detections can't be recorded any more.")
     if detections:
         session.execute(insert(DetectionRow), [_values(row, d, candles) for d in detections])
-    row.status, row.run_ms, row.isolation = SessionStatus.ACTIVE, run_ms, isolation
+    move_session(row, SessionStatus.ACTIVE)
+    row.run_ms, row.isolation = run_ms, isolation
     row.detection_count, row.context_bars = len(detections), context_bars
     row.start_time = bar_time(candles, row.start_index)
     row.end_time = bar_time(candles, row.end_index)
@@ -191,7 +195,16 @@ def fail(session: Session, session_id: uuid.UUID, sentence: str) -> None:
     """Ends a running session whose detector could not be run; the sentence is what the person reads."""
     row = _locked(session, session_id)
     if row.status == SessionStatus.RUNNING:
-        row.status, row.detector_error = SessionStatus.FAILED, sentence
+        move_session(row, SessionStatus.FAILED)
+        row.detector_error = sentence
+
+
+def fail_interrupted(session: Session, *, older_than: timedelta) -> int:
+    """Fails the sessions whose run was cut off by a kill, so that none shows as running for ever; how many there were."""
+    return move_sessions(
+        session, SessionStatus.RUNNING, SessionStatus.FAILED, PatternSession.created_at < now() - older_than,
+        detector_error=INTERRUPTED,
+    )  # fmt: skip
 
 
 def complete(session: Session, session_id: uuid.UUID, *, actor: Actor) -> None:
@@ -207,7 +220,8 @@ def complete(session: Session, session_id: uuid.UUID, *, actor: Actor) -> None:
     row.tp, row.fp, row.fn, row.unsure_count = tally.tp, tally.fp, tally.fn, tally.unsure
     row.success_rate, row.ci_low, row.ci_high = result.rate, result.ci_low, result.ci_high
     row.precision, row.recall = pr.precision, pr.recall
-    row.status, row.completed_at = SessionStatus.COMPLETED, now()
+    move_session(row, SessionStatus.COMPLETED)
+    row.completed_at = now()
     workspace.last_tested_at = row.completed_at
     if row.detector_version_id is not None and row.detector_version_id == workspace.deployed_version_id:
         workspace.success_tp += row.tp
@@ -236,10 +250,10 @@ def complete(session: Session, session_id: uuid.UUID, *, actor: Actor) -> None:
 def rename(session: Session, session_id: uuid.UUID, name: str, *, actor: Actor) -> None:
     """Gives a session another name."""
     require(actor, "run_session")
-    cleaned = name.replace("\x00", "").strip()
-    if not 1 <= len(cleaned) <= 120:
+    name = cleaned(name)
+    if not 1 <= len(name) <= 120:
         raise InvalidInput("A name has 1 to 120 characters.")
-    _locked(session, session_id).name = cleaned
+    _locked(session, session_id).name = name
 
 
 def _locked_with_workspace(session: Session, session_id: uuid.UUID) -> PatternSession:

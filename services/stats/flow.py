@@ -7,38 +7,35 @@ from typing import Final, LiteralString
 import pandas as pd
 from sqlalchemy.orm import Session
 
+from services.rules import correction_sql
 from services.stats.filters import ALL, Filters, frame
 
-# Corrections that ask for something; copies carried into a retest are their originals' already.
-_ASKING: LiteralString = (
-    "f.verdict NOT IN ('confirmed', 'unsure') AND f.made_by <> 'carried' "
-    "AND (%(w)s::uuid IS NULL OR f.workspace_id = %(w)s)"
-)
+_CORRECTIONS: LiteralString = f"{correction_sql('f')} AND (%(w)s::uuid IS NULL OR f.workspace_id = %(w)s)"
 _FLOW: LiteralString = (
     """
 SELECT date_trunc('week', at, 'UTC'), state, count(*)
 FROM (
     SELECT f.created_at AS at, 'open' AS state FROM feedback_items f WHERE """
-    + _ASKING
+    + _CORRECTIONS
     + """
     UNION ALL
     SELECT e.triggered_at, 'sent' FROM execution_feedback x
     JOIN feedback_items f ON f.id = x.feedback_id JOIN claude_executions e ON e.id = x.execution_id
     WHERE """
-    + _ASKING
+    + _CORRECTIONS
     + """
     UNION ALL
     SELECT coalesce(e.completed_at, e.errored_at), CASE x.outcome WHEN 'fixed' THEN 'addressed' ELSE 'reopened' END
     FROM execution_feedback x
     JOIN feedback_items f ON f.id = x.feedback_id JOIN claude_executions e ON e.id = x.execution_id
     WHERE x.outcome IS NOT NULL AND e.status IN ('completed', 'failed') AND """
-    + _ASKING
+    + _CORRECTIONS
     + """
     UNION ALL
     SELECT f.updated_at, CASE f.state WHEN 'open' THEN 'reopened' ELSE f.state END FROM feedback_items f
     WHERE (f.state IN ('verified', 'disputed', 'withdrawn') OR (f.state = 'open' AND f.resolved_version_id IS NOT NULL))
       AND """
-    + _ASKING
+    + _CORRECTIONS
     + """
 ) events
 WHERE at >= %(since)s AND at < %(until)s

@@ -7,7 +7,8 @@ from typing import Final, LiteralString
 import pandas as pd
 from sqlalchemy.orm import Session
 
-from services.detectors.scoring import PROVISIONAL_BELOW, score
+from services.detectors.scoring import score
+from services.rules import is_provisional
 from services.stats.filters import ALL, Filters, frame
 
 _BY_VERSION: LiteralString = """
@@ -81,5 +82,5 @@ def success_over_time(session: Session, filters: Filters = ALL) -> pd.DataFrame:
     floats = ("rate", "ci_low", "ci_high", "version_rate")
     table = frame(session, OVER_TIME, filters, OVER_TIME_COLUMNS, times=("completed_at",), floats=floats)
     table = table.astype({"version_tp": "int64", "version_n": "int64"})
-    table["provisional"] = table["n"].astype("int64") < PROVISIONAL_BELOW
+    table["provisional"] = table["n"].map(is_provisional).astype("bool")
     return table

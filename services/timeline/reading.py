@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from services.database.rows import fetch, fetch_dicts, fetch_together
 from services.lifecycle import MessageType as T
+from services.texts import storable
 
 PAGE = 50
 
@@ -161,7 +162,7 @@ def full(session: Session, workspace_id: uuid.UUID, *, batch: int = 2000) -> Ite
 
 
 def _escaped(text: str) -> str:
-    return text.replace("\x00", "").replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    return storable(text).replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
 
 
 def _entries(session: Session, rows: list[tuple[Any, ...]]) -> list[TimelineEntry]:

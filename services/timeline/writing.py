@@ -18,6 +18,7 @@ from services.errors import InvalidInput, NotAllowed, NotFound
 from services.lifecycle import AuthorType, MessageStatus, MessageType
 from services.models import WorkspaceMessage, new_id, now
 from services.people import Actor, require
+from services.texts import cleaned
 from services.timeline.payloads import validated
 
 MAX_COMMENT = 20_000  # characters
@@ -215,9 +216,9 @@ def _own_comment(session: Session, message_id: uuid.UUID, actor: Actor) -> Works
 
 
 def _checked(text: str, attachments: Sequence[str]) -> str:
-    cleaned = text.replace("\x00", "").strip()
-    if not cleaned and not attachments:
+    words = cleaned(text)
+    if not words and not attachments:
         raise InvalidInput("Write something first.")
-    if len(cleaned) > MAX_COMMENT:
-        raise InvalidInput(f"A comment holds up to {MAX_COMMENT:,} characters; this one has {len(cleaned):,}.")
-    return cleaned
+    if len(words) > MAX_COMMENT:
+        raise InvalidInput(f"A comment holds up to {MAX_COMMENT:,} characters; this one has {len(words):,}.")
+    return words

@@ -8,13 +8,15 @@ import signal
 import socket
 import threading
 import uuid
+from datetime import timedelta
 from types import FrameType
 from typing import Any
 
-import psycopg
 from dbos import DBOS, DBOSConfig
 from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
 
+from services import sessions
 from services.database import queue
 from services.database.engine import database_url, get_engine, plain_url, transaction
 from services.database.migrate import readiness
@@ -101,13 +103,6 @@ def _sweep_sessions() -> None:
     """Sessions whose run was cut off by a kill are failed, so that none shows as running for ever."""
     try:
         with transaction() as session:
-            from services.database.rows import fetch
-
-            fetch(
-                session,
-                "UPDATE pattern_sessions SET status = 'failed', "
-                "detector_error = 'The run was interrupted; run it again.' "
-                "WHERE status = 'running' AND created_at < now() - interval '5 minutes' RETURNING id",
-            )
-    except psycopg.Error as error:
+            sessions.fail_interrupted(session, older_than=timedelta(minutes=5))
+    except SQLAlchemyError as error:
         log.warning("sweep_failed", error=str(error)[:200])

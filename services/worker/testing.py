@@ -18,6 +18,7 @@ from services.detectors.types import CANDLE_DTYPE, Candles, Case, DetectorSpec, 
 from services.detectors.windows import detect_windows, windows_of
 from services.executions import Run
 from services.lifecycle import ExecutionPhase
+from services.texts import storable
 from services.worker import own_tests
 from services.worker.context import RunContext
 from services.worker.phases import Outcome, in_phase, open_worktree, origin_of, spec_of
@@ -65,7 +66,7 @@ def _gates(ctx: RunContext, run: Run, attempt: int, round_number: int, facts: di
     ctx.write(tests.output)
     facts["test_report"] = {
         "passed": tests.passed, "total": tests.total, "failed": tests.failed,
-        "duration_s": round(tests.duration_s, 3), "output": tests.output[-20_000:].replace("\x00", ""),
+        "duration_s": round(tests.duration_s, 3), "output": storable(tests.output[-20_000:]),
     }  # fmt: skip
     said = f"Repository tests: {tests.total - tests.failed} passed" + (
         f", {tests.failed} failed" if tests.failed else ""

@@ -15,6 +15,7 @@ from services.errors import Conflict, IllegalTransition, InvalidInput, NotAllowe
 from services.lifecycle import LIVE_EXECUTION, WORKER, MessageType, WorkspaceStatus, transition
 from services.models import ClaudeExecution, PatternWorkspace, now
 from services.people import Actor, record, require
+from services.texts import cleaned
 
 PATTERN_TYPE = re.compile(r"^[a-z][a-z0-9_]{1,62}$")
 MAX_TEXT = 20_000  # characters of a description or a reasoning
@@ -33,11 +34,6 @@ def lock(session: Session, workspace_id: uuid.UUID) -> PatternWorkspace:
 def link(workspace_id: uuid.UUID) -> str:
     """The address of the workspace's screen."""
     return f"/workspace?id={workspace_id}"
-
-
-def cleaned(text: str) -> str:
-    """A person's text without outer blanks and NUL characters, which PostgreSQL can't hold."""
-    return text.replace("\x00", "").strip()
 
 
 def create(session: Session, *, pattern_type: str, name: str, category: str, actor: Actor) -> uuid.UUID:
@@ -118,10 +114,6 @@ def describe(
         content=workspace.user_reasoning,
         attachments=attachments,
     )
-
-
-def is_described(workspace: PatternWorkspace) -> bool:
-    return bool(workspace.description and workspace.user_reasoning and workspace.identification_steps)
 
 
 def move(

@@ -15,8 +15,9 @@ from services import timeline
 from services.database.rows import fetch
 from services.errors import NotFound
 from services.models import PatternWorkspace, User
+from services.rules import is_described, open_correction_sql
+from services.texts import cleaned
 from services.timeline import TimelineEntry
-from services.workspaces.changing import cleaned
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,8 @@ LEFT JOIN LATERAL (
     WHERE workspace_id = w.id ORDER BY created_at DESC, id DESC LIMIT 1) m ON true
 CROSS JOIN LATERAL (
     SELECT count(*) AS n FROM feedback_items
-    WHERE workspace_id = w.id AND state = 'open' AND made_by <> 'carried' AND verdict NOT IN ('confirmed', 'unsure')) o
-WHERE {}
+    WHERE workspace_id = w.id AND {open_correction}) o
+WHERE {where}
 ORDER BY w.category, w.name, w.id
 LIMIT %(limit)s OFFSET %(offset)s
 """
@@ -96,7 +97,7 @@ def list_workspaces(
     where: list[LiteralString] = [condition for name, condition in _FILTERS.items() if asked[name] is not None]
     if not archived:
         where.append("w.archived_at IS NULL")
-    sql = _LIST.format(" AND ".join(where) or "true")
+    sql = _LIST.format(open_correction=open_correction_sql(), where=" AND ".join(where) or "true")
     return [WorkspaceRow(*row) for row in fetch(session, sql, {**asked, "limit": limit, "offset": offset})]
 
 
@@ -155,12 +156,11 @@ class WorkspaceDetail:
 
     @property
     def is_described(self) -> bool:
-        return bool(self.description and self.user_reasoning and self.identification_steps)
+        return is_described(self)
 
 
-_COUNTS: LiteralString = """
-SELECT (SELECT count(*) FROM feedback_items WHERE workspace_id = %(w)s AND state = 'open'
-        AND made_by <> 'carried' AND verdict NOT IN ('confirmed', 'unsure')),
+_COUNTS: LiteralString = f"""
+SELECT (SELECT count(*) FROM feedback_items WHERE workspace_id = %(w)s AND {open_correction_sql()}),
        (SELECT count(*) FROM pattern_sessions WHERE workspace_id = %(w)s AND split = 'holdout')
 """
 

@@ -9,10 +9,10 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from services import feedback, sessions
-from services.errors import Conflict, IllegalTransition, InvalidInput, NotFound
+from services.errors import Conflict, InvalidInput, NotFound
 from services.feedback import Place
-from services.lifecycle import FEEDBACK_TRANSITIONS, FeedbackState, Verdict
-from services.models import FeedbackItem, PatternSession, moving, now
+from services.lifecycle import FeedbackState, Verdict
+from services.models import FeedbackItem, PatternSession, now
 from services.people import Actor
 from tests import factories
 from tests.services import loop
@@ -264,22 +264,3 @@ def test_a_later_judgement_of_the_same_place_by_the_same_person_stands(
     copies = session.scalars(select(FeedbackItem).where(FeedbackItem.session_id == retest)).all()
     assert all(c.execution_id is None and c.sent_to_claude_at is None for c in copies)
     assert loop.lies(session) == []
-
-
-@pytest.mark.parametrize("source", list(FeedbackState))
-@pytest.mark.parametrize("target", list(FeedbackState))
-def test_states_move_along_their_table(
-    session: Session, member: Actor, source: FeedbackState, target: FeedbackState
-) -> None:
-    """One item and many of them go through the same door."""
-    made = feedback.add_comment_item(session, factories.workspace(session, member), "words", actor=member)
-    session.execute(update(FeedbackItem).where(FeedbackItem.id == made).values(state=source))
-    item = session.get_one(FeedbackItem, made, populate_existing=True)
-    if source == target or (source, target) in FEEDBACK_TRANSITIONS:
-        item.state = target
-        assert item.state == target
-    else:
-        with pytest.raises(IllegalTransition, match=f"is {source}; it can't become {target}"):
-            item.state = target
-        with pytest.raises(IllegalTransition):
-            moving([made], source, target)

@@ -23,7 +23,7 @@ from services.database.engine import get_engine, plain_url, transaction
 from services.detectors.repository import ensure_repository, git, head
 from services.executions import ExecutionDetail
 from services.feedback import Place
-from services.lifecycle import Role, Verdict
+from services.lifecycle import MadeBy, Role, Verdict
 from services.people import Actor
 from services.settings import get_settings
 from tests.worker.processes import Worker, Zygote, eventually, gone, lives
@@ -182,13 +182,15 @@ class House:
                 if mark["verdict"] is None and mark["detection_id"] is not None:
                     right = near(rule, int(mark["anchor_index"]), int(mark["direction"])) is not None
                     verdict = Verdict.CONFIRMED if right else Verdict.FALSE_POSITIVE
-                    feedback.judge(session, uuid.UUID(mark["detection_id"]), verdict, made_by="rule", actor=self.member)
+                    feedback.judge(
+                        session, uuid.UUID(mark["detection_id"]), verdict, made_by=MadeBy.RULE, actor=self.member
+                    )
             for m in rule:
                 if near(seen, m.index, m.direction) is None:
                     feedback.add_missed(
                         session, session_id, kind="swing" if pattern_type == "swings" else pattern_type,
                         direction=m.direction, place=Place(m.index, sessions.bar_time(candles, m.index), m.price),
-                        made_by="rule", actor=self.member,
+                        made_by=MadeBy.RULE, actor=self.member,
                     )  # fmt: skip
             sessions.complete(session, session_id, actor=self.member)
 
