@@ -1,6 +1,6 @@
 """Label sets: a workspace's judgements out of the database, its places kept in theirs, and rates counted on them."""
 
-from services.labels.keeping import keep, label_set, mark_seen, row_id
+from services.labels.keeping import keep, keep_current, label_set, mark_seen, row_id
 from services.labels.rates import (
     SessionScore,
     VersionRates,
@@ -16,6 +16,7 @@ __all__ = [
     "VersionRates",
     "judgements",
     "keep",
+    "keep_current",
     "label_set",
     "mark_seen",
     "rate_from_json",

@@ -154,6 +154,21 @@ def keep(session: Session, workspace_id: uuid.UUID, labels: LabelSet | None = No
     return found
 
 
+_STALE: LiteralString = """
+SELECT w.places_at IS NULL
+    OR w.places_at < (SELECT max(updated_at) FROM feedback_items WHERE workspace_id = w.id)
+    OR w.places_at < (SELECT max(updated_at) FROM pattern_sessions WHERE workspace_id = w.id)
+    OR w.places_at < (SELECT max(created_at) FROM place_decisions WHERE workspace_id = w.id)
+FROM pattern_workspaces w WHERE w.id = %(w)s
+"""
+
+
+def keep_current(session: Session, workspace_id: uuid.UUID) -> None:
+    """Derives the places again when a judgement, a session or a decision has changed since."""
+    if any(row[0] is not False for row in fetch(session, _STALE, {"w": workspace_id})):
+        keep(session, workspace_id)
+
+
 def _any_of(conditions: list[Any]) -> Any:
     from sqlalchemy import or_
 

@@ -36,13 +36,24 @@ WHERE f.workspace_id = %(w)s AND f.verdict <> 'comment' AND f.state <> 'withdraw
   AND s.status IN ('active', 'completed') AND f.expected_kind IS NOT NULL AND f.expected_direction IS NOT NULL
   AND f.candle_index IS NOT NULL
   AND (f.verdict NOT IN ('adjustment', 'false_negative') OR f.expected_index IS NOT NULL)
+  AND (%(session)s::uuid IS NULL OR f.session_id = %(session)s) AND (%(person)s::uuid IS NULL OR f.author_id = %(person)s)
 ORDER BY 2, 1
 """
 
 
-def judgements(session: Session, workspace_id: uuid.UUID) -> list[Judgement]:
-    """Every standing judgement of a workspace that has a place, oldest first; comments have none."""
-    return [_judgement(row) for row in fetch(session, _JUDGEMENTS, {"w": workspace_id})]
+def judgements(
+    session: Session,
+    workspace_id: uuid.UUID,
+    *,
+    session_id: uuid.UUID | None = None,
+    person_id: uuid.UUID | None = None,
+) -> list[Judgement]:
+    """Every standing judgement of a workspace that has a place, oldest first; comments have none.
+
+    Of one session or of one person alone where that is asked for.
+    """
+    wanted = {"w": workspace_id, "session": session_id, "person": person_id}
+    return [_judgement(row) for row in fetch(session, _JUDGEMENTS, wanted)]
 
 
 def _judgement(row: Sequence[Any]) -> Judgement:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services import feedback, sessions
+from services import feedback, labels, sessions
 from services.errors import Conflict, InvalidInput, NotFound
 from services.feedback import Place
 from services.lifecycle import FeedbackState, Verdict
-from services.models import FeedbackItem, PatternSession, now
+from services.models import CandleDataset, FeedbackItem, PatternSession, now
 from services.people import Actor
+from services.places.blocks import in_share
 from tests import factories
 from tests.services import loop
 
@@ -163,6 +164,10 @@ def test_words_are_data_whatever_is_in_them(session: Session, member: Actor, mad
         give(session, made, 59, V.FALSE_POSITIVE, member, reason="x" * 1_000_001)
 
 
+def tally(session: Session, made: uuid.UUID) -> tuple[int, int, int]:
+    return labels.score_session(session, made).fit.counts[:3]
+
+
 def test_reviewers_who_disagree_dispute_a_mark_once_and_it_leaves_the_score(
     session: Session, member: Actor, made: uuid.UUID, home: uuid.UUID
 ) -> None:
@@ -172,12 +177,12 @@ def test_reviewers_who_disagree_dispute_a_mark_once_and_it_leaves_the_score(
     assert {item(session, i).state for i in (one, two)} == {S.DISPUTED}
     give(session, made, 10, V.FALSE_POSITIVE, other, reason="still")
     assert loop.kinds(session, home).count("mark_disputed") == 1
-    assert sessions.consensus_tally(session, made) == (0, 0, 0, 0)
+    assert tally(session, made) == (0, 0, 0)
     assert feedback.open_batch(session, home) == []
     assert feedback.cases(session, home) == []
     give(session, made, 10, V.UNSURE, other)
     assert item(session, one).state == S.OPEN
-    assert sessions.consensus_tally(session, made) == (1, 0, 0, 0)
+    assert tally(session, made) == (1, 0, 0)
     assert loop.lies(session) == []
 
 
@@ -186,9 +191,9 @@ def test_a_majority_decides_and_an_unsure_one_does_not_vote(session: Session, me
     give(session, made, 10, V.CONFIRMED, member)
     give(session, made, 10, V.FALSE_POSITIVE, second)
     give(session, made, 10, V.UNSURE, fourth)
-    assert sessions.consensus_tally(session, made).tp == 0
+    assert tally(session, made)[0] == 0
     give(session, made, 10, V.CONFIRMED, third)
-    assert sessions.consensus_tally(session, made) == (1, 0, 0, 0)
+    assert tally(session, made) == (1, 0, 0)
 
 
 def test_taking_one_side_back_ends_the_dispute(session: Session, member: Actor, made: uuid.UUID) -> None:
@@ -197,7 +202,7 @@ def test_taking_one_side_back_ends_the_dispute(session: Session, member: Actor, 
     two = give(session, made, 10, V.FALSE_POSITIVE, other)
     feedback.withdraw(session, two, actor=other)
     assert (item(session, one).state, item(session, two).state) == (S.OPEN, S.WITHDRAWN)
-    assert sessions.consensus_tally(session, made).tp == 1
+    assert tally(session, made)[0] == 1
 
 
 def test_a_rule_settles_a_dispute(session: Session, member: Actor, made: uuid.UUID, home: uuid.UUID) -> None:
@@ -215,22 +220,27 @@ def test_a_rule_settles_a_dispute(session: Session, member: Actor, made: uuid.UU
     assert loop.lies(session) == []
 
 
-def test_a_hold_out_session_s_corrections_are_never_sent_but_are_cases(
+def test_hold_out_corrections_are_kept_for_testing_and_never_sent_but_are_cases(
     session: Session, member: Actor, made: uuid.UUID, home: uuid.UUID
 ) -> None:
     hidden = give(session, made, 10, V.FALSE_POSITIVE, member)
-    session.execute(update(PatternSession).where(PatternSession.id == made).values(split="holdout"))
+    loop.row(session, home).holdout_share = 0.5
+    series = session.scalars(select(CandleDataset).join(PatternSession, PatternSession.dataset_id == CandleDataset.id))
+    block = int(factories.DAY_ONE.timestamp()) // (250 * 86_400)
+    series.one().series_id = next(i for i in map(uuid.UUID, map("{:032x}".format, range(99))) if all(
+        in_share(str(i), k, 0.5) for k in (block, block + 1)))  # fmt: skip
+    session.flush()
     assert feedback.open_batch(session, home) == []
     assert [(c.id, c.split) for c in feedback.cases(session, home)] == [(str(hidden), "holdout")]
-    with pytest.raises(InvalidInput, match="hold-out sessions, which the agent never sees"):
+    with pytest.raises(InvalidInput, match="kept for testing"):
         loop.launch(session, home, member)
-    with pytest.raises(Conflict, match="hold-out"):
+    with pytest.raises(Conflict, match="kept for testing"):
         loop.launch(session, home, member, feedback_ids=[hidden])
 
 
 def test_cases_are_judged_places_that_stand(session: Session, member: Actor, made: uuid.UUID, home: uuid.UUID) -> None:
     moved, unsure = give(session, made, 10, V.ADJUSTMENT, member), give(session, made, 20, V.UNSURE, member)
-    gap, undone = missed(session, made, 30, member), missed(session, made, 31, member)
+    gap, undone = missed(session, made, 25, member), missed(session, made, 31, member)
     feedback.withdraw(session, undone, actor=member)
     words = feedback.add_comment_item(session, home, "words", session_id=made, actor=member)
     legacy = missed(session, made, 33, member)
@@ -241,7 +251,7 @@ def test_cases_are_judged_places_that_stand(session: Session, member: Actor, mad
     case = found[str(moved)]
     assert (case.original_index, case.expected_index, case.kind, case.direction) == (10, 12, "swing_high", 1)
     assert (case.window_start, case.window_end, case.verdict) == (0, 59, "adjustment")
-    assert (found[str(gap)].original_index, found[str(gap)].expected_index) == (None, 30)
+    assert (found[str(gap)].original_index, found[str(gap)].expected_index) == (None, 25)
 
 
 def test_a_later_judgement_of_the_same_place_by_the_same_person_stands(
