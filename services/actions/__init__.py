@@ -1,5 +1,6 @@
 """What an edge does in several transactions, because something slow happens between them."""
 
+from services.actions.judging import import_judgements
 from services.actions.launching import PreparedLaunch, continue_from, launch, prepare_launch
 from services.actions.sessions import import_candles, retest, run_session, session_candles
 
@@ -7,6 +8,7 @@ __all__ = [
     "PreparedLaunch",
     "continue_from",
     "import_candles",
+    "import_judgements",
     "launch",
     "prepare_launch",
     "retest",

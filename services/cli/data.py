@@ -68,6 +68,14 @@ def acting(email: str | None) -> Actor:
         return people.actor_by_id(session, admins[0])
 
 
+def read_file(file: Path) -> bytes:
+    """What a file holds. Raises InvalidInput when it can't be read."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"The file {file} can't be read: {error.strerror}.") from error
+
+
 def information(settings: Settings) -> dict[str, Any]:
     """What `patterndesk info` prints. The address carries no password."""
     address: str | None = None

@@ -5,6 +5,7 @@ from services.feedback.giving import (
     add_comment_item,
     add_missed,
     judge,
+    judge_place,
     settle_dispute,
     withdraw,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "add_missed",
     "cases",
     "judge",
+    "judge_place",
     "list_feedback",
     "open_batch",
     "settle_dispute",

@@ -197,6 +197,74 @@ def add_missed(
     return item.id
 
 
+def judge_place(
+    session: Session,
+    session_id: uuid.UUID,
+    verdict: Verdict,
+    *,
+    kind: str,
+    direction: int,
+    place: Place,
+    expected: Place | None = None,
+    reason: str | None = None,
+    actor: Actor,
+) -> uuid.UUID:
+    """A verdict on a place where the session has no mark: right, wrong, moved or unsure. Returns the item's id.
+
+    So a mark that a new version lost is settled, and labels are given before there is any detector. A person's second
+    verdict on the same place replaces the first.
+    """
+    require(actor, "judge")
+    if verdict in (Verdict.FALSE_NEGATIVE, Verdict.COMMENT):
+        raise InvalidInput("A place is judged right, wrong, moved or unsure.")
+    if verdict == Verdict.ADJUSTMENT and expected is None:
+        raise InvalidInput("Say where the mark should be: click the candle it belongs to.")
+    if (
+        expected is not None
+        and expected.index == place.index
+        and (expected.low, expected.high) == (place.low, place.high)
+    ):
+        raise InvalidInput("The mark is there already; a move needs another bar or another zone.")
+    row = _active(session, session_id)
+    for one in (place, expected):
+        if one is not None:
+            _inside(row, one.index)
+            _refuse_odd_prices(one)
+    if direction not in (-1, 0, 1):
+        raise InvalidInput("The direction is up (1), down (-1) or none (0).")
+    item = session.scalar(
+        select(FeedbackItem).where(
+            FeedbackItem.session_id == session_id, FeedbackItem.author_id == actor.id,
+            FeedbackItem.detection_id.is_(None), FeedbackItem.verdict != Verdict.FALSE_NEGATIVE,
+            FeedbackItem.expected_kind == kind, FeedbackItem.expected_direction == direction,
+            FeedbackItem.candle_index == place.index, FeedbackItem.state != FeedbackState.WITHDRAWN,
+        )
+    )  # fmt: skip
+    was_asking = item is not None and asks(item.verdict)
+    if item is None:
+        item = FeedbackItem(
+            id=new_id(), workspace_id=row.workspace_id, session_id=row.id, author_id=actor.id, made_by=MadeBy.PERSON,
+            state=FeedbackState.OPEN,
+        )  # fmt: skip
+        session.add(item)
+    elif item.state != FeedbackState.OPEN:
+        raise Conflict(f"This correction is {item.state} already; it can't be changed any more.")
+    wanted = place if verdict == Verdict.CONFIRMED else expected
+    item.verdict, item.judged_at, item.reason = verdict, now(), _reason(reason)
+    item.candle_index, item.candle_time, item.price = place.index, place.time, place.price
+    item.dataset_id, item.window_start, item.window_end = row.dataset_id, row.start_index, row.end_index
+    item.original = {"price_low": place.low, "price_high": place.high}
+    item.expected_kind, item.expected_direction = kind, direction
+    item.expected_index, item.expected_time = (wanted.index, wanted.time) if wanted else (None, None)
+    item.expected_price = wanted.price if wanted else None
+    item.expected_low, item.expected_high = (wanted.low, wanted.high) if wanted else (None, None)
+    session.flush()
+    _count(session, row.workspace_id, (1 if asks(verdict) else 0) - (1 if was_asking else 0))
+    if asks(verdict):
+        _announce(session, item, actor)
+    return item.id
+
+
 def add_comment_item(
     session: Session,
     workspace_id: uuid.UUID,

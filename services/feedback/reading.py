@@ -110,7 +110,7 @@ WITH latest AS (
 )
 SELECT f.id, f.session_id, f.dataset_id, f.window_start, f.window_end, f.verdict, f.expected_kind,
        f.expected_direction, f.expected_index,
-       CASE WHEN f.detection_id IS NULL THEN NULL ELSE f.candle_index END,
+       CASE WHEN f.verdict = 'false_negative' THEN NULL ELSE f.candle_index END,
        f.expected_low, f.expected_high, (f.original->>'price_low')::float8, (f.original->>'price_high')::float8,
        f.tolerance_bars, {split_sql()}
 FROM latest f JOIN pattern_sessions s ON s.id = f.session_id
