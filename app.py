@@ -1,6 +1,6 @@
 """The ASGI app: the screens with their router as main script, our routes, guards and headers around them.
 
-Served by `patterndesk up`, or by `python -m services.web.serve`.
+Served by `patterndesk up`, or by `streamlit run app.py`, which starts beside itself what is missing.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from streamlit import config as streamlit_config
 
@@ -24,9 +25,11 @@ from services.web.guards import Guard, Policy, parse_hosts
 from services.web.headers import SecurityHeaders, content_security_policy, security_headers
 from services.web.identity import LocalSession, SignedIn
 from services.web.live import LiveHub
+from services.web.standalone import Companion
 
 settings = get_settings()
 hub = LiveHub()
+companion = Companion()
 logs.configure("web", settings.data_dir)
 
 # `.streamlit/config.toml` is looked for beside the launcher, whatever folder the server was started in.
@@ -78,6 +81,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
     for name in ("pandas", "plotly.graph_objects"):
         import_module(name)  # what pages need is loaded before the freeze, which keeps it out of every collection
     logs.adopt("streamlit", "uvicorn", "websockets")
+    await run_in_threadpool(companion.start, settings)
     hub.start()
     gc.collect()
     gc.freeze()
@@ -85,6 +89,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
         yield {"hub": hub}
     finally:
         await hub.close()
+        await run_in_threadpool(companion.stop)
 
 
 headers = security_headers(

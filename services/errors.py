@@ -64,7 +64,7 @@ class StaleEpoch(Conflict):
 
 class DetectorError(PatternDeskError):
     """A detector could not be run or broke its contract. `kind` is one of noise, timeout, memory, crash, rubbish,
-    look_ahead, missing."""
+    look_ahead, missing, isolation."""
 
     failure = "detector"
 

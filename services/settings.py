@@ -21,6 +21,8 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", validation_alias="HOST")
     data_dir: Path = Field(Path("var"), validation_alias="DATA_DIR")
     database_url: str | None = Field(None, validation_alias="DATABASE_URL")
+    # None: an empty database is migrated by whoever meets it first, another one by `up` or `migrate`
+    auto_migrate: bool | None = Field(None, validation_alias="AUTO_MIGRATE")
     storage_url: str | None = Field(None, validation_alias="STORAGE_URL")  # fsspec; default is <data_dir>/storage
     pattern_repository: str | None = Field(None, validation_alias="PATTERN_REPOSITORY")  # path or URL
     public_url: str | None = Field(None, pattern=r"^(https?://[^/?#\s]+/?)?$", validation_alias="PUBLIC_URL")
@@ -59,6 +61,7 @@ class Settings(BaseSettings):
     worker_concurrency: int = Field(2, ge=1, le=64, validation_alias="WORKER_CONCURRENCY")
     min_judged_marks: int = Field(10, ge=1, validation_alias="MIN_JUDGED_MARKS")  # evidence for an approval
     approver_may_verify: bool = Field(False, validation_alias="APPROVER_MAY_VERIFY")  # a team of one
+    allow_reduced_isolation: bool = Field(False, validation_alias="ALLOW_REDUCED_ISOLATION")  # for code not ours
     demo: bool = Field(True, validation_alias="DEMO")  # build the demo on the first start
 
     def model_post_init(self, _context: object) -> None:

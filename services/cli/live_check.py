@@ -14,7 +14,7 @@ from typing import Any
 
 from services import actions, executions, people, workspaces
 from services.agents.claude.agent import unavailable
-from services.cli.up import Children
+from services.cli.supervising import Children
 from services.database import embedded
 from services.database.engine import get_engine, plain_url, transaction
 from services.database.migrate import upgrade

@@ -84,11 +84,15 @@ def _print(result: dict[str, Any], as_json: bool, text: Callable[[dict[str, Any]
 
 
 @app.command()
-def up() -> None:
+def up(
+    without_server: Annotated[
+        bool, typer.Option("--without-server", help="Only the database and a worker, for a server started by itself.")
+    ] = False,
+) -> None:
     """Start everything: database, migrations, worker, server, and the demo on the first start."""
     from services.cli.up import up as start
 
-    start(get_settings())
+    start(get_settings(), with_server=not without_server)
 
 
 @app.command()
@@ -132,6 +136,21 @@ def info(as_json: Json = False) -> None:
     from services.cli.data import information
 
     _print(information(get_settings()), as_json, lambda r: "\n".join(f"{k}: {v}" for k, v in r.items()))
+
+
+@app.command()
+def doctor(as_json: Json = False) -> int:
+    """Look at everything that this installation stands on; exit code 1 when something has to be mended."""
+    from services.cli.doctor import examine
+
+    checks = examine(get_settings())
+    ok = all(check.ok for check in checks)
+    rows = [{"name": check.name, "ok": check.ok, "sentence": check.sentence} for check in checks]
+    _print(
+        {"ok": ok, "checks": rows}, as_json,
+        lambda _: "\n".join(f"{'ok ' if check.ok else 'NOT'}  {check.name:<15} {check.sentence}" for check in checks),
+    )  # fmt: skip
+    return 0 if ok else 1
 
 
 @app.command("import-candles")

@@ -2,63 +2,109 @@
 
 from __future__ import annotations
 
-import ctypes
+import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
+import urllib.error
 import urllib.request
+from collections.abc import Callable
 from contextlib import ExitStack
 from types import FrameType
 
 import typer
 
-from services.database import embedded
+from services import running
+from services.cli.supervising import Children, Database
 from services.database.engine import database_url, plain_url
-from services.database.migrate import upgrade
+from services.database.migrate import current, upgrade
 from services.errors import Unavailable
-from services.logs import configure, get_logger
-from services.settings import ROOT, Settings
+from services.logs import configure
+from services.running import Part, Running
+from services.settings import Settings
 from services.web.serve import check_address
+from services.web.standalone import SUPERVISED
 
 READY_S = 120.0
-STOP_S = 25.0
-_PR_SET_PDEATHSIG = 1
-log = get_logger(__name__)
+LOOK_S = 0.25
 
 
 class _Stop(Exception):
     """Somebody asked for the end."""
 
 
-def up(settings: Settings) -> None:
-    """Starts everything and stays until Ctrl-C or SIGTERM; then stops all of it."""
-    _prepare(settings)
+def up(settings: Settings, *, with_server: bool = True) -> None:
+    """Starts everything and stays until Ctrl-C or SIGTERM; then stops all of it.
+
+    `with_server` False looks after the database and the worker of a server that was started by itself. Raises Conflict
+    when another one runs on the same data folder, Unavailable when a part can't be started.
+    """
+    _prepare(settings, with_server=with_server)
     configure("up", settings.data_dir)
     signal.signal(signal.SIGTERM, _ask_to_stop)
     signal.signal(signal.SIGINT, _ask_to_stop)
+    os.environ[SUPERVISED] = "1"  # for the children, so that the server starts no companion
     with ExitStack() as stack:
         try:
-            if not settings.database_url:
-                typer.echo("Starting the database …")
-                stack.enter_context(embedded.start(settings.data_dir))
-            upgrade(plain_url(database_url()))
-            children = Children()
-            stack.callback(children.stop)
-            children.start("worker", ["-m", "services.cli", "worker"])
-            children.start("server", ["-m", "services.web.serve"])
-            _wait_until_ready(settings, children)
-            typer.echo(f"Pattern Desk is ready: http://{settings.host}:{settings.port}")
-            if settings.demo and _is_new():
-                typer.echo("The demo builds itself now; watch it in the browser.")
-                children.start("demo", ["-m", "services.cli", "demo"], once=True)
-            while True:
-                children.look_after()
-                time.sleep(0.5)
+            stack.enter_context(running.only_one(settings.data_dir))
+            _run(settings, stack, with_server=with_server)
         except _Stop:
             typer.echo("Stopping …")
+
+
+def _run(settings: Settings, stack: ExitStack, *, with_server: bool) -> None:
+    address, parent = settings.address if with_server else "", os.getppid()
+    database = None if settings.database_url else Database(settings.data_dir)
+    children = Children(typer.echo)
+    tell = _teller(settings, address, database, children)
+    tell()
+    if database is not None:
+        typer.echo("Starting the database …")
+        stack.callback(database.stop)
+        database.start()
+        database.part = Part(up=True)
+    _migrate(settings)
+    stack.callback(children.stop)
+    children.start("worker", ["-m", "services.cli", "worker"])
+    if with_server:
+        children.start("server", ["-m", "services.web.serve"])
+        _wait_until_ready(settings, children)
+        typer.echo(f"Pattern Desk is ready: http://{settings.host}:{settings.port}")
+    if settings.demo and _is_new():
+        typer.echo("The demo builds itself now; watch it in the browser.")
+        children.start("demo", ["-m", "services.cli", "demo"], once=True)
+    while True:
+        if database is not None:
+            database.look(typer.echo)
+        children.look_after()
+        tell()
+        if not with_server and os.getppid() != parent:
+            raise _Stop  # the server that this is the companion of has ended, however that happened
+        time.sleep(LOOK_S)
+
+
+def _teller(settings: Settings, address: str, database: Database | None, children: Children) -> Callable[[], None]:
+    """Writes what runs for other processes to read, each time that it changed."""
+    last: list[Running] = []
+
+    def tell() -> None:
+        parts = ({"database": database.part} if database else {}) | children.parts()
+        state = Running(pid=os.getpid(), address=address, parts=parts)
+        if last != [state]:
+            running.write(settings.data_dir, state)
+            last[:] = [state]
+
+    return tell
+
+
+def _migrate(settings: Settings) -> None:
+    """An embedded database always gets this version's schema; a server's unless AUTO_MIGRATE is false."""
+    url = plain_url(database_url())
+    if not settings.database_url or settings.auto_migrate is not False:
+        upgrade(url)
+    elif current(url) is None:
+        raise Unavailable("The database is empty and AUTO_MIGRATE is false; run 'patterndesk migrate'.")
 
 
 def _ask_to_stop(_signal: int, _frame: FrameType | None) -> None:
@@ -68,18 +114,21 @@ def _ask_to_stop(_signal: int, _frame: FrameType | None) -> None:
     raise _Stop
 
 
-def _prepare(settings: Settings) -> None:
+def _prepare(settings: Settings, *, with_server: bool) -> None:
     """Refuses early, with a sentence, what would fail later: the address, the folder, the port."""
-    check_address(settings)
+    if with_server:
+        check_address(settings)
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        probe = settings.data_dir / ".writable"
+        probe = settings.data_dir / f".writable.{os.getpid()}"
         probe.write_text("")
         probe.unlink()
     except OSError as error:
         raise Unavailable(
             f"The data folder {settings.data_dir} can't be written ({error.strerror}); set DATA_DIR to another one."
         ) from error
+    if not with_server or running.is_locked(settings.data_dir):
+        return  # who holds the folder is said by its lock
     with socket.socket() as probe_socket:
         probe_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -89,7 +138,8 @@ def _prepare(settings: Settings) -> None:
 
 
 def _wait_until_ready(settings: Settings, children: Children) -> None:
-    deadline = time.monotonic() + READY_S
+    deadline, reason = time.monotonic() + READY_S, "it did not answer"
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy of the environment is not for us
     while time.monotonic() < deadline:
         code = children.ended("server")
         if code is not None:
@@ -97,12 +147,15 @@ def _wait_until_ready(settings: Settings, children: Children) -> None:
                 f"The server ended at its start (exit code {code}); the log in {settings.data_dir} says why."
             )
         try:
-            with urllib.request.urlopen(f"http://{settings.host}:{settings.port}/readyz", timeout=2) as answer:
+            with direct.open(f"http://{settings.host}:{settings.port}/readyz", timeout=2) as answer:
                 if answer.status == 200:
                     return
+        except urllib.error.HTTPError as error:
+            reason = str(json.loads(error.read() or b"{}").get("reason", reason))
         except OSError:
-            time.sleep(0.1)
-    raise Unavailable("The server did not become ready in time; look at its log.")
+            pass
+        time.sleep(0.1)
+    raise Unavailable(f"The server did not become ready in time: {reason.rstrip('.')}.")
 
 
 def _is_new() -> bool:
@@ -113,70 +166,3 @@ def _is_new() -> bool:
 
     with transaction() as session:
         return not session.scalar(select(func.count()).select_from(PatternWorkspace))
-
-
-def _end_with_parent() -> None:
-    """In the child: ends it when this process dies, however that happens (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-class Children:
-    """The processes under `up`. One that ends unasked is started again, ever more slowly while it keeps ending."""
-
-    def __init__(self) -> None:
-        self._commands: dict[str, list[str]] = {}
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
-        self._started: dict[str, float] = {}
-        self._fails: dict[str, int] = {}
-        self._once: set[str] = set()
-
-    def start(self, name: str, arguments: list[str], *, once: bool = False) -> None:
-        self._commands[name] = [sys.executable, *arguments]
-        if once:
-            self._once.add(name)
-        self._spawn(name)
-
-    def _spawn(self, name: str) -> None:
-        self._started[name] = time.monotonic()
-        self._running[name] = subprocess.Popen(
-            self._commands[name], cwd=ROOT, start_new_session=True, stdin=subprocess.DEVNULL,
-            preexec_fn=_end_with_parent,  # noqa: PLW1509  # this process has no threads at this point
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        )  # fmt: skip
-
-    def ended(self, name: str) -> int | None:
-        return self._running[name].poll()
-
-    def look_after(self) -> None:
-        """Starts again what ended unasked, after a pause that doubles up to half a minute."""
-        for name, process in list(self._running.items()):
-            code = process.poll()
-            if code is None:
-                if time.monotonic() - self._started[name] > 60:
-                    self._fails[name] = 0
-                continue
-            if name in self._once:
-                del self._running[name]
-                if code != 0:
-                    log.warning("child_failed", name=name, code=code)
-                continue
-            fails = self._fails.get(name, 0)
-            if time.monotonic() - self._started[name] < min(0.5 * 2**fails, 30):
-                continue
-            log.warning("child_restarted", name=name, code=code)
-            self._fails[name] = fails + 1
-            self._spawn(name)
-
-    def stop(self) -> None:
-        """Asks all of them to end, then ends what does not, with everything they started."""
-        for process in self._running.values():
-            if process.poll() is None:
-                process.terminate()
-        deadline = time.monotonic() + STOP_S
-        for process in self._running.values():
-            try:
-                process.wait(timeout=max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()

@@ -16,6 +16,7 @@ from sqlalchemy.exc import InvalidatePoolError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from services import running
 from services.database import notes
 from services.errors import Unavailable
 from services.settings import get_settings
@@ -101,6 +102,9 @@ def database_url() -> str:
 
     url = running_url(settings.data_dir)
     if url is None:
+        state = running.read(settings.data_dir)
+        if state is not None:
+            raise Unavailable(state.down.get("database") or "The database is being started; try again in a moment.")
         raise Unavailable("No database is running for this data folder; start it with 'patterndesk up'.")
     return sqlalchemy_url(url)
 

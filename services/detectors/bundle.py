@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from services.detectors.sandbox import check_pattern_type
+from services.detectors.types import check_pattern_type
 from services.errors import DetectorError, RepositoryError
 
 _DYNAMIC = {"importlib", "runpy", "pkgutil"}

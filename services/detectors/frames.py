@@ -1,83 +1,120 @@
-"""The app's side of the worker's pipes: length-prefixed frames, a deadline, and asking whether to stop."""
+"""The app's side of the socket to a worker: requests with their files, a deadline, and asking whether to stop.
+
+What a request works on and what it leaves are files in memory that the app makes, hands over and reads itself.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
-import selectors
-import struct
-import subprocess
+import select
+import socket
+import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from services.errors import Cancelled, DetectorError
 
 Cancel = Callable[[], bool]
-_TICK_S = 0.1
-_CHUNK = 1 << 20
+LOG_BYTES = 64 << 10
+_TICK_MS = 100
+_LONGEST_ANSWER = 1 << 12
 
 
-def pack(header: bytes, payload: bytes) -> bytes:
-    """A frame: two big-endian 32-bit lengths, the JSON header, the payload."""
-    return struct.pack(">II", len(header), len(payload)) + header + payload
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Descriptors of one request: what it works on, its result, its output, its log, and the proofs of tests."""
+
+    given: int
+    result: int
+    output: int
+    log: int
+    proofs: int
+
+    def all(self) -> tuple[int, ...]:
+        return self.given, self.result, self.output, self.log, self.proofs
+
+
+def _open_file() -> int:
+    """A file that has no name anywhere: in memory where there is such a thing."""
+    if sys.platform == "linux":
+        return os.memfd_create("request", os.MFD_CLOEXEC)
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+@contextmanager
+def files_for(given: bytes) -> Iterator[Files]:
+    """Fresh files for one request, with `given` in the first; gone on leaving."""
+    opened: list[int] = []
+    try:
+        for _ in range(5):
+            opened.append(_open_file())
+        view = memoryview(given)
+        while view:
+            view = view[os.write(opened[0], view) :]
+        yield Files(*opened)
+    finally:
+        for fd in opened:
+            os.close(fd)
+
+
+def size_of(fd: int) -> int:
+    return os.fstat(fd).st_size
+
+
+def read_whole(fd: int) -> bytes:
+    """All of a file; look at `size_of` first."""
+    parts, at = [], 0
+    while part := os.pread(fd, 1 << 20, at):
+        parts.append(part)
+        at += len(part)
+    return b"".join(parts)
+
+
+def tail(fd: int) -> str:
+    """The text of a captured stream, its middle left out when it is long; what is no text is replaced."""
+    size = size_of(fd)
+    if size <= LOG_BYTES:
+        return os.pread(fd, LOG_BYTES, 0).decode("utf-8", "replace")
+    half = LOG_BYTES // 2
+    joined = os.pread(fd, half, 0) + b"\n... (cut) ...\n" + os.pread(fd, half, size - half)
+    return joined.decode("utf-8", "replace")
 
 
 def exchange(
-    process: subprocess.Popen[bytes], frame: bytes, *, seconds: float, largest: int, cancelled: Cancel | None
-) -> tuple[dict[str, Any], bytes]:
-    """Send a frame (nothing when empty) and read one; never blocks longer than 0.1 s without asking whether to stop.
+    link: socket.socket, line: bytes, files: Sequence[int], *, seconds: float, cancelled: Cancel | None
+) -> dict[str, Any]:
+    """Send one line with its files (none of both at the start) and read the answer's line.
 
-    EOFError when the process is gone, Cancelled, DetectorError of kind timeout or rubbish (more than `largest` bytes).
-    After any of them the process is in an unknown state and must be ended.
+    EOFError when the worker is gone, DetectorError (timeout) after `seconds`, Cancelled when `cancelled` says so;
+    after each of them the worker must be ended.
     """
-    stdin, stdout = process.stdin, process.stdout
-    assert stdin is not None and stdout is not None
     deadline = time.monotonic() + seconds
-    waiting, got = memoryview(frame), bytearray()
-    with selectors.DefaultSelector() as selector:
-        for stream in (stdin, stdout):
-            os.set_blocking(stream.fileno(), False)
-            with contextlib.suppress(OSError, AttributeError):  # fewer wake-ups; Linux only, and it may allow less
-                fcntl.fcntl(stream, fcntl.F_SETPIPE_SZ, _CHUNK)
-        selector.register(stdout, selectors.EVENT_READ)
-        if waiting:
-            selector.register(stdin, selectors.EVENT_WRITE)
-        while True:
-            for key, _ in selector.select(_TICK_S):
-                if key.fileobj is stdin:
-                    waiting = waiting[_write(stdin.fileno(), waiting) :]
-                    if not waiting:
-                        selector.unregister(stdin)
-                elif chunk := os.read(stdout.fileno(), _CHUNK):
-                    got += chunk
-                else:
-                    raise EOFError
-            if (answer := _parse(got)) is not None:
-                return answer
-            if cancelled is not None and cancelled():
-                raise Cancelled("The run was cancelled.")
-            if time.monotonic() > deadline:
-                raise DetectorError("The detector took too long: its process doesn't answer.", kind="timeout")
-            if len(got) > largest:
-                raise DetectorError("The detector's output can't be used: it is too large.", kind="rubbish")
-
-
-def _write(fd: int, data: memoryview) -> int:
-    try:
-        return os.write(fd, data[:_CHUNK])
-    except BlockingIOError:
-        return 0
-    except BrokenPipeError:
-        return len(data)  # reading then finds the end of the stream and says so
-
-
-def _parse(got: bytearray) -> tuple[dict[str, Any], bytes] | None:
-    if len(got) < 8:
-        return None
-    head, body = struct.unpack(">II", bytes(got[:8]))
-    if len(got) < 8 + head + body:
-        return None
-    return json.loads(bytes(got[8 : 8 + head])), bytes(got[8 + head : 8 + head + body])
+    if line:
+        try:
+            sent = socket.send_fds(link, [line], list(files)) if files else link.send(line)
+            link.sendall(line[sent:])
+        except OSError as error:
+            raise EOFError from error
+    got, poll = b"", select.poll()
+    poll.register(link, select.POLLIN)
+    while True:
+        if poll.poll(_TICK_MS):
+            try:
+                part = link.recv(_LONGEST_ANSWER)
+            except OSError as error:
+                raise EOFError from error
+            if not part:
+                raise EOFError
+            got += part
+            if got.endswith(b"\n"):
+                return dict(json.loads(got))
+        if cancelled is not None and cancelled():
+            raise Cancelled("The run was cancelled.")
+        if time.monotonic() > deadline:
+            raise DetectorError("The detector took too long: its process doesn't answer.", kind="timeout")

@@ -12,6 +12,9 @@ from services.detectors.types import Candles, Detection, DetectorSpec, ParamSpec
 from services.errors import DetectorError
 
 MAX_META_BYTES = 4096
+MAX_DETECTIONS = 40_000  # of one run
+_MAX_WHOLE = 10**15
+_MAX_HELP = 500
 _FIELDS = {
     "kind", "direction", "anchor_index", "start_index", "end_index", "confirmed_index", "price", "price_low",
     "price_high", "confidence", "refs", "meta",
@@ -33,7 +36,21 @@ def _is_int(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float holds
+        return False
+
+
+def _is_text(value: str) -> bool:
+    """Whether a database can hold it: no zero character, no lone surrogate."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\x00" not in value
 
 
 def _index(row: Mapping[str, Any], name: str, default: int | None, rows: int, where: str) -> int:
@@ -65,13 +82,27 @@ def _meta(row: Mapping[str, Any], where: str) -> dict[str, Any]:
         raise _rubbish(f"{where} has a meta that is no table of names and values")
     try:
         text = json.dumps(meta, allow_nan=False)
-    except ValueError as error:
+        plain = json.dumps(meta, ensure_ascii=False)
+    except (ValueError, RecursionError) as error:
         raise _rubbish(f"{where} has a meta with a number that is not finite") from error
+    if "\\u0000" in text or not _is_text(plain):
+        raise _rubbish(f"{where} has a meta with a zero character or half of a character")
     if len(text) > MAX_META_BYTES:
         raise _rubbish(f"{where} has a meta of more than {MAX_META_BYTES} bytes")
-    if "\\u0000" in text:
-        raise _rubbish(f"{where} has a meta with a zero character")
+    if _largest(meta) > _MAX_WHOLE:
+        raise _rubbish(f"{where} has a meta with a number beyond {_MAX_WHOLE:.0e}")
     return meta
+
+
+def _largest(value: object) -> float:
+    """The largest absolute whole number in it; one that no float holds is infinite."""
+    if isinstance(value, dict):
+        return max(map(_largest, value.values()), default=0)
+    if isinstance(value, list):
+        return max(map(_largest, value), default=0)
+    if isinstance(value, int):
+        return abs(value) if abs(value) <= _MAX_WHOLE else math.inf
+    return 0
 
 
 def _detection(row: object, number: int, candles: Candles, spec: DetectorSpec, offset: int) -> Detection:
@@ -128,6 +159,8 @@ def parse_detections(raw: object, candles: Candles, spec: DetectorSpec, *, offse
     """
     if not isinstance(raw, list):
         raise _rubbish(f"it is {_show(raw)}, not a list of detections")
+    if len(raw) > MAX_DETECTIONS:
+        raise _rubbish(f"it has {len(raw):,} detections; at most {MAX_DETECTIONS:,} are read")
     found = [_detection(row, number, candles, spec, offset) for number, row in enumerate(raw)]
     found.sort(key=lambda d: (d.anchor_index, d.kind, d.direction))
     for one, other in itertools.pairwise(found):
@@ -142,13 +175,17 @@ def _param(row: object, number: int) -> ParamSpec:
         raise _rubbish(f"{where} of SPEC has no proper name")
     where = f"the parameter {row['name']}"
     kind, default = row.get("type"), row.get("default")
-    if kind not in _PARAM_TYPES:
+    if not isinstance(kind, str) or kind not in _PARAM_TYPES:
         raise _rubbish(f"{where} has the type {_show(kind)}, not int, float or bool")
-    text = str(row.get("help") or "")
+    text, unit = str(row.get("help") or ""), str(row.get("unit") or "")
+    if len(text) > _MAX_HELP or not _is_text(text) or not _is_text(unit):
+        raise _rubbish(f"{where} has a help that is no text of at most {_MAX_HELP} characters")
+    if unit == "price" and kind != "float":
+        raise _rubbish(f"{where} has the unit price, so its type has to be float")
     if kind == "bool":
         if not isinstance(default, bool):
             raise _rubbish(f"{where} has the default {_show(default)}, which is no bool")
-        return ParamSpec(row["name"], kind, default, help=text)
+        return ParamSpec(row["name"], kind, default, help=text, unit=unit)
     low, high, step = row.get("low"), row.get("high"), row.get("step")
     check = _is_int if kind == "int" else _is_number
     for name, value in (("default", default), ("low", low), ("high", high)):
@@ -159,7 +196,7 @@ def _param(row: object, number: int) -> ParamSpec:
     assert low is not None and high is not None and default is not None
     if not low <= default <= high:
         raise _rubbish(f"{where} has the default {default} outside of {low} to {high}")
-    return ParamSpec(row["name"], kind, default, low, high, step, text)
+    return ParamSpec(row["name"], kind, default, low, high, step, text, unit)
 
 
 def parse_spec(raw: object, pattern_type: str) -> DetectorSpec:
@@ -178,12 +215,21 @@ def parse_spec(raw: object, pattern_type: str) -> DetectorSpec:
     if len({p.name for p in params}) != len(params):
         raise _rubbish("SPEC declares a parameter twice")
     bars: dict[str, int] = {}
+    flags: dict[str, bool] = {}
     for name in ("warmup_bars", "confirmation_lag", "max_age_bars"):
         value = raw.get(name)
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 100_000:
             raise _rubbish(f"SPEC has the {name} {_show(value)}")
         bars[name] = value
-    return DetectorSpec(pattern_type=pattern_type, kinds=tuple(kinds), params=params, **bars)
+    for name in ("absolute_levels", "clock"):
+        flag = raw.get(name, False)
+        if not isinstance(flag, bool):
+            raise _rubbish(f"SPEC has the {name} {_show(flag)}, which is no bool")
+        flags[name] = flag
+    return DetectorSpec(
+        pattern_type=pattern_type, kinds=tuple(kinds), params=params, absolute_levels=flags["absolute_levels"],
+        clock=flags["clock"], **bars,
+    )  # fmt: skip
 
 
 def complete_params(spec: DetectorSpec, params: Mapping[str, Any]) -> dict[str, Any]:

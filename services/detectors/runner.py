@@ -1,12 +1,15 @@
-"""The warm worker inside the sandbox. Run by file path: `python -I -S -B runner.py PARENT_PID PATH...`.
+"""The warm worker inside the sandbox. Run by file path: `python -I -S -B runner.py SETUP`, a socket as standard input.
 
 It imports numpy once and then forks for each request, so that detector code only ever runs in a child that has
-confined itself (`confine.py`), lives for one request and never sees another request's candles. Requests come on
-stdin and answers go to stdout, both as frames: two big-endian 32-bit lengths, a JSON header, a payload.
+confined itself (`confine.py`), lives for one request and never sees another request's candles. SETUP is JSON: parent
+(the process to end with, or 0), libraries (folders for sys.path), read (paths that detectors may read), root (the
+repository), writable (the folder that tests may write into).
 
-Request header: op (describe, detect, test), root, pattern, params, repeat, wall_s, cpu_s, memory_mb, output_mb.
-Its payload for detect: the candles as `.npy`. Answer header: status (ok, noise, timeout, memory, crash, rubbish,
-missing), detail, log, confined; its payload is the result as JSON. Standard library and numpy only (pytest for tests).
+A request is one line of JSON on the socket: op (describe, detect, test), pattern, params, repeat, file, wall_s, cpu_s,
+memory_mb, output_mb; with it come open files: what it works on (the candles as `.npy`, or JSON), its result, output, log and proofs.
+The answer is a line with the child's exit code, or late. All that a request brings and leaves stays in these files,
+which the app made and reads: this process never holds any of it, so nothing passes from one child to the next.
+Standard library and numpy only (pytest for tests).
 """
 
 from __future__ import annotations
@@ -14,42 +17,26 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import importlib.machinery
 import importlib.util
 import io
 import json
 import os
 import select
 import signal
-import struct
+import socket
 import sys
-import tempfile
 import time
 import traceback
-from typing import IO, Any
+from typing import Any
 
 # What detectors usually import, loaded before the fork.
-WARM = ("numpy", "numpy.lib.stride_tricks", "collections", "dataclasses", "enum", "functools", "itertools", "math")
-LOG_BYTES = 64 << 10
+WARM = ("numpy", "numpy.lib.stride_tricks", "numpy.typing", "collections", "dataclasses", "enum", "functools",
+        "itertools", "math", "typing", "datetime", "bisect")  # fmt: skip
 TOO_MUCH_MEMORY = {"status": "memory", "detail": "it asked for more memory than it may use"}
-
-
-def read_exactly(source: IO[bytes], size: int) -> bytes:
-    data = source.read(size)
-    if len(data) != size:
-        raise EOFError
-    return data
-
-
-def read_frame(source: IO[bytes]) -> tuple[dict[str, Any], bytes]:
-    """One frame; EOFError at the end of the stream."""
-    head, body = struct.unpack(">II", read_exactly(source, 8))
-    return json.loads(read_exactly(source, head)), read_exactly(source, body)
-
-
-def write_frame(target: IO[bytes], header: dict[str, Any], payload: bytes) -> None:
-    text = json.dumps(header).encode()
-    target.write(struct.pack(">II", len(text), len(payload)) + text + payload)
-    target.flush()
+TOO_LARGE, UNCONFINED = 3, 98  # exit codes of a child
+FILES = 5
+COMPILED: dict[str, tuple[bytes, Any]] = {}
 
 
 class Refused(Exception):
@@ -79,6 +66,35 @@ def neighbour(name: str) -> Any:
     return module
 
 
+class Loader(importlib.machinery.SourceFileLoader):
+    """Takes a file's code from COMPILED when its text is still the one that was compiled."""
+
+    def get_code(self, fullname: str) -> Any:
+        path = self.get_filename(fullname)
+        if path in COMPILED and COMPILED[path][0] == self.get_data(path):
+            return COMPILED[path][1]
+        return super().get_code(fullname)
+
+
+def compile_repository(root: str) -> None:
+    """Compiles the detectors once, without running them: it is most of what a request on few candles costs."""
+    folder = os.path.join(root, "detectors")
+    for name in sorted(os.listdir(folder))[:200] if os.path.isdir(folder) else ():
+        path = os.path.join(folder, name)
+        if name.endswith(".py") and os.path.isfile(path) and os.path.getsize(path) < 200_000:
+            with contextlib.suppress(Exception), open(path, "rb") as file:
+                text = file.read()
+                COMPILED[path] = text, compile(text, path, "exec", dont_inherit=True)
+    find = importlib.machinery.FileFinder.path_hook((Loader, [".py"]))
+
+    def hook(path: str) -> Any:
+        if path != folder:
+            raise ImportError
+        return find(path)
+
+    sys.path_hooks.insert(0, hook)
+
+
 def load(root: str, pattern: str) -> Any:
     sys.path.insert(0, root)
     if not os.path.isfile(os.path.join(root, "detectors", pattern + ".py")):
@@ -90,20 +106,20 @@ def load(root: str, pattern: str) -> Any:
     return module
 
 
-def run_describe(request: dict[str, Any], _payload: bytes) -> Any:
-    return load(request["root"], request["pattern"]).SPEC
+def run_describe(request: dict[str, Any], root: str, _given: bytes) -> Any:
+    return load(root, request["pattern"]).SPEC
 
 
-def run_detect(request: dict[str, Any], payload: bytes) -> Any:
+def run_detect(request: dict[str, Any], root: str, given: bytes) -> Any:
     """Calls detect `repeat` times on the same array and says whether the array or a result changed."""
     import numpy as np
 
-    detect = load(request["root"], request["pattern"]).detect
-    candles = np.load(io.BytesIO(payload), allow_pickle=False)
-    before, params, runs = candles.tobytes(), request["params"], []
+    detect = load(root, request["pattern"]).detect
+    candles = np.load(io.BytesIO(given), allow_pickle=False)
+    before, params, runs = candles.tobytes(), json.dumps(request["params"]), []
     started = time.perf_counter()
-    for _ in range(request.get("repeat", 1)):
-        found = detect(candles, json.loads(json.dumps(params)))
+    for _ in range(request["repeat"]):
+        found = detect(candles, json.loads(params))
         if not isinstance(found, list):
             raise Refused("rubbish", f"detect returned {type(found).__name__}, not a list")
         runs.append(found)
@@ -111,43 +127,10 @@ def run_detect(request: dict[str, Any], payload: bytes) -> Any:
     return {"runs": runs, "mutated": candles.tobytes() != before, "run_ms": run_ms}
 
 
-def run_test(request: dict[str, Any], _payload: bytes) -> Any:
-    """pytest in this process, without plugins from outside and without leaving files behind."""
-    import pytest
-
-    class Counter:
-        """Counts tests by outcome; a failing set-up or a broken file counts as a failure."""
-
-        def __init__(self) -> None:
-            self.outcomes: dict[str, str] = {}
-
-        def pytest_runtest_logreport(self, report: Any) -> None:
-            counts = report.when == "call" or report.outcome != "passed"
-            if counts and self.outcomes.get(report.nodeid) != "failed":
-                self.outcomes[report.nodeid] = report.outcome
-
-        def pytest_collectreport(self, report: Any) -> None:
-            if report.failed:
-                self.outcomes[report.nodeid] = "failed"
-
-    root, counter = request["root"], Counter()
-    os.chdir(root)
-    sys.path.insert(0, root)
-    config = os.path.join(root, "pytest.ini")
-    options = ["-q", "-p", "no:cacheprovider", "--import-mode=importlib", "--rootdir", root, "--color=no"]
-    options += ["-c", config if os.path.isfile(config) else os.devnull]
-    status = int(pytest.main([*options, *request["targets"]], plugins=[counter]))
-    failed = sum(outcome == "failed" for outcome in counter.outcomes.values())
-    return {"status": status, "total": len(counter.outcomes), "failed": failed}
-
-
-OPERATIONS = {"describe": run_describe, "detect": run_detect, "test": run_test}
-
-
-def perform(request: dict[str, Any], payload: bytes) -> dict[str, Any]:
+def perform(request: dict[str, Any], root: str, given: bytes, operations: dict[str, Any]) -> dict[str, Any]:
     """Runs the operation; whatever happens in detector code becomes a status and a detail."""
     try:
-        return {"status": "ok", "value": OPERATIONS[request["op"]](request, payload)}
+        return {"status": "ok", "value": operations[request["op"]](request, root, given)}
     except MemoryError:
         return TOO_MUCH_MEMORY
     except Refused as refused:
@@ -155,11 +138,13 @@ def perform(request: dict[str, Any], payload: bytes) -> dict[str, Any]:
     except BaseException as error:  # a detector's SystemExit is a crash too
         with contextlib.suppress(Exception):
             traceback.print_exc()
-        return {"status": "crash", "detail": f"{type(error).__name__}: {error}"[:500]}
+        with contextlib.suppress(Exception):
+            return {"status": "crash", "detail": f"{type(error).__name__}: {error}"[:500]}
+        return {"status": "crash", "detail": type(error).__name__}
 
 
 def as_text(answer: dict[str, Any]) -> bytes:
-    """A line with the status and detail, then the value: the worker passes the value on without reading it."""
+    """A line with the status and detail, then the value."""
     value = answer.pop("value", None)
     try:
         body = json.dumps(value, default=plain).encode()
@@ -170,29 +155,64 @@ def as_text(answer: dict[str, Any]) -> bytes:
     return json.dumps(answer).encode() + b"\n" + body
 
 
-def child(request: dict[str, Any], payload: bytes, files: tuple[IO[bytes], ...], confine: Any) -> None:
-    """Confines this process, runs one request and leaves what came of it in the first file. Never returns."""
-    result, out, err = files
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(out.fileno(), 1)
-    os.dup2(err.fileno(), 2)
-    confined = confine.apply(
-        cpu_s=request["cpu_s"],
-        memory_mb=request["memory_mb"],
-        file_mb=request["output_mb"],
-        writing=request["op"] == "test",
-    )
-    answer = perform(request, payload)
-    text = as_text(answer | {"confined": confined})
-    try:
-        with contextlib.suppress(Exception):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        result.write(text)
-        result.flush()
-    except OSError:
-        os._exit(3)  # more output than allowed
-    os._exit(0)
+class Inside:
+    """The worker's own parts, loaded before anything that isn't ours."""
+
+    def __init__(self, setup: dict[str, Any]) -> None:
+        self.setup = setup
+        self.confine, self.calls, self.tests = map(neighbour, ("confine", "calls", "inside_tests"))
+        self.operations = {"describe": run_describe, "detect": run_detect, "test": self.tests.run_test}
+
+    def child(self, request: dict[str, Any], files: list[int]) -> None:
+        """Confines this process, runs one request and leaves what came of it in the files. Never returns."""
+        given, result, out, err, proofs = files
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(out, 1)
+        os.dup2(err, 2)
+        testing = request["op"] == "test"
+        kept = (given, result, proofs) if testing else (given, result)
+        self.confine.keep_only(kept)
+        if testing:
+            self.tests.prepare(request, proofs)
+        confined = self.confine.apply(
+            self.calls,
+            cpu_s=request["cpu_s"],
+            memory_mb=request["memory_mb"],
+            file_mb=request["output_mb"],
+            read=self.setup["read"],
+            write=[self.setup["writable"], os.devnull] if testing else None,
+        )
+        if not confined and not self.setup["unfiltered"]:
+            os._exit(UNCONFINED)
+        with open(given, "rb") as source:
+            source.seek(0)
+            content = source.read()
+        text = as_text(perform(request, self.setup["root"], content, self.operations))
+        try:
+            with contextlib.suppress(Exception):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            view = memoryview(text)
+            while view:
+                view = view[os.write(result, view) :]
+        except OSError:
+            os._exit(TOO_LARGE)  # more output than allowed
+        os._exit(0)
+
+    def handle(self, request: dict[str, Any], files: list[int], socket_fd: int) -> dict[str, int | bool]:
+        """Forks, waits, and says how the child ended."""
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            os.close(socket_fd)
+            self.confine.die_with_parent(parent)
+            self.child(request, files)
+        status = wait(pid, request["wall_s"])
+        if status is None:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            return {"late": True}
+        return {"code": os.waitstatus_to_exitcode(status)}
 
 
 def wait(pid: int, seconds: float) -> int | None:
@@ -214,81 +234,44 @@ def wait(pid: int, seconds: float) -> int | None:
         time.sleep(0.002)
 
 
-def tail(source: IO[bytes]) -> str:
-    """The text of a captured stream, its middle left out when it is long."""
-    size = source.seek(0, os.SEEK_END)
-    source.seek(0)
-    if size <= LOG_BYTES:
-        return source.read().decode("utf-8", "replace")
-    first = source.read(LOG_BYTES // 2)
-    source.seek(-(LOG_BYTES // 2), os.SEEK_END)
-    return (first + b"\n... (cut) ...\n" + source.read()).decode("utf-8", "replace")
-
-
-def judge(request: dict[str, Any], status: int | None, line: bytes) -> dict[str, Any]:
-    """What came of a child: its own answer, or why it has none."""
-    if status is None:
-        return {"status": "timeout", "detail": f"it was not done after {request['wall_s']:g} s"}
-    code = os.waitstatus_to_exitcode(status)
-    if code == -signal.SIGXCPU:
-        return {"status": "timeout", "detail": f"it used more than {request['cpu_s']} s of processor time"}
-    if code in (3, -signal.SIGXFSZ):
-        return {"status": "rubbish", "detail": f"it gave out more than {request['output_mb']} MB"}
-    try:
-        answer = json.loads(line)
-    except ValueError:
-        answer = None
-    if code != 0 or not isinstance(answer, dict) or not isinstance(answer.get("status"), str):
-        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return {"status": "crash", "detail": f"its process ended with {how} and left no result"}
-    return answer
-
-
-def handle(request: dict[str, Any], payload: bytes, secret_fds: tuple[int, ...], confine: Any) -> tuple[Any, bytes]:
-    """Forks, waits, and turns what the child left into an answer frame."""
-    with contextlib.ExitStack() as stack:
-        result, out, err = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(3))
-        parent = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            for fd in secret_fds:
-                os.close(fd)
-            confine.die_with_parent(parent)
-            child(request, payload, (result, out, err), confine)
-        status = wait(pid, request["wall_s"])
-        if status is None:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-        result.seek(0)
-        answer = judge(request, status, result.readline())
-        value = result.read() if answer["status"] == "ok" else b""
-        noise, log = tail(out), tail(err)
-    if answer["status"] == "ok" and request["op"] != "test" and noise:
-        answer = {"status": "noise", "detail": f"it printed {noise[:80]!r}"}
-    header = {"status": answer["status"], "detail": str(answer.get("detail", "")), "log": noise + log}
-    header["confined"] = bool(answer.get("confined"))
-    return header, value
+def receive(link: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """The next request and its files; EOFError when the app is gone."""
+    line = b""
+    files: list[int] = []
+    while not line.endswith(b"\n"):
+        part, more, _flags, _address = socket.recv_fds(link, 1 << 16, FILES)
+        if not part:
+            raise EOFError
+        line, files = line + part, files + more
+    return json.loads(line), files
 
 
 def main() -> None:
-    sys.path[:0] = sys.argv[2:]
-    confine = neighbour("confine")
-    if sys.argv[1] != "0":
-        confine.die_with_parent(int(sys.argv[1]))
-    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    quiet = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(quiet, 0)
+    setup = json.loads(sys.argv[1])
+    sys.path[:0] = setup["libraries"]
+    inside = Inside(setup)
+    if setup["parent"]:
+        inside.confine.die_with_parent(setup["parent"])
+    link = socket.socket(fileno=os.dup(0))
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     for name in WARM:
         importlib.import_module(name)
+    if setup["writable"]:
+        inside.tests.warm()
+    compile_repository(setup["root"])
+    gc.collect()
     gc.freeze()  # a child's garbage collection then doesn't copy these pages
 
-    confine.hide_memory()
-    write_frame(answers, {"status": "ready"}, b"")
+    inside.confine.hide_memory()
+    link.sendall(b'{"ready": true}\n')
     with contextlib.suppress(EOFError):
         while True:
-            header, payload = read_frame(requests)
-            write_frame(answers, *handle(header, payload, (requests.fileno(), answers.fileno()), confine))
+            request, files = receive(link)
+            answer = inside.handle(request, files, link.fileno())
+            for fd in files:
+                os.close(fd)
+            link.sendall(json.dumps(answer).encode() + b"\n")
 
 
 if __name__ == "__main__":

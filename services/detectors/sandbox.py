@@ -10,12 +10,11 @@ import contextlib
 import io
 import json
 import os
-import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,28 +22,22 @@ from typing import Any, Self
 
 import numpy as np
 
-from services.detectors.frames import Cancel, exchange, pack
-from services.detectors.isolation import environment, inside, isolation, isolation_note, worker_command
+from services.detectors import shipped
+from services.detectors.answers import Answer, judge_answer, read_value
+from services.detectors.frames import Cancel, exchange, files_for
+from services.detectors.isolation import environment, isolation, isolation_note, state, worker_command
 from services.detectors.outputs import complete_params, parse_detections, parse_spec
-from services.detectors.types import CANDLE_DTYPE, Candles, Detection, DetectorSpec, Params
+from services.detectors.types import CANDLE_DTYPE, Candles, Detection, DetectorSpec, Params, check_pattern_type
 from services.errors import DetectorError, InvalidInput
+from services.settings import get_settings
 
 __all__ = [
-    "Cancel", "DetectorRun", "Limits", "TestReport", "Worker", "describe", "isolation", "isolation_note",
-    "parse_detections", "run_detector", "run_tests", "warm",
+    "Cancel", "DetectorRun", "Limits", "Worker", "check_pattern_type", "describe", "isolation", "isolation_note",
+    "parse_detections", "run_detector", "warm",
 ]  # fmt: skip
 
 _START_S = 30.0
 _GRACE_S = 5.0  # the worker enforces wall_s itself; this is for a worker that no longer does
-_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_SAYINGS = {
-    "noise": "The detector printed to its output, which only its result may use",
-    "timeout": "The detector took too long",
-    "memory": "The detector ran out of memory",
-    "crash": "The detector crashed",
-    "rubbish": "The detector's output can't be used",
-    "missing": "The detector is missing",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +47,7 @@ class Limits:
     wall_s: float = 20.0
     cpu_s: int = 20
     memory_mb: int = 1024
-    output_mb: int = 32
-
-
-TEST_LIMITS = Limits(wall_s=120.0, cpu_s=120, memory_mb=2048, output_mb=32)
+    output_mb: int = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,26 +57,6 @@ class DetectorRun:
     detections: tuple[Detection, ...]
     run_ms: int
     isolation: str
-
-
-@dataclass(frozen=True, slots=True)
-class TestReport:
-    """What the pattern repository's own tests said; `output` is pytest's, its middle cut when it is long."""
-
-    __test__ = False
-
-    passed: bool
-    total: int
-    failed: int
-    duration_s: float
-    output: str
-
-
-def check_pattern_type(pattern_type: str) -> str:
-    """A pattern type is a module name: small letters, digits and underscores; InvalidInput otherwise."""
-    if not _PATTERN.fullmatch(pattern_type):
-        raise InvalidInput(f"{pattern_type[:40]!r} is no pattern type: use small letters, digits and underscores.")
-    return pattern_type
 
 
 def _npy(candles: Candles) -> bytes:
@@ -101,17 +71,22 @@ class Worker:
     """A warm process for the repository at `root`; use it as a context manager, from one thread at a time.
 
     It starts on the first request, and again after it was lost. On Linux it ends with the thread that started it.
+    `for_tests` gives it a folder to write into. In the reduced form it refuses code that doesn't ship with the app,
+    unless a setting allows it.
     """
 
     def __init__(
-        self, root: Path, pattern_type: str | None = None, *, limits: Limits | None = None, form: str | None = None
-    ) -> None:
+        self, root: Path, pattern_type: str | None = None, *, limits: Limits | None = None, form: str | None = None,
+        for_tests: bool = False,
+    ) -> None:  # fmt: skip
         self.root = root.resolve()
         self.pattern_type = None if pattern_type is None else check_pattern_type(pattern_type)
         self.limits = limits or Limits()
         self.form = form or isolation()
-        self.confined = False  # whether the last request's system call filter was in force
+        self.for_tests = for_tests
+        self._permitted: set[str | None] = set()
         self._process: subprocess.Popen[bytes] | None = None
+        self._link: socket.socket | None = None
         self._stderr: io.BufferedRandom | None = None
         self._tmp: str | None = None
         self._spec: DetectorSpec | None = None
@@ -129,13 +104,10 @@ class Worker:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            for stream in (process.stdin, process.stdout):
-                if stream is not None:
-                    with contextlib.suppress(OSError):
-                        stream.close()
-        if self._stderr is not None:
-            self._stderr.close()
-            self._stderr = None
+        for stream in (self._link, self._stderr):
+            if stream is not None:
+                stream.close()
+        self._link = self._stderr = None
         if self._tmp is not None:
             shutil.rmtree(self._tmp, ignore_errors=True)
             self._tmp = None
@@ -147,7 +119,7 @@ class Worker:
     def spec(self, *, cancelled: Cancel | None = None) -> DetectorSpec:
         """What the module declares; asked once per worker."""
         if self._spec is None:
-            raw = _value(self.request("describe", cancelled=cancelled)[1])
+            raw = read_value(self.request("describe", cancelled=cancelled).body)
             self._spec = parse_spec(raw, self.pattern_type or "")
         return self._spec
 
@@ -163,64 +135,84 @@ class Worker:
     ) -> tuple[list[tuple[Detection, ...]], dict[str, Any]]:
         """Run detect `repeat` times in one process on the same array; the results, and {mutated, run_ms}."""
         spec = self.spec(cancelled=cancelled)
-        values = complete_params(spec, params)
-        header = {"params": values, "repeat": repeat}
-        _, body = self.request("detect", header, _npy(candles), cancelled=cancelled)
-        value = _value(body)
+        runs, value = self.raw_runs(candles, complete_params(spec, params), repeat=repeat, cancelled=cancelled)
+        return [parse_detections(raw, candles, spec, offset=offset) for raw in runs], value
+
+    def raw_runs(
+        self, candles: Candles, values: Params, *, repeat: int = 1, cancelled: Cancel | None = None
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """What detect gave with exactly these parameter values, not checked yet, and {mutated, run_ms}."""
+        header = {"params": dict(values), "repeat": repeat}
+        value = read_value(self.request("detect", header, _npy(candles), cancelled=cancelled).body)
         runs = value.pop("runs", None) if isinstance(value, dict) else None
         if not isinstance(runs, list) or len(runs) != repeat or not isinstance(value.get("run_ms"), float):
-            raise _replaced()
-        return [parse_detections(raw, candles, spec, offset=offset) for raw in runs], value
+            raise DetectorError("The detector's output can't be used: it replaced the runner's answer.", kind="rubbish")
+        return runs, value
 
     def request(
         self, op: str, header: dict[str, Any] | None = None, payload: bytes = b"", *, cancelled: Cancel | None = None
-    ) -> tuple[dict[str, Any], bytes]:
+    ) -> Answer:
         """One exchange; DetectorError unless its status is ok, Cancelled (and the worker gone) when cancelled."""
+        self._refuse_strange_code()
         limits = self.limits
-        full = {"op": op, "root": inside(self.root, self.form), "pattern": self.pattern_type, "wall_s": limits.wall_s}
-        full |= {"cpu_s": limits.cpu_s, "memory_mb": limits.memory_mb, "output_mb": limits.output_mb}
-        text = json.dumps(full | (header or {})).encode()
-        frame = pack(text, payload)
+        full = {"op": op, "pattern": self.pattern_type, "wall_s": limits.wall_s, "cpu_s": limits.cpu_s}
+        full |= {"memory_mb": limits.memory_mb, "output_mb": limits.output_mb}
+        line = json.dumps(full | (header or {})).encode() + b"\n"
         done = False
-        try:
-            if self._process is None or self._process.poll() is not None:
-                self._start(cancelled)
-            answer, body = self._exchange(frame, limits.wall_s + _GRACE_S, cancelled)
-            done = True
-        finally:
-            if not done:
-                self.close()
-        status, detail, log = answer["status"], answer.get("detail", ""), answer.get("log", "")
-        self.confined = bool(answer.get("confined"))
-        if status != "ok":
-            status = status if status in _SAYINGS else "crash"
-            raise DetectorError(f"{_SAYINGS[status]}: {detail.rstrip('.')}.", kind=status, log=log)
-        return answer, body
+        with files_for(payload) as files:
+            try:
+                if self._process is None or self._process.poll() is not None:
+                    self._start(cancelled)
+                ended = self._exchange(line, files.all(), limits.wall_s + _GRACE_S, cancelled)
+                done = True
+            finally:
+                if not done:
+                    self.close()
+            return judge_answer(ended, files, limits.output_mb, limits.wall_s, limits.cpu_s, testing=op == "test")
 
     def _start(self, cancelled: Cancel | None) -> None:
         self.close()
         if not self.root.is_dir():
             raise DetectorError("The detector is missing: its release folder isn't there.", kind="missing")
-        if self.form == "reduced":  # bubblewrap gives its own, which ends with it
-            self._tmp = tempfile.mkdtemp(prefix="patterndesk-detector-")
+        if self.form == "reduced":
+            self._tmp = tempfile.mkdtemp(prefix="patterndesk-detector-")  # bubblewrap gives its own
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the worker
-        self._process = subprocess.Popen(
-            worker_command(self.root, self.form),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            env=environment(self._tmp or "/tmp"),
-            cwd=self._tmp or "/",
-            start_new_session=True,
-            bufsize=0,
-        )
-        self._exchange(b"", _START_S, cancelled)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._link = ours
+            self._process = subprocess.Popen(
+                worker_command(self.root, self.form, tmp=self._tmp or "/tmp", writable=self.for_tests),
+                stdin=theirs.fileno(),
+                stdout=self._stderr,
+                stderr=self._stderr,
+                env=environment(self._tmp or "/tmp"),
+                cwd=self._tmp or "/",
+                start_new_session=True,
+            )
+        self._exchange(b"", (), _START_S, cancelled)
 
-    def _exchange(self, frame: bytes, seconds: float, cancelled: Cancel | None) -> tuple[dict[str, Any], bytes]:
-        assert self._process is not None
-        largest = (self.limits.output_mb << 20) + (1 << 20)
+    def _refuse_strange_code(self) -> None:
+        """The reduced form runs what ships with the app; other code only where an admin allows it."""
+        if self.form != "reduced" or self.pattern_type in self._permitted:
+            return
+        now = state()
+        if get_settings().allow_reduced_isolation or (
+            not self.for_tests and shipped.is_shipped(self.root, self.pattern_type)
+        ):
+            self._permitted.add(self.pattern_type)
+            return
+        sentence = (
+            f"The detector may not run here: isolation is reduced because {now.reason or 'this form was asked for'}. "
+            "Install bubblewrap, or let an admin set ALLOW_REDUCED_ISOLATION=true."
+        )
+        raise DetectorError(sentence, kind="isolation")
+
+    def _exchange(
+        self, line: bytes, files: tuple[int, ...], seconds: float, cancelled: Cancel | None
+    ) -> dict[str, Any]:
+        assert self._link is not None
         try:
-            return exchange(self._process, frame, seconds=seconds, largest=largest, cancelled=cancelled)
+            return exchange(self._link, line, files, seconds=seconds, cancelled=cancelled)
         except EOFError as error:
             raise self._lost() from error
 
@@ -229,18 +221,6 @@ class Worker:
         self._stderr.seek(0)
         log = self._stderr.read(64 << 10).decode("utf-8", "replace")
         return DetectorError("The detector crashed: its process is gone.", kind="crash", log=log)
-
-
-def _replaced() -> DetectorError:
-    return DetectorError("The detector's output can't be used: it replaced the runner's answer.", kind="rubbish")
-
-
-def _value(body: bytes) -> Any:
-    """Detector code shares its process with the runner's last steps, so even the answer's form is checked."""
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise _replaced() from error
 
 
 @contextlib.contextmanager
@@ -277,32 +257,3 @@ def run_detector(
     """One run in a fresh worker (a cold start; use `warm` for many). Raises DetectorError or Cancelled."""
     with warm(root, pattern_type, limits=limits, form=form) as worker:
         return worker.detect(candles, params, offset=offset, cancelled=cancelled)
-
-
-def run_tests(
-    root: Path,
-    pattern_type: str | None = None,
-    *,
-    limits: Limits | None = None,
-    form: str | None = None,
-    cancelled: Cancel | None = None,
-) -> TestReport:
-    """The repository's tests (or those of one pattern) by pytest, in the sandbox.
-
-    Tests that time out, crash or aren't there are a report that didn't pass, not an error.
-    """
-    targets = ["tests"] if pattern_type is None else [f"tests/test_{check_pattern_type(pattern_type)}.py"]
-    started = time.monotonic()
-    if not (root / targets[0]).exists():
-        return TestReport(False, 0, 0, 0.0, f"There is no {targets[0]} in the pattern repository.")
-    with Worker(root, limits=limits or TEST_LIMITS, form=form) as worker:
-        try:
-            answer, body = worker.request("test", {"targets": targets}, cancelled=cancelled)
-        except DetectorError as error:
-            return TestReport(False, 0, 0, time.monotonic() - started, f"{error}\n{error.log}".rstrip())
-    value = _value(body)
-    if not isinstance(value, dict) or not all(isinstance(value.get(k), int) for k in ("status", "total", "failed")):
-        raise _replaced()
-    total, failed = value["total"], value["failed"]
-    passed = value["status"] == 0 and failed == 0 and total > 0
-    return TestReport(passed, total, failed, time.monotonic() - started, answer["log"])

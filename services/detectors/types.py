@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,12 +11,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from services.errors import InvalidInput
+
 # What a detector receives: a structured array, one row a closed bar, oldest first; time is the bar's open in UTC seconds.
 CANDLE_DTYPE = np.dtype(
     [("time", "<i8"), ("open", "<f8"), ("high", "<f8"), ("low", "<f8"), ("close", "<f8"), ("volume", "<f8")]
 )
 Candles = npt.NDArray[np.void]
 Params = Mapping[str, Any]
+_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+def check_pattern_type(pattern_type: str) -> str:
+    """A pattern type is a module name: small letters, digits and underscores; InvalidInput otherwise."""
+    if not _PATTERN.fullmatch(pattern_type):
+        raise InvalidInput(f"{pattern_type[:40]!r} is no pattern type: use small letters, digits and underscores.")
+    return pattern_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +59,11 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class ParamSpec:
-    """A declared parameter. `type` is int, float or bool; `low`, `high` and `step` are None for bool."""
+    """A declared parameter. `type` is int, float or bool; `low`, `high` and `step` are None for bool.
+
+    `unit` says what it counts, for people: bars, ATR, percent. The unit `price` means the candles' own unit, so that it
+    grows with them.
+    """
 
     name: str
     type: str
@@ -57,11 +72,16 @@ class ParamSpec:
     high: float | None = None
     step: float | None = None
     help: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class DetectorSpec:
-    """What a detector module declares about itself. Bars are counts of candles."""
+    """What a detector module declares about itself. Bars are counts of candles.
+
+    `absolute_levels`: it looks at prices as such (round numbers), so scaled candles may have other marks. `clock`: it
+    looks at the time of day, weekday or date, so candles moved by weeks may.
+    """
 
     pattern_type: str
     kinds: tuple[str, ...]
@@ -69,6 +89,8 @@ class DetectorSpec:
     warmup_bars: int
     confirmation_lag: int
     max_age_bars: int
+    absolute_levels: bool = False
+    clock: bool = False
 
     def defaults(self) -> dict[str, Any]:
         return {p.name: p.default for p in self.params}

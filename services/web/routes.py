@@ -15,11 +15,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from services import access_tokens, attachments
+from services import access_tokens, attachments, running
 from services.database.engine import database_url, transaction
 from services.errors import Conflict, InvalidInput, NotAllowed, NotFound, PatternDeskError, Unavailable
 from services.logs import log_unexpected
 from services.people import actor_by_id
+from services.settings import get_settings
 from services.web import machine_exports, tokens
 from services.web.guards import is_forwarded, is_loopback, is_loopback_host
 from services.web.live import LiveHub, stream
@@ -70,11 +71,17 @@ async def healthz(_request: Request) -> Response:
 
 
 async def readyz(_request: Request) -> Response:
-    """200 when the database answers and its schema is the one that this version needs, else 503 with the reason."""
+    """200 when the database answers and its schema is the one that this version needs, else 503 with the reason.
+
+    Under `patterndesk up` it also names each part that is down and what is being done about it.
+    """
     reason = await run_in_threadpool(_reason_not_ready)
+    state = await run_in_threadpool(running.read, get_settings().data_dir)
+    down = state.down if state else {}
     if reason is None:
-        return JSONResponse({"status": "ok"}, headers=NO_STORE)
-    return JSONResponse({"status": "unavailable", "reason": reason}, 503, NO_STORE)
+        return JSONResponse({"status": "degraded", "down": down} if down else {"status": "ok"}, headers=NO_STORE)
+    body: dict[str, object] = {"status": "unavailable", "reason": down.get("database", reason)}
+    return JSONResponse(body | ({"down": down} if down else {}), 503, NO_STORE)
 
 
 async def robots(_request: Request) -> Response:

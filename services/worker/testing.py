@@ -13,7 +13,8 @@ from services.detectors import repository
 from services.detectors.bundle import code_sha256, module_path, owned_paths, read_params, tests_path
 from services.detectors.contract import ContractReport, check_contract
 from services.detectors.replay import ReplayResult, compare
-from services.detectors.sandbox import run_tests, warm
+from services.detectors.repository_tests import run_tests
+from services.detectors.sandbox import warm
 from services.detectors.types import CANDLE_DTYPE, Candles, Case, DetectorSpec, Matcher, Params
 from services.detectors.windows import detect_windows, windows_of
 from services.executions import Run

@@ -10,6 +10,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,9 +20,11 @@ import pytest
 
 from services.detectors import isolation as isolation_module
 from services.detectors.outputs import complete_params, parse_detections
-from services.detectors.sandbox import Limits, Worker, describe, isolation, run_detector, run_tests, warm
+from services.detectors.repository_tests import run_tests
+from services.detectors.sandbox import Limits, Worker, describe, isolation, run_detector, warm
 from services.detectors.types import DetectorSpec, ParamSpec
 from services.errors import Cancelled, DetectorError, InvalidInput
+from services.settings import get_settings
 from tests.detectors.planted import plant, random_walk, starter
 
 CANDLES = random_walk(300, 3)
@@ -39,11 +42,25 @@ def need_bubblewrap() -> None:
         pytest.skip(told)
 
 
+@contextmanager
+def reduced_allowed(allowed: bool = True) -> Iterator[None]:
+    """Whether an admin lets code of agents and people run without bubblewrap."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ALLOW_REDUCED_ISOLATION", str(allowed))
+        get_settings.cache_clear()
+        try:
+            yield
+        finally:
+            get_settings.cache_clear()
+
+
 @pytest.fixture(scope="module", params=["bubblewrap", "reduced"])
-def form(request: pytest.FixtureRequest) -> str:
+def form(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Either form; the reduced one as an admin allows it."""
     if request.param == "bubblewrap":
         need_bubblewrap()
-    return str(request.param)
+    with reduced_allowed():
+        yield str(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +93,8 @@ def meta(worker: Worker, body: str) -> object:
 def test_the_right_form_is_used_and_the_filter_holds(worker: Worker, form: str) -> None:
     run = worker.detect(CANDLES, {})
     assert run.isolation == form
-    assert worker.confined
+    plant(worker.root, "import os; os.sync(); return []")
+    assert said(worker, "import os; os.getxattr('/', 'user.x'); return []").kind == "crash"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +155,7 @@ def test_warnings_are_no_noise(worker: Worker) -> None:
 )
 def test_it_starts_and_ends_no_process(worker: Worker, body: str) -> None:
     assert said(worker, "import os\n" + body).kind == "crash"
-    assert worker.request("describe")[0]["status"] == "ok"
+    assert worker.request("describe").body
 
 
 def test_it_reaches_no_network(worker: Worker) -> None:
@@ -306,6 +324,7 @@ GOOD = {"kind": "mark", "direction": 1, "anchor_index": 5, "confirmed_index": 6}
         {"confirmed_index": 4}, {"confirmed_index": 300}, {"start_index": 6}, {"end_index": 7}, {"end_index": 4},
         {"price": "1"}, {"price": float("inf")}, {"price_low": 1.0}, {"price_low": 2.0, "price_high": 1.0},
         {"confidence": 1.5}, {"refs": [300]}, {"refs": "5"}, {"refs": [1.5]}, {"meta": []},
+        {"price": 10**400}, {"meta": {"a": 10**400}}, {"meta": {"a": "\ud800"}}, {"meta": {"\udc00": 1}},
         {"meta": {"a": float("nan")}}, {"meta": {"a": "x" * 5000}}, {"meta": {"a": "\0"}}, {"surprise": 1},
     ],
 )  # fmt: skip
@@ -314,6 +333,51 @@ def test_rubbish_is_named(change: dict[str, object]) -> None:
     with pytest.raises(DetectorError) as caught:
         parse_detections([GOOD, {**GOOD, "direction": -1, **change}], CANDLES, SPEC)
     assert caught.value.kind == "rubbish" and "detection 1 " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("return [[] for _ in range(1_600_000)]", "at most 1,500,000 are read"),
+        ("return [detection('mark', 0, 0, 0)] * 40_001", "at most"),
+        ("return [detection('mark', 0, 0, 0, price=float('inf'))]", "Infinity, which is not finite"),
+        ("return [detection('mark', 0, 0, 0, price=10**400)]", "no finite number"),
+        ("return [detection('mark', 0, 0, 0, meta={'a': '\\ud800'})]", "half of a character"),
+        ("raise ValueError('\\ud800 \\0')", "crashed: ValueError"),
+    ],
+)
+def test_large_and_odd_answers_are_refused_before_they_are_parsed(root: Path, body: str, says: str) -> None:
+    with warm(root, "planted", limits=replace(QUICK, output_mb=16)) as worker:
+        error = said(worker, body)
+    assert says in str(error)
+    (str(error) + error.log).encode()
+
+
+def test_the_reduced_form_runs_what_ships_with_the_app_and_no_other_code(root: Path) -> None:
+    plant(root, "return []")
+    with reduced_allowed(False), warm(root, "planted", form="reduced") as worker:
+        with pytest.raises(DetectorError, match="ALLOW_REDUCED_ISOLATION") as caught:
+            worker.spec()
+        assert caught.value.kind == "isolation"
+        worker.turn_to("swings")
+        worker.spec()
+        worker.turn_to("planted")
+        with pytest.raises(DetectorError, match="may not run here"):
+            worker.spec()
+        report = run_tests(root, "swings", form="reduced")
+    assert not report.passed and "may not run here" in report.output
+
+
+def test_the_screens_are_told_how_detectors_are_shut_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isolation_module.state().sealed == (isolation() == "bubblewrap")
+    monkeypatch.setattr(isolation_module, "_probe", lambda: ([], "bubblewrap (bwrap) isn't installed"))
+    with reduced_allowed(False):
+        now = isolation_module.state()
+    assert (now.form, now.sealed, now.allowed) == ("reduced", False, False)
+    assert now.sentence.startswith("Only the detectors that ship with the app run here")
+    with reduced_allowed():
+        now = isolation_module.state()
+    assert now.allowed and "an admin allowed that" in now.sentence
 
 
 def test_detections_come_sorted_and_once_each() -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from services.detectors.contract import check_contract
 from services.detectors.repository import STARTER
-from services.detectors.sandbox import run_tests, warm
+from services.detectors.repository_tests import run_tests
+from services.detectors.sandbox import warm
 from tests.detectors.planted import random_walk
 
 PATTERNS = ("swings", "bos", "choch")
