@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services import executions, notifications, timeline, workspaces
+from services.codec import Codec
+from services.detectors.contract import ContractReport
 from services.detectors.replay import ReplayResult
-from services.detectors.types import DetectorSpec, Matcher
+from services.detectors.types import DetectorSpec, Matcher, Params
 from services.errors import Conflict, NotFound
 from services.lifecycle import (
     AuthorType,
@@ -34,6 +35,7 @@ from services.models import (
 from services.states import move_version
 from services.texts import storable
 
+_CONTRACT = Codec(ContractReport, "contract report")
 MAX_LOG = 200_000  # characters of a deploy's log that are kept; the end is what matters
 
 
@@ -48,11 +50,11 @@ class VersionRow:
     commit_hash: str
     module_path: str
     code_sha256: str
-    params: dict[str, Any]
+    params: Params
     origin: str
     status: str
     execution_id: uuid.UUID | None
-    contract_report: dict[str, Any] | None
+    contract_report: ContractReport | None
     created_at: datetime
     deployed_at: datetime | None
     retired_at: datetime | None
@@ -61,16 +63,21 @@ class VersionRow:
 def _row(v: DetectorVersion) -> VersionRow:
     return VersionRow(
         v.id, v.workspace_id, v.version, v.build_label, v.commit_hash, v.module_path, v.code_sha256, dict(v.params),
-        v.origin, v.status, v.execution_id, v.contract_report, v.created_at, v.deployed_at, v.retired_at,
+        v.origin, v.status, v.execution_id, _contract_of(v), v.created_at, v.deployed_at, v.retired_at,
     )  # fmt: skip
+
+
+def _contract_of(version: DetectorVersion) -> ContractReport | None:
+    """What the contract's check came to; None for a version that was made without one."""
+    return _CONTRACT.from_json(version.contract_report) if version.contract_report else None
 
 
 def get_version(session: Session, version_id: uuid.UUID) -> VersionRow:
     """One version. Raises NotFound."""
-    found = session.get(DetectorVersion, version_id)
-    if found is None:
+    version = session.get(DetectorVersion, version_id)
+    if version is None:
         raise NotFound("There is no such detector version.")
-    return _row(found)
+    return _row(version)
 
 
 def list_versions(session: Session, workspace_id: uuid.UUID) -> list[VersionRow]:
@@ -91,18 +98,19 @@ def add_candidate(
     commit_hash: str,
     module_path: str,
     code_sha256: str,
-    params: Mapping[str, Any],
+    params: Params,
     spec: DetectorSpec,
     origin: str,
-    contract_report: dict[str, Any],
+    contract_report: ContractReport | None,
 ) -> uuid.UUID:
     """The candidate of an execution's present attempt; the same commit and parameters again are the same row."""
     execution = executions.locked(session, execution_id, epoch)
     workspace = workspaces.lock(session, execution.workspace_id)
     parent = session.get(DetectorVersion, workspace.deployed_version_id) if workspace.deployed_version_id else None
+    kept_report = _CONTRACT.to_json(contract_report) if contract_report is not None else None
     existing = session.get(DetectorVersion, execution.candidate_version_id) if execution.candidate_version_id else None
     if existing and existing.commit_hash == commit_hash and existing.params == dict(params):
-        existing.contract_report = contract_report
+        existing.contract_report = kept_report
         return existing.id
     if existing and existing.status == VersionStatus.CANDIDATE:
         move_version(existing, VersionStatus.REJECTED)
@@ -111,7 +119,7 @@ def add_candidate(
         id=new_id(), workspace_id=workspace.id, version=label, build_label=label,
         parent_id=parent.id if parent else None, commit_hash=commit_hash, module_path=module_path,
         code_sha256=code_sha256, params=dict(params), param_schema=[asdict(p) for p in spec.params], origin=origin,
-        execution_id=execution.id, contract_report=contract_report,
+        execution_id=execution.id, contract_report=kept_report,
     )  # fmt: skip
     session.add(version)
     session.flush()
@@ -125,7 +133,7 @@ def _next_version(workspace: PatternWorkspace, parent: DetectorVersion | None, c
     return bump(workspace.version, code_changed=parent.code_sha256 != code_sha256)
 
 
-def candidate_params(session: Session, execution_id: uuid.UUID) -> list[dict[str, Any]]:
+def candidate_params(session: Session, execution_id: uuid.UUID) -> list[Params]:
     """The parameters of every candidate that an execution brought so far, oldest first."""
     rows = session.scalars(
         select(DetectorVersion.params)
@@ -177,17 +185,7 @@ def add_replay(
     row.precision = result.tp / (result.tp + result.fp) if result.tp + result.fp else None
     row.fixed_ids, row.broken_ids = list(result.fixed_ids), list(result.broken_ids)
     row.p_value, row.runtime_ms = result.p_value, runtime_ms
-    row.case_results = [asdict(r) for r in result.results]
-    row.splits = {
-        "before": asdict(result.before_score) if result.before_score else None,
-        "tune": asdict(result.tune) if result.tune else None,
-        "holdout": asdict(result.holdout) if result.holdout else None,
-        "before_tune": asdict(result.before_tune) if result.before_tune else None,
-        "before_holdout": asdict(result.before_holdout) if result.before_holdout else None,
-        "holdout_word": result.holdout_word,
-        "evidence": result.evidence,
-        "disputed_ids": list(result.disputed_ids),
-    }
+    executions.keep_results(row, result)
     session.flush()
     return row.id
 

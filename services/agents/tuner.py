@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from services.agents.protocol import Change, Plan, Refusal, Work
+from services.agents.protocol import AgentChange, Plan, Refusal, Work
 from services.agents.search import Evaluation, SearchResult, Value, search
 from services.detectors.bundle import module_path, write_params
+from services.detectors.judging import Window
 from services.detectors.replay import judge_cases, tuning_counts
 from services.detectors.sandbox import Worker, warm
-from services.detectors.types import DetectorSpec
+from services.detectors.types import Detection, DetectorSpec, Params
 from services.detectors.windows import detect_windows, windows_of
 from services.errors import Cancelled, DetectorError, InvalidInput
 
@@ -65,24 +65,23 @@ class Tuner:
             f"of {sessions} tune sessions.",
             (f"Try up to {self.max_points} points", "Choose by cross-validation over sessions",
              "Keep the old parameters when none is better"),
-            {"reproduced": reproduced, "sent": len(sent)},
         )  # fmt: skip
 
-    def implement(self, work: Work, spec: DetectorSpec | None, plan: Mapping[str, Any]) -> Change:
+    def implement(self, work: Work, spec: DetectorSpec | None, plan: Plan) -> AgentChange:
         """Writes the defaults for a first version, else the parameters that the search chose."""
         assert spec is not None  # plan refuses without one
         if work.is_first:
             defaults = spec.defaults()
             write_params(work.worktree, work.pattern_type, defaults)
             work.checkpoint("adopted", "Wrote the parameter file with the declared defaults")
-            return Change(
+            return AgentChange(
                 True, f"The tuner adopted the starter detector of {work.name} with its defaults.",
                 f"Adopt the starter detector {work.pattern_type} with its defaults", ("starter detector adopted",),
             )  # fmt: skip
         found = self._search(work, spec)
         return self._apply(work, spec, found, found.best_params if found.improved else None)
 
-    def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> Change:
+    def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> AgentChange:
         """After a refused replay, the best parameters that were not refused yet; another gate it can't mend."""
         assert spec is not None  # plan refuses without one
         if refusal.gate == "replay" and not work.is_first:
@@ -90,13 +89,13 @@ class Tuner:
             return self._apply(work, spec, found, found.best_params if found.improved else None)
         if refusal.gate.startswith("deploy"):
             work.checkpoint("again", "Nothing to change", "The deploy is tried again as it is.")
-            return Change(False, "The deploy is tried again as it is.")
+            return AgentChange(False, "The deploy is tried again as it is.")
         work.checkpoint(
             f"refuse-{round_number}", "Nothing else to try", "A parameter search can't mend this gate.", ok=False
         )
-        return Change(False, f"The tuner has no other parameters that pass: {refusal.sentence}")
+        return AgentChange(False, f"The tuner has no other parameters that pass: {refusal.sentence}")
 
-    def _detect(self, worker: Worker, work: Work, params: Mapping[str, Any]) -> Any:
+    def _detect(self, worker: Worker, work: Work, params: Params) -> Mapping[Window, Sequence[Detection]]:
         return detect_windows(worker, windows_of(work.cases), work.candles, params, cancelled=work.cancelled)
 
     def _search(self, work: Work, spec: DetectorSpec) -> SearchResult:
@@ -134,7 +133,9 @@ class Tuner:
             )
         return found
 
-    def _apply(self, work: Work, spec: DetectorSpec, found: SearchResult, params: dict[str, Value] | None) -> Change:
+    def _apply(
+        self, work: Work, spec: DetectorSpec, found: SearchResult, params: dict[str, Value] | None
+    ) -> AgentChange:
         before, after = found.current, found.best
         work.checkpoint(
             "searched", f"Tried {found.evaluated} points by {found.method}",
@@ -142,7 +143,7 @@ class Tuner:
             f"({before.pooled.n} and {after.pooled.n} marks)",
         )  # fmt: skip
         if params is None:
-            return Change(
+            return AgentChange(
                 False, f"The tuner tried {found.evaluated} points and found no parameters that fit the judged marks "
                 "better without breaking one; the old ones stay.",
             )  # fmt: skip
@@ -153,7 +154,7 @@ class Tuner:
         )
         write_params(work.worktree, work.pattern_type, params)
         work.checkpoint("wrote", "Wrote the new parameters", ", ".join(changes))
-        return Change(
+        return AgentChange(
             True, f"The tuner changed {', '.join(changes)}; tune sessions {_percent(before.pooled.rate)} → "
             f"{_percent(after.pooled.rate)}.",
             f"Tune {work.pattern_type}: {', '.join(changes)}", changes,

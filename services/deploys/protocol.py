@@ -52,7 +52,10 @@ class Deployment:
 
 
 class Deployer(Protocol):
-    """A deploy target. `create` finds a deploy of the same request before it makes one, so a retry makes no second."""
+    """A deploy target. `create` finds a deploy of the same request before it makes one, so a retry makes no second.
+
+    `roll_back` undoes a deploy: the pattern runs `commit_hash` again, or nothing when None.
+    """
 
     name: str
 
@@ -62,4 +65,4 @@ class Deployer(Protocol):
 
     def cancel(self, deployment_id: str) -> Deployment: ...
 
-    def roll_back(self, pattern_type: str, commit_hash: str) -> Deployment: ...
+    def roll_back(self, pattern_type: str, commit_hash: str | None) -> Deployment: ...

@@ -75,14 +75,18 @@ class VercelDeployer:
 
         return told(patiently(ask, self._pace, Watch(None), self._pace.cancel_s))
 
-    def roll_back(self, pattern_type: str, commit_hash: str) -> Deployment:
+    def roll_back(self, pattern_type: str, commit_hash: str | None) -> Deployment:
         """Points the pattern at an earlier commit: here at once, and production at the deploy that has it.
+
+        Without a commit, because this was the pattern's first, it runs nothing here and production stays as it is.
 
         Production goes to the newest merged deploy that holds this commit and no later version of the pattern. When
         there is none, or deploys of other patterns build on a later version, production stays as it is and the answer
         is an error that says so. Raises RepositoryError.
         """
-        releases.switch(pattern_type, commit_hash)
+        releases.put_back(pattern_type, commit_hash)
+        if commit_hash is None:
+            return Deployment("rollback-nothing", DeployStatus.READY, "READY", f"{pattern_type} runs nothing here\n")
         name = f"rollback-{commit_hash[:12]}"
         try:
             patience = 3 * self._pace.cancel_s

@@ -221,10 +221,8 @@ class Following:
         if seen is None or not seen.pattern or not seen.commit or releases.current_commit(seen.pattern) != seen.commit:
             return
         previous = seen.meta.get("patterndeskPrevious")
-        if previous and previous != seen.commit:
-            releases.switch(seen.pattern, previous)
-        elif not previous:
-            releases.pointer(seen.pattern).unlink(missing_ok=True)
+        if previous != seen.commit:
+            releases.put_back(seen.pattern, previous or None)
 
 
 def failure(remote: Remote) -> str:

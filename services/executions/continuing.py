@@ -13,6 +13,7 @@ from services import timeline, workspaces
 from services.database.rows import fetch
 from services.errors import Conflict, InvalidInput, NotFound, PatternDeskError
 from services.executions.launching import check_launchable, launch
+from services.executions.record_codec import follow_up_of
 from services.lifecycle import ExecutionStatus, FeedbackState, MessageType
 from services.models import ClaudeExecution, ExecutionAttempt, FeedbackItem, GateWaiver, PatternWorkspace
 from services.people import Actor, record, require
@@ -105,7 +106,7 @@ def waivable(session: Session, execution_id: uuid.UUID) -> list[uuid.UUID]:
     if execution is None:
         raise NotFound("There is no such execution.")
     last = _last_attempt(session, execution_id)
-    if execution.status != ExecutionStatus.FAILED or last is None or (last.decision or {}).get("kind") != "replay":
+    if execution.status != ExecutionStatus.FAILED or last is None or not _refused_by_replay(last):
         return []
     rows = fetch(session, _BROKEN, {"id": execution_id})
     return [uuid.UUID(str(i)) for i in rows[0][1]] if rows else []
@@ -156,6 +157,11 @@ def waive(session: Session, execution_id: uuid.UUID, *, reason: str, actor: Acto
     return child
 
 
+def _refused_by_replay(attempt: ExecutionAttempt) -> bool:
+    follow_up = follow_up_of(attempt)
+    return follow_up is not None and follow_up.kind == "replay"
+
+
 def waived_ids(session: Session, execution_id: uuid.UUID) -> frozenset[str]:
     """The judged places that a run may break, because a person said so."""
     rows = session.scalars(select(GateWaiver.broken_ids).where(GateWaiver.execution_id == execution_id))
@@ -179,8 +185,9 @@ def continued(session: Session, execution_id: uuid.UUID) -> Continued | None:
     parent = session.get(ClaudeExecution, execution.parent_execution_id)
     assert parent is not None  # held by the foreign key
     last = _last_attempt(session, parent.id)
-    kind = (last.decision or {}).get("kind") if last is not None else None
+    follow_up = follow_up_of(last)
     return Continued(
         parent.id, parent.commit_hash, parent.summary or "", parent.commit_message, list(parent.files_changed),
-        (last.reason if last is not None else None) or parent.error or "", kind, parent.deploy_logs or "",
+        (last.reason if last is not None else None) or parent.error or "",
+        follow_up.kind if follow_up is not None else None, parent.deploy_logs or "",
     )  # fmt: skip

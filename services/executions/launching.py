@@ -90,8 +90,10 @@ def launch(
     correction left to send. Returns the execution's id.
     """
     require(actor, "launch")
-    if agent not in AGENTS or deploy_target not in DEPLOY_TARGETS:
-        raise InvalidInput(f"Agents are {', '.join(AGENTS)}; deploy targets are {', '.join(DEPLOY_TARGETS)}.")
+    if agent not in AGENTS:
+        raise InvalidInput(f"There is no agent called {agent}; there are {', '.join(AGENTS)}.")
+    if deploy_target not in DEPLOY_TARGETS:
+        raise InvalidInput(f"There is no deploy target called {deploy_target}; there are {', '.join(DEPLOY_TARGETS)}.")
     workspace = workspaces.lock(session, workspace_id)
     check_launchable(session, workspace)
     items = [] if continues and not feedback_ids else batch(session, workspace, feedback_ids)

@@ -1,14 +1,14 @@
 """What a worker writes while an execution runs. Every write states its epoch; an old one is refused.
 
-Steps of the durable workflow run at least once, so every message has a key and every write can bear a second time.
+Steps of the durable workflow run at least once, so every message has a key and every write may happen twice.
 """
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, LiteralString
+from typing import LiteralString
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,6 +18,16 @@ from services import timeline
 from services.database.rows import fetch
 from services.errors import Cancelled, NotFound, StaleEpoch
 from services.executions.ending import end_attempt, fail_phase, set_status
+from services.executions.record_codec import (
+    PLAN,
+    TEST_REPORT,
+    add_checkpoint,
+    checkpoints_of,
+    keep_phases,
+    phases_of,
+    plan_of,
+)
+from services.executions.records import Checkpoint, FollowUp, KeptPlan, PhaseFacts, PhaseState
 from services.lifecycle import ExecutionPhase, ExecutionStatus, MessageStatus, MessageType
 from services.models import ClaudeExecution, ExecutionAttempt, PatternWorkspace, now
 from services.rules import agent_author, agent_in_words
@@ -63,9 +73,8 @@ class Run:
     canceled_at: datetime | None
     retry_count: int
     max_retries: int
-    plan: dict[str, Any] | None
+    plan: KeptPlan | None
     summary: str | None
-    checkpoints: list[dict[str, Any]]
     log_key: str | None
     continues: bool
     parent_execution_id: uuid.UUID | None
@@ -91,8 +100,8 @@ def load(session: Session, execution_id: uuid.UUID) -> Run:
         base_commit=execution.base_commit, commit_hash=execution.commit_hash,
         commit_message=execution.commit_message, deployed_version_id=workspace.deployed_version_id,
         candidate_version_id=execution.candidate_version_id, canceled_at=execution.canceled_at,
-        retry_count=execution.retry_count, max_retries=execution.max_retries, plan=execution.plan,
-        summary=execution.summary, checkpoints=list(execution.checkpoints or []), log_key=execution.log_key,
+        retry_count=execution.retry_count, max_retries=execution.max_retries, plan=plan_of(execution),
+        summary=execution.summary, log_key=execution.log_key,
         continues=execution.continues, parent_execution_id=execution.parent_execution_id,
         retry_reason=execution.retry_reason,
     )  # fmt: skip
@@ -168,13 +177,11 @@ def begin_phase(
     execution.phase, execution.retry_at = phase, None
     low, _ = SPANS[phase]
     execution.progress = max(execution.progress, low)
-    phases = {k: dict(v) for k, v in (execution.phases or {}).items()}
-    entry = phases.get(phase)
-    if entry is None or entry.get("attempt") != attempt:
-        entry = {"started_at": now().isoformat(), "attempt": attempt}
-    entry |= {"status": "running", "current_task": task, "completed_at": None}
-    phases[phase] = entry
-    execution.phases, execution.heartbeat_at = phases, now()
+    phases = phases_of(execution)
+    state = phases.get(phase)
+    started_at = (state.started_at if state is not None and state.attempt == attempt else None) or now()
+    keep_phases(execution, phases | {phase: PhaseState("running", attempt, started_at, None, task)})
+    execution.heartbeat_at = now()
     session.flush()
     key = phase_key(execution_id, phase, attempt)
     made = timeline.append(
@@ -182,7 +189,7 @@ def begin_phase(
         execution.workspace_id,
         MessageType.CLAUDE_PHASE_UPDATE,
         data={
-            "execution_id": execution.id, "phase": phase, "phase_started_at": entry["started_at"],
+            "execution_id": execution.id, "phase": phase, "phase_started_at": started_at.isoformat(),
             "current_task": task,
         },
         author_type=agent_author(execution.agent),
@@ -212,9 +219,10 @@ def report(
     execution = locked(session, execution_id, epoch)
     low, high = SPANS[phase]
     execution.progress = max(execution.progress, round(low + (high - low) * min(max(fraction, 0.0), 1.0)))
-    phases = {k: dict(v) for k, v in (execution.phases or {}).items()}
-    phases.setdefault(phase, {})["current_task"] = task
-    execution.phases, execution.heartbeat_at = phases, now()
+    phases = phases_of(execution)
+    state = phases.get(phase, PhaseState(attempt=attempt))
+    keep_phases(execution, phases | {phase: replace(state, current_task=task)})
+    execution.heartbeat_at = now()
     session.flush()
     timeline.update_progress(
         session, phase_key(execution_id, phase, attempt), status=MessageStatus.IN_PROGRESS,
@@ -237,14 +245,10 @@ def checkpoint(
 ) -> None:
     """Something that was done or found, once per (attempt, key): kept on the execution and told on the timeline."""
     execution = locked(session, execution_id, epoch)
-    points = [dict(p) for p in execution.checkpoints or []]
-    if any(p["key"] == key and p["attempt"] == attempt for p in points):
+    if any(point.key == key and point.attempt == attempt for point in checkpoints_of(execution)):
         return
-    points.append(
-        {"key": key, "attempt": attempt, "phase": phase, "text": text, "details": details, "ok": ok,
-         "at": now().isoformat(), "files_changed": files_changed}
-    )  # fmt: skip
-    execution.checkpoints = points
+    files = tuple(files_changed) if files_changed is not None else None
+    add_checkpoint(execution, Checkpoint(key, attempt, phase, text, details, ok, now(), files))
     session.flush()
     timeline.append(
         session,
@@ -270,21 +274,35 @@ def end_phase(
     epoch: int,
     phase: ExecutionPhase,
     attempt: int,
-    facts: dict[str, Any] | None = None,
+    facts: PhaseFacts | None = None,
 ) -> None:
-    """Leaves a phase well; `facts` are columns of the execution that the phase established."""
+    """Leaves a phase well and keeps what it established."""
     execution = locked(session, execution_id, epoch)
-    for column, value in (facts or {}).items():
-        setattr(execution, column, value)
-    phases = {k: dict(v) for k, v in (execution.phases or {}).items()}
-    entry = phases.setdefault(phase, {})
-    entry |= {"status": "completed", "completed_at": now().isoformat(), "current_task": None}
-    execution.phases, execution.heartbeat_at = phases, now()
+    if facts is not None:
+        _keep_facts(execution, facts)
+    phases = phases_of(execution)
+    state = phases.get(phase, PhaseState(attempt=attempt))
+    done = replace(state, status="completed", completed_at=now(), current_task=None)
+    keep_phases(execution, phases | {phase: done})
+    execution.heartbeat_at = now()
     execution.progress = max(execution.progress, SPANS[phase][1] if phase != ExecutionPhase.DEPLOYING else 99)
     session.flush()
     timeline.update_progress(
         session, phase_key(execution_id, phase, attempt), status=MessageStatus.COMPLETED, progress=execution.progress
     )
+
+
+def _keep_facts(execution: ClaudeExecution, facts: PhaseFacts) -> None:
+    if facts.plan is not None:
+        execution.plan = PLAN.to_json(facts.plan)
+    if facts.test_report is not None:
+        execution.test_report = TEST_REPORT.to_json(facts.test_report)
+    if facts.files_changed is not None:
+        execution.files_changed = list(facts.files_changed)
+    for column in ("base_commit", "commit_hash", "commit_message", "summary", "log_key"):
+        value = getattr(facts, column)
+        if value is not None:
+            setattr(execution, column, value)
 
 
 def wait_for_plan(session: Session, execution_id: uuid.UUID, *, epoch: int) -> bool:
@@ -306,13 +324,13 @@ def begin_retry(
     epoch: int,
     attempt: int,
     reason: str,
-    decision: dict[str, Any],
-    tell: bool,
+    follow_up: FollowUp,
+    announce: bool,
 ) -> None:
     """Ends the attempt that failed and waits for the next one, in status `retry`. `attempt` is the one that failed.
 
-    `decision` is kept with it; its `pause_s` says when the next one begins. With `tell` a message says that it failed;
-    a failed deploy has messages of its own.
+    `follow_up` is kept with it; its `pause_s` says when the next one begins. With `announce` a message says that it
+    failed; a failed deploy has messages of its own.
     """
     execution = locked(session, execution_id, epoch)
     if execution.retry_count >= attempt:
@@ -320,13 +338,13 @@ def begin_retry(
     at = now()
     set_status(execution, ExecutionStatus.RETRY)
     execution.retry_count, execution.retry_reason = attempt, reason
-    execution.retry_at = at + timedelta(seconds=float(decision["pause_s"]))
+    execution.retry_at = at + timedelta(seconds=follow_up.pause_s)
     fail_phase(session, execution, at)
-    end_attempt(session, execution, outcome="retry", reason=reason, at=at, decision=decision)
+    end_attempt(session, execution, outcome="retry", reason=reason, at=at, follow_up=follow_up)
     session.add(ExecutionAttempt(execution_id=execution.id, number=attempt + 1, started_at=execution.retry_at))
     execution.progress, execution.deploy_status = 0, None
     session.flush()
-    if tell:
+    if announce:
         timeline.append(
             session, execution.workspace_id, MessageType.CLAUDE_FAILED,
             data={"execution_id": execution.id, "error": reason, "phase": execution.phase, "will_retry": True,

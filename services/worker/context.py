@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
@@ -19,7 +18,7 @@ from services.database.engine import transaction
 from services.detectors import repository
 from services.detectors.bundle import read_params
 from services.detectors.judging import Window
-from services.detectors.types import Candles, Case, DetectorSpec
+from services.detectors.types import Candles, Case, DetectorSpec, Params
 from services.detectors.windows import windows_of
 from services.errors import Cancelled, RepositoryError, StaleEpoch
 from services.executions import Run, UsageRow
@@ -82,7 +81,7 @@ class RunContext:
 
     @contextmanager
     def beating(self) -> Iterator[None]:
-        """Says twice a second that the run is alive, and hears of cancels, while the block runs."""
+        """While the block runs: records twice a second that the run is alive, and reads whether somebody canceled it."""
         stop = threading.Event()
         thread = threading.Thread(target=self._beat, args=(stop,), name=f"beat-{self.execution_id}", daemon=True)
         thread.start()
@@ -165,12 +164,9 @@ class RunContext:
         except RepositoryError as error:  # costs another machine this phase at most; deploying pushes for good
             self.write(f"!! The work in progress was not pushed: {error}")
 
-    def fetch_kept(self, ref: str) -> None:
-        """Brings what another machine kept under a ref; nothing when there is no remote, or it has none."""
-        try:
-            repository.fetch(self.repository, f"{ref}:{ref}", cancelled=self.cancelled)
-        except RepositoryError as error:  # the phase begins from what this machine has
-            log.info("nothing_kept_elsewhere", execution=str(self.execution_id), error=str(error)[:200])
+    def fetch_kept(self) -> None:
+        """Brings what another machine kept of this run; nothing when there is no remote, or it has none."""
+        releases.fetch_kept(self.execution_id, update_ref=True, cancelled=self.cancelled)
 
     def cases(self) -> list[Case]:
         with transaction() as session:
@@ -180,8 +176,8 @@ class RunContext:
     def exhaustive(self, run: Run) -> frozenset[Window]:
         """Windows that a completed session declares fully checked."""
         with transaction() as session:
-            found = sessions.exhaustive_windows(session, run.workspace_id)
-        return frozenset(Window(str(d), a, b) for d, a, b in found)
+            windows = sessions.exhaustive_windows(session, run.workspace_id)
+        return frozenset(Window(str(dataset), first, last) for dataset, first, last in windows)
 
     def candles(self, dataset_id: str) -> Candles:
         with transaction() as session:
@@ -229,12 +225,12 @@ class RunContext:
         with transaction() as session:
             return executions.spent(session, self.execution_id)
 
-    def refused_params(self) -> tuple[dict[str, Any], ...]:
+    def refused_params(self) -> tuple[Params, ...]:
         """Parameters of this execution's candidates so far; testing refused each of them."""
         with transaction() as session:
             return tuple(deployments.candidate_params(session, self.execution_id))
 
-    def base_params(self, run: Run) -> dict[str, Any] | None:
+    def base_params(self, run: Run) -> Params | None:
         """The parameters the execution began with: those at its base commit."""
         if run.deployed_version_id is None or run.base_commit is None:
             return None

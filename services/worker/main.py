@@ -23,7 +23,7 @@ from services.database.migrate import readiness
 from services.database.queue import APP_NAME, NOTICES, QUEUE, SCHEMA, WORKFLOW_VERSION
 from services.errors import Unavailable
 from services.logs import get_logger
-from services.worker import notifying, workflow
+from services.worker import notifying, steps, workflow
 from services.worker.liveness import Watchdog, WorkerLock, connection_name, end_process
 
 DRAIN_S = 20
@@ -79,7 +79,7 @@ def run_worker(concurrency: int) -> None:
     stop.wait()
     log.info("worker_draining", executor=executor_id)
     watchdog.close()
-    workflow.gate.close(DRAIN_S)
+    steps.gate.close(DRAIN_S)
     notifying.gate.close(notifying.DRAIN_S)
     lock.close()
     logging.shutdown()

@@ -9,11 +9,12 @@ from itertools import groupby, pairwise
 
 import pytest
 
-from services import releases
+from services import executions, releases
+from services.deploys import registry
 from services.deploys.local import LocalDeployer
 from services.deploys.protocol import Deployer, Deployment, DeployRequest
 from services.deploys.vercel import VercelDeployer
-from services.errors import NotFound, StaleEpoch
+from services.errors import InvalidInput, NotFound, StaleEpoch
 from services.lifecycle import DeployStatus
 from tests.deploys.conftest import QUICK, Place
 from tests.deploys.stand_in import StandIn, bad
@@ -170,3 +171,18 @@ def test_an_unknown_deploy_is_said_to_be_unknown(target: Target, name: str) -> N
         list(target.deployer().follow(name))
     with pytest.raises(NotFound, match="no such deployment"):
         target.deployer().cancel(name)
+
+
+def test_undoing_a_patterns_first_deploy_leaves_it_with_nothing(target: Target) -> None:
+    assert target.deployer().roll_back("swings", None).status == S.READY
+    assert releases.current_commit("swings") is None
+
+
+def test_an_unknown_target_is_refused_by_its_name() -> None:
+    with pytest.raises(InvalidInput, match="no deploy target called fly; there are local, vercel"):
+        registry.make("fly")
+
+
+def test_what_can_be_launched_is_what_can_be_deployed_to() -> None:
+    assert set(registry.TARGETS) == set(executions.DEPLOY_TARGETS)
+    assert all(registry.TARGETS[info.name].title == info.title for info in registry.targets())

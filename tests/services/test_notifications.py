@@ -92,7 +92,13 @@ def test_a_run_that_is_tried_again_or_canceled_is_not_told(session: Session, hom
     loop.start_deploy(session, made, epoch)
     deployments.deploy_failed(session, made, epoch=epoch, attempt=1, error="It broke.", logs="", will_retry=True)
     executions.begin_retry(
-        session, made, epoch=epoch, attempt=1, reason="It broke.", decision={"pause_s": 1.0}, tell=False
+        session,
+        made,
+        epoch=epoch,
+        attempt=1,
+        reason="It broke.",
+        follow_up=executions.FollowUp(pause_s=1.0),
+        announce=False,
     )
     executions.cancel(session, made, actor=member)
     executions.end_canceled(session, executions.locked(session, made, epoch))

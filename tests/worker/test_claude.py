@@ -49,7 +49,7 @@ def assert_paid(house: House, found: ExecutionDetail, model: Model) -> None:
     """What the stand-in was asked for is what the execution and its attempt say it cost."""
     ours = [a for a in model.asked if str(house.root) in a.said()]
     assert float(found.row.cost_usd) == pytest.approx(len(ours) * ONE_CALL)
-    assert sum(float(a["cost_usd"]) for a in found.attempts) == pytest.approx(float(found.row.cost_usd))
+    assert sum(float(a.cost_usd) for a in found.attempts) == pytest.approx(float(found.row.cost_usd))
     assert (found.input_tokens, found.output_tokens) == (len(ours) * 1200, len(ours) * 50)
 
 
@@ -89,7 +89,7 @@ def test_from_a_description_to_beta_and_from_corrections_to_the_next_version(new
     assert first.row.commit_hash == git(house.repository, "rev-parse", "main") == releases.current_commit("inside_bar")
     assert git(house.repository, "log", "-1", "--format=%an") == "Claude"
     assert first.test_report is not None
-    assert first.test_report["passed"]
+    assert first.test_report is not None and first.test_report.passed
     assert any("4 passed" in str(a.results()) for a in model.asked), "the agent ran its own tests, in its sandbox"
     authors = house.sql("SELECT DISTINCT author_type FROM workspace_messages WHERE type LIKE 'claude%%'")
     assert authors == [("claude",)]
@@ -108,7 +108,7 @@ def test_from_a_description_to_beta_and_from_corrections_to_the_next_version(new
     with transaction() as session:
         replay = executions.replay(session, second.row.id)
     assert replay is not None
-    assert (len(replay["fixed_ids"]) > 0, replay["broken_ids"]) == (True, [])
+    assert (len(replay.fixed_ids) > 0, replay.broken_ids) == (True, ())
     states = dict(house.sql("SELECT verdict, min(state) FROM feedback_items GROUP BY verdict"))
     assert states == {"confirmed": "open", "false_positive": "addressed"}
     house.assert_at_rest()
@@ -161,7 +161,7 @@ def test_what_the_gates_refuse(house: House, claude: Claude, path: str, content:
     claude[0].talent = vandal(path, content)
     found = gone_wrong(house, claude)
     assert found.row.status == "failed"
-    told = [c["details"] or "" for c in found.checkpoints if c["text"] == "The refusal went back to the agent"]
+    told = [c.details or "" for c in found.checkpoints if c.text == "The refusal went back to the agent"]
     assert len(told) == 1, "it had one chance to mend it"
     assert said in told[0]
     assert said in (found.row.error or "")

@@ -65,7 +65,7 @@ def test_failing_tests_of_the_repository_are_refused(new_house: House) -> None:
     found = house.run(workspace_id, "failed")
     assert_failed(house, workspace_id, found, "1 failed", "soon")
     assert found.test_report is not None
-    assert "assert 1 == 2" in found.test_report["output"]
+    assert found.test_report is not None and "assert 1 == 2" in found.test_report.output
 
 
 def test_a_version_that_breaks_judged_places_does_not_deploy(house: House) -> None:

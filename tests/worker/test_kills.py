@@ -124,7 +124,7 @@ def test_sigterm_lets_the_step_end_and_the_next_worker_goes_on(new_house: House)
     assert first.ended(), first.said()
     found = house.get(execution_id)
     assert found.row.status == "running"
-    assert found.phases["implementing"]["status"] == "completed"
+    assert found.phases["implementing"].status == "completed"
     assert "testing" not in found.phases
     house.worker()
     assert house.wait(execution_id).row.status == "completed"

@@ -34,8 +34,8 @@ def assert_told_once(house: House, execution_id: uuid.UUID, *, turns: int = 1) -
         workspaces_seqs.setdefault(workspace_id, []).append(seq)
     assert all(seqs == list(range(1, len(seqs) + 1)) for seqs in workspaces_seqs.values())
     found = house.get(execution_id)
-    assert {name: p["status"] for name, p in found.phases.items()} == dict.fromkeys(PHASES, "completed")
-    assert [(a["number"], a["outcome"]) for a in found.attempts] == [(1, "completed")]
+    assert {name: p.status for name, p in found.phases.items()} == dict.fromkeys(PHASES, "completed")
+    assert [(a.number, a.outcome) for a in found.attempts] == [(1, "completed")]
     assert len(found.checkpoints) == len(points)
     assert len(house.commits_of(execution_id)) == 1
 
@@ -53,8 +53,8 @@ def test_the_first_execution_adopts_the_starter(beta_house: House) -> None:
     assert found.row.commit_hash == git(house.repository, "rev-parse", "main") == releases.current_commit("swings")
     assert read_params(house.repository, "swings") == {"left": 3, "right": 3, "prominence": 0.0}
     assert found.test_report is not None
-    assert found.test_report["passed"]
-    assert found.test_report["total"] > 5
+    assert found.test_report is not None and found.test_report.passed
+    assert found.test_report.total > 5
     ((origin, report),) = house.sql("SELECT origin, contract_report FROM detector_versions WHERE status = 'deployed'")
     assert origin == "starter"
     assert report["passed"]
@@ -73,17 +73,17 @@ def test_a_launch_repairs_what_was_judged_wrong(house: House) -> None:
         replay = executions.replay(session, found.row.id)
     assert replay is not None
     for split in ("tune", "holdout"):
-        assert replay["splits"][f"before_{split}"]["rate"] < replay["splits"][split]["rate"], split
-    assert replay["splits"]["holdout_word"] == "better"
-    assert replay["broken_ids"] == []
-    assert replay["fixed_ids"]
+        assert getattr(replay.splits, f"before_{split}").rate < getattr(replay.splits, split).rate, split
+    assert replay.splits.holdout_word == "better"
+    assert replay.broken_ids == ()
+    assert replay.fixed_ids
     told = next(m for m in house.messages(found.row.id, "claude_checkpoint") if m["title"].startswith("Replay:"))
-    assert told["title"].startswith(f"Replay: {len(replay['fixed_ids'])} fixed, 0 broken")
-    before, after = (replay["splits"][name]["rate"] for name in ("before_tune", "tune"))
+    assert told["title"].startswith(f"Replay: {len(replay.fixed_ids)} fixed, 0 broken")
+    before, after = (getattr(replay.splits, name).rate for name in ("before_tune", "tune"))
     assert f"tune {before:.0%} → {after:.0%}" in told["content"]
     assert "hold-out" in told["content"]
     states = dict(house.sql("SELECT id::text, state FROM feedback_items WHERE verdict = 'false_positive'"))
-    fixed = set(replay["fixed_ids"])
+    fixed = set(replay.fixed_ids)
     assert {i for i, state in states.items() if state == "addressed"} == fixed & asked
     assert {state for i, state in states.items() if i not in fixed} == {"open"}
     outcomes = dict(house.sql("SELECT feedback_id::text, outcome FROM execution_feedback"))

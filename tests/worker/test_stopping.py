@@ -22,9 +22,9 @@ def assert_canceled(house: House, execution_id: uuid.UUID) -> None:
     assert found.canceled_by_name == "Mara"
     (message,) = house.messages(execution_id, "claude_failed")
     assert message["title"] == f"Execution {found.row.number} was canceled"
-    assert "running" not in {p["status"] for p in found.phases.values()}
+    assert "running" not in {p.status for p in found.phases.values()}
     assert "in_progress" not in {m["status"] for m in house.messages(execution_id)}
-    assert {a["outcome"] for a in found.attempts} <= {"canceled", "retry"}
+    assert {a.outcome for a in found.attempts} <= {"canceled", "retry"}
     assert not house.commits_of(execution_id)
     assert eventually(lambda: not list((house.root / "work").glob("*")), SOON)
     house.assert_at_rest()

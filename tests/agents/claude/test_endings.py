@@ -16,6 +16,7 @@ import pytest
 from services.agents.claude import confinement
 from services.agents.claude.faults import AgentFault
 from services.agents.claude.spend import spent_in
+from services.agents.protocol import Plan
 from services.errors import Cancelled
 from tests.agents.claude.conftest import Desk, wait_for
 from tests.agents.claude.messages_api import Turn, answer, text, use
@@ -91,7 +92,7 @@ def _cancelled_in_time(desk: Desk, asked: threading.Event) -> None:
     since: list[float] = []
     threading.Thread(target=lambda: asked.wait(60) and since.append(time.monotonic()), daemon=True).start()
     with pytest.raises(Cancelled):
-        desk.agent.implement(desk.work(), None, {"summary": "s"})
+        desk.agent.implement(desk.work(), None, Plan("s"))
     assert time.monotonic() - since[0] < 2.0
     assert desk.alive() == []
 
@@ -120,9 +121,9 @@ def test_killed_and_run_again_goes_on_in_the_same_conversation(desk: Desk) -> No
     spent = spent_in(desk.folder).cost_usd
     assert spent >= ONE_CALL
     desk.api.script = [answer(**PLAN)]
-    plan = desk.agent.plan(desk.work(), None)
+    desk.agent.plan(desk.work(), None)
     assert "Begun." in desk.api.asked[-1].said()
-    assert plan.facts["cost_usd"] == pytest.approx(spent + ONE_CALL)
+    assert spent_in(desk.folder).cost_usd == pytest.approx(spent + ONE_CALL)
 
 
 def test_nothing_outlives_a_killed_worker(desk: Desk) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from services import executions
 from services.agents import registry
 from services.agents.claude import confinement, faults, guard, prompts
 from services.agents.claude.agent import unavailable
@@ -211,6 +212,12 @@ def test_registry(monkeypatch: pytest.MonkeyPatch) -> None:
             registry.make("claude")
     finally:
         get_settings.cache_clear()
+
+
+def test_an_unknown_agent_is_refused_by_its_name() -> None:
+    with pytest.raises(InvalidInput, match="no agent called copilot; there are claude, tuner"):
+        registry.make("copilot")
+    assert set(registry.AGENTS) == set(executions.AGENTS)
 
 
 def test_registry_makes_claude(confined: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from services.agents.claude.spend import spent_in
-from services.agents.protocol import Refusal
+from services.agents.protocol import Plan, Refusal
 from services.detectors import repository
 from tests.agents.claude.conftest import KEY, Desk, as_prompt
 from tests.agents.claude.messages_api import Turn, answer, text, use
@@ -43,11 +43,11 @@ def test_plan_implement_refine_in_one_conversation(desk: Desk) -> None:
     assert (plan.summary, plan.steps) == (PLAN["summary"], tuple(PLAN["steps"]))
     assert ("question-1", "Left open", "Both of a tie?") in desk.checkpoints
     assert desk.changed() == []
-    assert plan.facts["cost_usd"] == pytest.approx(2 * ONE_CALL)
+    assert spent_in(desk.folder).cost_usd == pytest.approx(2 * ONE_CALL)
     offered = {t["name"] for t in desk.api.asked[0].body["tools"]}
     assert not offered & {"Edit", "Write", "Bash", "WebFetch", "WebSearch", "Task", "Agent"}
 
-    change = desk.agent.implement(desk.work(), None, {"summary": plan.summary, "steps": list(plan.steps)})
+    change = desk.agent.implement(desk.work(), None, plan)
 
     assert detector.read_text() == before.replace("from __future__", "# Ties count.\nfrom __future__", 1)
     assert (change.changed, change.changes) == (True, ("ties count",))
@@ -117,7 +117,7 @@ def test_nothing_outside_the_patterns_files_can_be_reached(desk: Desk) -> None:
     ]
     desk.api.script = [Turn(tries), answer(**DONE | {"changed": False})]
 
-    change = desk.agent.implement(desk.work(), None, {"summary": "s"})
+    change = desk.agent.implement(desk.work(), None, Plan("s"))
 
     results = desk.api.asked[1].results()
     assert len(results) == len(tries)
@@ -156,7 +156,7 @@ def test_look():
     ]  # fmt: skip
     (desk.folder / "outside.txt").write_text("x")
 
-    change = desk.agent.implement(desk.work(), None, {"summary": "s"})
+    change = desk.agent.implement(desk.work(), None, Plan("s"))
 
     assert "1 passed" in json.dumps(desk.api.asked[2].results())
     assert desk.changed() == ["tests/test_swings.py"]
@@ -186,14 +186,14 @@ def test_peoples_words_are_not_acted_on(desk: Desk) -> None:
 
 def test_the_disk_says_whether_something_changed(desk: Desk) -> None:
     desk.api.script = [answer(**DONE)]
-    assert desk.agent.implement(desk.work(), None, {"summary": "s"}).changed is False
+    assert desk.agent.implement(desk.work(), None, Plan("s")).changed is False
     assert "claude said changed=True, the worktree says False" in desk.said
 
 
 def test_a_conversation_lost_with_its_machine_begins_again(desk: Desk) -> None:
     desk.prompt = as_prompt("the wick is too short")
     desk.api.script = [answer(**DONE | {"changed": False})]
-    desk.agent.implement(desk.work(), None, {"summary": "Ties.", "steps": ["Use <="]})
+    desk.agent.implement(desk.work(), None, Plan("Ties.", ("Use <=",)))
     said = desk.api.asked[0].said()
     assert "the wick is too short" in said
     assert "Ties." in said

@@ -15,6 +15,7 @@ from pages.components.execution.cards import TABS_KEY
 from services import deployments, executions, feedback, prompts, releases, sessions, storage, workspaces
 from services.database.engine import transaction
 from services.detectors import repository
+from services.detectors.contract import Check, ContractReport
 from services.detectors.replay import compare
 from services.detectors.sandbox import warm
 from services.detectors.types import Detection, Matcher
@@ -213,7 +214,7 @@ def store_replay(world: World, execution_id: uuid.UUID, version: deployments.Ver
         deployments.add_candidate(
             session, execution_id, epoch=1, commit_hash=version.commit_hash, module_path=version.module_path,
             code_sha256=version.code_sha256, params=version.params | {"left": 9}, spec=spec, origin="tuner",
-            contract_report={"checks": [{"name": "no_look_ahead", "passed": True, "detail": ""}]},
+            contract_report=ContractReport(True, (Check("no_look_ahead", True, ""),), 20, 1.0),
         )  # fmt: skip
         deployments.add_replay(session, execution_id, epoch=1, result=result, matcher=Matcher(), runtime_ms=5)
 
