@@ -9,18 +9,18 @@ from services.feedback.giving import (
     settle_dispute,
     withdraw,
 )
-from services.feedback.reading import FeedbackRow, cases, list_feedback, open_batch
+from services.feedback.reading import FeedbackRow, list_feedback, open_batch, split_sql
 
 __all__ = [
     "FeedbackRow",
     "Place",
     "add_comment_item",
     "add_missed",
-    "cases",
     "judge",
     "judge_place",
     "list_feedback",
     "open_batch",
     "settle_dispute",
+    "split_sql",
     "withdraw",
 ]

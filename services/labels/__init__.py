@@ -9,11 +9,12 @@ from services.labels.rates import (
     score_session,
     version_rates,
 )
-from services.labels.reading import judgements
+from services.labels.reading import copies, judgements, replay_policy
 
 __all__ = [
     "SessionScore",
     "VersionRates",
+    "copies",
     "judgements",
     "keep",
     "keep_current",
@@ -21,6 +22,7 @@ __all__ = [
     "mark_seen",
     "rate_from_json",
     "rate_to_json",
+    "replay_policy",
     "row_id",
     "score_session",
     "version_rates",

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from services.candles.times import timeframe_seconds
 from services.database.rows import fetch
 from services.errors import InvalidInput
-from services.places import Decision, Judgement, Spot, Stretch, Window
+from services.places import Decision, Judgement, Policy, Spot, Stretch, Window, default_policy
 
 # Standing judgements. A carried copy has its original's time, so it is never newer than what it repeats.
 _JUDGEMENTS: LiteralString = """
@@ -98,6 +98,21 @@ SELECT DISTINCT c.id::text, s.start_index, s.end_index, c.series_id::text, c.ser
 FROM pattern_sessions s JOIN candle_datasets c ON c.id = s.dataset_id
 WHERE s.workspace_id = %(w)s AND s.status IN ('active', 'completed')
 """
+
+
+_COPIES: LiteralString = "SELECT id::text FROM feedback_items WHERE workspace_id = %(w)s AND made_by = 'carried'"
+_POLICY: LiteralString = "SELECT replay_policy, status FROM pattern_workspaces WHERE id = %(w)s"
+
+
+def copies(session: Session, workspace_id: uuid.UUID) -> frozenset[str]:
+    """Ids of the judgements that a retest carried over: their originals stand for them."""
+    return frozenset(row[0] for row in fetch(session, _COPIES, {"w": workspace_id}))
+
+
+def replay_policy(session: Session, workspace_id: uuid.UUID) -> Policy:
+    """What the replay lets pass: as an admin set it, else by the workspace's status."""
+    policy, status = fetch(session, _POLICY, {"w": workspace_id})[0]
+    return policy or default_policy(status)
 
 
 def windows(session: Session, workspace_id: uuid.UUID) -> list[Window]:

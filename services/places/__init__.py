@@ -14,11 +14,13 @@ from services.places.matching import Mark, distance, mark_of, match
 from services.places.policies import Policy, Verdict, default_policy, holdout_ends, replay
 from services.places.rates import Coverage, Rate, pooled, rate, rate_of, rate_of_fit, units
 from services.places.refusals import refusal
+from services.places.replaying import CaseResult, ReplayResult, replay_versions
 from services.places.values import Decision, Judgement, Place, Spot, Stretch, statements
 
 __all__ = [
     "BLOCK_BARS",
     "Blocks",
+    "CaseResult",
     "Change",
     "Claim",
     "Counts",
@@ -32,6 +34,7 @@ __all__ = [
     "Place",
     "Policy",
     "Rate",
+    "ReplayResult",
     "Run",
     "Split",
     "Spot",
@@ -57,6 +60,7 @@ __all__ = [
     "rate_of_fit",
     "refusal",
     "replay",
+    "replay_versions",
     "seen_words",
     "statements",
     "unconfirmed_for",

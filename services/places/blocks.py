@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -98,9 +99,15 @@ def embargo_bars(confirmation_lag: int, tolerance_bars: int) -> int:
 
 def in_share(series: str, block: int, share: float) -> bool:
     """Whether the rule of the module's docstring makes a block hold-out."""
-    return (block * _PHI + offset(series)) % _TURN < int(Fraction(share).limit_denominator(10_000) * _TURN)
+    return (block * _PHI + offset(series)) % _TURN < _below(share)
 
 
+@lru_cache(maxsize=64)
+def _below(share: float) -> int:
+    return int(Fraction(share).limit_denominator(10_000) * _TURN)
+
+
+@lru_cache(maxsize=4096)
 def offset(series: str) -> int:
     """The series' offset in units of 2^-64 turns: the first eight bytes of the SHA-256 of its permanent id."""
     return int.from_bytes(hashlib.sha256(series.encode()).digest()[:8], "big")

@@ -1,6 +1,6 @@
 """Sessions: one detector version run over a window of candles, judged by people."""
 
-from services.sessions.reading import SessionDetail, SessionRow, exhaustive_windows, get, gone, list_sessions, marks
+from services.sessions.reading import SessionDetail, SessionRow, get, gone, list_sessions, marks
 from services.sessions.running import (
     DEFAULT_WINDOW,
     INTERRUPTED,
@@ -26,7 +26,6 @@ __all__ = [
     "bar_time",
     "complete",
     "create",
-    "exhaustive_windows",
     "fail",
     "fail_interrupted",
     "freeze",

@@ -201,14 +201,3 @@ def gone(session: Session, session_id: uuid.UUID) -> list[dict[str, Any]]:
             its = [uuid.UUID(j) for j in fate.place.judgements]
             found += fetch_dicts(session, _GONE, {"id": session_id, "judgements": its})[:1]
     return found
-
-
-_EXHAUSTIVE: LiteralString = """
-SELECT DISTINCT dataset_id, start_index, end_index FROM pattern_sessions
-WHERE workspace_id = %(w)s AND status = 'completed' AND coverage = 'exhaustive' AND dataset_id IS NOT NULL
-"""
-
-
-def exhaustive_windows(session: Session, workspace_id: uuid.UUID) -> list[tuple[uuid.UUID, int, int]]:
-    """Windows (dataset, first and last bar) that a completed session of this workspace declares fully checked."""
-    return [(r[0], r[1], r[2]) for r in fetch(session, _EXHAUSTIVE, {"w": workspace_id})]

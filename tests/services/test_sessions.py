@@ -187,7 +187,7 @@ def test_the_workspace_s_rate_is_that_of_the_deployed_version_alone(
     assert (row(session, old).tp, row(session, old).fn) == (1, 3), "the other session's marks are of the same bars"
     assert loop.row(session, home).success_rate is None  # it ran the version before
     loop.judged(session, home, member, right=1, wrong=1)
-    assert loop.row(session, home).success_rate == 0.5
+    assert loop.row(session, home).success_rate == 0.25, "two marks that were right are gone"
     assert loop.lies(session) == []
 
 
