@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 
 from services import notifications, timeline, workspaces
 from services.database.rows import fetch, fetch_dicts
-from services.detectors.scoring import score
 from services.errors import GuardFailed, InvalidInput
 from services.lifecycle import MessageType, WorkspaceStatus, verified_version
 from services.models import DetectorVersion, PatternWorkspace, now
 from services.people import Actor, record, require
+from services.places import rate
 from services.rules import open_correction_sql
 from services.settings import get_settings
 from services.texts import cleaned
@@ -78,7 +78,7 @@ def evidence(session: Session, workspace_id: uuid.UUID) -> Evidence:
         else None
     )
     rows = fetch(session, _SESSIONS, {"w": workspace_id, "v": version.id}) if version else []
-    total = score(sum(r[1] for r in rows), sum(r[2] for r in rows), sum(r[3] for r in rows))
+    total = rate(sum(r[1] for r in rows), sum(r[2] for r in rows), sum(r[3] for r in rows))
     live = workspaces.has_live_execution(session, workspace_id)
     return Evidence(
         version_id=version.id if version else None, version=workspace.version if workspace else "0.0.0",
@@ -162,7 +162,7 @@ def approve(session: Session, workspace_id: uuid.UUID, *, comment: str | None = 
     workspace.approved_evidence = found.as_json()
     _announce(session, workspace, MessageType.USER_APPROVED, previous, WorkspaceStatus.IN_REVIEW, found, comment, actor)
     workspaces.move(session, workspace, "approve", actor=actor)
-    marks = score(found.tp, found.fp, found.fn)
+    marks = rate(found.tp, found.fp, found.fn)
     notifications.review_waiting(session, workspace, approver=actor.name, comment=comment, marks=marks)
 
 

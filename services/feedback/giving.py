@@ -13,7 +13,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services import labels, timeline, workspaces
-from services.detectors.scoring import consensus
 from services.errors import Conflict, InvalidInput, NotFound
 from services.lifecycle import FeedbackState, MadeBy, MessageType, SessionStatus, Verdict
 from services.models import CandleDataset, Detection, FeedbackItem, PatternSession, new_id, now
@@ -396,7 +395,8 @@ def _dispute(session: Session, row: PatternSession, detection: Detection) -> Non
             FeedbackItem.state.in_([FeedbackState.OPEN, FeedbackState.DISPUTED]),
         )
     ).all()
-    tied = consensus({str(i.author_id): i.verdict for i in items}) == "disputed"
+    right = sum(i.verdict == Verdict.CONFIRMED for i in items)
+    tied = right > 0 and 2 * right == sum(i.verdict != Verdict.UNSURE for i in items)
     fresh = tied and any(i.state == FeedbackState.OPEN for i in items)
     for item in items:
         move_correction(item, FeedbackState.DISPUTED if tied else FeedbackState.OPEN)

@@ -13,7 +13,7 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.assets import asset
-from services.detectors.scoring import score
+from services.places import rate as counted
 from services.review import QueueRow
 from services.sessions import SessionRow
 
@@ -68,7 +68,7 @@ def queue_card(row: QueueRow, now: datetime) -> dict[str, Any]:
     name = (row.verified_by_name if decided else row.approved_by_name) or "somebody"
     verb = "Verified" if decided else "Approved"
     right = round((row.success_rate or 0) * row.success_n)
-    low = score(right, row.success_n - right, 0).ci_low
+    low = counted(right, row.success_n - right, 0).ci_low
     color = "gray" if row.success_rate is None else "green" if low is not None and low > 0.5 else "orange"
     rate = {"color": color, "text": looks.percent(row.success_rate)}
     broken = {"color": "orange" if row.broken else "gray", "text": f"{row.broken or 0:,} broken"}

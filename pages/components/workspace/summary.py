@@ -19,10 +19,10 @@ from pages.components.workspace.dialogs import ask
 from pages.components.workspace.next_step import NextStep, Offer, next_step
 from services import executions, feedback, review, sessions, system, workspaces
 from services.database.engine import transaction
-from services.detectors.scoring import score
 from services.executions import ExecutionDetail, ExecutionRow
 from services.lifecycle import LIVE_EXECUTION, WorkspaceStatus
 from services.people import Actor
+from services.places import rate
 from services.sessions import SessionRow
 from services.workspaces import WorkspaceDetail
 
@@ -140,7 +140,7 @@ def _doing(live: ExecutionDetail, now: datetime) -> str:
 
 def _numbers_card(view: View) -> None:
     found = view.workspace
-    counted = score(found.success_tp, found.success_fp, found.success_fn)
+    counted = rate(found.success_tp, found.success_fp, found.success_fn)
     tested = found.success_rate is not None
     label = f"Success rate, v{found.version}" if found.deployed_version_id else "Success rate"
     if not tested and view.trend:

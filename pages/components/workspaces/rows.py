@@ -12,8 +12,8 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.runs.state import is_silent
-from services.detectors.scoring import score
 from services.lifecycle import LIVE_EXECUTION, ExecutionStatus
+from services.places import rate
 from services.workspaces import WorkspaceRow
 
 NO_VERSION: Final = "0.0.0"
@@ -30,7 +30,7 @@ def is_live(row: WorkspaceRow) -> bool:
 
 def card(row: WorkspaceRow, spark: Sequence[float]) -> dict[str, Any]:
     """A card of the grid."""
-    found = score(row.success_tp, row.success_fp, row.success_fn)
+    found = rate(row.success_tp, row.success_fp, row.success_fn)
     live = {"phase": row.execution_phase, "progress": row.execution_progress, "status": row.execution_status,
             "stalled": is_silent(row.execution_heartbeat_at, datetime.now(UTC))}  # fmt: skip
     return {
@@ -58,7 +58,7 @@ def table(rows: Sequence[WorkspaceRow], sparks: Mapping[uuid.UUID, Sequence[floa
 
 
 def _line(row: WorkspaceRow, spark: Sequence[float]) -> tuple[Any, ...]:
-    found = score(row.success_tp, row.success_fp, row.success_fn)
+    found = rate(row.success_tp, row.success_fp, row.success_fn)
     tested = row.success_rate is not None
     interval = f"{looks.interval(found.ci_low, found.ci_high)}, n {found.n}" if tested else looks.MISSING
     return (
@@ -91,7 +91,7 @@ def _execution(row: WorkspaceRow) -> str:
 def as_csv(rows: Sequence[WorkspaceRow], sparks: Mapping[uuid.UUID, Sequence[float]]) -> pd.DataFrame:
     """The same rows with the numbers as numbers, for the download."""
     frame = table(rows, sparks)
-    scores = [score(row.success_tp, row.success_fp, row.success_fn) for row in rows]
+    scores = [rate(row.success_tp, row.success_fp, row.success_fn) for row in rows]
     frame["Status"] = [row.status for row in rows]
     frame["Success"] = [row.success_rate for row in rows]
     frame["Tested"] = [row.last_tested_at for row in rows]

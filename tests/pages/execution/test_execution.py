@@ -12,17 +12,16 @@ from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
 from pages.components.execution.cards import TABS_KEY
-from services import deployments, executions, feedback, prompts, releases, sessions, storage, workspaces
+from services import deployments, executions, feedback, labels, prompts, releases, sessions, storage, workspaces
 from services.database.engine import transaction
 from services.detectors import repository
 from services.detectors.contract import Check, ContractReport
-from services.detectors.replay import compare
 from services.detectors.sandbox import warm
 from services.detectors.types import Detection, Matcher
-from services.detectors.windows import windows_of
 from services.lifecycle import ExecutionPhase, ExecutionStatus, Verdict
 from services.models import ClaudeExecution, ExecutionAttempt, PatternSession, now
 from services.people import Actor
+from services.places import Place, replay_versions
 from services.settings import get_settings
 from tests import factories
 from tests.pages.session_world import World, head, open_page, words, world
@@ -198,16 +197,15 @@ def detections(session: Any, session_id: uuid.UUID) -> list[str]:
 
 def store_replay(world: World, execution_id: uuid.UUID, version: deployments.VersionRow) -> None:
     with transaction() as session:
-        cases = list(feedback.cases(session, world.swings))
-    windows = windows_of(cases)
-    keep, drop = (next(c for c in cases if c.verdict == v) for v in ("confirmed", "false_positive"))
+        known = labels.label_set(session, world.swings)
+    keep, drop = (next(p for p in known.places if p.status == s) for s in ("present", "absent"))
 
-    def at_place(case: Any) -> Detection:
-        index = case.original_index
-        return Detection(case.kind, case.direction, index, 0, index, index, index, price=1.0)
+    def at_place(place: Place) -> Detection:
+        bar = place.spot.bar
+        return Detection(place.kind, place.direction, bar, place.spot.time, bar, bar, bar, price=1.0)
 
-    before = {w: [at_place(keep), at_place(drop)] for w in windows}
-    result = compare(cases, before, {w: [] for w in windows})
+    before = {w: [at_place(keep), at_place(drop)] for w in known.windows}
+    result = replay_versions(known, before, {w: [] for w in known.windows}, policy="strict")
     with warm(releases.release(version.commit_hash), "swings") as worker:
         spec = worker.spec()
     with transaction() as session:
