@@ -29,7 +29,7 @@ bench: $(READY)
 
 # A hundred kills at seeded moments; ARGS="--kills 12 --seed 7" for other numbers.
 soak: $(READY)
-	$(BIN)/python -m tests.worker.soak --write benchmarks/soak.json $(ARGS)
+	$(BIN)/python -m tests.support.soak --write benchmarks/soak.json $(ARGS)
 
 # One tiny execution against the real model; needs ANTHROPIC_API_KEY and spends some cents.
 live-check: $(READY)

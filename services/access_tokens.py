@@ -17,6 +17,7 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from services import limiting
 from services.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from services.exports.reports import find_report
 from services.models import AccessToken, User, now
@@ -79,6 +80,7 @@ def create(session: Session, *, name: str, reports: Sequence[str], days: int | N
     mine = select(AccessToken).where(AccessToken.person_id == actor.id, AccessToken.revoked_at.is_(None))
     if len([row for row in session.scalars(mine) if row.expires_at is None or row.expires_at > now()]) >= MOST_ACTIVE:
         raise Conflict(f"You have {MOST_ACTIVE} active tokens; revoke one that is not used any more.")
+    limiting.spend("token", actor.id)
     secret = PREFIX + secrets.token_urlsafe(32)
     row = AccessToken(
         person_id=actor.id, name=title, hint=secret[:_HINT], token_sha256=_hash(secret), reports=list(wanted),

@@ -50,6 +50,10 @@ class Conflict(PatternDeskError):
         self.link = link
 
 
+class TooMany(PatternDeskError):
+    """A limit was reached; `retry_after_s` says when to try again."""
+
+
 class IllegalTransition(Conflict):
     """A status change that the transition table does not hold."""
 

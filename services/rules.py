@@ -92,7 +92,7 @@ def is_described(workspace: Describable) -> bool:
 
 def agent_name(agent: str) -> str:
     """What an agent is called on screens."""
-    return AGENT_NAMES.get(agent, agent)
+    return AGENT_NAMES.get(agent, agent.capitalize())
 
 
 def agent_in_words(agent: str) -> str:

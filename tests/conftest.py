@@ -1,4 +1,4 @@
-"""Databases for the tests: one server, one migrated template, cheap clones of it.
+"""What all tests share: databases cloned from one migrated template, and which tests run in one process.
 
 The server is DATABASE_URL's when that is set (its account must be allowed to create databases; only databases named
 `pd_template_*` and `pd_test_*` are made and dropped), else an embedded one in a temporary folder. Under pytest-xdist
@@ -8,27 +8,19 @@ the controller runs it and the workers get its address.
 from __future__ import annotations
 
 import os
-import re
 import secrets
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import hypothesis
-import psycopg
 import pytest
 from hypothesis import HealthCheck
 from psycopg import sql
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from services.database import embedded
-from services.database.engine import engine_for, plain_url, sqlalchemy_url
-from services.database.migrate import upgrade
+from services.database.engine import engine_for
+from tests.support.databases import Databases
 
 # Tests meet nobody's real key or gateway, whatever the machine's environment holds.
 for _name in [name for name in os.environ if name.startswith(("ANTHROPIC_", "CLAUDE_"))]:
@@ -40,83 +32,10 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("patterndesk")
 
-# The data lives for one run, so nothing needs to reach the disk.
-FLEETING = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_wal_size": "4GB"}
-
-# Folders whose tests share what is costly to make: a desk for all of them, or what each process builds once.
+# Folders whose tests share what is costly to make: a server for all of them, or what each process builds once.
 TOGETHER, BY_FILE = ("tests/browser/",), ("tests/worker/",)
 
-
-@dataclass
-class Databases:
-    """Where the tests' databases are. `folder` and `server` only in the process that started the embedded one."""
-
-    url: str
-    template: str
-    server: embedded.EmbeddedServer | None = None
-    folder: Path | None = None
-
-    @classmethod
-    def prepare(cls) -> Databases:
-        template = f"pd_template_{secrets.token_hex(4)}"
-        given = os.environ.get("DATABASE_URL")
-        if given:
-            return cls(sqlalchemy_url(given), template)
-        folder = Path(tempfile.mkdtemp(prefix="pd-test-"))
-        folder.chmod(0o755)  # the server may run as another account
-        server = embedded.start(folder, settings=FLEETING)
-        return cls(server.url, template, server, folder)
-
-    def address(self, name: str) -> str:
-        """The address of another database on the same server."""
-        address, found = re.subn(r"^([^:]+://[^/?]*)(/[^?]*)?", rf"\1/{name}", self.url, count=1)
-        assert found
-        return address
-
-    @contextmanager
-    def administration(self) -> Iterator[psycopg.Connection[Any]]:
-        with psycopg.connect(plain_url(self.url), autocommit=True) as connection:
-            yield connection
-
-    def clone(self) -> str:
-        """A new database with the template's tables; its name."""
-        name = f"pd_test_{secrets.token_hex(6)}"
-        with self.administration() as connection:
-            statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-            connection.execute(statement.format(sql.Identifier(name), sql.Identifier(self.template)))
-        return name
-
-    def drop(self, name: str) -> None:
-        with self.administration() as connection:
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-
-    def make_template(self) -> None:
-        """Migrate the template to head, once for all processes of this run."""
-        with self.administration() as connection:
-            connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [self.template])
-            if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self.template]).fetchone():
-                return
-            name = sql.Identifier(self.template)
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
-            try:
-                upgrade(self.address(self.template))
-                # A template can only be cloned while nobody is connected to it.
-                connection.execute(sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false").format(name))
-                connection.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [self.template]
-                )
-            except BaseException:
-                connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
-                raise
-
-    def finish(self) -> None:
-        if self.server is None:
-            self.drop(self.template)
-        else:
-            self.server.stop()
-        if self.folder is not None:
-            shutil.rmtree(self.folder)
-
+NEEDED = "the extra `claude`, bubblewrap, socat and user namespaces"
 
 DATABASES = pytest.StashKey[Databases]()
 
@@ -220,3 +139,16 @@ def empty_url(databases: Databases) -> Iterator[str]:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     yield databases.address(name)
     databases.drop(name)
+
+
+@pytest.fixture(scope="session")
+def confined() -> None:
+    """Skips loudly where the agent can't be shut in; in CI it has to be."""
+    from services.agents.claude import confinement
+
+    reason = confinement.missing()
+    if reason is None:
+        return
+    if os.environ.get("CI"):
+        pytest.fail(f"CI needs {NEEDED}: {reason}")
+    pytest.skip(f"NOT TESTED, needs {NEEDED}: {reason}")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import streamlit as st
 
 from pages.components import looks
 from pages.components.assets import asset
 from pages.components.timeline.component import LOOKS
+from services.rules import is_provisional
 
 _DRAWN = st.components.v2.component(
     "patterndesk_drawn",
@@ -18,7 +19,6 @@ _DRAWN = st.components.v2.component(
     css=asset("shared.css", "phases.css", "drawn.css"),
     js=asset("shared.js", "spark.js", "timeline_text.js", "timeline_rows.js", "timeline_execution.js", "drawn.js"),
 )
-PROVISIONAL: Final = 10
 Rate = float | None
 
 
@@ -83,8 +83,8 @@ def tally_items(counts: Mapping[str, int]) -> list[dict[str, str]]:
 
 
 def rate_texts(rate: Rate, low: Rate, high: Rate, n: int, *, short: bool = False) -> dict[str, Any]:
-    """The numbers to draw and the words beside them; provisional below n = 10."""
-    provisional = " · provisional" if 0 < n < PROVISIONAL and not short else ""
+    """The numbers to draw and the words beside them; provisional when n is small."""
+    provisional = " · provisional" if n and is_provisional(n) and not short else ""
     return {
         "rate": rate,
         "low": low,

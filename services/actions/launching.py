@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services import datasets, deployments, executions, prompts, storage, workspaces
+from services import datasets, deployments, executions, limiting, prompts, storage, workspaces
 from services.candles.store import load_frame
 from services.database.engine import transaction
 from services.feedback import FeedbackRow
@@ -57,7 +57,8 @@ def launch(
     parent_execution_id: uuid.UUID | None = None,
     actor: Actor,
 ) -> uuid.UUID:
-    """Sends exactly what was prepared. Returns the execution's id."""
+    """Sends exactly what was prepared. Returns the execution's id. Raises TooMany for a person who launches without end."""
+    limiting.spend("launch", actor.id)
     with transaction() as session:
         return executions.launch(
             session, prepared.workspace_id, feedback_ids=prepared.feedback_ids, prompt_file=prepared.prompt_file,

@@ -10,6 +10,7 @@ from services.agents.claude import agent as claude
 from services.agents.protocol import Agent, Used
 from services.agents.tuner import Tuner
 from services.errors import InvalidInput
+from services.rules import agent_name
 from services.settings import Settings, get_settings
 
 
@@ -27,9 +28,9 @@ class AgentKind:
 
 
 AGENTS: Mapping[str, AgentKind] = {
-    "claude": AgentKind("Claude", claude.ClaudeAgent, claude.unavailable, claude.spent_in),
+    "claude": AgentKind(agent_name("claude"), claude.ClaudeAgent, claude.unavailable, claude.spent_in),
     "tuner": AgentKind(
-        "Tuner (parameter search)",
+        f"{agent_name('tuner')} (parameter search)",
         lambda settings: Tuner(max_points=settings.tuner_points),
         lambda _settings: None,
         lambda _folder: [],

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services import storage
+from services import limiting, storage
 from services.attachments.checking import Checked
 from services.database.rows import fetch
 from services.errors import NotFound
@@ -61,6 +61,7 @@ def add(session: Session, checked: Checked, *, storage_key: str, actor: Actor) -
     Who uploads the same content later gets the first one's key, and its name stays.
     """
     require(actor, "upload")
+    limiting.spend("upload", actor.id)
     digest = hashlib.sha256(checked.data).hexdigest()
     session.execute(
         insert(Attachment)

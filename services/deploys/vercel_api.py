@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from services.deploys.build_log import BuildEvent
 from services.deploys.protocol import DeployTargetError
 from services.deploys.waiting import Pace
 from services.errors import InvalidInput, NotFound, until
@@ -88,6 +89,17 @@ def remote(told: Json) -> Remote:
     )
 
 
+def _event(event: Json) -> BuildEvent:
+    """One of a build's events, whose facts stand in it or in its payload."""
+    payload = event.get("payload") if isinstance(event.get("payload"), dict) else {}
+    assert payload is not None
+    text = event.get("text") or payload.get("text")
+    times = (event.get("date"), payload.get("date"), event.get("created"))
+    at = next((int(t) for t in times if isinstance(t, int | float) and 0 < t < 1e14), None)
+    name = event.get("id") or payload.get("id") or event.get("serial") or ""
+    return BuildEvent(str(event.get("type")), text if isinstance(text, str) else None, at, str(name))
+
+
 class VercelApi:
     """The requests that a deploy needs, for one project. Raises InvalidInput when the settings don't do."""
 
@@ -135,13 +147,13 @@ class VercelApi:
                 return
             query["until"] = until
 
-    def events(self, deployment_id: str, since: int | None) -> list[Json]:
+    def events(self, deployment_id: str, since: int | None) -> list[BuildEvent]:
         """The build's log from a time on (ms since 1970), oldest first."""
         query: dict[str, str | int] = {"limit": -1, "direction": "forward"}
         if since is not None:
             query["since"] = since
         told = self._call("GET", f"/v3/deployments/{_id(deployment_id)}/events", query)
-        return [e for e in told if isinstance(e, dict)] if isinstance(told, list) else []
+        return [_event(e) for e in told if isinstance(e, dict)] if isinstance(told, list) else []
 
     def promote(self, deployment_id: str) -> None:
         """Points the project's production addresses at a deployment, without building it again."""

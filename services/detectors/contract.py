@@ -11,7 +11,7 @@ import math
 import random
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +46,6 @@ class ContractReport:
     def failure(self) -> Check | None:
         """The first rule that was broken."""
         return next((check for check in self.checks if not check.passed), None)
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-able, for the version's record."""
-        return asdict(self)
 
 
 def check_contract(

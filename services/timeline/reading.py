@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from services.database.rows import fetch, fetch_dicts, fetch_together
 from services.lifecycle import MessageType as T
+from services.rules import agent_name, is_live
 from services.texts import storable
 
 PAGE = 50
@@ -210,7 +211,8 @@ def _execution(r: tuple[Any, ...]) -> dict[str, Any]:
     return {
         "id": r[0], "number": r[1], "status": r[2], "phase": r[3], "progress": r[4], "agent": r[5],
         "canceled": r[6], "cost_usd": float(r[7]), "feedback_count": r[8], "started_at": _iso(r[9]),
-        "completed_at": _iso(r[10]), "phases": r[11] or {}, "retry_count": r[12],
+        "completed_at": _iso(r[10]), "phases": r[11] or {}, "retry_count": r[12], "live": is_live(r[2]),
+        "agent_name": agent_name(r[5]),
     }  # fmt: skip
 
 

@@ -15,11 +15,14 @@ from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services import limiting
+from services.errors import TooMany
 from services.logs import get_logger
 from services.web.identity import Identity, hardened
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 PROTECTED = ("/media", "/_stcore/upload_file", "/_stcore/metrics", "/live", "/exports", "/attachments")
+SIGN_IN_PATHS = ("/auth/login", "/oauth2callback")  # where Streamlit sends people to the provider and takes them back
 TOKEN_PATHS = ("/exports",)  # also for machines, by a personal token
 CLOSED = ("/_stcore/agent",)
 _FORWARDING = {"forwarded", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip", "via"}
@@ -88,6 +91,17 @@ def refusal(scope: Scope, policy: Policy) -> Refusal | None:
         return Refusal(404, "There is nothing at this address.")
     if scope["type"] == "http" and _is_under(path, PROTECTED):
         return _unproven(path, headers, host, policy)
+    if scope["type"] == "http" and _is_under(path, SIGN_IN_PATHS):
+        return _too_many_sign_ins(scope)
+    return None
+
+
+def _too_many_sign_ins(scope: Scope) -> Refusal | None:
+    client = scope.get("client")
+    try:
+        limiting.spend("sign_in", client[0] if client else "")
+    except TooMany as error:
+        return Refusal(429, error.sentence)
     return None
 
 

@@ -16,9 +16,9 @@ from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from services import access_tokens
+from services import access_tokens, limiting
 from services.database.engine import transaction
-from services.errors import InvalidInput
+from services.errors import InvalidInput, NotAllowed
 from services.exports.files import CONTENT_TYPES, Format, write
 
 _NAME: Final = re.compile(r"([a-z][a-z0-9_]{0,62})\.(csv|json|parquet)")
@@ -42,7 +42,9 @@ async def answer(request: Request, secret: str) -> Response:
     if match is None:
         raise InvalidInput("An export is asked for as /exports/REPORT.csv, .json or .parquet.")
     report, format = match[1], Format(match[2])
-    file, tag = await run_in_threadpool(_written, secret, report, format, dict(request.query_params))
+    address = request.client.host if request.client else ""
+    limiting.check("wrong_token", address)
+    file, tag = await run_in_threadpool(_written, secret, report, format, dict(request.query_params), address)
     headers = {
         "Cache-Control": "private, no-cache", "ETag": tag, "Vary": "Authorization, Accept-Encoding",
         "Content-Disposition": f'attachment; filename="{report}.{format}"',
@@ -58,10 +60,15 @@ async def answer(request: Request, secret: str) -> Response:
     return StreamingResponse(iterate_in_threadpool(chunks), media_type=CONTENT_TYPES[format], headers=headers)
 
 
-def _written(secret: str, report: str, format: Format, filters: dict[str, str]) -> tuple[IO[bytes], str]:
+def _written(secret: str, report: str, format: Format, filters: dict[str, str], address: str) -> tuple[IO[bytes], str]:
     """The file, at its beginning, and its ETag: weak, because gzip changes the bytes and not the content."""
-    with transaction() as session:
-        actor = access_tokens.use(session, secret, report=report)
+    try:
+        with transaction() as session:
+            actor = access_tokens.use(session, secret, report=report)
+    except NotAllowed:
+        limiting.spend("wrong_token", address)
+        raise
+    limiting.spend("export", actor.id)
     file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # closed when it was sent
     try:
         write(report, filters, file, format=format, actor_id=actor.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import uuid
 from collections.abc import AsyncIterator, Generator
@@ -15,9 +16,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from services import access_tokens, attachments, running
+from services import access_tokens, attachments, limiting, running
 from services.database.engine import database_url, transaction
-from services.errors import Conflict, InvalidInput, NotAllowed, NotFound, PatternDeskError, Unavailable
+from services.errors import Conflict, InvalidInput, NotAllowed, NotFound, PatternDeskError, TooMany, Unavailable
 from services.logs import log_unexpected
 from services.people import actor_by_id
 from services.settings import get_settings
@@ -38,6 +39,7 @@ _STATUS: Final[tuple[tuple[type[PatternDeskError], int], ...]] = (
     (NotFound, 404),
     (InvalidInput, 400),
     (Conflict, 409),
+    (TooMany, 429),
     (Unavailable, 503),
 )
 
@@ -62,7 +64,9 @@ def build(hub: LiveHub) -> list[Route]:
 async def expected_error(_request: Request, error: Exception) -> Response:
     """The answer for an expected error: its sentence, as text."""
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
-    return PlainTextResponse(str(error), status, NO_STORE)
+    retry_after = getattr(error, "retry_after_s", None)
+    headers = NO_STORE | ({"Retry-After": str(math.ceil(retry_after))} if retry_after else {})
+    return PlainTextResponse(str(error), status, headers)
 
 
 async def healthz(_request: Request) -> Response:
@@ -115,6 +119,7 @@ async def export(request: Request) -> Response:
     report = str(grant.object.get("report", ""))
     if request.path_params["name"] != f"{report}.csv" or not _EXPORT_NAME.fullmatch(report):
         raise NotAllowed("This link is for another export.")
+    limiting.spend("export", grant.person_id)
     chunks = _csv(report, dict(grant.object.get("filters") or {}), uuid.UUID(grant.person_id))
     # The first chunk is read before the answer starts, so that a refusal still has its status and sentence.
     first = await run_in_threadpool(next, chunks, None)

@@ -10,7 +10,7 @@ import threading
 import uuid
 from datetime import timedelta
 from types import FrameType
-from typing import Any
+from typing import Any, TypedDict
 
 from dbos import DBOS, DBOSConfig
 from sqlalchemy import event
@@ -91,11 +91,17 @@ def _adopt(workflow_id: str, executor_id: str | None, version: str) -> None:
         queue.adopt(session, workflow_id, executor_id=executor_id, version=version)
 
 
+class ConnectionParameters(TypedDict, total=False):
+    """Of those that a connection is made with, the one that is set here."""
+
+    application_name: str
+
+
 def _name_connections(name: str) -> None:
-    """From now on this process's connections bear the worker's name, so that they can be ended if it freezes."""
+    """From now on this process's connections carry the worker's name, so that they can be ended if it freezes."""
 
     @event.listens_for(get_engine(), "do_connect")
-    def _named(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
+    def _named(_dialect: Any, _record: Any, _arguments: Any, parameters: ConnectionParameters) -> None:
         parameters["application_name"] = name
 
 

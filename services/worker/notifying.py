@@ -16,15 +16,17 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
-from typing import IO, Any, Final
+from typing import IO, Final
 
 from dbos import DBOS
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from services import notifications
+from services.codec import Codec
 from services.database.engine import transaction
 from services.database.queue import DELIVER
 from services.logs import get_logger, log_unexpected
@@ -63,6 +65,18 @@ def deliver(notification_id: str, number: int) -> str:
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class SendOutcome:
+    """What came of one address, as the sender's process prints it on a line."""
+
+    id: str
+    sent: bool
+    said: str
+
+
+_OUTCOME = Codec(SendOutcome, "sender's outcome")
+
+
 def _try(notification_id: uuid.UUID, number: int) -> str:
     with transaction() as session:
         found = notifications.load(session, notification_id, number)
@@ -81,10 +95,10 @@ def _send(notification_id: uuid.UUID, delivery: Delivery) -> None:
     try:
         with _sending(delivery) as lines:
             for line in lines:
-                outcome = _parsed(line)
-                if outcome["id"] in waiting:
-                    _note(notification_id, outcome["id"], outcome["sent"] is True, str(outcome["said"]))
-                    waiting.discard(outcome["id"])
+                outcome = _OUTCOME.from_text(line)
+                if outcome.id in waiting:
+                    _note(notification_id, outcome.id, outcome.sent, outcome.said)
+                    waiting.discard(outcome.id)
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:  # noqa: BLE001  # no process, no memory, rubbish on the line: the next try may do better
@@ -97,13 +111,6 @@ def _send(notification_id: uuid.UUID, delivery: Delivery) -> None:
 def _note(notification_id: uuid.UUID, address: str, sent: bool, said: str) -> None:
     with transaction() as session:
         notifications.note(session, notification_id, address, sent=sent, said=said[:200])
-
-
-def _parsed(line: bytes) -> Mapping[str, Any]:
-    found = json.loads(line)
-    if not isinstance(found, dict) or not {"id", "sent", "said"} <= found.keys():
-        raise ValueError("the sender printed something else than an outcome")
-    return found
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""One desk, one browser and one journey through the screens for all tests of this folder."""
+"""One server, one browser and one journey through the screens for all tests of this folder."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import os
 import re
 import shutil
 import warnings
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Error, sync_playwright
 
-from tests.browser.desk import Desk, running
-from tests.browser.journey import VIEWER, Story, travel
-from tests.browser.screens import ARTIFACTS, Person
+from tests.support.batches import assert_batches_agree
+from tests.support.journey import VIEWER, Journey, travel
+from tests.support.screens import ARTIFACTS, Person, Visit
+from tests.support.server import Server, running
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PRESENT = pytest.StashKey[list[Person]]()
-Visit = Callable[..., Person]
 
 
 def _nobody_to_drive(reason: str) -> None:
@@ -45,11 +45,12 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def desk(browser: Browser) -> Iterator[Desk]:
+def server(browser: Browser) -> Iterator[Server]:
     """The product with nothing in it: no demo, no people."""
     shutil.rmtree(ARTIFACTS, ignore_errors=True)
     with running(DEMO="false", TUNER_POINTS="60") as started:
         yield started
+        assert_batches_agree(started.database_url)  # after everything that people did there
 
 
 @pytest.fixture(scope="package")
@@ -69,18 +70,20 @@ def visit(browser: Browser, pytestconfig: pytest.Config) -> Iterator[Visit]:
 
 
 @pytest.fixture(scope="package")
-def reader(desk: Desk, story: Story, visit: Visit) -> Person:
+def reader(server: Server, journey: Journey, visit: Visit) -> Person:
     """A viewer who has signed in, with everything that the journey left to look at."""
-    viewer = visit(desk.url, VIEWER)
+    viewer = visit(server.url, VIEWER)
     viewer.open()
     viewer.sign_in()
     return viewer
 
 
 @pytest.fixture(scope="package")
-def story(desk: Desk, visit: Visit) -> Story:
+def journey(server: Server, visit: Visit) -> Journey:
     """What became of one pattern, from nothing to verified, by clicks and keys alone."""
-    return travel(desk, visit)
+    made = travel(server, visit)
+    assert assert_batches_agree(server.database_url) > 0
+    return made
 
 
 @pytest.hookimpl(wrapper=True)

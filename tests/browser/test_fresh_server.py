@@ -6,10 +6,9 @@ import re
 
 import pytest
 
-from tests.browser.conftest import Visit
-from tests.browser.desk import Desk
-from tests.browser.journey import MEMBER, TUNE, Story
-from tests.browser.screens import Person
+from tests.support.journey import MEMBER, TUNE, Journey, address
+from tests.support.screens import Person, Visit
+from tests.support.server import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(900)]
 
@@ -21,15 +20,6 @@ WRITING = re.compile(
     r"\b(New workspace|Describe|Launch|Send|Run|Approve|Withdraw|Reopen|Archive|Restore|Import|Complete|Retest|Right|"
     r"Wrong|Moved|Unsure|Undo|Missed|Verify|Return|Cancel|Add|Rename|Accept|Continue|Deploy anyway)\b"
 )
-
-
-def address(desk: Desk, story: Story, screen: str) -> str:
-    """The deep link to this screen, and to something on it where it shows one thing."""
-    last = "SELECT id::text FROM claude_executions WHERE workspace_id = %(w)s ORDER BY number DESC LIMIT 1"
-    ids = {"workspace": story.workspace_id, "session": story.sessions[TUNE[0]]}
-    if screen == "execution":
-        ids[screen] = desk.one(last, w=story.workspace_id)
-    return f"/{screen}?id={ids[screen]}" if screen in ids else f"/{screen}"
 
 
 @pytest.mark.parametrize(
@@ -44,11 +34,11 @@ def address(desk: Desk, story: Story, screen: str) -> str:
     ],
 )
 def test_the_first_request_of_a_server_goes_through_the_sign_in(
-    desk: Desk, story: Story, visit: Visit, screen: str, title: str
+    server: Server, journey: Journey, visit: Visit, screen: str, title: str
 ) -> None:
-    with desk.another_server() as url:
+    with server.another_server() as url:
         person = visit(url, MEMBER)
-        person.open(address(desk, story, screen))
+        person.open(address(server, journey, screen))
         person.see(re.compile("^Local mode: pick who you are"))
         shown = person.page.inner_text("body")
         assert person.page.get_by_role("heading").all_inner_texts() == ["Pattern Desk"]
@@ -56,7 +46,7 @@ def test_the_first_request_of_a_server_goes_through_the_sign_in(
         assert person.page.get_by_test_id("stTopNavLink").count() == 0
         person.sign_in()
         person.title(title)
-        assert address(desk, story, screen) in person.page.url
+        assert address(server, journey, screen) in person.page.url
         person.no_errors()
         person.leave()
 
@@ -86,8 +76,10 @@ def test_what_is_not_there_is_said_in_a_sentence(reader: Person, link: str, sent
 @pytest.mark.parametrize(
     "screen", ["", "workspace", "sessions", "session", "executions", "execution", "review", "statistics", "admin"]
 )
-def test_a_viewer_reads_everything_and_changes_nothing(reader: Person, desk: Desk, story: Story, screen: str) -> None:
-    reader.open(address(desk, story, screen))
+def test_a_viewer_reads_everything_and_changes_nothing(
+    reader: Person, server: Server, journey: Journey, screen: str
+) -> None:
+    reader.open(address(server, journey, screen))
     reader.page.get_by_role("heading", level=1).first.wait_for()
     names = [name.strip() for name in reader.page.get_by_role("button").all_inner_texts()]
     assert [name for name in names if WRITING.search(name)] == []

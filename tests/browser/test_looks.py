@@ -7,11 +7,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Visit
-from tests.browser.desk import Desk
-from tests.browser.journey import ADMIN, Story
-from tests.browser.screens import Person
-from tests.browser.test_fresh_server import address
+from tests.support.journey import ADMIN, Journey, address
+from tests.support.screens import Person, Visit
+from tests.support.server import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(900)]
 
@@ -51,18 +49,18 @@ TOO_WIDE = """() => {
 
 
 @pytest.fixture(scope="module", params=LOOKS)
-def looker(request: pytest.FixtureRequest, desk: Desk, visit: Visit) -> tuple[str, Person]:
+def looker(request: pytest.FixtureRequest, server: Server, visit: Visit) -> tuple[str, Person]:
     """The admin, who may see all screens, in one of the looks."""
-    person = visit(desk.url, ADMIN, **LOOKS[request.param])
+    person = visit(server.url, ADMIN, **LOOKS[request.param])
     person.open()
     person.sign_in()
     return request.param, person
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-def test_a_screen_looks_right(looker: tuple[str, Person], desk: Desk, story: Story, screen: str) -> None:
+def test_a_screen_looks_right(looker: tuple[str, Person], server: Server, journey: Journey, screen: str) -> None:
     look, person = looker
-    person.open(address(desk, story, screen))
+    person.open(address(server, journey, screen))
     expect(person.page.get_by_role("heading", level=1).first).to_be_visible()
     person.settle()
     person.picture(f"look {screen or 'workspaces'} {look}")

@@ -10,39 +10,39 @@ import pandas as pd
 import pytest
 
 from services.lifecycle import TRANSITIONS, MessageType
-from tests.browser.desk import Desk
-from tests.browser.journey import HOLDOUT, TUNE, Story
+from tests.support.journey import HOLDOUT, TUNE, Journey
+from tests.support.server import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(900)]
 
-# What this story does not come to, or no screen can raise yet: a waived gate; a roll back, and an approval that it voids.
+# What this journey does not come to, or no screen can raise yet: a waived gate; a roll back, and an approval that it voids.
 NOT_YET: Final = {MessageType.APPROVAL_VOIDED, MessageType.GATE_WAIVED, MessageType.VERSION_ROLLED_BACK}
 ASKING: Final = ("false_positive", "false_negative", "adjustment", "comment")
 
 
-def test_the_loop_ends_verified_and_no_console_complains(desk: Desk, story: Story) -> None:
-    found = desk.rows("SELECT status, version FROM pattern_workspaces WHERE id = %(w)s", w=story.workspace_id)
+def test_the_loop_ends_verified_and_no_console_complains(server: Server, journey: Journey) -> None:
+    found = server.rows("SELECT status, version FROM pattern_workspaces WHERE id = %(w)s", w=journey.workspace_id)
     assert found == [("verified", "1.0.0")]
-    assert {name: said for name, said in story.console.items() if said} == {}
+    assert {name: said for name, said in journey.console.items() if said} == {}
 
 
-def test_the_timeline_tells_every_event_once(desk: Desk, story: Story) -> None:
-    told = {MessageType(kind): n for kind, n in _counts(desk, "workspace_messages", "type", story).items()}
-    happened = _happened(desk, story)
+def test_the_timeline_tells_every_event_once(server: Server, journey: Journey) -> None:
+    told = {MessageType(kind): n for kind, n in _counts(server, "workspace_messages", "type", journey).items()}
+    happened = _happened(server, journey)
     assert set(MessageType) - set(told) == NOT_YET
     assert told == happened
 
 
-def _counts(desk: Desk, table: str, column: str, story: Story) -> dict[str, int]:
+def _counts(server: Server, table: str, column: str, journey: Journey) -> dict[str, int]:
     statement = f"SELECT {column}, count(*)::int FROM {table} WHERE workspace_id = %(w)s GROUP BY 1"
-    return dict(desk.rows(statement, w=story.workspace_id))
+    return dict(server.rows(statement, w=journey.workspace_id))
 
 
-def _happened(desk: Desk, story: Story) -> dict[MessageType, int]:
+def _happened(server: Server, journey: Journey) -> dict[MessageType, int]:
     """How often each event took place, from everything but the timeline."""
-    sessions, items = _counts(desk, "pattern_sessions", "status", story), _items(desk, story)
-    verbs, executions = _verbs(desk, story), _executions(desk, story)
-    steps, deploys = _phases(desk), _deploys(desk)
+    sessions, items = _counts(server, "pattern_sessions", "status", journey), _items(server, journey)
+    verbs, executions = _verbs(server, journey), _executions(server, journey)
+    steps, deploys = _phases(server), _deploys(server)
     ended = Counter(e["status"] for e in executions)
     ready = sum(d["status"] == "ready" for d in deploys)
     failed = sum(d["status"] == "error" for d in deploys)
@@ -67,38 +67,38 @@ def _happened(desk: Desk, story: Story) -> dict[MessageType, int]:
         MessageType.ADMIN_VERIFIED: verbs["verify"],
         MessageType.VERSION_UPDATED: ready + verbs["verify"],
         MessageType.STATUS_CHANGED: sum(n for verb, n in verbs.items() if verb != "create"),
-        MessageType.COMMENT: story.comments,
+        MessageType.COMMENT: journey.comments,
         MessageType.REVIEW_RETURNED: verbs["return"],
         MessageType.MARK_DISPUTED: 1,
     }
 
 
-def _verbs(desk: Desk, story: Story) -> Counter[str]:
+def _verbs(server: Server, journey: Journey) -> Counter[str]:
     """The lifecycle's verbs as the audit trail recorded them."""
     lifecycle = [row.verb for row in TRANSITIONS]
-    rows = desk.rows(
+    rows = server.rows(
         "SELECT action FROM audit_events WHERE object_type = 'workspace' AND object_id = %(w)s AND action = ANY(%(verbs)s)",
-        w=story.workspace_id, verbs=lifecycle,
+        w=journey.workspace_id, verbs=lifecycle,
     )  # fmt: skip
     return Counter(action for (action,) in rows)
 
 
-def _executions(desk: Desk, story: Story) -> list[dict[str, Any]]:
+def _executions(server: Server, journey: Journey) -> list[dict[str, Any]]:
     columns = ("status", "feedback_ids", "started_at", "checkpoints", "retry_count", "canceled_at")
-    rows = desk.rows(
+    rows = server.rows(
         "SELECT status, feedback_ids, started_at, checkpoints, retry_count, canceled_at FROM claude_executions "
-        "WHERE workspace_id = %(w)s ORDER BY number", w=story.workspace_id,
+        "WHERE workspace_id = %(w)s ORDER BY number", w=journey.workspace_id,
     )  # fmt: skip
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
-def _items(desk: Desk, story: Story) -> list[tuple[str, str]]:
-    return desk.rows("SELECT verdict, made_by FROM feedback_items WHERE workspace_id = %(w)s", w=story.workspace_id)
+def _items(server: Server, journey: Journey) -> list[tuple[str, str]]:
+    return server.rows("SELECT verdict, made_by FROM feedback_items WHERE workspace_id = %(w)s", w=journey.workspace_id)
 
 
-def _phases(desk: Desk) -> set[tuple[str, str, str]]:
+def _phases(server: Server) -> set[tuple[str, str, str]]:
     """Execution, phase and attempt of every durable step, as the engine recorded them: test-2.1 is in attempt 2."""
-    rows = desk.rows(
+    rows = server.rows(
         "SELECT o.workflow_uuid, o.function_name, e.canceled_at IS NOT NULL, e.phases FROM engine.operation_outputs o "
         "JOIN claude_executions e ON e.id::text = o.workflow_uuid"
     )
@@ -118,35 +118,35 @@ def _phases(desk: Desk) -> set[tuple[str, str, str]]:
     return found
 
 
-def _deploys(desk: Desk) -> list[dict[str, Any]]:
+def _deploys(server: Server) -> list[dict[str, Any]]:
     """What the deploy target itself kept of each deploy."""
-    files = (desk.data_dir / "deploys").glob("local-*.json")
+    files = (server.data_dir / "deploys").glob("local-*.json")
     return [json.loads(file.read_text())["deployment"] for file in files]
 
 
-def test_the_deploy_failed_once_or_more_and_then_went_well(desk: Desk, story: Story) -> None:
-    canceled, first, batch = _executions(desk, story)
+def test_the_deploy_failed_once_or_more_and_then_went_well(server: Server, journey: Journey) -> None:
+    canceled, first, batch = _executions(server, journey)
     assert (canceled["status"], first["status"], batch["status"]) == ("failed", "completed", "completed")
     assert canceled["canceled_at"] is not None and batch["retry_count"] >= 1
-    errors = [d["error"] for d in _deploys(desk) if d["status"] == "error"]
+    errors = [d["error"] for d in _deploys(server) if d["status"] == "error"]
     assert errors == ["extra.py imports requests, which detectors don't have."] * batch["retry_count"]
 
 
-def test_counters_equal_a_recount(desk: Desk, story: Story) -> None:
-    held = desk.rows(
+def test_counters_equal_a_recount(server: Server, journey: Journey) -> None:
+    held = server.rows(
         "SELECT session_count, feedback_count, message_seq, success_tp, success_fp, success_fn, success_rate, "
-        "last_tested_at, execution_seq FROM pattern_workspaces WHERE id = %(w)s", w=story.workspace_id,
+        "last_tested_at, execution_seq FROM pattern_workspaces WHERE id = %(w)s", w=journey.workspace_id,
     )[0]  # fmt: skip
-    sessions = desk.rows(
+    sessions = server.rows(
         "SELECT s.tp, s.fp, s.fn, s.completed_at, s.detector_version_id = w.deployed_version_id FROM pattern_sessions s "
-        "JOIN pattern_workspaces w ON w.id = s.workspace_id WHERE w.id = %(w)s", w=story.workspace_id,
+        "JOIN pattern_workspaces w ON w.id = s.workspace_id WHERE w.id = %(w)s", w=journey.workspace_id,
     )  # fmt: skip
     tp, fp, fn = (sum(row[n] for row in sessions if row[4]) for n in range(3))
-    asking = sum(verdict in ASKING for verdict, _ in _items(desk, story))
+    asking = sum(verdict in ASKING for verdict, _ in _items(server, journey))
     numbers = [
         n
-        for (n,) in desk.rows(
-            "SELECT seq FROM workspace_messages WHERE workspace_id = %(w)s ORDER BY seq", w=story.workspace_id
+        for (n,) in server.rows(
+            "SELECT seq FROM workspace_messages WHERE workspace_id = %(w)s ORDER BY seq", w=journey.workspace_id
         )
     ]
     assert numbers == list(range(1, len(numbers) + 1))
@@ -155,14 +155,14 @@ def test_counters_equal_a_recount(desk: Desk, story: Story) -> None:
     assert held[8] == 3
 
 
-def test_a_session_counts_its_own_marks(desk: Desk, story: Story) -> None:
+def test_a_session_counts_its_own_marks(server: Server, journey: Journey) -> None:
     for name in (TUNE[0], HOLDOUT[0]):
-        tp, fp, fn, unsure = desk.rows(
-            "SELECT tp, fp, fn, unsure_count FROM pattern_sessions WHERE id = %(s)s", s=story.sessions[name]
+        tp, fp, fn, unsure = server.rows(
+            "SELECT tp, fp, fn, unsure_count FROM pattern_sessions WHERE id = %(s)s", s=journey.sessions[name]
         )[0]
-        rows = desk.rows(
+        rows = server.rows(
             "SELECT verdict FROM feedback_items WHERE session_id = %(s)s AND state NOT IN ('withdrawn', 'disputed')",
-            s=story.sessions[name],
+            s=journey.sessions[name],
         )
         given = Counter(verdict for (verdict,) in rows)
         moved = given["adjustment"]
@@ -175,48 +175,48 @@ def test_a_session_counts_its_own_marks(desk: Desk, story: Story) -> None:
         assert (tp, fp, fn, unsure) == counted
 
 
-def test_the_hold_out_session_was_never_sent(desk: Desk, story: Story) -> None:
-    split, sent = desk.rows(
+def test_the_hold_out_session_was_never_sent(server: Server, journey: Journey) -> None:
+    split, sent = server.rows(
         "SELECT s.split, (SELECT count(*) FROM feedback_items f JOIN execution_feedback e ON e.feedback_id = f.id "
-        "WHERE f.session_id = s.id) FROM pattern_sessions s WHERE s.id = %(s)s", s=story.sessions[HOLDOUT[0]],
+        "WHERE f.session_id = s.id) FROM pattern_sessions s WHERE s.id = %(s)s", s=journey.sessions[HOLDOUT[0]],
     )[0]  # fmt: skip
     assert (split, sent) == ("holdout", 0)
 
 
-def test_the_new_version_scores_better_on_the_same_window(desk: Desk, story: Story) -> None:
+def test_the_new_version_scores_better_on_the_same_window(server: Server, journey: Journey) -> None:
     rates = [
-        desk.one("SELECT success_rate FROM pattern_sessions WHERE id = %(s)s", s=story.sessions[name])
+        server.one("SELECT success_rate FROM pattern_sessions WHERE id = %(s)s", s=journey.sessions[name])
         for name in (TUNE[0], f"{TUNE[0]} · retest v0.1.1")
     ]
     assert rates[0] < 0.6 < rates[1]
 
 
-def test_downloaded_files_hold_what_the_database_holds(desk: Desk, story: Story) -> None:
-    told = desk.rows(
-        "SELECT type FROM workspace_messages WHERE workspace_id = %(w)s ORDER BY seq", w=story.workspace_id
+def test_downloaded_files_hold_what_the_database_holds(server: Server, journey: Journey) -> None:
+    told = server.rows(
+        "SELECT type FROM workspace_messages WHERE workspace_id = %(w)s ORDER BY seq", w=journey.workspace_id
     )
-    assert list(story.csv["timeline"]["type"]) == [kind for (kind,) in told]
-    names = desk.rows(
-        "SELECT name, success_rate FROM pattern_sessions WHERE workspace_id = %(w)s", w=story.workspace_id
+    assert list(journey.csv["timeline"]["type"]) == [kind for (kind,) in told]
+    names = server.rows(
+        "SELECT name, success_rate FROM pattern_sessions WHERE workspace_id = %(w)s", w=journey.workspace_id
     )
-    rates = dict(zip(story.csv["sessions"]["name"], story.csv["sessions"]["success_rate"], strict=True))
+    rates = dict(zip(journey.csv["sessions"]["name"], journey.csv["sessions"]["success_rate"], strict=True))
     assert rates == pytest.approx(dict(names))
-    assert len(story.csv["executions"]) == 3
+    assert len(journey.csv["executions"]) == 3
 
 
-def test_charts_and_their_files_show_the_same(story: Story) -> None:
-    table = story.csv["success by version"]
+def test_charts_and_their_files_show_the_same(journey: Journey) -> None:
+    table = journey.csv["success by version"]
     points = [
         (x.split("<br>")[0], y)
-        for trace in story.drawn["success by version"]
+        for trace in journey.drawn["success by version"]
         for x, y in zip(trace["x"], trace["y"], strict=True)
     ]
     assert points == [(str(v), pytest.approx(r)) for v, r in zip(table["version"], table["rate"], strict=True)]
     assert len(points) == 2
-    days = story.csv["executions per day"]
+    days = journey.csv["executions per day"]
     drawn = {
         (trace["name"], x[:10]): y
-        for trace in story.drawn["executions per day"]
+        for trace in journey.drawn["executions per day"]
         for x, y in zip(trace["x"], trace["y"], strict=True)
         if y
     }

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from services.candles import source
 from services.candles.importer import read_candles
 from services.errors import InvalidInput
-from tests.candles.files import NOW
+from tests.support.candle_files import NOW
 
 HEAD = "time,open,high,low,close,volume\n"
 GOOD = "2024-01-01,10,12,9,11,5\n"

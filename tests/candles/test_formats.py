@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from services.candles.importer import read_candles
 from services.errors import InvalidInput
-from tests.candles import files
-from tests.candles.files import NOW, WRITERS, Bar
+from tests.support.candle_files import NOW, WRITERS, Bar
+from tests.support.model_answers import files
 
 PRICE = st.floats(min_value=1e-6, max_value=1e7, allow_nan=False, allow_infinity=False)
 VOLUME = st.floats(min_value=0, max_value=1e12, allow_nan=False, allow_infinity=False)

@@ -9,7 +9,7 @@ import pytest
 from services.candles.demo import demo_files
 from services.candles.importer import ImportedCandles, guess_timeframe, is_timeframe, read_candles, timeframe_seconds
 from services.errors import InvalidInput
-from tests.candles.files import NOW, Bar, canonical_csv
+from tests.support.candle_files import NOW, Bar, canonical_csv
 
 
 def bars(times: list[int]) -> list[Bar]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.database import embedded
-from tests.database.servers import (
+from tests.support.embedded_servers import (
     QUICK,
     eventually,
     servers_below,

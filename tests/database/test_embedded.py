@@ -19,7 +19,7 @@ from services.database import embedded
 from services.database.embedded.paths import LOG_LIMIT
 from services.database.engine import plain_url
 from services.errors import Unavailable
-from tests.database.servers import (
+from tests.support.embedded_servers import (
     QUICK,
     ROOT,
     STARTER,

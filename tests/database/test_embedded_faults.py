@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from services.database import embedded
-from tests.database.servers import (
+from tests.support.embedded_servers import (
     QUICK,
     eventually,
     query,

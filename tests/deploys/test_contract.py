@@ -16,8 +16,8 @@ from services.deploys.protocol import Deployer, Deployment, DeployRequest
 from services.deploys.vercel import VercelDeployer
 from services.errors import InvalidInput, NotFound, StaleEpoch
 from services.lifecycle import DeployStatus
-from tests.deploys.conftest import QUICK, Place
-from tests.deploys.stand_in import StandIn, bad
+from tests.support.deploy_folder import QUICK, DeployFolder
+from tests.support.fake_vercel import FakeVercel, bad
 
 S = DeployStatus
 BROKEN = "import requests\n"
@@ -28,9 +28,9 @@ class Target:
     """A target with what the contract needs beside the protocol: another process, a commit that fails, a count."""
 
     deployer: Callable[[], Deployer]
-    place: Place
+    place: DeployFolder
     made: Callable[[], int]
-    vercel: StandIn | None = None
+    vercel: FakeVercel | None = None
 
     def broken(self) -> DeployRequest:
         if self.vercel is not None:
@@ -39,12 +39,12 @@ class Target:
 
 
 @pytest.fixture(params=["local", "vercel"])
-def target(request: pytest.FixtureRequest, place: Place) -> Iterator[Target]:
+def target(request: pytest.FixtureRequest, place: DeployFolder) -> Iterator[Target]:
     if request.param == "local":
         folder = place.repository.parent / "deploys"
         yield Target(LocalDeployer, place, lambda: len(list(folder.glob("local-*.json"))))
     else:
-        vercel: StandIn = request.getfixturevalue("vercel")
+        vercel: FakeVercel = request.getfixturevalue("vercel")
         yield Target(lambda: VercelDeployer(QUICK), place, lambda: len(vercel.deployed), vercel)
 
 

@@ -11,7 +11,7 @@ from services import releases
 from services.deploys.local import LocalDeployer
 from services.deploys.protocol import DeployTargetError
 from services.lifecycle import DeployStatus
-from tests.deploys.conftest import Place
+from tests.support.deploy_folder import DeployFolder
 
 
 def in_the_way(path: Path) -> None:
@@ -21,7 +21,7 @@ def in_the_way(path: Path) -> None:
     path.write_text("")
 
 
-def test_a_release_that_cannot_be_written_is_the_machines_fault(place: Place) -> None:
+def test_a_release_that_cannot_be_written_is_the_machines_fault(place: DeployFolder) -> None:
     asked, deployer = place.request(), LocalDeployer()
     made = deployer.create(asked)
     in_the_way(releases.releases_dir())
@@ -33,7 +33,7 @@ def test_a_release_that_cannot_be_written_is_the_machines_fault(place: Place) ->
     assert list(deployer.follow(deployer.create(place.request()).id))[-1].status == DeployStatus.READY
 
 
-def test_a_pointer_that_cannot_be_switched_is_the_machines_fault(place: Place) -> None:
+def test_a_pointer_that_cannot_be_switched_is_the_machines_fault(place: DeployFolder) -> None:
     deployer = LocalDeployer()
     made = deployer.create(place.request(pattern="bos"))
     in_the_way(releases.pointer("bos").parent)
@@ -41,7 +41,7 @@ def test_a_pointer_that_cannot_be_switched_is_the_machines_fault(place: Place) -
     assert (last.status, last.failure) == (DeployStatus.ERROR, "target.unavailable")
 
 
-def test_a_deploy_that_cannot_be_noted_says_so(place: Place) -> None:
+def test_a_deploy_that_cannot_be_noted_says_so(place: DeployFolder) -> None:
     asked, deployer = place.request(), LocalDeployer()
     in_the_way(place.repository.parent / "deploys")
     with pytest.raises(DeployTargetError, match="can't write how the deploy stands: ") as caught:
@@ -49,7 +49,7 @@ def test_a_deploy_that_cannot_be_noted_says_so(place: Place) -> None:
     assert caught.value.failure == "target.unavailable"
 
 
-def test_what_an_earlier_release_of_the_app_noted_is_read(place: Place) -> None:
+def test_what_an_earlier_release_of_the_app_noted_is_read(place: DeployFolder) -> None:
     deployer = LocalDeployer()
     made = deployer.create(place.request())
     (file,) = (place.repository.parent / "deploys").glob("*.json")

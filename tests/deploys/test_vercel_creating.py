@@ -20,8 +20,8 @@ from services.errors import Cancelled, InvalidInput, RepositoryError
 from services.lifecycle import DeployStatus
 from services.settings import Settings, get_settings
 from services.worker.decisions import Action, Failure, decide
-from tests.deploys.conftest import QUICK, Place
-from tests.deploys.stand_in import PROJECT, TEAM, TOKEN, Fault, Stage, StandIn, problem
+from tests.support.deploy_folder import QUICK, DeployFolder
+from tests.support.fake_vercel import PROJECT, TEAM, TOKEN, FakeVercel, Fault, Stage, problem
 
 S = DeployStatus
 CREATE, LIST = r"/v13/deployments", r"/v6/deployments"
@@ -45,7 +45,11 @@ def run(request: DeployRequest, pace: Pace = QUICK) -> list[Deployment]:
     ],
 )
 def test_a_deploy_is_a_production_build_of_the_commit_that_tells_whose_it_is(
-    place: Place, vercel: StandIn, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], named: dict[str, str]
+    place: DeployFolder,
+    vercel: FakeVercel,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, str],
+    named: dict[str, str],
 ) -> None:
     for name, value in settings.items():
         monkeypatch.setenv(f"VERCEL_{name}", value)
@@ -64,7 +68,7 @@ def test_a_deploy_is_a_production_build_of_the_commit_that_tells_whose_it_is(
     assert made.url == f"https://{made.id}.vercel.app"
 
 
-def test_the_deploy_of_the_same_request_is_found_on_a_later_page(place: Place, vercel: StandIn) -> None:
+def test_the_deploy_of_the_same_request_is_found_on_a_later_page(place: DeployFolder, vercel: FakeVercel) -> None:
     asked = place.request()
     made = VercelDeployer(QUICK).create(asked)
     for _ in range(5):
@@ -77,7 +81,9 @@ def test_the_deploy_of_the_same_request_is_found_on_a_later_page(place: Place, v
 
 
 @pytest.mark.parametrize("status", [0, 500, 502])
-def test_a_create_whose_answer_got_lost_makes_no_second_deploy(place: Place, vercel: StandIn, status: int) -> None:
+def test_a_create_whose_answer_got_lost_makes_no_second_deploy(
+    place: DeployFolder, vercel: FakeVercel, status: int
+) -> None:
     vercel.faults.append(Fault("POST", CREATE, status, after=True))
     made = VercelDeployer(QUICK).create(place.request())
     assert list(vercel.deployed) == [made.id]
@@ -88,7 +94,7 @@ def test_a_create_whose_answer_got_lost_makes_no_second_deploy(place: Place, ver
     Fault("GET", LIST, 200, raw=b"<html>"), Fault("GET", LIST, 200, body=[1]), Fault("POST", CREATE, 200, body={}),
     Fault("POST", CREATE, 200, body={"id": "dpl_late"}, delay_s=0.6),
 ])  # fmt: skip
-def test_a_fault_that_passes_is_asked_again(place: Place, vercel: StandIn, fault: Fault) -> None:
+def test_a_fault_that_passes_is_asked_again(place: DeployFolder, vercel: FakeVercel, fault: Fault) -> None:
     vercel.faults.append(replace(fault))
     made = VercelDeployer(replace(QUICK, timeout_s=0.3)).create(place.request())
     assert list(vercel.deployed) == [made.id]
@@ -106,7 +112,7 @@ def test_a_fault_that_passes_is_asked_again(place: Place, vercel: StandIn, fault
     (302, None, "Vercel refused the request: status 302."),
 ])  # fmt: skip
 def test_a_refusal_is_final_at_once_and_says_what_to_do(
-    place: Place, vercel: StandIn, status: int, body: Any, said: str
+    place: DeployFolder, vercel: FakeVercel, status: int, body: Any, said: str
 ) -> None:
     vercel.faults.append(Fault("POST", CREATE, status, body))
     with pytest.raises(DeployTargetError) as caught:
@@ -120,7 +126,7 @@ def test_a_refusal_is_final_at_once_and_says_what_to_do(
 
 
 def test_a_wrong_token_and_a_wrong_team_are_refused_by_the_server_itself(
-    place: Place, vercel: StandIn, monkeypatch: pytest.MonkeyPatch
+    place: DeployFolder, vercel: FakeVercel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VERCEL_TEAM_ID", "team_other")
     get_settings.cache_clear()
@@ -132,7 +138,7 @@ def test_a_wrong_token_and_a_wrong_team_are_refused_by_the_server_itself(
         VercelDeployer(QUICK).create(place.request())
 
 
-def test_a_rate_limit_is_waited_for_until_its_reset(place: Place, vercel: StandIn) -> None:
+def test_a_rate_limit_is_waited_for_until_its_reset(place: DeployFolder, vercel: FakeVercel) -> None:
     reset = time.time() + 1.2
     vercel.faults.append(Fault("POST", CREATE, 429, headers={"X-RateLimit-Reset": str(reset)}))
     VercelDeployer(QUICK).create(place.request())
@@ -145,7 +151,9 @@ def test_a_rate_limit_is_waited_for_until_its_reset(place: Place, vercel: StandI
     Fault("POST", CREATE, 429, body={"error": {"code": "rate_limited", "limit": {"reset": 4102444800}}}),
     Fault("POST", CREATE, 429, headers={"Retry-After": "86400"}),
 ])  # fmt: skip
-def test_a_limit_that_is_far_away_is_final_and_says_until_when(place: Place, vercel: StandIn, told: Fault) -> None:
+def test_a_limit_that_is_far_away_is_final_and_says_until_when(
+    place: DeployFolder, vercel: FakeVercel, told: Fault
+) -> None:
     vercel.faults.append(replace(told))
     error = limited(place)
     assert "it asks to wait until" in str(error)
@@ -155,7 +163,7 @@ def test_a_limit_that_is_far_away_is_final_and_says_until_when(place: Place, ver
     assert (decision.advice or "").startswith("It asked for a pause of ")
 
 
-def test_a_limit_that_ends_within_the_hour_is_left_to_the_retries(place: Place, vercel: StandIn) -> None:
+def test_a_limit_that_ends_within_the_hour_is_left_to_the_retries(place: DeployFolder, vercel: FakeVercel) -> None:
     vercel.faults.append(Fault("POST", CREATE, 429, headers={"Retry-After": "1800"}))
     error = limited(place)
     failure = Failure(error.failure or "", str(error), error.retry_after_s)
@@ -165,21 +173,21 @@ def test_a_limit_that_ends_within_the_hour_is_left_to_the_retries(place: Place, 
 
 @pytest.mark.parametrize("wait", ["inf", "nan", "soon", ""])
 def test_a_limit_that_says_nothing_of_use_is_borne_like_other_faults(
-    place: Place, vercel: StandIn, wait: str
+    place: DeployFolder, vercel: FakeVercel, wait: str
 ) -> None:  # fmt: skip
     vercel.faults.append(Fault("POST", CREATE, 429, headers={"Retry-After": wait}))
     VercelDeployer(QUICK).create(place.request())
     assert len(vercel.asked("POST", CREATE)) == 2
 
 
-def limited(place: Place) -> DeployTargetError:
+def limited(place: DeployFolder) -> DeployTargetError:
     with pytest.raises(DeployTargetError, match="rate limit") as caught:
         VercelDeployer(QUICK).create(place.request())
     assert caught.value.failure == "target.rate_limited"
     return caught.value
 
 
-def test_patience_ends(place: Place, vercel: StandIn) -> None:
+def test_patience_ends(place: DeployFolder, vercel: FakeVercel) -> None:
     vercel.faults += [Fault("GET", LIST, 503) for _ in range(500)]
     started = time.monotonic()
     with pytest.raises(DeployTargetError, match=r"Vercel has a fault \(503\)") as caught:
@@ -188,7 +196,9 @@ def test_patience_ends(place: Place, vercel: StandIn) -> None:
     assert time.monotonic() - started < 3
 
 
-def test_a_cancel_is_heard_while_creating_waits_and_leaves_nothing_behind(place: Place, vercel: StandIn) -> None:
+def test_a_cancel_is_heard_while_creating_waits_and_leaves_nothing_behind(
+    place: DeployFolder, vercel: FakeVercel
+) -> None:
     far = {"X-RateLimit-Reset": str(time.time() + 4)}
     vercel.faults.append(Fault("POST", CREATE, 429, headers=far))
     started = time.monotonic()
@@ -203,7 +213,7 @@ def test_a_cancel_is_heard_while_creating_waits_and_leaves_nothing_behind(place:
 
 
 def test_no_secret_and_no_control_character_reaches_a_log(
-    place: Place, vercel: StandIn, caplog: pytest.LogCaptureFixture
+    place: DeployFolder, vercel: FakeVercel, caplog: pytest.LogCaptureFixture
 ) -> None:
     nasty = f"\x1b[31mred\x1b[0m {TOKEN} a\x00b"
     vercel.plan = lambda: [Stage("BUILDING", (nasty,)), Stage("ERROR", fields={"errorMessage": f"token {TOKEN}\n bad"})]
@@ -238,14 +248,14 @@ BASE = {"VERCEL_TOKEN": TOKEN, "VERCEL_PROJECT": PROJECT, "VERCEL_GIT_REPO_ID": 
     ({"VERCEL_GIT_REPO_ID": None, "VERCEL_GIT_ORG": "a", "VERCEL_GIT_REPO": "b", "VERCEL_GIT_TYPE": "gitlab"}, "GitLab's"),
     ({"VERCEL_API": "http://vercel.example.com"}, "VERCEL_API has to begin with https://"),
 ])  # fmt: skip
-def test_what_is_missing_is_named(place: Place, change: dict[str, str | None], said: str | None) -> None:
+def test_what_is_missing_is_named(place: DeployFolder, change: dict[str, str | None], said: str | None) -> None:
     given: dict[str, Any] = {k: v for k, v in (BASE | change).items() if v is not None}
     reason = unusable(Settings(**given))
     assert reason is None if said is None else said in (reason or "")
 
 
 def test_the_registry_offers_vercel_when_it_is_connected(
-    vercel: StandIn, place: Place, monkeypatch: pytest.MonkeyPatch
+    vercel: FakeVercel, place: DeployFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert [(t.name, t.available, t.reason) for t in registry.targets()] == [
         ("local", True, None),
@@ -260,7 +270,7 @@ def test_the_registry_offers_vercel_when_it_is_connected(
     assert registry.make("local").name == "local"
 
 
-def test_a_commit_that_is_not_here_is_not_deployed_there(place: Place, vercel: StandIn) -> None:
+def test_a_commit_that_is_not_here_is_not_deployed_there(place: DeployFolder, vercel: FakeVercel) -> None:
     with pytest.raises(RepositoryError):
         VercelDeployer(QUICK).create(place.request("0" * 40))
     assert vercel.deployed == {}

@@ -13,8 +13,8 @@ from services.deploys.protocol import Deployment, DeployRequest, DeployTargetErr
 from services.deploys.vercel import VercelDeployer
 from services.deploys.waiting import Pace
 from services.lifecycle import DeployStatus
-from tests.deploys.conftest import QUICK, Place
-from tests.deploys.stand_in import Fault, Stage, StandIn, ready
+from tests.support.deploy_folder import QUICK, DeployFolder
+from tests.support.fake_vercel import FakeVercel, Fault, Stage, ready
 
 S = DeployStatus
 LIST = r"/v6/deployments"
@@ -26,14 +26,14 @@ def run(request: DeployRequest, pace: Pace = QUICK) -> list[Deployment]:
     return list(deployer.follow(deployer.create(request).id))
 
 
-def in_building(vercel: StandIn, *after: Stage) -> None:
+def in_building(vercel: FakeVercel, *after: Stage) -> None:
     vercel.plan = lambda: [Stage("QUEUED"), Stage("BUILDING", ("Building",)), *after]
 
 
 @pytest.mark.parametrize(("raw", "status"), [
     ("QUEUED", S.QUEUED), ("INITIALIZING", S.BUILDING), ("BUILDING", S.BUILDING), ("PAUSED_BY_MOON", S.BUILDING),
 ])  # fmt: skip
-def test_a_word_on_the_way_is_kept_beside_ours(place: Place, vercel: StandIn, raw: str, status: S) -> None:
+def test_a_word_on_the_way_is_kept_beside_ours(place: DeployFolder, vercel: FakeVercel, raw: str, status: S) -> None:
     vercel.plan = lambda: [Stage(raw), ready()]
     states = run(place.request())
     assert (states[0].status, states[0].raw) == (status, raw)
@@ -48,7 +48,7 @@ def test_a_word_on_the_way_is_kept_beside_ours(place: Place, vercel: StandIn, ra
     ("DELETED", S.ERROR, "The deployment was deleted at Vercel.", "target.refused"),
 ])  # fmt: skip
 def test_a_last_word_is_kept_beside_ours(
-    place: Place, vercel: StandIn, raw: str, status: S, said: str | None, failure: str
+    place: DeployFolder, vercel: FakeVercel, raw: str, status: S, said: str | None, failure: str
 ) -> None:
     in_building(vercel, Stage(raw, fields={"errorMessage": "Command exited with 1"} if said else {}))
     last = run(place.request())[-1]
@@ -56,7 +56,7 @@ def test_a_last_word_is_kept_beside_ours(
     assert VercelDeployer(QUICK).cancel(last.id).status == (S.CANCELED if raw == "BLOCKED" else status)
 
 
-def test_an_unknown_word_is_never_ready_and_ends_with_the_deadline(place: Place, vercel: StandIn) -> None:
+def test_an_unknown_word_is_never_ready_and_ends_with_the_deadline(place: DeployFolder, vercel: FakeVercel) -> None:
     before = releases.current_commit("swings")
     in_building(vercel, Stage("FINISHED", fields={"aliasAssigned": True}))
     last = run(place.request(), replace(QUICK, deadline_s=0.5))[-1]
@@ -67,7 +67,9 @@ def test_an_unknown_word_is_never_ready_and_ends_with_the_deadline(place: Place,
     assert releases.current_commit("swings") == before
 
 
-def test_a_deployment_that_vanishes_while_it_is_followed_ends_as_deleted(place: Place, vercel: StandIn) -> None:
+def test_a_deployment_that_vanishes_while_it_is_followed_ends_as_deleted(
+    place: DeployFolder, vercel: FakeVercel
+) -> None:
     in_building(vercel)
     deployer = VercelDeployer(QUICK)
     states: list[Deployment] = []
@@ -77,20 +79,20 @@ def test_a_deployment_that_vanishes_while_it_is_followed_ends_as_deleted(place: 
     assert (states[-1].status, states[-1].raw, states[-1].failure) == (S.ERROR, "DELETED", "target.refused")
 
 
-def test_a_state_never_goes_back(place: Place, vercel: StandIn) -> None:
+def test_a_state_never_goes_back(place: DeployFolder, vercel: FakeVercel) -> None:
     vercel.plan = lambda: [Stage("BUILDING"), Stage("QUEUED"), ready()]
     states = run(place.request())
     assert [s.status for s in states] == [S.BUILDING, S.BUILDING, S.READY]
     assert states[1].raw == "QUEUED"
 
 
-def test_a_deployment_without_an_address_has_none(place: Place, vercel: StandIn) -> None:
+def test_a_deployment_without_an_address_has_none(place: DeployFolder, vercel: FakeVercel) -> None:
     vercel.plan = lambda: [Stage("QUEUED", fields={"url": None}), ready(url="detectors-1.vercel.app")]
     made = VercelDeployer(QUICK).create(place.request())
     assert [s.url for s in VercelDeployer(QUICK).follow(made.id)] == [None, "https://detectors-1.vercel.app"]
 
 
-def test_the_log_is_told_as_it_grows_whatever_form_the_events_have(place: Place, vercel: StandIn) -> None:
+def test_the_log_is_told_as_it_grows_whatever_form_the_events_have(place: DeployFolder, vercel: FakeVercel) -> None:
     states = run(place.request())
     said = [line[18:] for line in states[-1].logs.splitlines()]
     wanted = ["Cloning repository", "Installing required dependencies...", 'Running "build"']
@@ -100,7 +102,7 @@ def test_the_log_is_told_as_it_grows_whatever_form_the_events_have(place: Place,
     assert all(q["limit"] == "-1" for _, _, q, _ in vercel.asked("GET", EVENTS))
 
 
-def test_a_log_that_cannot_be_read_stops_no_deploy(place: Place, vercel: StandIn) -> None:
+def test_a_log_that_cannot_be_read_stops_no_deploy(place: DeployFolder, vercel: FakeVercel) -> None:
     vercel.faults += [Fault("GET", EVENTS, 500) for _ in range(100)]
     last = run(place.request())[-1]
     assert last.status == S.READY
@@ -112,7 +114,7 @@ def test_a_log_that_cannot_be_read_stops_no_deploy(place: Place, vercel: StandIn
     Fault("GET", GET, 429, headers={"Retry-After": "0.1"}), Fault("GET", GET, 200, body={}, delay_s=0.6),
     Fault("GET", LIST, 500),
 ])  # fmt: skip
-def test_trouble_on_the_way_is_borne_and_told(place: Place, vercel: StandIn, fault: Fault) -> None:
+def test_trouble_on_the_way_is_borne_and_told(place: DeployFolder, vercel: FakeVercel, fault: Fault) -> None:
     deployer = VercelDeployer(replace(QUICK, timeout_s=0.3))
     made = deployer.create(place.request())
     states: list[Deployment] = []
@@ -127,7 +129,7 @@ def test_trouble_on_the_way_is_borne_and_told(place: Place, vercel: StandIn, fau
 @pytest.mark.parametrize(("status", "failure"), [
     (401, "target.refused"), (403, "target.refused"), (503, "target.unavailable"),
 ])  # fmt: skip
-def test_trouble_that_stays_is_raised(place: Place, vercel: StandIn, status: int, failure: str) -> None:
+def test_trouble_that_stays_is_raised(place: DeployFolder, vercel: FakeVercel, status: int, failure: str) -> None:
     deployer = VercelDeployer(replace(QUICK, patience_s=0.4))
     made = deployer.create(place.request())
     vercel.faults += [Fault("GET", GET, status) for _ in range(500)]
@@ -137,7 +139,7 @@ def test_trouble_that_stays_is_raised(place: Place, vercel: StandIn, status: int
 
 
 def test_cancels_are_asked_for_at_least_five_times_a_second_even_while_vercel_is_slow(
-    place: Place, vercel: StandIn
+    place: DeployFolder, vercel: FakeVercel
 ) -> None:
     in_building(vercel, *[Stage("BUILDING")] * 1000)
     asked: list[float] = []
@@ -158,7 +160,7 @@ def test_cancels_are_asked_for_at_least_five_times_a_second_even_while_vercel_is
     assert gaps[len(gaps) // 2] <= 0.2
 
 
-def test_a_cancel_that_comes_too_late_finds_it_ready(place: Place, vercel: StandIn) -> None:
+def test_a_cancel_that_comes_too_late_finds_it_ready(place: DeployFolder, vercel: FakeVercel) -> None:
     asked = place.request()
     deployer = VercelDeployer(QUICK)
     made = deployer.create(asked)
@@ -168,7 +170,7 @@ def test_a_cancel_that_comes_too_late_finds_it_ready(place: Place, vercel: Stand
     assert releases.current_commit("swings") == asked.commit_hash
 
 
-def test_a_cancel_that_vercel_does_not_confirm_ends_and_says_so(place: Place, vercel: StandIn) -> None:
+def test_a_cancel_that_vercel_does_not_confirm_ends_and_says_so(place: DeployFolder, vercel: FakeVercel) -> None:
     in_building(vercel, *[Stage("BUILDING")] * 1000)
     deployer = VercelDeployer(replace(QUICK, cancel_s=0.4))
     made = deployer.create(place.request())

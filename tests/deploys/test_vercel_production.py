@@ -9,8 +9,8 @@ from services.deploys.protocol import Deployment, DeployRequest
 from services.deploys.vercel import VercelDeployer
 from services.deploys.waiting import Pace
 from services.lifecycle import DeployStatus
-from tests.deploys.conftest import QUICK, Place
-from tests.deploys.stand_in import Stage, StandIn, ready
+from tests.support.deploy_folder import QUICK, DeployFolder
+from tests.support.fake_vercel import FakeVercel, Stage, ready
 
 S = DeployStatus
 
@@ -20,11 +20,13 @@ def run(request: DeployRequest, pace: Pace = QUICK) -> list[Deployment]:
     return list(deployer.follow(deployer.create(request).id))
 
 
-def in_building(vercel: StandIn, *after: Stage) -> None:
+def in_building(vercel: FakeVercel, *after: Stage) -> None:
     vercel.plan = lambda: [Stage("QUEUED"), Stage("BUILDING", ("Building",)), *after]
 
 
-def test_ready_waits_for_the_production_address_and_both_are_in_the_log(place: Place, vercel: StandIn) -> None:
+def test_ready_waits_for_the_production_address_and_both_are_in_the_log(
+    place: DeployFolder, vercel: FakeVercel
+) -> None:
     waiting = Stage("READY", fields={"aliasAssigned": False})
     in_building(vercel, waiting, waiting, ready())
     states = run(place.request())
@@ -38,7 +40,9 @@ def test_ready_waits_for_the_production_address_and_both_are_in_the_log(place: P
         assert text in states[-1].logs
 
 
-def test_an_address_that_never_follows_is_an_error_that_another_try_may_mend(place: Place, vercel: StandIn) -> None:
+def test_an_address_that_never_follows_is_an_error_that_another_try_may_mend(
+    place: DeployFolder, vercel: FakeVercel
+) -> None:
     before = releases.current_commit("swings")
     in_building(vercel, Stage("READY"))
     last = run(place.request(), replace(QUICK, alias_s=0.2))[-1]
@@ -46,14 +50,14 @@ def test_an_address_that_never_follows_is_an_error_that_another_try_may_mend(pla
     assert releases.current_commit("swings") == before
 
 
-def test_an_address_that_cannot_be_assigned_is_an_error(place: Place, vercel: StandIn) -> None:
+def test_an_address_that_cannot_be_assigned_is_an_error(place: DeployFolder, vercel: FakeVercel) -> None:
     in_building(vercel, Stage("READY", fields={"aliasError": {"code": "x", "message": "The domain is taken"}}))
     last = run(place.request())[-1]
     assert (last.status, last.failure) == (S.ERROR, "target.refused")
     assert "could not point production at it: The domain is taken." in (last.error or "")
 
 
-def test_what_is_kept_staged_after_a_roll_back_is_promoted_once(place: Place, vercel: StandIn) -> None:
+def test_what_is_kept_staged_after_a_roll_back_is_promoted_once(place: DeployFolder, vercel: FakeVercel) -> None:
     in_building(vercel, Stage("READY", fields={"readySubstate": "STAGED"}), Stage("READY"), Stage("READY"))
     last = run(place.request())[-1]
     assert last.status == S.READY
@@ -61,7 +65,7 @@ def test_what_is_kept_staged_after_a_roll_back_is_promoted_once(place: Place, ve
     assert len(vercel.asked("POST", r"/v10/.*")) == 1
 
 
-def test_an_older_deploy_that_ends_later_does_not_stay(place: Place, vercel: StandIn) -> None:
+def test_an_older_deploy_that_ends_later_does_not_stay(place: DeployFolder, vercel: FakeVercel) -> None:
     before = releases.current_commit("swings")
     deployer = VercelDeployer(QUICK)
     place.work_on()
@@ -82,7 +86,7 @@ def test_an_older_deploy_that_ends_later_does_not_stay(place: Place, vercel: Sta
     assert releases.current_commit("bos") == newer.commit_hash
 
 
-def test_an_older_deploy_that_the_newer_one_contains_is_ready_too(place: Place, vercel: StandIn) -> None:
+def test_an_older_deploy_that_the_newer_one_contains_is_ready_too(place: DeployFolder, vercel: FakeVercel) -> None:
     deployer = VercelDeployer(QUICK)
     older, newer = place.request(), place.request(pattern="bos")
     first, second = deployer.create(older), deployer.create(newer)
@@ -94,7 +98,7 @@ def test_an_older_deploy_that_the_newer_one_contains_is_ready_too(place: Place, 
     assert not vercel.asked("POST", r"/v10/.*")
 
 
-def test_a_newer_deploy_that_failed_overtakes_nobody(place: Place, vercel: StandIn) -> None:
+def test_a_newer_deploy_that_failed_overtakes_nobody(place: DeployFolder, vercel: FakeVercel) -> None:
     deployer = VercelDeployer(QUICK)
     place.work_on()
     first = deployer.create(place.request())
@@ -103,7 +107,7 @@ def test_a_newer_deploy_that_failed_overtakes_nobody(place: Place, vercel: Stand
     assert list(deployer.follow(first.id))[-1].status == S.READY
 
 
-def deployed(place: Place, vercel: StandIn, pattern: str, *, merged: bool = True) -> DeployRequest:
+def deployed(place: DeployFolder, vercel: FakeVercel, pattern: str, *, merged: bool = True) -> DeployRequest:
     vercel.plan = lambda: [ready()]
     asked = place.request(pattern=pattern)
     assert run(asked)[-1].status == S.READY
@@ -112,7 +116,7 @@ def deployed(place: Place, vercel: StandIn, pattern: str, *, merged: bool = True
     return asked
 
 
-def test_rolling_back_keeps_what_other_patterns_deployed_since(place: Place, vercel: StandIn) -> None:
+def test_rolling_back_keeps_what_other_patterns_deployed_since(place: DeployFolder, vercel: FakeVercel) -> None:
     wanted = deployed(place, vercel, "swings")
     other = deployed(place, vercel, "bos")
     deployed(place, vercel, "choch", merged=False)
@@ -124,7 +128,9 @@ def test_rolling_back_keeps_what_other_patterns_deployed_since(place: Place, ver
     assert len(vercel.asked("POST", r"/v1/projects/detectors/rollback/.*")) == 1
 
 
-def test_rolling_back_does_not_take_away_what_builds_on_the_later_version(place: Place, vercel: StandIn) -> None:
+def test_rolling_back_does_not_take_away_what_builds_on_the_later_version(
+    place: DeployFolder, vercel: FakeVercel
+) -> None:
     wanted = deployed(place, vercel, "swings")
     deployed(place, vercel, "swings")
     other = deployed(place, vercel, "bos")
@@ -135,7 +141,9 @@ def test_rolling_back_does_not_take_away_what_builds_on_the_later_version(place:
     assert releases.current_commit("swings") == wanted.commit_hash
 
 
-def test_rolling_back_to_what_vercel_never_had_switches_this_machine_and_says_so(place: Place, vercel: StandIn) -> None:
+def test_rolling_back_to_what_vercel_never_had_switches_this_machine_and_says_so(
+    place: DeployFolder, vercel: FakeVercel
+) -> None:
     commit = place.commit()
     back = VercelDeployer(QUICK).roll_back("swings", commit)
     assert (back.status, releases.current_commit("swings")) == (S.ERROR, commit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from services.detectors.contract import check_contract
 from services.detectors.sandbox import Limits
 from services.errors import Cancelled
-from tests.detectors.planted import plant, random_walk, starter
+from tests.support.bad_detectors import plant, random_walk, starter
 
 CANDLES = random_walk(600, 11)
 
@@ -86,7 +87,7 @@ def test_an_honest_detector_passes_and_the_report_is_json(root: Path) -> None:
     report = check_contract(plant(root, body), "planted", CANDLES, {})
     assert report.passed, report.failure
     assert report.failure is None
-    assert json.loads(json.dumps(report.as_dict()))["checks"][0]["name"] == "output"
+    assert json.loads(json.dumps(asdict(report)))["checks"][0]["name"] == "output"
 
 
 @pytest.mark.parametrize(

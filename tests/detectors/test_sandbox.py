@@ -25,7 +25,7 @@ from services.detectors.sandbox import Limits, Worker, describe, isolation, run_
 from services.detectors.types import DetectorSpec, ParamSpec
 from services.errors import Cancelled, DetectorError, InvalidInput
 from services.settings import get_settings
-from tests.detectors.planted import plant, random_walk, starter
+from tests.support.bad_detectors import plant, random_walk, starter
 
 CANDLES = random_walk(300, 3)
 QUICK = Limits(wall_s=8.0, cpu_s=8, memory_mb=320, output_mb=2)
@@ -230,7 +230,7 @@ def test_killing_the_app_ends_the_worker_and_its_detector(root: Path, form: str)
     code = f"""
 from pathlib import Path
 from services.detectors.sandbox import Limits, warm
-from tests.detectors.planted import random_walk
+from tests.support.bad_detectors import random_walk
 with warm(Path({str(root)!r}), "sleeper", form={form!r}, limits=Limits(wall_s=30)) as w:
     w.spec()
     print(w._process.pid, flush=True)

@@ -9,7 +9,7 @@ from services.detectors.contract import check_contract
 from services.detectors.repository import STARTER
 from services.detectors.repository_tests import run_tests
 from services.detectors.sandbox import warm
-from tests.detectors.planted import random_walk
+from tests.support.bad_detectors import random_walk
 
 PATTERNS = ("swings", "bos", "choch")
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from psycopg import sql
-from sqlalchemy import Engine, create_engine
-from sqlalchemy.pool import NullPool
 
 from services.settings import get_settings
-from tests.conftest import Databases
-
-NewDatabase = Callable[[], str]
+from tests.support.databases import Databases, NewDatabase
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +36,3 @@ def new_database(databases: Databases, tmp_path_factory: pytest.TempPathFactory)
 def database(new_database: NewDatabase) -> str:
     """The address of an empty database for this test alone."""
     return new_database()
-
-
-def engine_of(url: str) -> Engine:
-    return create_engine(url, poolclass=NullPool)

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, text
 from services.database import migrate
 from services.errors import Conflict, Unavailable
 from services.models import Base
-from tests.migrations.conftest import NewDatabase, engine_of
-from tests.migrations.old_data import uid
+from tests.support.databases import NewDatabase, engine_of
+from tests.support.old_data import uid
 
 pytestmark = pytest.mark.migration
 

@@ -13,9 +13,9 @@ from services.database import migrate
 from services.lifecycle import MessageType
 from services.settings import get_settings
 from services.timeline.payloads import PAYLOADS
-from tests.migrations import old_data
-from tests.migrations.conftest import NewDatabase, engine_of
-from tests.migrations.old_data import uid
+from tests.support import old_data
+from tests.support.databases import NewDatabase, engine_of
+from tests.support.old_data import uid
 
 pytestmark = pytest.mark.migration
 

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Connection, text
 
 from services.database import migrate
-from tests.migrations import seed_schema as seed
-from tests.migrations.conftest import NewDatabase, engine_of
+from tests.support import seed_schema as seed
+from tests.support.databases import NewDatabase, engine_of
 
 pytestmark = pytest.mark.migration
 

@@ -28,7 +28,7 @@ from services.feedback import Place
 from services.lifecycle import ExecutionPhase, Role, Verdict
 from services.models import Detection, FeedbackItem, PatternSession, now
 from tests import factories
-from tests.services import loop
+from tests.support import scenarios
 
 P = ExecutionPhase
 PLACES = st.integers(0, 59)
@@ -127,7 +127,7 @@ class Workspace(RuleBasedStateMachine):
 
     @rule(who=REVIEWERS)
     def launch(self, who: int) -> None:
-        made = self.attempt("launch", lambda: loop.launch(self.session, self.home, self.people[who]))
+        made = self.attempt("launch", lambda: scenarios.launch(self.session, self.home, self.people[who]))
         if made is not None:
             assert self.live is None
             self.live, self.run = made, None
@@ -136,7 +136,7 @@ class Workspace(RuleBasedStateMachine):
     @rule()
     def take(self) -> None:
         assert self.live
-        epoch = self.attempt("begin", lambda: loop.begin(self.session, self.live))  # type: ignore[arg-type]
+        epoch = self.attempt("begin", lambda: scenarios.begin(self.session, self.live))  # type: ignore[arg-type]
         assert epoch is not None
         self.run = (self.live, epoch, 1)
 
@@ -145,14 +145,14 @@ class Workspace(RuleBasedStateMachine):
     def work(self, phase: P) -> None:
         assert self.run
         made, epoch, attempt = self.run
-        self.attempt("phase", lambda: loop.phase(self.session, made, epoch, phase, attempt))
+        self.attempt("phase", lambda: scenarios.phase(self.session, made, epoch, phase, attempt))
 
     @precondition(lambda self: self.run)
     @rule()
     def retry(self) -> None:
         assert self.run
         made, epoch, attempt = self.run
-        self.attempt("retry", lambda: loop.retry(self.session, made, epoch, attempt, "away", kind="git"))
+        self.attempt("retry", lambda: scenarios.retry(self.session, made, epoch, attempt, "away", kind="git"))
         executions.begin(self.session, made, epoch=epoch, worker_id="worker 1", base_commit="b")
         self.run = (made, epoch, attempt + 1)
 
@@ -182,9 +182,9 @@ class Workspace(RuleBasedStateMachine):
         fixed = [str(i) for n, i in enumerate(items) if pick >> n & 1]
 
         def whole(made: uuid.UUID, epoch: int) -> None:
-            loop.candidate(self.session, made, epoch, code=self.code, params={"left": pick % 20})
-            loop.start_deploy(self.session, made, epoch)
-            loop.finish(self.session, made, epoch, fixed)
+            scenarios.candidate(self.session, made, epoch, code=self.code, params={"left": pick % 20})
+            scenarios.start_deploy(self.session, made, epoch)
+            scenarios.finish(self.session, made, epoch, fixed)
 
         self.ended("deploy", whole)
         self.fresh = True
@@ -290,8 +290,8 @@ class Workspace(RuleBasedStateMachine):
     def nothing_lies(self) -> None:
         if not hasattr(self, "home"):
             return
-        assert loop.lies(self.session) == []
-        found = loop.row(self.session, self.home)
+        assert scenarios.lies(self.session) == []
+        found = scenarios.row(self.session, self.home)
         live = workspaces.has_live_execution(self.session, self.home)
         assert (live.id if live else None) == self.live
         assert (found.approved_at is None) == (found.approved_by_id is None)

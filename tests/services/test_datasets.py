@@ -17,11 +17,6 @@ from services.people import Actor
 from tests.factories import DAY_ONE, STORAGE, candles, days, person
 
 
-@pytest.fixture
-def member(session: Session) -> Actor:
-    return person(session)
-
-
 def imported(session: Session, actor: Actor, **given: str | None) -> datasets.DatasetRow:
     found = candles(rows=40)
     known: dict[str, str | None] = {"name": "Walk", "symbol": "test", "timeframe": "1d", **given}

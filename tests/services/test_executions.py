@@ -19,19 +19,9 @@ from services.lifecycle import EXECUTION_TRANSITIONS, ExecutionPhase, ExecutionS
 from services.models import ClaudeExecution, ExecutionAttempt, ExecutionFeedback, FeedbackItem, WorkspaceMessage
 from services.people import Actor
 from tests import factories
-from tests.services import loop
+from tests.support import scenarios
 
 P, X, S = ExecutionPhase, ExecutionStatus, FeedbackState
-
-
-@pytest.fixture
-def member(session: Session) -> Actor:
-    return factories.person(session)
-
-
-@pytest.fixture
-def home(session: Session, member: Actor) -> uuid.UUID:
-    return loop.in_beta(session, member)
 
 
 def words(session: Session, home: uuid.UUID, member: Actor, count: int = 1) -> list[uuid.UUID]:
@@ -52,46 +42,46 @@ def queued(session: Session) -> list[str]:
 
 def test_a_launch_writes_run_links_messages_and_job_together(session: Session, member: Actor, home: uuid.UUID) -> None:
     ids = words(session, home, member, 3)
-    made = loop.launch(session, home, member, feedback_ids=ids[:2])
-    run = loop.run_row(session, made)
+    made = scenarios.launch(session, home, member, feedback_ids=ids[:2])
+    run = scenarios.run_row(session, made)
     assert (run.status, run.number, run.progress, run.is_first) == ("pending", 2, 0, False)
     assert set(run.feedback_ids) == {str(i) for i in ids[:2]}
     assert states(session, ids) == [S.SENT, S.SENT, S.OPEN]
-    assert loop.kinds(session, home)[-1] == "feedback_batch_sent"
+    assert scenarios.kinds(session, home)[-1] == "feedback_batch_sent"
     assert str(made) in queued(session)
-    assert loop.lies(session) == []
+    assert scenarios.lies(session) == []
 
 
 def _nothing_to_send(s: Session, home: uuid.UUID, m: Actor) -> None:
-    loop.launch(s, home, m)
+    scenarios.launch(s, home, m)
 
 
 def _not_described(s: Session, home: uuid.UUID, m: Actor) -> None:
-    loop.launch(s, factories.workspace(s, m, described=False), m)
+    scenarios.launch(s, factories.workspace(s, m, described=False), m)
 
 
 def _in_review(s: Session, home: uuid.UUID, m: Actor) -> None:
-    loop.judged(s, home, m)
+    scenarios.judged(s, home, m)
     words(s, home, m)
     review.approve(s, home, actor=m)
-    loop.launch(s, home, m)
+    scenarios.launch(s, home, m)
 
 
 def _archived(s: Session, home: uuid.UUID, m: Actor) -> None:
     words(s, home, m)
     workspaces.archive(s, home, actor=factories.person(s, Role.ADMIN))
-    loop.launch(s, home, m)
+    scenarios.launch(s, home, m)
 
 
 def _chosen_is_gone(s: Session, home: uuid.UUID, m: Actor) -> None:
     ids = words(s, home, m, 2)
     feedback.withdraw(s, ids[0], actor=m)
-    loop.launch(s, home, m, feedback_ids=ids)
+    scenarios.launch(s, home, m, feedback_ids=ids)
 
 
 def _unknown_agent(s: Session, home: uuid.UUID, m: Actor) -> None:
     words(s, home, m)
-    loop.launch(s, home, m, agent="nobody")
+    scenarios.launch(s, home, m, agent="nobody")
 
 
 @pytest.mark.parametrize(
@@ -113,19 +103,19 @@ def test_what_can_not_be_launched_says_why(
     with pytest.raises(error, match=sentence):
         attempt(session, home, member)
     assert queued(session) == jobs
-    assert loop.count(session, ClaudeExecution) == 1
-    assert loop.lies(session) == []
+    assert scenarios.count(session, ClaudeExecution) == 1
+    assert scenarios.lies(session) == []
 
 
 def test_a_second_launch_is_refused_with_the_way_to_the_first(session: Session, member: Actor, home: uuid.UUID) -> None:
     words(session, home, member, 1)
-    first = loop.launch(session, home, member)
+    first = scenarios.launch(session, home, member)
     words(session, home, member, 1)
-    before = loop.everything(session)
+    before = scenarios.everything(session)
     with pytest.raises(Conflict, match="one runs at a time") as refused:
-        loop.launch(session, home, member)
+        scenarios.launch(session, home, member)
     assert refused.value.link == f"/execution?id={first}"
-    assert loop.everything(session) == before
+    assert scenarios.everything(session) == before
 
 
 def test_twenty_launches_at_once_leave_one_run(clone_url: str) -> None:
@@ -137,7 +127,7 @@ def test_twenty_launches_at_once_leave_one_run(clone_url: str) -> None:
     def launch(_: int) -> uuid.UUID | str:
         try:
             with transaction(engine) as session:
-                return loop.launch(session, home, member)
+                return scenarios.launch(session, home, member)
         except Conflict as refused:
             return str(refused)
 
@@ -150,7 +140,7 @@ def test_twenty_launches_at_once_leave_one_run(clone_url: str) -> None:
     }
     with transaction(engine) as session:
         assert queued(session) == [str(won[0])]
-        assert loop.lies(session) == []
+        assert scenarios.lies(session) == []
         run = ClaudeExecution(workspace_id=home, triggered_by=member.id, number=9)
         with pytest.raises(Exception, match="uq_claude_executions_live"), session.begin_nested():
             session.add(run)
@@ -165,37 +155,37 @@ def loop_name(engine: Any, home: uuid.UUID) -> str:
 def test_canceling_a_queued_run_ends_it_and_one_under_way_waits_for_its_worker(session: Session, member: Actor) -> None:
     home = factories.workspace(session, member)
     [item] = words(session, home, member)
-    first = loop.launch(session, home, member)
+    first = scenarios.launch(session, home, member)
     executions.cancel(session, first, actor=member)
-    run = loop.run_row(session, first)
+    run = scenarios.run_row(session, first)
     assert (run.status, run.error, run.canceled_by_id) == ("failed", f"Canceled by {member.name}.", member.id)
-    assert (loop.row(session, home).status, states(session, [item])) == ("soon", [S.OPEN])
+    assert (scenarios.row(session, home).status, states(session, [item])) == ("soon", [S.OPEN])
     with pytest.raises(Conflict, match="ended already"):
         executions.cancel(session, first, actor=member)
 
-    second = loop.launch(session, home, member)
-    epoch = loop.begin(session, second)
+    second = scenarios.launch(session, home, member)
+    epoch = scenarios.begin(session, second)
     assert not executions.heartbeat(session, second, epoch=epoch)
     executions.cancel(session, second, actor=member)
     executions.cancel(session, second, actor=member)
-    assert (loop.run_row(session, second).status, states(session, [item])) == ("running", [S.SENT])
+    assert (scenarios.run_row(session, second).status, states(session, [item])) == ("running", [S.SENT])
     assert executions.heartbeat(session, second, epoch=epoch)
     executions.end_canceled(session, executions.locked(session, second, epoch))
-    assert (loop.run_row(session, second).status, loop.row(session, home).status) == ("failed", "soon")
+    assert (scenarios.run_row(session, second).status, scenarios.row(session, home).status) == ("failed", "soon")
     assert states(session, [item]) == [S.OPEN]
     attempts = session.scalars(select(ExecutionAttempt).where(ExecutionAttempt.execution_id == second)).all()
     assert [(a.number, a.outcome) for a in attempts] == [(1, "canceled")]
-    assert loop.lies(session) == []
+    assert scenarios.lies(session) == []
 
 
 def test_a_request_to_cancel_that_came_too_late_is_no_cancel(session: Session, member: Actor) -> None:
     home = factories.workspace(session, member)
-    made = loop.launch(session, home, member)
-    epoch = loop.begin(session, made)
-    loop.candidate(session, made, epoch)
+    made = scenarios.launch(session, home, member)
+    epoch = scenarios.begin(session, made)
+    scenarios.candidate(session, made, epoch)
     executions.cancel(session, made, actor=member)
-    loop.start_deploy(session, made, epoch)
-    loop.finish(session, made, epoch)
+    scenarios.start_deploy(session, made, epoch)
+    scenarios.finish(session, made, epoch)
     detail = executions.get(session, made)
     assert (detail.row.status, detail.row.canceled, detail.canceled_by_name) == ("completed", False, None)
 
@@ -205,8 +195,8 @@ def worker_writes(session: Session, made: uuid.UUID, epoch: int) -> dict[str, Ca
     at: dict[str, Any] = {"epoch": epoch}
     one: dict[str, Any] = {**at, "phase": P.PLANNING, "attempt": 1}
     candidate: dict[str, Any] = {
-        "commit_hash": loop.commit_hash(1), "module_path": "detectors/swings.py", "code_sha256": loop.code_hash(1),
-        "params": {"left": 4}, "spec": loop.SPEC, "origin": "tuner", "contract_report": None,
+        "commit_hash": scenarios.commit_hash(1), "module_path": "detectors/swings.py", "code_sha256": scenarios.code_hash(1),
+        "params": {"left": 4}, "spec": scenarios.SPEC, "origin": "tuner", "contract_report": None,
     }  # fmt: skip
     moved: dict[str, Any] = {"status": "building", "raw": "BUILDING", "logs": "l", "url": None}
     ended: dict[str, Any] = {"url": None, "raw": "READY", "logs": "l", "changes": [], "fixed_ids": [], "summary": "s"}
@@ -215,7 +205,7 @@ def worker_writes(session: Session, made: uuid.UUID, epoch: int) -> dict[str, Ca
         "begin_phase": lambda: executions.begin_phase(session, made, task="t", **one),
         "report": lambda: executions.report(session, made, fraction=0.5, task="t", **one),
         "checkpoint": lambda: executions.checkpoint(session, made, key="k", text="t", **one),
-        "end_phase": lambda: executions.end_phase(session, made, facts=PhaseFacts(commit_hash=loop.commit_hash(1)), **one),
+        "end_phase": lambda: executions.end_phase(session, made, facts=PhaseFacts(commit_hash=scenarios.commit_hash(1)), **one),
         "begin_retry": lambda: executions.begin_retry(
             session, made, attempt=1, reason="r", follow_up=FollowUp(), announce=True, **at),
         "add_usage": lambda: executions.add_usage(session, made, rows=[used("m")], **at),
@@ -236,20 +226,20 @@ def worker_writes(session: Session, made: uuid.UUID, epoch: int) -> dict[str, Ca
 
 def test_a_worker_that_lost_its_run_can_write_nothing(session: Session, member: Actor, home: uuid.UUID) -> None:
     words(session, home, member)
-    made = loop.launch(session, home, member)
-    old = loop.begin(session, made)
-    loop.candidate(session, made, old, params={"left": 9})
+    made = scenarios.launch(session, home, member)
+    old = scenarios.begin(session, made)
+    scenarios.candidate(session, made, old, params={"left": 9})
     executions.take_over(session, made, worker_id="worker 2")
-    before = loop.everything(session)
+    before = scenarios.everything(session)
     for name, write in worker_writes(session, made, old).items():
         with pytest.raises(StaleEpoch):
             write()
-        assert loop.everything(session) == before, name
+        assert scenarios.everything(session) == before, name
 
 
 def test_every_write_of_a_worker_bears_a_second_run(session: Session, member: Actor, home: uuid.UUID) -> None:
     words(session, home, member)
-    made = loop.launch(session, home, member)
+    made = scenarios.launch(session, home, member)
     epoch = executions.take_over(session, made, worker_id="w")
     writes = worker_writes(session, made, epoch)
     for name in list(writes)[: list(writes).index("deploy_succeeded") + 1]:
@@ -257,75 +247,75 @@ def test_every_write_of_a_worker_bears_a_second_run(session: Session, member: Ac
         facts = _facts(session, home, made)
         writes[name]()
         assert _facts(session, home, made) == facts, name
-        assert loop.lies(session) == [], name
-    assert loop.run_row(session, made).status == X.COMPLETED
+        assert scenarios.lies(session) == [], name
+    assert scenarios.run_row(session, made).status == X.COMPLETED
 
 
 def _facts(session: Session, home: uuid.UUID, made: uuid.UUID) -> tuple[object, ...]:
     run = executions.get(session, made)
     return (
-        loop.kinds(session, home), run.row.status, run.row.phase, run.row.progress, run.row.retry_count,
+        scenarios.kinds(session, home), run.row.status, run.row.phase, run.row.progress, run.row.retry_count,
         [(a.number, a.outcome) for a in run.attempts], len(run.checkpoints), len(run.phases),
-        loop.row(session, home).version, [(v.id, v.status) for v in deployments.list_versions(session, home)],
+        scenarios.row(session, home).version, [(v.id, v.status) for v in deployments.list_versions(session, home)],
     )  # fmt: skip
 
 
 def test_failing_opens_what_it_took_and_a_second_end_touches_no_other_run(session: Session, member: Actor) -> None:
     home = factories.workspace(session, member)
     [item] = words(session, home, member)
-    first = loop.launch(session, home, member)
-    epoch = loop.begin(session, first)
+    first = scenarios.launch(session, home, member)
+    epoch = scenarios.begin(session, first)
     executions.begin_phase(session, first, epoch=epoch, phase=P.PLANNING, attempt=1, task="t")
     executions.fail(session, executions.locked(session, first, epoch), error="It broke.", advice="Mend it.")
-    run = loop.run_row(session, first)
-    assert (run.status, run.error, loop.row(session, home).status) == ("failed", "It broke. Mend it.", "soon")
+    run = scenarios.run_row(session, first)
+    assert (run.status, run.error, scenarios.row(session, home).status) == ("failed", "It broke. Mend it.", "soon")
     assert states(session, [item]) == [S.OPEN]
-    assert loop.kinds(session, home)[-2:] == ["claude_failed", "status_changed"]
-    second = loop.launch(session, home, member)
-    before = loop.everything(session)
+    assert scenarios.kinds(session, home)[-2:] == ["claude_failed", "status_changed"]
+    second = scenarios.launch(session, home, member)
+    before = scenarios.everything(session)
     executions.fail(session, executions.locked(session, first, epoch), error="Again.")
-    assert loop.everything(session) == before
+    assert scenarios.everything(session) == before
     assert states(session, [item]) == [S.SENT]
     outcomes = select(ExecutionFeedback.outcome).where(ExecutionFeedback.execution_id == first)
     assert session.scalars(outcomes).all() == ["not_fixed"]
     with pytest.raises(IllegalTransition):
         executions.complete(session, executions.locked(session, first, epoch), summary="no")
-    assert loop.run_row(session, second).status == X.PENDING
+    assert scenarios.run_row(session, second).status == X.PENDING
 
 
 def test_a_run_that_finds_nothing_better_opens_its_items_again(
     session: Session, member: Actor, home: uuid.UUID
 ) -> None:
     ids = words(session, home, member, 2)
-    made = loop.launch(session, home, member)
-    epoch = loop.begin(session, made)
+    made = scenarios.launch(session, home, member)
+    epoch = scenarios.begin(session, made)
     executions.complete(session, executions.locked(session, made, epoch), summary="Nothing better was found.")
     assert states(session, ids) == [S.OPEN, S.OPEN]
-    assert loop.row(session, home).version == "0.1.0"
+    assert scenarios.row(session, home).version == "0.1.0"
     assert executions.get(session, made).row.status == X.COMPLETED
-    assert loop.lies(session) == []
+    assert scenarios.lies(session) == []
 
 
 def test_a_first_run_without_a_deploy_leaves_the_pattern_where_it_was(session: Session, member: Actor) -> None:
     home = factories.workspace(session, member)
-    made = loop.launch(session, home, member)
-    epoch = loop.begin(session, made)
+    made = scenarios.launch(session, home, member)
+    epoch = scenarios.begin(session, made)
     executions.complete(session, executions.locked(session, made, epoch), summary="Nothing to do.")
-    assert loop.row(session, home).status == "soon"
-    assert loop.lies(session) == []
-    loop.deploy(session, loop.launch(session, home, member))
-    assert (loop.row(session, home).status, loop.row(session, home).version) == ("beta", "0.1.0")
+    assert scenarios.row(session, home).status == "soon"
+    assert scenarios.lies(session) == []
+    scenarios.deploy(session, scenarios.launch(session, home, member))
+    assert (scenarios.row(session, home).status, scenarios.row(session, home).version) == ("beta", "0.1.0")
 
 
 def test_a_retry_ends_the_phase_under_way_and_begins_from_zero(
     session: Session, member: Actor, home: uuid.UUID
 ) -> None:
     words(session, home, member)
-    made = loop.launch(session, home, member)
-    epoch = loop.begin(session, made)
+    made = scenarios.launch(session, home, member)
+    epoch = scenarios.begin(session, made)
     executions.begin_phase(session, made, epoch=epoch, phase=P.TESTING, attempt=1, task="t")
-    loop.retry(session, made, epoch, 1, "The network was away.", kind="git.unreachable")
-    loop.retry(session, made, epoch, 1, "The step runs again.", kind="git.unreachable")
+    scenarios.retry(session, made, epoch, 1, "The network was away.", kind="git.unreachable")
+    scenarios.retry(session, made, epoch, 1, "The step runs again.", kind="git.unreachable")
     run = executions.get(session, made)
     assert (run.row.status, run.row.progress, run.row.retry_count) == ("retry", 0, 1)
     assert [(a.number, a.outcome) for a in run.attempts] == [(1, "retry"), (2, None)]
@@ -354,11 +344,11 @@ def test_a_retry_ends_the_phase_under_way_and_begins_from_zero(
 
 def test_alike_failures_are_counted_back_from_the_last(session: Session, member: Actor, home: uuid.UUID) -> None:
     words(session, home, member)
-    made = loop.launch(session, home, member)
-    epoch = loop.begin(session, made)
+    made = scenarios.launch(session, home, member)
+    epoch = scenarios.begin(session, made)
     for attempt, kind in enumerate(("git", "agent.silent", "agent.silent"), 1):
         executions.begin_phase(session, made, epoch=epoch, phase=P.PLANNING, attempt=attempt, task="t")
-        loop.retry(session, made, epoch, attempt, "It broke.", kind=kind)
+        scenarios.retry(session, made, epoch, attempt, "It broke.", kind=kind)
     assert executions.failures_alike(session, made, "agent.silent") == 2
     assert executions.failures_alike(session, made, "git") == 0
 
@@ -369,13 +359,13 @@ def used(message: str, cost: float = 0.25, attempt: int = 1) -> UsageRow:
 
 def test_what_the_agent_spends_is_kept_by_message_and_summed(session: Session, member: Actor, home: uuid.UUID) -> None:
     words(session, home, member)
-    made = loop.launch(session, home, member)
-    epoch = loop.begin(session, made)
+    made = scenarios.launch(session, home, member)
+    epoch = scenarios.begin(session, made)
     executions.add_usage(session, made, epoch=epoch, rows=[used("m1"), used("m2", 0.1)])
     executions.add_usage(session, made, epoch=epoch, rows=[used("m2", 0.5), used("m1", 0.2)])  # told again, grown
     assert executions.spent(session, made) == 0.75
     executions.begin_phase(session, made, epoch=epoch, phase=P.PLANNING, attempt=1, task="t")
-    loop.retry(session, made, epoch, 1, "It broke.", kind="agent.overloaded")
+    scenarios.retry(session, made, epoch, 1, "It broke.", kind="agent.overloaded")
     executions.add_usage(session, made, epoch=epoch, rows=[used("m3", 1.0, attempt=2)])
     run = executions.get(session, made)
     assert (float(run.row.cost_usd), run.input_tokens, run.output_tokens) == (1.75, 3000, 150)
@@ -386,8 +376,8 @@ def test_the_end_of_an_attempts_log_is_there_for_all_and_its_key_stays(
     session: Session, member: Actor, home: uuid.UUID
 ) -> None:
     words(session, home, member)
-    made = loop.launch(session, home, member)
-    epoch = loop.begin(session, made)
+    made = scenarios.launch(session, home, member)
+    epoch = scenarios.begin(session, made)
     executions.keep_log(session, made, epoch=epoch, attempt=1, tail="x" * 70_000 + "\x00end", key="k1.txt")
     executions.keep_log(session, made, epoch=epoch, attempt=1, tail="later")
     executions.keep_log(session, made, epoch=epoch - 1, attempt=1, tail="an old worker's")
@@ -400,8 +390,8 @@ def test_the_end_of_an_attempts_log_is_there_for_all_and_its_key_stays(
 
 
 def failed(session: Session, home: uuid.UUID, member: Actor, **facts: object) -> uuid.UUID:
-    made = loop.launch(session, home, member)
-    epoch = loop.begin(session, made)
+    made = scenarios.launch(session, home, member)
+    epoch = scenarios.begin(session, made)
     row = executions.locked(session, made, epoch)
     for name, value in facts.items():
         setattr(row, name, value)
@@ -450,7 +440,7 @@ def test_what_cannot_be_continued_says_why(session: Session, member: Actor, home
     assert "before there was anything" in (executions.why_not_continue(session, bare) or "")
     planned = failed(session, home, member, plan={"summary": "s"})
     assert executions.why_not_continue(session, planned) is None
-    live = loop.launch(session, home, member)
+    live = scenarios.launch(session, home, member)
     assert "is live" in (executions.why_not_continue(session, planned) or "")
     assert "failed or was canceled" in (executions.why_not_continue(session, live) or "")
     with pytest.raises(NotFound):

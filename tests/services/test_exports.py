@@ -27,7 +27,6 @@ from services.exports import REPORTS, defuse, file_name, reports, restore, to_cs
 from services.exports.cells import defused_column
 from services.lifecycle import ExecutionStatus, FeedbackState, Role, Verdict
 from services.models import DetectorVersion, Evaluation, ExecutionAttempt
-from tests.conftest import Databases
 from tests.factories import (
     DAY_ONE,
     active_session,
@@ -39,6 +38,7 @@ from tests.factories import (
     version,
     workspace,
 )
+from tests.support.databases import Databases
 
 EVIL = '=HYPERLINK("http://evil.example","click")'
 RISKY = [

@@ -16,21 +16,11 @@ from services.models import CandleDataset, FeedbackItem, PatternSession, now
 from services.people import Actor
 from services.places.blocks import in_share
 from tests import factories
-from tests.services import loop
+from tests.support import scenarios
 
 V, S = Verdict, FeedbackState
 QUIET = {V.CONFIRMED, V.UNSURE}
 MARK_VERDICTS = [V.CONFIRMED, V.FALSE_POSITIVE, V.ADJUSTMENT, V.UNSURE]
-
-
-@pytest.fixture
-def member(session: Session) -> Actor:
-    return factories.person(session)
-
-
-@pytest.fixture
-def home(session: Session, member: Actor) -> uuid.UUID:
-    return loop.in_beta(session, member)
 
 
 @pytest.fixture
@@ -40,12 +30,12 @@ def stored(session: Session, member: Actor) -> factories.DatasetRow:
 
 @pytest.fixture
 def made(session: Session, member: Actor, home: uuid.UUID, stored: factories.DatasetRow) -> uuid.UUID:
-    return loop.run_session(session, home, member, stored, anchors=[0, 10, 20, 59])
+    return scenarios.run_session(session, home, member, stored, anchors=[0, 10, 20, 59])
 
 
 def give(session: Session, made: uuid.UUID, anchor: int, verdict: Verdict, actor: Actor, **more: object) -> uuid.UUID:
     expected = Place(12, now(), 101.0) if verdict == V.ADJUSTMENT else None
-    detection = loop.detections(session, made)[anchor]
+    detection = scenarios.detections(session, made)[anchor]
     return feedback.judge(session, detection, verdict, expected=expected, actor=actor, **more)  # type: ignore[arg-type]
 
 
@@ -65,7 +55,7 @@ def test_the_first_bar_is_a_place_like_any_other(session: Session, member: Actor
     assert [(item(session, i).candle_index, item(session, i).expected_index) for i in (right, wrong, gap)] == [
         (0, 0), (59, None), (0, 0),
     ]  # fmt: skip
-    assert {c.id for c in feedback.cases(session, item(session, gap).workspace_id)} == {
+    assert {j.id for j in labels.judgements(session, item(session, gap).workspace_id)} == {
         str(right),
         str(wrong),
         str(gap),
@@ -74,19 +64,19 @@ def test_the_first_bar_is_a_place_like_any_other(session: Session, member: Actor
 
 @pytest.mark.parametrize("index", [-1, 60, 10**9])
 def test_a_place_outside_the_window_is_refused(session: Session, member: Actor, made: uuid.UUID, index: int) -> None:
-    before = loop.everything(session)
+    before = scenarios.everything(session)
     with pytest.raises(InvalidInput, match="outside"):
         missed(session, made, index, member)
     with pytest.raises(InvalidInput, match="outside"):
         feedback.judge(
-            session, loop.detections(session, made)[10], V.ADJUSTMENT, expected=Place(index, now()), actor=member
+            session, scenarios.detections(session, made)[10], V.ADJUSTMENT, expected=Place(index, now()), actor=member
         )
-    assert loop.everything(session) == before
+    assert scenarios.everything(session) == before
 
 
 def test_what_does_not_make_sense_is_refused(session: Session, member: Actor, made: uuid.UUID, home: uuid.UUID) -> None:
-    detection = loop.detections(session, made)[10]
-    before = loop.everything(session)
+    detection = scenarios.detections(session, made)[10]
+    before = scenarios.everything(session)
     with pytest.raises(InvalidInput, match="where the mark should be"):
         feedback.judge(session, detection, V.ADJUSTMENT, actor=member)
     for verdict in (V.FALSE_NEGATIVE, V.COMMENT):
@@ -98,7 +88,7 @@ def test_what_does_not_make_sense_is_refused(session: Session, member: Actor, ma
         feedback.add_comment_item(session, home, " \x00 ", actor=member)
     with pytest.raises(NotFound):
         feedback.judge(session, uuid.uuid4(), V.CONFIRMED, actor=member)
-    assert loop.everything(session) == before
+    assert scenarios.everything(session) == before
 
 
 @pytest.mark.parametrize("first", MARK_VERDICTS)
@@ -107,16 +97,16 @@ def test_a_second_verdict_replaces_the_first_and_moves_the_count(
     session: Session, member: Actor, made: uuid.UUID, home: uuid.UUID, first: Verdict, second: Verdict
 ) -> None:
     one = give(session, made, 10, first, member, reason="why")
-    assert loop.row(session, home).feedback_count == (first not in QUIET)
+    assert scenarios.row(session, home).feedback_count == (first not in QUIET)
     assert give(session, made, 10, second, member) == one
-    assert loop.row(session, home).feedback_count == (second not in QUIET)
-    assert loop.count(session, FeedbackItem, FeedbackItem.session_id == made) == 1
-    assert loop.kinds(session, home).count("feedback_added") == (first not in QUIET or second not in QUIET)
+    assert scenarios.row(session, home).feedback_count == (second not in QUIET)
+    assert scenarios.count(session, FeedbackItem, FeedbackItem.session_id == made) == 1
+    assert scenarios.kinds(session, home).count("feedback_added") == (first not in QUIET or second not in QUIET)
     now_is = item(session, one)
     assert (now_is.verdict, now_is.reason) == (second, None)
     expected = {V.CONFIRMED: 10, V.ADJUSTMENT: 12}
     assert now_is.expected_index == expected.get(second)
-    assert loop.lies(session) == []
+    assert scenarios.lies(session) == []
 
 
 def test_the_same_missed_place_twice_is_one(session: Session, member: Actor, made: uuid.UUID) -> None:
@@ -127,7 +117,7 @@ def test_the_same_missed_place_twice_is_one(session: Session, member: Actor, mad
     missed(session, made, 5, factories.person(session))
     feedback.withdraw(session, one, actor=member)
     missed(session, made, 5, member)
-    assert loop.lies(session) == []
+    assert scenarios.lies(session) == []
 
 
 def test_undo_is_for_one_s_own_open_verdict(session: Session, member: Actor, made: uuid.UUID, home: uuid.UUID) -> None:
@@ -140,8 +130,8 @@ def test_undo_is_for_one_s_own_open_verdict(session: Session, member: Actor, mad
         feedback.withdraw(session, one, actor=member)
     again = give(session, made, 10, V.FALSE_POSITIVE, member)
     assert again != one
-    assert loop.lies(session) == []
-    loop.launch(session, home, member)
+    assert scenarios.lies(session) == []
+    scenarios.launch(session, home, member)
     for attempt in (
         lambda: feedback.withdraw(session, again, actor=member),
         lambda: give(session, made, 10, V.CONFIRMED, member),
@@ -176,14 +166,14 @@ def test_reviewers_who_disagree_dispute_a_mark_once_and_it_leaves_the_score(
     two = give(session, made, 10, V.FALSE_POSITIVE, other)
     assert {item(session, i).state for i in (one, two)} == {S.DISPUTED}
     give(session, made, 10, V.FALSE_POSITIVE, other, reason="still")
-    assert loop.kinds(session, home).count("mark_disputed") == 1
+    assert scenarios.kinds(session, home).count("mark_disputed") == 1
     assert tally(session, made) == (0, 0, 0)
     assert feedback.open_batch(session, home) == []
-    assert feedback.cases(session, home) == []
+    assert [p.status for p in labels.label_set(session, home).places] == ["disputed"]
     give(session, made, 10, V.UNSURE, other)
     assert item(session, one).state == S.OPEN
     assert tally(session, made) == (1, 0, 0)
-    assert loop.lies(session) == []
+    assert scenarios.lies(session) == []
 
 
 def test_a_majority_decides_and_an_unsure_one_does_not_vote(session: Session, member: Actor, made: uuid.UUID) -> None:
@@ -214,44 +204,46 @@ def test_a_rule_settles_a_dispute(session: Session, member: Actor, made: uuid.UU
     feedback.settle_dispute(session, two, reason="A high\x00 needs three bars.", actor=member)
     assert (item(session, one).state, item(session, two).state) == (S.WITHDRAWN, S.OPEN)
     assert item(session, two).reason == "A high needs three bars."
-    assert [c.id for c in feedback.cases(session, home)] == [str(two)]
+    assert [j.id for j in labels.judgements(session, home)] == [str(two)]
     with pytest.raises(NotFound, match="no such disputed"):
         feedback.settle_dispute(session, two, reason="again", actor=member)
-    assert loop.lies(session) == []
+    assert scenarios.lies(session) == []
 
 
 def test_hold_out_corrections_are_kept_for_testing_and_never_sent_but_are_cases(
     session: Session, member: Actor, made: uuid.UUID, home: uuid.UUID
 ) -> None:
     hidden = give(session, made, 10, V.FALSE_POSITIVE, member)
-    loop.row(session, home).holdout_share = 0.5
+    scenarios.row(session, home).holdout_share = 0.5
     series = session.scalars(select(CandleDataset).join(PatternSession, PatternSession.dataset_id == CandleDataset.id))
     block = int(factories.DAY_ONE.timestamp()) // (250 * 86_400)
     series.one().series_id = next(i for i in map(uuid.UUID, map("{:032x}".format, range(99))) if all(
         in_share(str(i), k, 0.5) for k in (block, block + 1)))  # fmt: skip
     session.flush()
     assert feedback.open_batch(session, home) == []
-    assert [(c.id, c.split) for c in feedback.cases(session, home)] == [(str(hidden), "holdout")]
+    known = labels.label_set(session, home)
+    assert [(p.judgements, known.split(p.id)) for p in known.places] == [((str(hidden),), "holdout")]
     with pytest.raises(InvalidInput, match="kept for testing"):
-        loop.launch(session, home, member)
+        scenarios.launch(session, home, member)
     with pytest.raises(Conflict, match="kept for testing"):
-        loop.launch(session, home, member, feedback_ids=[hidden])
+        scenarios.launch(session, home, member, feedback_ids=[hidden])
 
 
-def test_cases_are_judged_places_that_stand(session: Session, member: Actor, made: uuid.UUID, home: uuid.UUID) -> None:
+def test_judgements_are_of_places_and_stand(session: Session, member: Actor, made: uuid.UUID, home: uuid.UUID) -> None:
     moved, unsure = give(session, made, 10, V.ADJUSTMENT, member), give(session, made, 20, V.UNSURE, member)
     gap, undone = missed(session, made, 25, member), missed(session, made, 31, member)
     feedback.withdraw(session, undone, actor=member)
     words = feedback.add_comment_item(session, home, "words", session_id=made, actor=member)
     legacy = missed(session, made, 33, member)
     item(session, legacy).expected_kind = None
-    found = {c.id: c for c in feedback.cases(session, home)}
-    assert set(found) == {str(moved), str(gap)}
-    assert not {str(unsure), str(words), str(legacy)} & set(found)
-    case = found[str(moved)]
-    assert (case.original_index, case.expected_index, case.kind, case.direction) == (10, 12, "swing_high", 1)
-    assert (case.window_start, case.window_end, case.verdict) == (0, 59, "adjustment")
-    assert (found[str(gap)].original_index, found[str(gap)].expected_index) == (None, 25)
+    found = {j.id: j for j in labels.judgements(session, home)}
+    assert set(found) == {str(moved), str(gap), str(unsure)}
+    assert not {str(words), str(legacy), str(undone)} & set(found)
+    move = found[str(moved)]
+    assert move.said is not None and move.expected is not None
+    assert (move.said.bar, move.expected.bar, move.kind, move.direction) == (10, 12, "swing_high", 1)
+    miss = found[str(gap)].expected
+    assert found[str(gap)].said is None and miss is not None and miss.bar == 25
 
 
 def test_a_later_judgement_of_the_same_place_by_the_same_person_stands(
@@ -261,16 +253,20 @@ def test_a_later_judgement_of_the_same_place_by_the_same_person_stands(
     mine, theirs = give(session, made, 10, V.FALSE_POSITIVE, member), give(session, made, 10, V.FALSE_POSITIVE, other)
     kept = give(session, made, 20, V.CONFIRMED, member)
     sessions.complete(session, made, actor=member)
-    loop.deploy(session, loop.launch(session, home, member), params={"left": 4})
-    retest = loop.run_session(session, home, member, stored, anchors=[10, 20], retest_of=made)
-    assert {c.id for c in feedback.cases(session, home)} == {str(mine), str(theirs), str(kept)}
+    scenarios.deploy(session, scenarios.launch(session, home, member), params={"left": 4})
+    retest = scenarios.run_session(session, home, member, stored, anchors=[10, 20], retest_of=made)
+    at_10, at_20 = labels.label_set(session, home).places
+    assert (at_10.status, at_10.absent_votes, at_20.status) == ("absent", 2, "present"), (
+        "copies are no votes of their own"
+    )
     copy = session.scalars(select(FeedbackItem.id).where(FeedbackItem.carried_from_id == theirs)).one()
     feedback.withdraw(session, copy, actor=member)  # a carried copy is anybody's to take back; the original stays
     later = give(session, retest, 10, V.CONFIRMED, member)
-    verdicts = {c.id: c.verdict for c in feedback.cases(session, home) if c.original_index == 10}
-    assert verdicts == {str(later): "confirmed", str(theirs): "false_positive"}
+    at_10, _ = labels.label_set(session, home).places
+    assert (at_10.status, at_10.present_votes, at_10.absent_votes) == ("disputed", 1, 1)
+    assert {str(mine), str(later), str(theirs)} == set(at_10.judgements)
     give(session, retest, 20, V.UNSURE, member)
-    assert str(kept) not in {c.id for c in feedback.cases(session, home)}
+    assert labels.label_set(session, home).places[1].status == "unsure", str(kept)
     copies = session.scalars(select(FeedbackItem).where(FeedbackItem.session_id == retest)).all()
     assert all(c.execution_id is None and c.sent_to_claude_at is None for c in copies)
-    assert loop.lies(session) == []
+    assert scenarios.lies(session) == []

@@ -14,7 +14,7 @@ from services.lifecycle import Verdict, VersionStatus
 from services.models import PatternSession
 from services.people import Actor
 from tests import factories
-from tests.services import loop
+from tests.support import scenarios
 
 V = Verdict
 AT = datetime(2026, 1, 5, tzinfo=UTC)
@@ -27,7 +27,7 @@ def member(session: Session) -> Actor:
 
 @pytest.fixture
 def home(session: Session, member: Actor) -> uuid.UUID:
-    return loop.in_beta(session, member)
+    return scenarios.in_beta(session, member)
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def stored(session: Session, member: Actor) -> factories.DatasetRow:
 
 
 def judge(session: Session, made: uuid.UUID, actor: Actor, verdicts: dict[int, Verdict]) -> None:
-    found = loop.detections(session, made)
+    found = scenarios.detections(session, made)
     for anchor, verdict in verdicts.items():
         feedback.judge(session, found[anchor], verdict, actor=actor)
 
@@ -55,11 +55,11 @@ def test_a_retest_that_lost_five_of_six_right_marks_is_not_perfect(
     session: Session, member: Actor, home: uuid.UUID, stored: factories.DatasetRow
 ) -> None:
     anchors = [5, 15, 25, 35, 45, 55]
-    old = loop.run_session(session, home, member, stored, anchors=anchors)
+    old = scenarios.run_session(session, home, member, stored, anchors=anchors)
     judge(session, old, member, dict.fromkeys(anchors, V.CONFIRMED))
     sessions.complete(session, old, actor=member)
     factories.version(session, home, "0.2.0", status=VersionStatus.DEPLOYED)
-    new = loop.run_session(session, home, member, stored, anchors=[5], retest_of=old)
+    new = scenarios.run_session(session, home, member, stored, anchors=[5], retest_of=old)
     sessions.complete(session, new, actor=member)
     assert counts(session, new) == (1, 0, 5)
 
@@ -68,12 +68,12 @@ def test_one_event_is_not_hit_and_missed_at_once(
     session: Session, member: Actor, home: uuid.UUID, stored: factories.DatasetRow
 ) -> None:
     """The miss was at bar 20; the new version marks bar 21, which the replay takes for it, and so must the score."""
-    old = loop.run_session(session, home, member, stored, anchors=[5])
+    old = scenarios.run_session(session, home, member, stored, anchors=[5])
     judge(session, old, member, {5: V.CONFIRMED})
     miss(session, old, member, 20)
     sessions.complete(session, old, actor=member)
     factories.version(session, home, "0.2.0", status=VersionStatus.DEPLOYED)
-    new = loop.run_session(session, home, member, stored, anchors=[5, 21], retest_of=old)
+    new = scenarios.run_session(session, home, member, stored, anchors=[5, 21], retest_of=old)
     judge(session, new, member, {21: V.CONFIRMED})
     sessions.complete(session, new, actor=member)
     assert counts(session, new) == (2, 0, 0)
@@ -82,7 +82,7 @@ def test_one_event_is_not_hit_and_missed_at_once(
 def test_two_people_who_miss_one_place_count_once(
     session: Session, member: Actor, home: uuid.UUID, stored: factories.DatasetRow
 ) -> None:
-    made = loop.run_session(session, home, member, stored, anchors=[5])
+    made = scenarios.run_session(session, home, member, stored, anchors=[5])
     judge(session, made, member, {5: V.CONFIRMED})
     miss(session, made, member, 30)
     miss(session, made, factories.person(session), 31)

@@ -30,7 +30,7 @@ from services.models import PatternWorkspace, now
 from services.people import Actor
 from services.settings import get_settings
 from tests import factories
-from tests.services import loop
+from tests.support import scenarios
 
 W = WorkspaceStatus
 NOBODY = uuid.UUID(int=7)
@@ -107,7 +107,7 @@ def test_every_verb_asks_for_the_role_before_anything_else(
     session: Session, permission: str, verb: Verb, role: Role
 ) -> None:
     actor = factories.person(session, role)
-    before = loop.everything(session)
+    before = scenarios.everything(session)
     if role in PERMISSIONS[permission]:
         try:
             verb(session, actor)
@@ -118,7 +118,7 @@ def test_every_verb_asks_for_the_role_before_anything_else(
     else:
         with pytest.raises(NotAllowed, match=actor.name):
             verb(session, actor)
-        assert loop.everything(session) == before
+        assert scenarios.everything(session) == before
 
 
 def put(session: Session, workspace_id: uuid.UUID, status: W, approver: Actor) -> None:
@@ -141,17 +141,17 @@ def test_move_takes_the_rows_of_the_table_and_no_other(session: Session, status:
         legal = transition(verb, status)
         for who, actor in actors.items():
             put(session, workspace_id, status, admin)
-            before = loop.everything(session)
+            before = scenarios.everything(session)
             attempt = session.begin_nested()
             if legal is None or who not in legal.who:
                 with pytest.raises(IllegalTransition if legal is None else NotAllowed):
-                    workspaces.move(session, loop.row(session, workspace_id), verb, actor=actor)
-                assert loop.everything(session) == before
+                    workspaces.move(session, scenarios.row(session, workspace_id), verb, actor=actor)
+                assert scenarios.everything(session) == before
             else:
-                workspaces.move(session, loop.row(session, workspace_id), verb, actor=actor, reason="because")
-                assert loop.row(session, workspace_id).status == legal.target
-                assert loop.kinds(session, workspace_id)[-1] == "status_changed"
-                assert loop.everything(session)["audit_events"] != before["audit_events"]
+                workspaces.move(session, scenarios.row(session, workspace_id), verb, actor=actor, reason="because")
+                assert scenarios.row(session, workspace_id).status == legal.target
+                assert scenarios.kinds(session, workspace_id)[-1] == "status_changed"
+                assert scenarios.everything(session)["audit_events"] != before["audit_events"]
             attempt.rollback()
 
 
@@ -162,31 +162,31 @@ DECISIONS: dict[str, tuple[set[W], Callable[[Session, uuid.UUID, Actor, Actor], 
     "return": ({W.IN_REVIEW}, lambda s, w, m, a: review.return_to_beta(s, w, reason="r", actor=a)),
     "reopen": ({W.VERIFIED}, lambda s, w, m, a: review.reopen(s, w, reason="r", actor=a)),
     # A launch alone changes no status after the first; only review refuses it.
-    "launch": ({W.BETA, W.VERIFIED}, lambda s, w, m, a: loop.launch(s, w, m)),
+    "launch": ({W.BETA, W.VERIFIED}, lambda s, w, m, a: scenarios.launch(s, w, m)),
 }
 
 
 def test_a_decision_out_of_the_wrong_status_is_refused_and_changes_nothing(session: Session) -> None:
     """Every decision out of every status past the first deploy, with all other guards satisfied."""
     member, admin = factories.person(session), factories.person(session, Role.ADMIN)
-    workspace_id = loop.in_beta(session, member)
-    loop.judged(session, workspace_id, member, right=10, wrong=1)
+    workspace_id = scenarios.in_beta(session, member)
+    scenarios.judged(session, workspace_id, member, right=10, wrong=1)
     feedback.add_comment_item(session, workspace_id, "Look at the gaps.", actor=member)
-    loop.row(session, workspace_id).approved_evidence = review.evidence(session, workspace_id).as_json()
+    scenarios.row(session, workspace_id).approved_evidence = review.evidence(session, workspace_id).as_json()
     for decision, (sources, decide) in DECISIONS.items():
         for status in (W.BETA, W.IN_REVIEW, W.VERIFIED):
             attempt = session.begin_nested()
             put(session, workspace_id, status, member)
-            before = loop.everything(session)
+            before = scenarios.everything(session)
             if status in sources:
                 decide(session, workspace_id, member, admin)
-                assert loop.everything(session) != before, (decision, status)
-                assert loop.lies(session) == []
+                assert scenarios.everything(session) != before, (decision, status)
+                assert scenarios.lies(session) == []
             else:
                 with pytest.raises(Conflict) as refused:
                     decide(session, workspace_id, member, admin)
                 assert str(refused.value).endswith(".")
-                assert loop.everything(session) == before, (decision, status)
+                assert scenarios.everything(session) == before, (decision, status)
             attempt.rollback()
             session.expire_all()
 
@@ -197,11 +197,11 @@ def test_nothing_is_decided_before_a_version_is_live(session: Session, verb: str
     member, admin = factories.person(session), factories.person(session, Role.ADMIN)
     workspace_id = factories.workspace(session, member)
     if first_run:
-        loop.launch(session, workspace_id, member)
-    before = loop.everything(session)
+        scenarios.launch(session, workspace_id, member)
+    before = scenarios.everything(session)
     with pytest.raises((GuardFailed, IllegalTransition)):
         DECISIONS[verb][1](session, workspace_id, member, admin)
-    assert loop.everything(session) == before
+    assert scenarios.everything(session) == before
 
 
 @pytest.fixture
@@ -214,20 +214,20 @@ def team_of_one(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def _approved_by_an_admin(session: Session) -> tuple[uuid.UUID, Actor]:
     admin = factories.person(session, Role.ADMIN)
-    workspace_id = loop.in_beta(session, admin)
-    loop.judged(session, workspace_id, admin)
+    workspace_id = scenarios.in_beta(session, admin)
+    scenarios.judged(session, workspace_id, admin)
     review.approve(session, workspace_id, actor=admin)
     return workspace_id, admin
 
 
 def test_the_approver_does_not_verify(session: Session) -> None:
     workspace_id, admin = _approved_by_an_admin(session)
-    before = loop.everything(session)
+    before = scenarios.everything(session)
     with pytest.raises(GuardFailed, match="another admin"):
         review.verify(session, workspace_id, actor=admin)
-    assert loop.everything(session) == before
+    assert scenarios.everything(session) == before
     review.verify(session, workspace_id, actor=factories.person(session, Role.ADMIN))
-    assert loop.row(session, workspace_id).status == W.VERIFIED
+    assert scenarios.row(session, workspace_id).status == W.VERIFIED
 
 
 @pytest.mark.usefixtures("team_of_one")
@@ -236,7 +236,7 @@ def test_in_a_team_of_one_the_approver_verifies_and_the_page_can_say_so(session:
     sentences = [g.sentence for g in review.verification_guards(session, workspace_id, admin)]
     assert any("allowed here by a setting" in s for s in sentences)
     review.verify(session, workspace_id, actor=admin)
-    assert loop.row(session, workspace_id).status == W.VERIFIED
+    assert scenarios.row(session, workspace_id).status == W.VERIFIED
 
 
 def test_an_unknown_workspace_is_a_sentence_for_every_decision(session: Session) -> None:

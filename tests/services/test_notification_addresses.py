@@ -27,11 +27,6 @@ URL = f"json://user:{SECRET}@127.0.0.1:9/{SECRET}/?+X-Key={SECRET}"
 
 
 @pytest.fixture
-def member(session: Session) -> Actor:
-    return factories.person(session)
-
-
-@pytest.fixture
 def home(session: Session, member: Actor) -> uuid.UUID:
     """A workspace with an address."""
     made = factories.workspace(session, member)

@@ -23,7 +23,7 @@ from services.notifications.writing import BODY, TITLE, plain
 from services.people import Actor
 from services.settings import get_settings
 from tests import factories
-from tests.services import loop
+from tests.support import scenarios
 
 SECRET = "s3cr3t-t0ken-94f1"
 URL = f"json://user:{SECRET}@127.0.0.1:9/{SECRET}/?+X-Key={SECRET}"
@@ -31,16 +31,10 @@ PAUSES = (1.0, 2.0)
 
 
 @pytest.fixture
-def member(session: Session) -> Actor:
-    return factories.person(session)
-
-
-@pytest.fixture
-def home(session: Session, member: Actor) -> uuid.UUID:
+def home(session: Session, member: Actor, home: uuid.UUID) -> uuid.UUID:
     """In beta, with an address."""
-    made = loop.in_beta(session, member)
-    notifications.set_urls(session, made, [URL], actor=member)
-    return made
+    notifications.set_urls(session, home, [URL], actor=member)
+    return home
 
 
 def notices(session: Session, workspace_id: uuid.UUID) -> list[Notification]:
@@ -65,9 +59,9 @@ def only(session: Session, workspace_id: uuid.UUID) -> Notification:
 def begun(session: Session, home: uuid.UUID, member: Actor) -> tuple[uuid.UUID, int]:
     """A second run up to its candidate."""
     feedback.add_comment_item(session, home, "words", actor=member)
-    made = loop.launch(session, home, member)
-    epoch = loop.begin(session, made)
-    loop.candidate(session, made, epoch, params={"left": 4})
+    made = scenarios.launch(session, home, member)
+    epoch = scenarios.begin(session, made)
+    scenarios.candidate(session, made, epoch, params={"left": 4})
     return made, epoch
 
 
@@ -89,7 +83,7 @@ def test_a_run_that_failed_for_good_is_told_with_what_to_do(session: Session, ho
 
 def test_a_run_that_is_tried_again_or_canceled_is_not_told(session: Session, home: uuid.UUID, member: Actor) -> None:
     made, epoch = begun(session, home, member)
-    loop.start_deploy(session, made, epoch)
+    scenarios.start_deploy(session, made, epoch)
     deployments.deploy_failed(session, made, epoch=epoch, attempt=1, error="It broke.", logs="", will_retry=True)
     executions.begin_retry(
         session,
@@ -102,7 +96,7 @@ def test_a_run_that_is_tried_again_or_canceled_is_not_told(session: Session, hom
     )
     executions.cancel(session, made, actor=member)
     executions.end_canceled(session, executions.locked(session, made, epoch))
-    assert loop.run_row(session, made).status == "failed"
+    assert scenarios.run_row(session, made).status == "failed"
     assert notices(session, home) == []
 
 
@@ -110,7 +104,7 @@ def test_a_deploy_that_failed_for_good_is_told_once_and_not_as_a_failed_run_too(
     session: Session, home: uuid.UUID, member: Actor
 ) -> None:
     made, epoch = begun(session, home, member)
-    loop.start_deploy(session, made, epoch)
+    scenarios.start_deploy(session, made, epoch)
     deployments.deploy_failed(session, made, epoch=epoch, attempt=1, error="It broke.", logs="", will_retry=False)
     executions.fail(session, executions.locked(session, made, epoch), error="It broke.", advice="Read the log.")
     told = only(session, home)
@@ -120,7 +114,7 @@ def test_a_deploy_that_failed_for_good_is_told_once_and_not_as_a_failed_run_too(
 
 
 def test_a_review_that_waits_is_told_with_its_evidence(session: Session, home: uuid.UUID, member: Actor) -> None:
-    loop.judged(session, home, member, right=10, wrong=1)
+    scenarios.judged(session, home, member, right=10, wrong=1)
     review.approve(session, home, comment="Gaps are fine now.", actor=member)
     told = only(session, home)
     assert told.event == NotificationEvent.REVIEW_WAITING
@@ -134,24 +128,24 @@ def test_a_review_that_waits_is_told_with_its_evidence(session: Session, home: u
 
 def redeployed(session: Session, home: uuid.UUID, member: Actor, left: int) -> None:
     feedback.add_comment_item(session, home, "words", actor=member)
-    loop.deploy(session, loop.launch(session, home, member), params={"left": left})
+    scenarios.deploy(session, scenarios.launch(session, home, member), params={"left": left})
 
 
 def test_a_rate_that_fell_after_a_deploy_is_told_once_with_both_numbers(
     session: Session, home: uuid.UUID, member: Actor
 ) -> None:
-    loop.judged(session, home, member, right=9, wrong=1)
+    scenarios.judged(session, home, member, right=9, wrong=1)
     redeployed(session, home, member, 4)
-    loop.judged(session, home, member, right=5, wrong=1)  # too few to say anything
+    scenarios.judged(session, home, member, right=5, wrong=1)  # too few to say anything
     assert notices(session, home) == []
-    loop.judged(session, home, member, right=2, wrong=2)
+    scenarios.judged(session, home, member, right=2, wrong=2)
     told = only(session, home)
     assert told.event == NotificationEvent.SUCCESS_RATE_FELL
     assert told.title.endswith(": success rate fell from 90% to 70%")
     assert "v0.1.0 had 90% (95% interval 60–98%, n 10)." in told.body
     assert "v0.1.1, which followed it, has 70% (95% interval 40–89%, n 10) so far." in told.body
     assert "intervals overlap, so this may be chance" in told.body
-    loop.judged(session, home, member, right=0, wrong=4)
+    scenarios.judged(session, home, member, right=0, wrong=4)
     assert len(notices(session, home)) == 1
 
 
@@ -159,24 +153,24 @@ def test_the_text_says_when_chance_hardly_explains_it_and_which_version_was_judg
     session: Session, home: uuid.UUID, member: Actor
 ) -> None:
     """The version between was not judged enough; the one before it is what is compared with."""
-    loop.judged(session, home, member, right=20)
+    scenarios.judged(session, home, member, right=20)
     redeployed(session, home, member, 4)
-    loop.judged(session, home, member, right=1, wrong=1)
+    scenarios.judged(session, home, member, right=1, wrong=1)
     redeployed(session, home, member, 5)
-    loop.judged(session, home, member, right=4, wrong=16)
+    scenarios.judged(session, home, member, right=4, wrong=16)
     told = only(session, home)
     assert "v0.1.0 had 100%" in told.body and "v0.1.2, which followed it, has 20%" in told.body
     assert "intervals don't overlap" in told.body and "may be chance" not in told.body
 
 
 def test_a_rate_that_did_not_fall_is_not_told(session: Session, home: uuid.UUID, member: Actor) -> None:
-    loop.judged(session, home, member, right=8, wrong=2)
+    scenarios.judged(session, home, member, right=8, wrong=2)
     redeployed(session, home, member, 4)
-    loop.judged(session, home, member, right=8, wrong=2)
+    scenarios.judged(session, home, member, right=8, wrong=2)
     stored = factories.dataset(session, member)
-    old = loop.run_session(session, home, member, stored, anchors=range(10))
+    old = scenarios.run_session(session, home, member, stored, anchors=range(10))
     redeployed(session, home, member, 5)
-    for detection in loop.detections(session, old).values():
+    for detection in scenarios.detections(session, old).values():
         feedback.judge(session, detection, Verdict.FALSE_POSITIVE, actor=member)
     sessions.complete(session, old, actor=member)  # of a version that is no longer live
     assert notices(session, home) == []
@@ -192,7 +186,7 @@ def test_two_rates_never_read_the_same(before: tuple[int, int], now: tuple[int, 
 
 
 def test_without_addresses_nothing_is_written(session: Session, member: Actor) -> None:
-    home = loop.in_beta(session, member)
+    home = scenarios.in_beta(session, member)
     made, epoch = begun(session, home, member)
     executions.fail(session, executions.locked(session, made, epoch), error="It broke.")
     assert notices(session, home) == [] and queued(session) == {}
@@ -202,7 +196,7 @@ def test_an_event_that_is_rolled_back_leaves_no_notice_and_no_delivery(clone_url
     engine = engine_for(clone_url)
     with transaction(engine) as session:
         member = factories.person(session)
-        home = loop.in_beta(session, member)
+        home = scenarios.in_beta(session, member)
         notifications.set_urls(session, home, [URL], actor=member)
         made, epoch = begun(session, home, member)
 
@@ -227,10 +221,10 @@ def test_a_notice_that_can_t_be_written_harms_nothing_of_the_run(
     made, epoch = begun(session, home, member)
     session.execute(text("ALTER TABLE notifications ADD CONSTRAINT broken CHECK (title = '')"))
     executions.fail(session, executions.locked(session, made, epoch), error="It broke.")
-    assert loop.run_row(session, made).status == "failed"
-    assert loop.kinds(session, home)[-1] == "claude_failed"
+    assert scenarios.run_row(session, made).status == "failed"
+    assert scenarios.kinds(session, home)[-1] == "claude_failed"
     assert notices(session, home) == [] and queued(session) == {}
-    assert loop.lies(session) == []
+    assert scenarios.lies(session) == []
 
 
 # The text is data
@@ -301,7 +295,7 @@ def test_no_secret_in_the_audit_trail_the_rows_the_queue_or_the_export(clone_url
     engine = engine_for(clone_url)
     with transaction(engine) as session:
         member = factories.person(session)
-        home = loop.in_beta(session, member)
+        home = scenarios.in_beta(session, member)
         notifications.set_urls(session, home, [URL, f"tgram://123456789:{SECRET}_{SECRET}/42/"], actor=member)
         made = notifications.send_test(session, home, actor=member)
         found = notifications.load(session, made, 1)

@@ -17,12 +17,7 @@ from services.lifecycle import Role
 from services.models import AuditEvent, User, now
 from services.people import Actor
 from tests import factories
-from tests.services import loop
-
-
-@pytest.fixture
-def admin(session: Session) -> Actor:
-    return factories.person(session, Role.ADMIN)
+from tests.support import scenarios
 
 
 def test_somebody_new_is_a_viewer_until_an_admin_says_otherwise(session: Session, admin: Actor) -> None:
@@ -63,14 +58,14 @@ def test_whoever_was_shut_out_stays_out_until_let_in_again(session: Session, adm
 def test_the_last_active_admin_stays(session: Session, admin: Actor) -> None:
     other = factories.person(session, Role.ADMIN)
     people.set_active(session, other.id, False, actor=admin)
-    before = loop.everything(session)
+    before = scenarios.everything(session)
     for attempt in (
         lambda: people.set_role(session, admin.id, Role.MEMBER, actor=admin),
         lambda: people.set_active(session, admin.id, False, actor=admin),
     ):
         with pytest.raises(Conflict, match="at least one active admin"):
             attempt()
-    assert loop.everything(session) == before
+    assert scenarios.everything(session) == before
     people.set_active(session, other.id, True, actor=admin)
     people.set_role(session, admin.id, Role.MEMBER, actor=admin)
     assert [p.role for p in people.list_people(session) if p.id == admin.id] == ["member"]

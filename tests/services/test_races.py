@@ -24,7 +24,7 @@ from services.lifecycle import ExecutionPhase, Role, Verdict, WorkspaceStatus
 from services.models import ClaudeExecution, Detection, FeedbackItem, PatternSession, PatternWorkspace, now
 from services.people import Actor
 from tests import factories
-from tests.services import loop
+from tests.support import scenarios
 
 THREADS = 50
 SECONDS = 60.0  # far beyond what it takes: a deadlock or a lock timeout fails the test long before
@@ -73,10 +73,10 @@ def desk(engine: Engine) -> Desk:
             factories.person(session, Role.ADMIN),
             factories.person(session, Role.ADMIN),
         ]
-        home = loop.in_beta(session, people[0])
-        loop.judged(session, home, people[0], right=10, wrong=4)
+        home = scenarios.in_beta(session, people[0])
+        scenarios.judged(session, home, people[0], right=10, wrong=4)
         stored = factories.dataset(session, people[0])
-        loop.run_session(session, home, people[0], stored, anchors=range(0, 60, 3))
+        scenarios.run_session(session, home, people[0], stored, anchors=range(0, 60, 3))
     return Desk(engine, home, people, stored)
 
 
@@ -118,19 +118,19 @@ def _work(desk: Desk, session: Session, _: Actor) -> None:
     live = workspaces.has_live_execution(session, desk.home)
     if live is None:
         return
-    epoch = loop.begin(session, live.id)
+    epoch = scenarios.begin(session, live.id)
     if executions.heartbeat(session, live.id, epoch=epoch):
         executions.end_canceled(session, executions.locked(session, live.id, epoch))
     elif random.random() < 0.3:
         executions.fail(session, executions.locked(session, live.id, epoch), error="It broke.")
     else:
-        loop.candidate(session, live.id, epoch, params={"left": random.randrange(1000)})
-        loop.start_deploy(session, live.id, epoch)
-        loop.finish(session, live.id, epoch)
+        scenarios.candidate(session, live.id, epoch, params={"left": random.randrange(1000)})
+        scenarios.start_deploy(session, live.id, epoch)
+        scenarios.finish(session, live.id, epoch)
 
 
 VERBS: dict[str, Callable[[Desk, Session, Actor], Any]] = {
-    "launch": lambda d, s, a: loop.launch(s, d.home, a),
+    "launch": lambda d, s, a: scenarios.launch(s, d.home, a),
     "approve": lambda d, s, a: review.approve(s, d.home, actor=a),
     "withdraw": lambda d, s, a: review.withdraw(s, d.home, actor=a),
     "verify": lambda d, s, a: review.verify(s, d.home, actor=a),
@@ -138,7 +138,7 @@ VERBS: dict[str, Callable[[Desk, Session, Actor], Any]] = {
     "reopen": lambda d, s, a: review.reopen(s, d.home, reason="r", actor=a),
     "comment": lambda d, s, a: timeline.comment(s, d.home, "hello", actor=a),
     "words": lambda d, s, a: feedback.add_comment_item(s, d.home, "words", actor=a),
-    "test": lambda d, s, a: loop.run_session(s, d.home, a, d.stored, anchors=range(0, 60, 4)),
+    "test": lambda d, s, a: scenarios.run_session(s, d.home, a, d.stored, anchors=range(0, 60, 4)),
     "judge": _judge, "missed": _miss, "undo": _undo, "complete": _complete, "cancel": _cancel, "work": _work,
 }  # fmt: skip
 
@@ -160,8 +160,8 @@ def test_fifty_people_at_once_leave_no_illegal_state(desk: Desk) -> None:
     assert time.monotonic() - began < SECONDS
     assert desk.seen.total() == THREADS * 5
     with transaction(desk.engine) as session:
-        assert loop.lies(session) == []
-        found = loop.row(session, desk.home)
+        assert scenarios.lies(session) == []
+        found = scenarios.row(session, desk.home)
         assert found.status in set(WorkspaceStatus)
         entries = list(timeline.full(session, desk.home))
         moves = [(e.data["previous_status"], e.data["new_status"]) for e in entries if e.type == "status_changed"]
@@ -188,7 +188,7 @@ def test_one_pattern_gets_one_workspace_however_many_create_it(engine: Engine) -
         results = Counter(pool.map(create, range(20)))
     assert results == {"created": 1, "There is a workspace for the pattern type 'swings' already: Swings.": 19}
     with transaction(engine) as session:
-        assert loop.count(session, PatternWorkspace) == 1
+        assert scenarios.count(session, PatternWorkspace) == 1
 
 
 def test_approving_and_launching_at_once_never_both(desk: Desk) -> None:
@@ -199,8 +199,8 @@ def test_approving_and_launching_at_once_never_both(desk: Desk) -> None:
             )
         with transaction(desk.engine) as session:
             live = workspaces.has_live_execution(session, desk.home)
-            assert (live is not None) != (loop.row(session, desk.home).status == WorkspaceStatus.IN_REVIEW)
-            assert loop.lies(session) == []
+            assert (live is not None) != (scenarios.row(session, desk.home).status == WorkspaceStatus.IN_REVIEW)
+            assert scenarios.lies(session) == []
         desk.attempt("cancel", lambda s: _cancel(desk, s, desk.people[0]))
         desk.attempt("withdraw", lambda s: review.withdraw(s, desk.home, actor=desk.people[0]))
 
@@ -208,7 +208,7 @@ def test_approving_and_launching_at_once_never_both(desk: Desk) -> None:
 def test_two_verdicts_of_one_person_at_once_are_one_item(desk: Desk) -> None:
     with transaction(desk.engine) as session:
         active = desk.newest(session, PatternSession, PatternSession.status == "active")
-        mark = next(iter(loop.detections(session, active.id).values()))
+        mark = next(iter(scenarios.detections(session, active.id).values()))
 
     def judge(verdict: Verdict) -> None:
         desk.attempt("judge", lambda s: feedback.judge(s, mark, verdict, actor=desk.people[0]))
@@ -217,13 +217,13 @@ def test_two_verdicts_of_one_person_at_once_are_one_item(desk: Desk) -> None:
         list(pool.map(judge, [Verdict.CONFIRMED, Verdict.FALSE_POSITIVE] * 4))
     assert desk.seen == {"judge": 8}
     with transaction(desk.engine) as session:
-        assert loop.count(session, FeedbackItem, FeedbackItem.detection_id == mark) == 1
-        assert loop.lies(session) == []
+        assert scenarios.count(session, FeedbackItem, FeedbackItem.detection_id == mark) == 1
+        assert scenarios.lies(session) == []
 
 
 def test_two_workers_on_one_run_write_each_message_once(desk: Desk) -> None:
     with transaction(desk.engine) as session:
-        made = loop.launch(session, desk.home, desk.people[0])
+        made = scenarios.launch(session, desk.home, desk.people[0])
 
     def worker(_: int) -> str:
         try:
@@ -232,7 +232,7 @@ def test_two_workers_on_one_run_write_each_message_once(desk: Desk) -> None:
             for phase in (ExecutionPhase.PLANNING, ExecutionPhase.IMPLEMENTING, ExecutionPhase.TESTING):
                 with transaction(desk.engine) as session:
                     executions.begin(session, made, epoch=epoch, worker_id="w", base_commit="b")
-                    loop.phase(session, made, epoch, phase)
+                    scenarios.phase(session, made, epoch, phase)
         except StaleEpoch:
             return "stopped"
         return "through"
@@ -244,5 +244,5 @@ def test_two_workers_on_one_run_write_each_message_once(desk: Desk) -> None:
         told = [e.type for e in timeline.full(session, desk.home) if e.execution and e.execution["id"] == str(made)]
         assert Counter(told)["claude_started"] == 1
         assert Counter(told)["claude_phase_update"] == Counter(told)["claude_checkpoint"] == 3
-        assert loop.lies(session) == []
-        assert loop.count(session, ClaudeExecution, ClaudeExecution.id == made) == 1
+        assert scenarios.lies(session) == []
+        assert scenarios.count(session, ClaudeExecution, ClaudeExecution.id == made) == 1

@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services import feedback, labels, sessions
@@ -16,19 +17,9 @@ from services.models import FeedbackItem, PatternSession, WorkspaceMessage, now
 from services.people import Actor
 from services.places.rates import wilson
 from tests import factories
-from tests.services import loop
+from tests.support import scenarios
 
 V = Verdict
-
-
-@pytest.fixture
-def member(session: Session) -> Actor:
-    return factories.person(session)
-
-
-@pytest.fixture
-def home(session: Session, member: Actor) -> uuid.UUID:
-    return loop.in_beta(session, member)
 
 
 @pytest.fixture
@@ -38,7 +29,7 @@ def stored(session: Session, member: Actor) -> factories.DatasetRow:
 
 def judge_all(session: Session, made: uuid.UUID, actor: Actor, verdicts: dict[int, Verdict]) -> dict[int, uuid.UUID]:
     """The given verdict on the detection at each anchor; the items by anchor."""
-    found = loop.detections(session, made)
+    found = scenarios.detections(session, made)
     place = Place(17, now())
     return {
         anchor: feedback.judge(
@@ -62,10 +53,10 @@ def item(session: Session, made: uuid.UUID) -> FeedbackItem:
 def test_a_window_lies_inside_its_dataset(
     session: Session, member: Actor, home: uuid.UUID, stored: factories.DatasetRow, start: int | None, end: int | None
 ) -> None:
-    before = loop.everything(session)
+    before = scenarios.everything(session)
     with pytest.raises(InvalidInput, match="not inside"):
         sessions.create(session, home, dataset_id=stored.id, start_index=start, end_index=end, actor=member)
-    assert loop.everything(session) == before
+    assert scenarios.everything(session) == before
 
 
 @pytest.mark.parametrize(
@@ -77,7 +68,7 @@ def test_a_window_is_inclusive_and_index_0_is_a_bar_like_any_other(
 ) -> None:  # fmt: skip
     plan = sessions.create(session, home, dataset_id=stored.id, start_index=start, end_index=end, actor=member)
     assert (plan.start_index, plan.end_index) == expected
-    assert loop.row(session, home).session_count == 1
+    assert scenarios.row(session, home).session_count == 1
 
 
 def test_what_a_session_needs_is_there_first(
@@ -90,7 +81,7 @@ def test_what_a_session_needs_is_there_first(
     soon = factories.workspace(session, member)
     with pytest.raises(Conflict, match="launch the first execution"):
         sessions.create(session, soon, dataset_id=stored.id, actor=member)
-    loop.launch(session, soon, member)
+    scenarios.launch(session, soon, member)
     with pytest.raises(Conflict, match="wait for its first deploy"):
         sessions.create(session, soon, dataset_id=stored.id, actor=member)
     monkeypatch.setattr("services.sessions.running.MAX_WINDOW", 59)
@@ -101,7 +92,7 @@ def test_what_a_session_needs_is_there_first(
 def test_a_session_keeps_what_it_ran(
     session: Session, member: Actor, home: uuid.UUID, stored: factories.DatasetRow
 ) -> None:
-    made = loop.run_session(session, home, member, stored, anchors=[0, 59])
+    made = scenarios.run_session(session, home, member, stored, anchors=[0, 59])
     found = sessions.get(session, made)
     assert (found.version, found.params, found.dataset_sha256) == ("0.1.0", {"left": 3}, stored.content_sha256)
     assert (found.start_index, found.end_index, found.detection_count, found.status) == (0, 59, 2, "active")
@@ -126,13 +117,13 @@ def test_a_run_that_fails_says_so_and_can_not_be_completed(
     )  # fmt: skip
     with pytest.raises(Conflict, match="failed"):
         sessions.complete(session, plan.session_id, actor=member)
-    assert loop.lies(session) == []
+    assert scenarios.lies(session) == []
 
 
 def test_completing_counts_each_verdict_and_freezes_the_score(
     session: Session, member: Actor, home: uuid.UUID, stored: factories.DatasetRow
 ) -> None:
-    made = loop.run_session(session, home, member, stored, anchors=range(0, 35, 5), coverage="exhaustive")
+    made = scenarios.run_session(session, home, member, stored, anchors=range(0, 35, 5), coverage="exhaustive")
     judge_all(
         session, made, member, {0: V.CONFIRMED, 5: V.CONFIRMED, 10: V.FALSE_POSITIVE, 15: V.ADJUSTMENT, 20: V.UNSURE}
     )
@@ -147,12 +138,12 @@ def test_completing_counts_each_verdict_and_freezes_the_score(
     assert (done.success_rate, done.ci_low, done.ci_high) == (0.25, *(pytest.approx(v) for v in wilson(7 / 6, 7 / 1.5)))
     assert (done.precision, done.recall) == (pytest.approx(1 / 3), 0.5)
     assert done.label_set_sha256
-    assert loop.row(session, home).success_rate == 0.25
-    rate = labels.rate_from_json((loop.row(session, home).rate or {})["all"])
+    assert scenarios.row(session, home).success_rate == 0.25
+    rate = labels.rate_from_json((scenarios.row(session, home).rate or {})["all"])
     assert rate is not None and rate.words == "25% (5 to 67%) of 8, on 1 of 1 window, few windows"
-    assert loop.lies(session) == []
-    before = loop.everything(session)
-    detection = loop.detections(session, made)[0]
+    assert scenarios.lies(session) == []
+    before = scenarios.everything(session)
+    detection = scenarios.detections(session, made)[0]
     for attempt in (
         lambda: feedback.judge(session, detection, V.FALSE_POSITIVE, actor=member),
         lambda: feedback.add_missed(session, made, kind="swing_high", direction=1, place=Place(4, now()), actor=member),
@@ -160,15 +151,15 @@ def test_completing_counts_each_verdict_and_freezes_the_score(
     ):
         with pytest.raises(Conflict):
             attempt()
-    assert loop.everything(session) == before
+    assert scenarios.everything(session) == before
 
 
 def test_a_session_without_verdicts_has_no_rate(
     session: Session, member: Actor, home: uuid.UUID, stored: factories.DatasetRow
 ) -> None:
-    made = loop.run_session(session, home, member, stored)
+    made = scenarios.run_session(session, home, member, stored)
     sessions.complete(session, made, actor=member)
-    assert (row(session, made).success_rate, loop.row(session, home).success_rate) == (None, None)
+    assert (row(session, made).success_rate, scenarios.row(session, home).success_rate) == (None, None)
     message = session.query(WorkspaceMessage).filter_by(session_id=made, type="session_completed").one()
     assert message.data is not None
     assert (message.data["tp"], "success_rate" in message.data) == (0, False)
@@ -177,18 +168,18 @@ def test_a_session_without_verdicts_has_no_rate(
 def test_the_workspace_s_rate_is_that_of_the_deployed_version_alone(
     session: Session, member: Actor, home: uuid.UUID, stored: factories.DatasetRow
 ) -> None:
-    old = loop.run_session(session, home, member, stored)
-    loop.judged(session, home, member, right=3, wrong=1)
-    assert loop.row(session, home).success_rate == 0.75
-    loop.deploy(session, loop.launch(session, home, member), params={"left": 4})
-    assert (loop.row(session, home).success_rate, loop.row(session, home).success_tp) == (None, 0)
+    old = scenarios.run_session(session, home, member, stored)
+    scenarios.judged(session, home, member, right=3, wrong=1)
+    assert scenarios.row(session, home).success_rate == 0.75
+    scenarios.deploy(session, scenarios.launch(session, home, member), params={"left": 4})
+    assert (scenarios.row(session, home).success_rate, scenarios.row(session, home).success_tp) == (None, 0)
     judge_all(session, old, member, {10: V.CONFIRMED})
     sessions.complete(session, old, actor=member)
     assert (row(session, old).tp, row(session, old).fn) == (1, 3), "the other session's marks are of the same bars"
-    assert loop.row(session, home).success_rate is None  # it ran the version before
-    loop.judged(session, home, member, right=1, wrong=1)
-    assert loop.row(session, home).success_rate == 0.25, "two marks that were right are gone"
-    assert loop.lies(session) == []
+    assert scenarios.row(session, home).success_rate is None  # it ran the version before
+    scenarios.judged(session, home, member, right=1, wrong=1)
+    assert scenarios.row(session, home).success_rate == 0.25, "two marks that were right are gone"
+    assert scenarios.lies(session) == []
 
 
 def test_names_are_kept_short(session: Session, member: Actor, home: uuid.UUID, stored: factories.DatasetRow) -> None:
@@ -209,59 +200,98 @@ def test_a_retest_carries_over_what_stayed_and_settles_what_was_addressed(
     session: Session, member: Actor, home: uuid.UUID, stored: factories.DatasetRow
 ) -> None:
     S = FeedbackState  # noqa: N806
-    old = loop.run_session(session, home, member, stored, anchors=[10, 20, 30, 40])
+    old = scenarios.run_session(session, home, member, stored, anchors=[10, 20, 30, 40])
     items = judge_all(
         session, old, member, {10: V.CONFIRMED, 20: V.FALSE_POSITIVE, 30: V.FALSE_POSITIVE, 40: V.FALSE_POSITIVE}
     )
     items[5] = feedback.add_missed(session, old, kind="swing_high", direction=1, place=Place(5, now()), actor=member)
     items[6] = feedback.add_missed(session, old, kind="swing_high", direction=1, place=Place(6, now()), actor=member)
     sessions.complete(session, old, actor=member)
-    execution = loop.launch(session, home, member)
-    loop.deploy(session, execution, fixed=[str(items[i]) for i in (20, 30, 5)], params={"left": 4})
+    execution = scenarios.launch(session, home, member)
+    scenarios.deploy(session, execution, fixed=[str(items[i]) for i in (20, 30, 5)], params={"left": 4})
     assert states(session, items) == {
         10: S.OPEN, 20: S.ADDRESSED, 30: S.ADDRESSED, 40: S.OPEN, 5: S.ADDRESSED, 6: S.OPEN,
     }  # fmt: skip
-    asked = loop.row(session, home).feedback_count
+    asked = scenarios.row(session, home).feedback_count
     # The new version lost 20, found 5, and still has 30 and 40; 12 is new and waits for the reviewer.
-    new = loop.run_session(session, home, member, stored, anchors=[5, 10, 12, 30, 40], retest_of=old)
+    new = scenarios.run_session(session, home, member, stored, anchors=[5, 10, 12, 30, 40], retest_of=old)
     marks = sessions.marks(session, new).set_index("anchor_index")
     assert dict(marks["made_by"].dropna()) == {10: "carried", 30: "carried", 40: "carried", 6: "carried"}
-    assert loop.row(session, home).feedback_count == asked + 3
-    assert loop.lies(session) == []
+    assert scenarios.row(session, home).feedback_count == asked + 3
+    assert scenarios.lies(session) == []
     sessions.complete(session, new, actor=member)
     assert states(session, items) == {
         10: S.OPEN, 20: S.VERIFIED, 30: S.OPEN, 40: S.OPEN, 5: S.VERIFIED, 6: S.OPEN,
     }  # fmt: skip
     assert (row(session, new).tp, row(session, new).fp, row(session, new).fn) == (2, 2, 1)
-    assert loop.row(session, home).deployed_version_id == row(session, new).detector_version_id
+    assert scenarios.row(session, home).deployed_version_id == row(session, new).detector_version_id
 
 
 def test_a_retest_of_a_retest_settles_the_first_session_s_corrections(
     session: Session, member: Actor, home: uuid.UUID, stored: factories.DatasetRow
 ) -> None:
-    first = loop.run_session(session, home, member, stored, anchors=[20, 30])
+    first = scenarios.run_session(session, home, member, stored, anchors=[20, 30])
     items = judge_all(session, first, member, {20: V.FALSE_POSITIVE, 30: V.FALSE_POSITIVE})
     sessions.complete(session, first, actor=member)
-    loop.deploy(session, loop.launch(session, home, member), params={"left": 4})
-    second = loop.run_session(session, home, member, stored, anchors=[20, 30], retest_of=first)
+    scenarios.deploy(session, scenarios.launch(session, home, member), params={"left": 4})
+    second = scenarios.run_session(session, home, member, stored, anchors=[20, 30], retest_of=first)
     sessions.complete(session, second, actor=member)
     fixed = [str(i) for i in items.values()]
-    loop.deploy(session, loop.launch(session, home, member), fixed=fixed, params={"left": 5})
-    third = loop.run_session(session, home, member, stored, anchors=[30], retest_of=second)
+    scenarios.deploy(session, scenarios.launch(session, home, member), fixed=fixed, params={"left": 5})
+    third = scenarios.run_session(session, home, member, stored, anchors=[30], retest_of=second)
     # Saying it again counts as much as a verdict that was carried over.
-    feedback.judge(session, loop.detections(session, third)[30], V.FALSE_POSITIVE, actor=member)
+    feedback.judge(session, scenarios.detections(session, third)[30], V.FALSE_POSITIVE, actor=member)
     sessions.complete(session, third, actor=member)
     assert states(session, items) == {20: FeedbackState.VERIFIED, 30: FeedbackState.OPEN}
-    assert loop.lies(session) == []
+    assert scenarios.lies(session) == []
+
+
+def copies(session: Session, made: uuid.UUID) -> dict[int, tuple[str, uuid.UUID | None]]:
+    """State and execution of what a retest took over, by bar."""
+    carried = select(FeedbackItem).where(FeedbackItem.session_id == made, FeedbackItem.made_by == "carried")
+    rows = session.scalars(carried.execution_options(populate_existing=True))
+    return {found.candle_index or 0: (found.state, found.execution_id) for found in rows}
+
+
+def test_the_copy_of_a_correction_that_was_sent_is_open_and_belongs_to_no_batch(
+    session: Session, member: Actor, home: uuid.UUID, stored: factories.DatasetRow
+) -> None:
+    old = scenarios.run_session(session, home, member, stored, anchors=[20, 30])
+    items = judge_all(session, old, member, {20: V.FALSE_POSITIVE, 30: V.CONFIRMED})
+    sessions.complete(session, old, actor=member)
+    execution = scenarios.launch(session, home, member)
+    new = scenarios.run_session(session, home, member, stored, anchors=[20, 30], retest_of=old)
+    assert states(session, items) == {20: FeedbackState.SENT, 30: FeedbackState.OPEN}
+    assert copies(session, new) == {20: (FeedbackState.OPEN, None), 30: (FeedbackState.OPEN, None)}
+    assert scenarios.lies(session) == []
+    scenarios.deploy(session, execution, fixed=[str(items[20])], params={"left": 4})
+    assert states(session, items)[20] == FeedbackState.ADDRESSED
+    assert copies(session, new)[20] == (FeedbackState.OPEN, None)
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_a_retest_settles_originals_and_leaves_the_copies_between_as_they_are(
+    session: Session, member: Actor, home: uuid.UUID, stored: factories.DatasetRow, holds: bool
+) -> None:
+    first = scenarios.run_session(session, home, member, stored, anchors=[20, 30])
+    items = judge_all(session, first, member, {20: V.FALSE_POSITIVE, 30: V.CONFIRMED})
+    sessions.complete(session, first, actor=member)
+    scenarios.deploy(session, scenarios.launch(session, home, member), fixed=[str(items[20])], params={"left": 4})
+    second = scenarios.run_session(session, home, member, stored, anchors=[20, 30], retest_of=first)
+    assert copies(session, second)[20] == (FeedbackState.ADDRESSED, None)
+    third = scenarios.run_session(session, home, member, stored, anchors=[30] if holds else [20, 30], retest_of=second)
+    sessions.complete(session, third, actor=member)
+    assert states(session, items)[20] == (FeedbackState.VERIFIED if holds else FeedbackState.OPEN)
+    assert copies(session, second)[20] == (FeedbackState.ADDRESSED, None)
 
 
 def test_what_was_right_and_is_gone_is_listed(
     session: Session, member: Actor, home: uuid.UUID, stored: factories.DatasetRow
 ) -> None:
-    old = loop.run_session(session, home, member, stored, anchors=[10, 20])
+    old = scenarios.run_session(session, home, member, stored, anchors=[10, 20])
     judge_all(session, old, member, {10: V.CONFIRMED, 20: V.CONFIRMED})
     factories.version(session, home, "0.2.0", status=VersionStatus.DEPLOYED)
-    new = loop.run_session(session, home, member, stored, anchors=[20], retest_of=old)
+    new = scenarios.run_session(session, home, member, stored, anchors=[20], retest_of=old)
     assert [g["candle_index"] for g in sessions.gone(session, new)] == [10]
     feedback.add_missed(session, new, kind="swing_high", direction=1, place=Place(10, now()), actor=member)
     assert sessions.gone(session, new) == []

@@ -26,7 +26,7 @@ from services.models import DetectorVersion, FeedbackItem, PatternSession, now
 from services.people import Actor
 from services.states import move_correction, move_corrections, move_session, move_sessions, move_version
 from tests import factories
-from tests.services import loop
+from tests.support import scenarios
 
 # What is possible in the product, written down apart from its tables.
 SESSIONS = {"running": {"active", "failed"}, "active": {"completed"}}
@@ -136,7 +136,7 @@ def states_of(session: Session, ids: list[uuid.UUID]) -> list[str]:
 
 
 def test_many_sessions_go_through_the_door_by_one_statement(session: Session, member: Actor) -> None:
-    home = loop.in_beta(session, member)
+    home = scenarios.in_beta(session, member)
     made = [factories.completed_session(session, home, None, member, status=status) for status in SessionStatus]
     everything = PatternSession.workspace_id == home
     for source in SessionStatus:

@@ -28,18 +28,12 @@ from tests.factories import (
     days,
     execution,
     feedback_item,
-    person,
     version,
     workspace,
 )
 
 E, F, V = ExecutionStatus, FeedbackState, Verdict
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def member(session: Session) -> Actor:
-    return person(session)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from services.models import WorkspaceMessage, now
 from services.people import Actor
 from services.timeline import payloads
 from tests import factories
-from tests.services import loop
+from tests.support import scenarios
 
 T = MessageType
 ID = uuid.UUID(int=1)
@@ -62,43 +62,33 @@ FACTS: dict[T, dict[str, Any]] = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def member(session: Session) -> Actor:
-    return factories.person(session)
-
-
-@pytest.fixture
-def home(session: Session, member: Actor) -> uuid.UUID:
-    return factories.workspace(session, member, described=False)
-
-
 def test_every_type_has_a_payload_and_a_fact_here() -> None:
     assert set(FACTS) == set(payloads.PAYLOADS) == set(T)
 
 
 @pytest.mark.parametrize("kind", list(T))
-def test_a_payload_that_does_not_fit_is_not_written(session: Session, home: uuid.UUID, kind: T) -> None:
+def test_a_payload_that_does_not_fit_is_not_written(session: Session, undescribed: uuid.UUID, kind: T) -> None:
     facts = FACTS[kind]
-    before = loop.everything(session)
+    before = scenarios.everything(session)
     wrong = [{**facts, "surprise": 1}, *({k: v for k, v in facts.items() if k != left} for left in facts)]
     wrong += [{**facts, name: object()} for name in facts]
     for data in wrong:
         with pytest.raises(ValidationError):
-            timeline.append(session, home, kind, data=data)
-    assert loop.everything(session) == before
-    made = timeline.append(session, home, kind, data=facts)
+            timeline.append(session, undescribed, kind, data=data)
+    assert scenarios.everything(session) == before
+    made = timeline.append(session, undescribed, kind, data=facts)
     assert made is not None
     entry = timeline.entry(session, made)
     assert entry is not None
     assert set(entry.data) >= {name for name, value in facts.items() if value is not None}
 
 
-def test_a_key_writes_once_and_takes_no_number(session: Session, home: uuid.UUID) -> None:
+def test_a_key_writes_once_and_takes_no_number(session: Session, undescribed: uuid.UUID) -> None:
     for words in ("once", "twice"):
-        made = timeline.append(session, home, T.COMMENT, data={}, content=words, dedupe_key="a key")
+        made = timeline.append(session, undescribed, T.COMMENT, data={}, content=words, dedupe_key="a key")
         assert (made is None) == (words == "twice")
-    assert [e.content for e in timeline.page(session, home)] == [None, "once"]
-    assert loop.lies(session) == []
+    assert [e.content for e in timeline.page(session, undescribed)] == [None, "once"]
+    assert scenarios.lies(session) == []
     with pytest.raises(NotFound, match="no such workspace"):
         timeline.append(session, uuid.uuid4(), T.COMMENT, data={})
 
@@ -106,22 +96,22 @@ def test_a_key_writes_once_and_takes_no_number(session: Session, home: uuid.UUID
 def test_two_writers_of_one_key_at_once_leave_one_message_and_no_gap(clone_url: str) -> None:
     engine = engine_for(clone_url)
     with transaction(engine) as session:
-        home = factories.workspace(session, factories.person(session), described=False)
+        undescribed = factories.workspace(session, factories.person(session), described=False)
     made: list[uuid.UUID | None] = []
 
     def second() -> None:
         with transaction(engine) as session:
-            made.append(timeline.append(session, home, T.COMMENT, data={}, dedupe_key="a key"))
+            made.append(timeline.append(session, undescribed, T.COMMENT, data={}, dedupe_key="a key"))
 
     with transaction(engine) as session:
-        assert timeline.append(session, home, T.COMMENT, data={}, dedupe_key="a key")
+        assert timeline.append(session, undescribed, T.COMMENT, data={}, dedupe_key="a key")
         thread = threading.Thread(target=second)
         thread.start()
         _until_somebody_waits(session)
     thread.join(20)
     assert made == [None]
     with transaction(engine) as session:
-        assert loop.lies(session) == []
+        assert scenarios.lies(session) == []
     engine.dispose()
 
 
@@ -140,55 +130,55 @@ def test_readers_who_catch_up_by_seq_miss_nothing_that_commits_late(clone_url: s
     engine = engine_for(clone_url)
     with transaction(engine) as session:
         member = factories.person(session)
-        home = factories.workspace(session, member, described=False)
+        undescribed = factories.workspace(session, member, described=False)
     done = threading.Event()
 
     def quick() -> None:
         with transaction(engine) as session:
-            timeline.comment(session, home, "quick", actor=member)
+            timeline.comment(session, undescribed, "quick", actor=member)
         done.set()
 
     with transaction(engine) as slow:
-        timeline.comment(slow, home, "slow", actor=member)
+        timeline.comment(slow, undescribed, "slow", actor=member)
         thread = threading.Thread(target=quick)
         thread.start()
         _until_somebody_waits(slow)
         with transaction(engine) as reader:
-            assert [e.content for e in timeline.entries_after(reader, home, 1)] == []
+            assert [e.content for e in timeline.entries_after(reader, undescribed, 1)] == []
         assert not done.is_set()
     thread.join(20)
     with transaction(engine) as reader:
-        entries = timeline.entries_after(reader, home, 1)
+        entries = timeline.entries_after(reader, undescribed, 1)
         assert [(e.seq, e.content) for e in entries] == [(2, "slow"), (3, "quick")]
-        assert [e.content for e in timeline.entries_after(reader, home, 2)] == ["quick"]
-        assert timeline.entries_after(reader, home, 3) == []
-        assert [e.content for e in timeline.page(reader, home)][1:] == ["slow", "quick"]
+        assert [e.content for e in timeline.entries_after(reader, undescribed, 2)] == ["quick"]
+        assert timeline.entries_after(reader, undescribed, 3) == []
+        assert [e.content for e in timeline.page(reader, undescribed)][1:] == ["slow", "quick"]
     engine.dispose()
 
 
-def fill(session: Session, home: uuid.UUID, count: int, kind: T = T.COMMENT, **columns: Any) -> None:
+def fill(session: Session, undescribed: uuid.UUID, count: int, kind: T = T.COMMENT, **columns: Any) -> None:
     """Messages in bulk, many at the same moment, so that only the id tells them apart."""
-    first = loop.row(session, home).message_seq
+    first = scenarios.row(session, undescribed).message_seq
     at = now()
     session.add_all(
         WorkspaceMessage(
-            workspace_id=home, type=kind, seq=first + i + 1, created_at=at + factories.days(i // 7),
+            workspace_id=undescribed, type=kind, seq=first + i + 1, created_at=at + factories.days(i // 7),
             content=f"message {i}", data={}, **columns,
         )
         for i in range(count)
     )  # fmt: skip
-    loop.row(session, home).message_seq = first + count
+    scenarios.row(session, undescribed).message_seq = first + count
     session.flush()
 
 
 @pytest.mark.parametrize("options", [{}, {"kinds": "people"}, {"search": "message"}])
 def test_pages_have_no_gap_and_no_repeat_however_deep(
-    session: Session, home: uuid.UUID, options: dict[str, str]
+    session: Session, undescribed: uuid.UUID, options: dict[str, str]
 ) -> None:
-    fill(session, home, 333)
+    fill(session, undescribed, 333)
     seen: list[timeline.TimelineEntry] = []
     before = None
-    while page := timeline.page(session, home, before=before, limit=20, **options):
+    while page := timeline.page(session, undescribed, before=before, limit=20, **options):
         assert page == sorted(page, key=lambda e: (e.created_at, e.id))
         seen = [*page, *seen]
         before = (page[0].created_at, page[0].id)
@@ -196,16 +186,16 @@ def test_pages_have_no_gap_and_no_repeat_however_deep(
     assert len(texts) == len(set(texts)) == 333
     assert seen == sorted(seen, key=lambda e: (e.created_at, e.id))
     if not options:
-        assert [e.id for e in timeline.full(session, home, batch=50)] == [e.id for e in seen]
+        assert [e.id for e in timeline.full(session, undescribed, batch=50)] == [e.id for e in seen]
 
 
-def test_kinds_and_words_choose(session: Session, member: Actor, home: uuid.UUID) -> None:
+def test_kinds_and_words_choose(session: Session, member: Actor, undescribed: uuid.UUID) -> None:
     for words in ("100% sure", "a_b", "back\\slash", "Plain", "quote ' and ? and :x %s"):
-        timeline.comment(session, home, words, actor=member)
-    timeline.append(session, home, T.STATUS_CHANGED, data=MOVED, title="beta → in_review")
+        timeline.comment(session, undescribed, words, actor=member)
+    timeline.append(session, undescribed, T.STATUS_CHANGED, data=MOVED, title="beta → in_review")
 
     def found(**options: str) -> list[str | None]:
-        return [e.content or e.title for e in timeline.page(session, home, **options)]
+        return [e.content or e.title for e in timeline.page(session, undescribed, **options)]
 
     assert found(search="%") == ["100% sure", "quote ' and ? and :x %s"]
     assert found(search="_")[-2:] == ["a_b", "beta → in_review"]
@@ -223,24 +213,24 @@ def test_kinds_and_words_choose(session: Session, member: Actor, home: uuid.UUID
 def test_a_page_takes_the_same_number_of_statements_whatever_its_size(
     session: Session, member: Actor, tmp_path: Path
 ) -> None:
-    home = loop.in_beta(session, member)
+    undescribed = scenarios.in_beta(session, member)
     stored = factories.dataset(session, member)
-    made = loop.run_session(session, home, member, stored)
-    item = feedback.add_comment_item(session, home, "words", session_id=made, actor=member)
-    execution = loop.launch(session, home, member)
-    fill(session, home, 200, author_id=member.id, session_id=made, feedback_id=item, execution_id=execution)
-    counts = {limit: _statements(session, home, limit, tmp_path) for limit in (5, 50, 150)}
+    made = scenarios.run_session(session, undescribed, member, stored)
+    item = feedback.add_comment_item(session, undescribed, "words", session_id=made, actor=member)
+    execution = scenarios.launch(session, undescribed, member)
+    fill(session, undescribed, 200, author_id=member.id, session_id=made, feedback_id=item, execution_id=execution)
+    counts = {limit: _statements(session, undescribed, limit, tmp_path) for limit in (5, 50, 150)}
     assert len(set(counts.values())) == 1, counts
     assert 1 <= counts[150] <= 5  # the messages, and one query a kind of what they refer to
 
 
-def _statements(session: Session, home: uuid.UUID, limit: int, folder: Path) -> int:
+def _statements(session: Session, undescribed: uuid.UUID, limit: int, folder: Path) -> int:
     """Statements that went to the server while one page was read, as the protocol's own trace has them."""
     pgconn = driver(session).pgconn
     with (folder / f"trace-{limit}").open("w+b") as file:
         pgconn.trace(file.fileno())
         try:
-            assert len(timeline.page(session, home, limit=limit)) == limit
+            assert len(timeline.page(session, undescribed, limit=limit)) == limit
         finally:
             pgconn.untrace()
         file.seek(0)
@@ -249,14 +239,14 @@ def _statements(session: Session, home: uuid.UUID, limit: int, folder: Path) -> 
 
 
 def test_an_entry_brings_what_it_refers_to(session: Session, member: Actor) -> None:
-    home = loop.in_beta(session, member)
-    made = loop.run_session(session, home, member, factories.dataset(session, member))
-    item = feedback.judge(session, loop.detections(session, made)[10], Verdict.FALSE_POSITIVE, actor=member)
-    entry = timeline.page(session, home)[-1].as_json()
+    undescribed = scenarios.in_beta(session, member)
+    made = scenarios.run_session(session, undescribed, member, factories.dataset(session, member))
+    item = feedback.judge(session, scenarios.detections(session, made)[10], Verdict.FALSE_POSITIVE, actor=member)
+    entry = timeline.page(session, undescribed)[-1].as_json()
     assert entry["author"]["name"] == member.name
     assert entry["session"]["id"] == str(made)
     assert (entry["feedback"]["id"], entry["feedback"]["candle_index"]) == (str(item), 10)
-    completed = [e for e in timeline.page(session, home) if e.type == T.CLAUDE_COMPLETED][-1]
+    completed = [e for e in timeline.page(session, undescribed) if e.type == T.CLAUDE_COMPLETED][-1]
     assert completed.execution is not None
     assert (completed.execution["number"], completed.execution["status"]) == (1, "completed")
     assert completed.author is None

@@ -17,12 +17,7 @@ from services.lifecycle import Role, WorkspaceStatus
 from services.models import PatternWorkspace, WorkspaceMessage
 from services.people import Actor
 from tests import factories
-from tests.services import loop
-
-
-@pytest.fixture
-def member(session: Session) -> Actor:
-    return factories.person(session)
+from tests.support import scenarios
 
 
 @contextmanager
@@ -45,7 +40,7 @@ def test_creating_one_tells_the_timeline_and_the_audit(session: Session, member:
     found = workspaces.get(session, made)
     assert (found.pattern_type, found.name, found.status, found.version) == ("swings", "Swings", "soon", "0.0.0")
     assert (found.success_rate, found.session_count, found.feedback_count) == (None, 0, 0)
-    assert loop.kinds(session, made) == ["pattern_created"]
+    assert scenarios.kinds(session, made) == ["pattern_created"]
     assert workspaces.find_id(session, "SWINGS") == workspaces.find_id(session, str(made)) == made
 
 
@@ -65,11 +60,11 @@ def test_names_have_a_length(session: Session, member: Actor, name: str, categor
 
 def test_a_second_one_of_a_pattern_is_refused_with_the_way_to_the_first(session: Session, member: Actor) -> None:
     first = factories.workspace(session, member, "swings", name="Swings")
-    before = loop.everything(session)
+    before = scenarios.everything(session)
     with pytest.raises(Conflict, match="already: Swings") as refused:
         workspaces.create(session, pattern_type="SWINGS", name="Again", category="c", actor=member)
     assert refused.value.link == f"/workspace?id={first}"
-    assert loop.everything(session) == before
+    assert scenarios.everything(session) == before
 
 
 def test_describing_keeps_the_words_and_counts_only_new_files(session: Session, member: Actor) -> None:
@@ -84,7 +79,7 @@ def test_describing_keeps_the_words_and_counts_only_new_files(session: Session, 
     assert found.identification_steps == ["one", "two"]
     assert found.attachments == ["a.png", "b.png", "c.png"]
     assert found.is_described
-    assert loop.kinds(session, made)[1:] == ["pattern_description_submitted"] * 2
+    assert scenarios.kinds(session, made)[1:] == ["pattern_description_submitted"] * 2
 
 
 @pytest.mark.parametrize(
@@ -96,27 +91,27 @@ def test_half_a_description_is_refused(
     session: Session, member: Actor, description: str, reasoning: str, steps: list[str]
 ) -> None:
     made = factories.workspace(session, member, described=False)
-    before = loop.everything(session)
+    before = scenarios.everything(session)
     with pytest.raises(InvalidInput):
         workspaces.describe(
             session, made, description=description, user_reasoning=reasoning, identification_steps=steps, actor=member
         )
-    assert loop.everything(session) == before
+    assert scenarios.everything(session) == before
 
 
 def test_an_archived_one_is_hidden_and_keeps_all_of_it(session: Session, member: Actor) -> None:
     admin = factories.person(session, Role.ADMIN)
-    made = loop.in_beta(session, member)
+    made = scenarios.in_beta(session, member)
     workspaces.archive(session, made, actor=admin)
     workspaces.archive(session, made, actor=admin)
     assert made not in {w.id for w in workspaces.list_workspaces(session)}
     assert made in {w.id for w in workspaces.list_workspaces(session, archived=True)}
-    messages = loop.count(session, WorkspaceMessage, WorkspaceMessage.workspace_id == made)
+    messages = scenarios.count(session, WorkspaceMessage, WorkspaceMessage.workspace_id == made)
     assert messages == workspaces.get(session, made).message_seq > 10
     workspaces.restore(session, made, actor=admin)
     assert made in {w.id for w in workspaces.list_workspaces(session)}
     running = factories.workspace(session, member)
-    execution = loop.launch(session, running, member)
+    execution = scenarios.launch(session, running, member)
     with pytest.raises(Conflict, match="is live"):
         workspaces.archive(session, running, actor=admin)
     executions.cancel(session, execution, actor=member)
@@ -146,7 +141,7 @@ def test_the_list_has_the_latest_execution_and_message_of_each_in_one_statement(
 ) -> None:
     from services.workspaces import reading
 
-    made = {loop.in_beta(session, member) for _ in range(3)}
+    made = {scenarios.in_beta(session, member) for _ in range(3)}
     with statements(monkeypatch, reading) as seen:
         listed = [w for w in workspaces.list_workspaces(session) if w.id in made]
     assert len(seen) == 1
@@ -156,8 +151,8 @@ def test_the_list_has_the_latest_execution_and_message_of_each_in_one_statement(
 
 
 def test_the_sparkline_is_the_rate_by_version_of_what_was_tested(session: Session, member: Actor) -> None:
-    made = loop.in_beta(session, member)
-    first = loop.row(session, made).deployed_version_id
+    made = scenarios.in_beta(session, member)
+    first = scenarios.row(session, made).deployed_version_id
     factories.completed_session(session, made, first, member, tp=1, fp=1, fn=0)
     second = factories.version(session, made, "0.2.0", at=factories.DAY_ONE + factories.days(9999))
     factories.completed_session(session, made, second, member, tp=3, fp=0, fn=1)
@@ -166,10 +161,10 @@ def test_the_sparkline_is_the_rate_by_version_of_what_was_tested(session: Sessio
 
 
 def test_the_first_sample_query_has_the_whole_of_a_workspace(session: Session, member: Actor) -> None:
-    made = loop.in_beta(session, member)
+    made = scenarios.in_beta(session, member)
     stored = factories.dataset(session, member)
     for _ in range(6):
-        loop.run_session(session, made, member, stored)
+        scenarios.run_session(session, made, member, stored)
     whole = workspaces.with_timeline(session, made)
     assert [m.seq for m in whole.messages] == list(range(1, whole.workspace.message_seq + 1))
     assert len(whole.sessions) == 5
@@ -187,4 +182,4 @@ def test_what_is_not_there_is_a_sentence(session: Session, member: Actor) -> Non
     ):
         with pytest.raises(NotFound):
             attempt()
-    assert loop.count(session, PatternWorkspace, PatternWorkspace.status == WorkspaceStatus.BETA) == 0
+    assert scenarios.count(session, PatternWorkspace, PatternWorkspace.status == WorkspaceStatus.BETA) == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Error, Page, sync_playwright
 
-from tests.web.conftest import running
+from tests.support.web_server import running
 
 pytestmark = pytest.mark.browser
 

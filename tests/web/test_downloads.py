@@ -23,7 +23,7 @@ from services.errors import NotAllowed, NotFound, PatternDeskError
 from services.web import routes, tokens
 from services.web.live import LiveHub
 from services.web.routes import disposition, file_headers
-from tests.web.conftest import Desk
+from tests.support.web_server import LiveWorkspace
 
 PERSON = uuid.UUID("018f0000-0000-7000-8000-000000000001")
 
@@ -105,20 +105,22 @@ def test_only_plain_report_names_pass(client: Client, reports: Reports, report: 
     assert reports.asked == []
 
 
-def test_a_file_is_opened_for_an_active_person_alone(client: Client, desk: Desk) -> None:
+def test_a_file_is_opened_for_an_active_person_alone(client: Client, live_workspace: LiveWorkspace) -> None:
     picture = io.BytesIO()
     Image.new("RGB", (8, 8), "red").save(picture, "PNG")
     checked = attachments.check(picture.getvalue(), "swing high.png")
     key = attachments.store(checked)
     with transaction() as session:
-        key = attachments.add(session, checked, storage_key=key, actor=desk.actor)
-    answer = client.get(f"/attachments/{key}", params={"token": tokens.mint("attachment", desk.actor.id, key=key)})
+        key = attachments.add(session, checked, storage_key=key, actor=live_workspace.actor)
+    answer = client.get(
+        f"/attachments/{key}", params={"token": tokens.mint("attachment", live_workspace.actor.id, key=key)}
+    )
     assert (answer.status_code, answer.content) == (200, checked.data)
     assert answer.headers["content-type"] == "image/png" and "sandbox" in answer.headers["content-security-policy"]
     stranger = tokens.mint("attachment", uuid.uuid4(), key=key)
     assert client.get(f"/attachments/{key}", params={"token": stranger}).status_code == 403
     missing = key.replace(key[6:20], "0" * 14)
-    token = tokens.mint("attachment", desk.actor.id, key=missing)
+    token = tokens.mint("attachment", live_workspace.actor.id, key=missing)
     assert client.get(f"/attachments/{missing}", params={"token": token}).status_code == 404
 
 

@@ -22,7 +22,7 @@ from services import timeline
 from services.database.engine import get_engine, plain_url, transaction
 from services.web import live, tokens
 from services.web.live import QUEUE_SIZE, Entry, LiveHub, Note, TimelineSource, Update, stream
-from tests.web.conftest import Desk, running
+from tests.support.web_server import LiveWorkspace, running
 
 
 class Counting(TimelineSource):
@@ -53,9 +53,11 @@ async def eventually(holds: Callable[[], bool], seconds: float = 15) -> None:
             await asyncio.sleep(0.01)
 
 
-def open_stream(hub: LiveHub, desk: Desk, *, after: int | None = 0, resumed: bool = False, seconds: float = 60) -> Any:
+def open_stream(
+    hub: LiveHub, live_workspace: LiveWorkspace, *, after: int | None = 0, resumed: bool = False, seconds: float = 60
+) -> Any:
     expires_at = datetime.now(UTC) + timedelta(seconds=seconds)
-    return stream(hub, desk.workspace_id, after=after, resumed=resumed, expires_at=expires_at)
+    return stream(hub, live_workspace.workspace_id, after=after, resumed=resumed, expires_at=expires_at)
 
 
 async def following(events: AsyncIterator[ServerSentEvent]) -> ServerSentEvent:
@@ -76,19 +78,19 @@ def texts(event: ServerSentEvent) -> list[str | None]:
     return [entry["content"] for entry in loaded(event)]
 
 
-def test_what_came_before_then_what_comes(desk: Desk) -> None:
+def test_what_came_before_then_what_comes(live_workspace: LiveWorkspace) -> None:
     async def scene() -> None:
         async with listening() as hub:
-            events = open_stream(hub, desk)
+            events = open_stream(hub, live_workspace)
             first = await following(events)
             [created] = loaded(first)
             assert (created["type"], created["seq"], first.id) == ("pattern_created", 1, "1")
-            message = await asyncio.to_thread(desk.comment, "one")
+            message = await asyncio.to_thread(live_workspace.comment, "one")
             second = await following(events)
             assert (texts(second), second.id) == (["one"], "2")
-            await asyncio.to_thread(desk.comment, "two")
+            await asyncio.to_thread(live_workspace.comment, "two")
             assert texts(await following(events)) == ["two"]
-            await asyncio.to_thread(desk.edit, message, "one, better")
+            await asyncio.to_thread(live_workspace.edit, message, "one, better")
             changed = await following(events)
             assert (texts(changed), changed.id) == (["one, better"], "3")  # the place in the stream never goes back
             await events.aclose()
@@ -96,49 +98,49 @@ def test_what_came_before_then_what_comes(desk: Desk) -> None:
     asyncio.run(scene())
 
 
-def test_a_roll_back_is_not_shown_and_other_workspaces_stay_apart(desk: Desk) -> None:
+def test_a_roll_back_is_not_shown_and_other_workspaces_stay_apart(live_workspace: LiveWorkspace) -> None:
     def fail() -> None:
         with pytest.raises(ZeroDivisionError), transaction() as session:
-            timeline.comment(session, desk.workspace_id, "never", actor=desk.actor)
+            timeline.comment(session, live_workspace.workspace_id, "never", actor=live_workspace.actor)
             raise ZeroDivisionError
 
     async def scene() -> None:
         async with listening() as hub:
-            events = open_stream(hub, desk, after=1)
+            events = open_stream(hub, live_workspace, after=1)
             waiting = asyncio.create_task(following(events))
             await eventually(lambda: bool(hub._all()))
             await asyncio.to_thread(fail)
             hub.notify(Note(uuid.uuid4(), seq=1, message_id=uuid.uuid4()))
-            await asyncio.to_thread(desk.comment, "kept")
+            await asyncio.to_thread(live_workspace.comment, "kept")
             assert texts(await waiting) == ["kept"]
 
     asyncio.run(scene())
 
 
-def test_an_entry_is_read_once_for_all_viewers(desk: Desk) -> None:
+def test_an_entry_is_read_once_for_all_viewers(live_workspace: LiveWorkspace) -> None:
     async def scene() -> None:
         source = Counting()
         async with listening(source) as hub:
-            viewers = [open_stream(hub, desk, after=1) for _ in range(20)]
+            viewers = [open_stream(hub, live_workspace, after=1) for _ in range(20)]
             waiting = [asyncio.create_task(following(events)) for events in viewers]
             await eventually(lambda: len(hub._all()) == 20)
-            await asyncio.to_thread(desk.comment, "for all")
+            await asyncio.to_thread(live_workspace.comment, "for all")
             assert [texts(event) for event in await asyncio.gather(*waiting)] == [["for all"]] * 20
             assert source.fetches == 1
 
     asyncio.run(scene())
 
 
-def test_an_execution_ticks_and_a_resumed_reader_is_told_to_refresh(desk: Desk) -> None:
+def test_an_execution_ticks_and_a_resumed_reader_is_told_to_refresh(live_workspace: LiveWorkspace) -> None:
     execution = uuid.uuid4()
 
     def announce() -> None:
         with transaction() as session:
-            timeline.announce(session, desk.workspace_id, execution_id=execution)
+            timeline.announce(session, live_workspace.workspace_id, execution_id=execution)
 
     async def scene() -> None:
         async with listening() as hub:
-            events = open_stream(hub, desk, after=1, resumed=True)
+            events = open_stream(hub, live_workspace, after=1, resumed=True)
             event = await following(events)
             assert (event.event, loaded(event)) == ("tick", {"execution": None})
             await asyncio.to_thread(announce)
@@ -148,40 +150,42 @@ def test_an_execution_ticks_and_a_resumed_reader_is_told_to_refresh(desk: Desk) 
     asyncio.run(scene())
 
 
-def test_nothing_is_missed_while_the_listener_was_cut_off(desk: Desk) -> None:
+def test_nothing_is_missed_while_the_listener_was_cut_off(live_workspace: LiveWorkspace) -> None:
     def cut() -> None:
-        with psycopg.connect(plain_url(desk.url), autocommit=True) as connection:
+        with psycopg.connect(plain_url(live_workspace.url), autocommit=True) as connection:
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'patterndesk live'"
             )
 
     async def scene() -> None:
         async with listening() as hub:
-            events = open_stream(hub, desk, after=1)
+            events = open_stream(hub, live_workspace, after=1)
             waiting = asyncio.create_task(following(events))
             await eventually(lambda: bool(hub._all()))
             await asyncio.to_thread(cut)
             await eventually(lambda: not hub.listening)
-            await asyncio.to_thread(desk.comment, "in the dark")
+            await asyncio.to_thread(live_workspace.comment, "in the dark")
             assert texts(await waiting) == ["in the dark"]
             assert (await following(events)).event == "tick"
-            await asyncio.to_thread(desk.comment, "in the light")
+            await asyncio.to_thread(live_workspace.comment, "in the light")
             assert texts(await following(events)) == ["in the light"]
 
     asyncio.run(scene())
 
 
-def test_an_entry_whose_writer_died_before_its_call_is_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_entry_whose_writer_died_before_its_call_is_found(
+    live_workspace: LiveWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(live, "_PROBE_SECONDS", 0.3)
 
     def comment_and_die() -> None:
         with Session(get_engine()) as session:  # commits, but calls nobody
-            timeline.comment(session, desk.workspace_id, "unheard", actor=desk.actor)
+            timeline.comment(session, live_workspace.workspace_id, "unheard", actor=live_workspace.actor)
             session.commit()
 
     async def scene() -> None:
         async with listening() as hub:
-            events = open_stream(hub, desk, after=1)
+            events = open_stream(hub, live_workspace, after=1)
             waiting = asyncio.create_task(following(events))
             await eventually(lambda: bool(hub._all()))
             await asyncio.to_thread(comment_and_die)
@@ -190,10 +194,10 @@ def test_an_entry_whose_writer_died_before_its_call_is_found(desk: Desk, monkeyp
     asyncio.run(scene())
 
 
-def test_a_viewer_that_lags_is_dropped_and_the_others_are_not(desk: Desk) -> None:
+def test_a_viewer_that_lags_is_dropped_and_the_others_are_not(live_workspace: LiveWorkspace) -> None:
     async def scene() -> None:
         hub = LiveHub()
-        with hub.viewing(desk.workspace_id) as slow, hub.viewing(desk.workspace_id) as quick:
+        with hub.viewing(live_workspace.workspace_id) as slow, hub.viewing(live_workspace.workspace_id) as quick:
             for _ in range(QUEUE_SIZE + 1):
                 hub._push(hub._all(), Update(executions=(None,)))
                 quick.queue.get_nowait()
@@ -204,34 +208,34 @@ def test_a_viewer_that_lags_is_dropped_and_the_others_are_not(desk: Desk) -> Non
     asyncio.run(scene())
 
 
-def test_the_stream_ends_with_its_token(desk: Desk) -> None:
+def test_the_stream_ends_with_its_token(live_workspace: LiveWorkspace) -> None:
     async def scene() -> None:
         async with listening() as hub:
-            events = [event async for event in open_stream(hub, desk, after=1, seconds=0.2)]
+            events = [event async for event in open_stream(hub, live_workspace, after=1, seconds=0.2)]
             assert events[-1].event == "expired" and not hub._all()
 
     asyncio.run(scene())
 
 
-def test_over_the_wire(desk: Desk, tmp_path: Path) -> None:
-    with running(tmp_path / "app", DATABASE_URL=desk.url) as server, httpx.Client(timeout=10) as browser:
+def test_over_the_wire(live_workspace: LiveWorkspace, tmp_path: Path) -> None:
+    with running(tmp_path / "app", DATABASE_URL=live_workspace.url) as server, httpx.Client(timeout=10) as browser:
         assert browser.get(server.url + "/readyz").json() == {"status": "ok"}
-        (desk.data_dir / tokens.KEY_FILE).write_text((server.data_dir / tokens.KEY_FILE).read_text())
+        (live_workspace.data_dir / tokens.KEY_FILE).write_text((server.data_dir / tokens.KEY_FILE).read_text())
         tokens._stored_key.cache_clear()
         browser.get(server.url + "/")
-        token = tokens.mint("live", desk.actor.id, workspace_id=str(desk.workspace_id))
+        token = tokens.mint("live", live_workspace.actor.id, workspace_id=str(live_workspace.workspace_id))
         with browser.stream("GET", server.url + "/live", params={"token": token, "after": 1}) as answer:
             assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/event-stream")
             lines = answer.iter_lines()
             assert next(line for line in lines if line.startswith(":"))  # the stream is open
             time.sleep(0.2)
             started = time.monotonic()
-            desk.comment("live")
+            live_workspace.comment("live")
             data = next(line for line in lines if line.startswith("data:"))
             took = time.monotonic() - started
             assert json.loads(data.removeprefix("data:"))[0]["content"] == "live"
             assert took < 2, took
-            stranger = tokens.mint("live", uuid.uuid4(), workspace_id=str(desk.workspace_id))
+            stranger = tokens.mint("live", uuid.uuid4(), workspace_id=str(live_workspace.workspace_id))
             refused = browser.get(server.url + "/live", params={"token": stranger})
             assert refused.status_code == 403 and refused.text.endswith(".")
             bad = browser.get(server.url + "/live", params={"token": token, "after": "x"})

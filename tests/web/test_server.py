@@ -18,7 +18,7 @@ from websockets.typing import Origin, Subprotocol
 
 from services.settings import ROOT
 from services.web import tokens
-from tests.web.conftest import Running, environment, free_port, running
+from tests.support.web_server import Running, environment, free_port, running
 
 PERSON = "018f0000-0000-7000-8000-000000000001"
 EVERY_ANSWER = (

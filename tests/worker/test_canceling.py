@@ -13,14 +13,13 @@ import pytest
 
 from services import releases
 from services.detectors.repository import git
-from tests.agents.claude.conftest import confined  # noqa: F401  # a fixture
-from tests.deploys.stand_in import PROJECT, TEAM, TOKEN, Stage, serving
-from tests.worker.house import House
-from tests.worker.model import Model, honest, slow_in, thinking, vandal
-from tests.worker.processes import eventually, lives
-from tests.worker.test_stopping import SOON, assert_canceled
+from tests.support.fake_model import Model, slow_in, succeeds, thinking, writes
+from tests.support.fake_vercel import PROJECT, TEAM, TOKEN, Stage, serving
+from tests.support.installation import Installation
+from tests.support.processes import eventually, lives
+from tests.support.run_checks import SOON, assert_canceled
 
-NONSENSE = vandal("detectors/swings.py", "SPEC = 1\n")
+NONSENSE = writes("detectors/swings.py", "SPEC = 1\n")
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Case:
     phase: str
     prepare: str = ""
     target: str = "local"
-    talent: Callable[..., list] | None = None  # type: ignore[type-arg]
+    behaviour: Callable[..., list] | None = None  # type: ignore[type-arg]
     env: dict[str, str] = field(default_factory=dict)
     of_agent: bool = True  # whether processes of the run are there to be ended
 
@@ -43,66 +42,66 @@ class Case:
 CASES = [
     Case("tuner", "planning"),
     Case("tuner", "implementing", env={"TUNER_POINTS": "1000"}),
-    Case("tuner", "testing", "tests.worker.prepared:thorough"),
-    Case("tuner", "refining", "tests.worker.prepared:searching"),
-    Case("tuner", "deploying", "tests.worker.prepared:careful"),
+    Case("tuner", "testing", "tests.support.worker_overrides:endless_contract"),
+    Case("tuner", "refining", "tests.support.worker_overrides:endless_search_agent"),
+    Case("tuner", "deploying", "tests.support.worker_overrides:endless_local_deploy"),
     Case("tuner", "deploying", target="vercel", of_agent=False),
-    Case("claude", "planning", talent=slow_in("plan", 60, honest)),
-    Case("claude", "implementing", talent=slow_in("implement", 60, honest)),
-    Case("claude", "testing", "tests.worker.prepared:thorough", talent=honest),
-    Case("claude", "refining", talent=slow_in("refine", 60, NONSENSE)),
-    Case("claude", "deploying", "tests.worker.prepared:careful", talent=honest),
+    Case("claude", "planning", behaviour=slow_in("plan", 60, succeeds)),
+    Case("claude", "implementing", behaviour=slow_in("implement", 60, succeeds)),
+    Case("claude", "testing", "tests.support.worker_overrides:endless_contract", behaviour=succeeds),
+    Case("claude", "refining", behaviour=slow_in("refine", 60, NONSENSE)),
+    Case("claude", "deploying", "tests.support.worker_overrides:endless_local_deploy", behaviour=succeeds),
 ]
 
 
-def completed_phases(house: House, execution_id: uuid.UUID) -> set[str]:
-    return {name for name, state in house.get(execution_id).phases.items() if state.status == "completed"}
+def completed_phases(installation: Installation, execution_id: uuid.UUID) -> set[str]:
+    return {name for name, state in installation.get(execution_id).phases.items() if state.status == "completed"}
 
 
 @pytest.fixture
-def model(confined: None) -> Iterator[tuple[Model, dict[str, str]]]:  # noqa: F811
+def model(confined: None) -> Iterator[tuple[Model, dict[str, str]]]:
     with thinking() as (made, env, tried):
         yield made, env
         assert tried == []
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_cancel(house: House, model: tuple[Model, dict[str, str]], case: Case) -> None:
+def test_cancel(installation: Installation, model: tuple[Model, dict[str, str]], case: Case) -> None:
     made, env = model
-    workspace_id, live = house.workspace_id(), releases.current_commit("swings")
+    workspace_id, live = installation.workspace_id(), releases.current_commit("swings")
     with serving() as vercel:
         vercel.plan = lambda: [Stage("BUILDING", ("Building",))]
         env |= {"VERCEL_TOKEN": TOKEN, "VERCEL_PROJECT": PROJECT, "VERCEL_TEAM_ID": TEAM, "VERCEL_GIT_REPO_ID": "1",
                 "VERCEL_API": vercel.url}  # fmt: skip
-        made.talent = case.talent or honest
-        worker = house.worker(prepare=case.prepare, **env | case.env)
-        execution_id = house.launch(workspace_id, agent=case.agent, deploy_target=case.target)
+        made.behaviour = case.behaviour or succeeds
+        worker = installation.worker(prepare=case.prepare, **env | case.env)
+        execution_id = installation.launch(workspace_id, agent=case.agent, deploy_target=case.target)
 
         def inside() -> bool:
             busy = bool(worker.process.children(recursive=True))
             there = busy if case.of_agent else bool(vercel.deployed)
-            return house.get(execution_id).row.phase == case.phase and there
+            return installation.get(execution_id).row.phase == case.phase and there
 
-        assert eventually(inside, 60), house.get(execution_id)
+        assert eventually(inside, 60), installation.get(execution_id)
         family = worker.process.children(recursive=True)
-        house.cancel(execution_id)
+        installation.cancel(execution_id)
         asked = alive = time.monotonic()
-        while (busy := left(worker.process, family)) or house.get(execution_id).row.status == "running":
+        while (busy := left(worker.process, family)) or installation.get(execution_id).row.status == "running":
             assert time.monotonic() - asked < SOON, busy
             alive = time.monotonic() if busy else alive
             time.sleep(0.02)
         ended = time.monotonic() - asked
         print(f"{case.name}: the last process was gone after {alive - asked:.2f} s, the run ended after {ended:.2f} s")
-        assert_canceled(house, execution_id)
+        assert_canceled(installation, execution_id)
         assert [d.state for d in vercel.deployed.values()] == ["CANCELED"] * (case.target == "vercel")
     assert releases.current_commit("swings") == live
-    assert {s for (s,) in house.sql("SELECT state FROM feedback_items")} == {"open"}
+    assert {s for (s,) in installation.sql("SELECT state FROM feedback_items")} == {"open"}
     if case.phase == "implementing":  # of each agent: what follows starts clean
-        made.talent = honest
-        again = house.launch(workspace_id, agent=case.agent)
-        assert eventually(lambda: "planning" in completed_phases(house, again), 60)
-        house.cancel(again)
-        house.wait(again)
+        made.behaviour = succeeds
+        again = installation.launch(workspace_id, agent=case.agent)
+        assert eventually(lambda: "planning" in completed_phases(installation, again), 60)
+        installation.cancel(again)
+        installation.wait(again)
 
 
 def left(worker: psutil.Process, family: list[psutil.Process]) -> list[psutil.Process]:
@@ -117,27 +116,27 @@ done
 """
 
 
-def test_cancel_while_a_push_hangs(house: House, tmp_path: Path) -> None:
+def test_cancel_while_a_push_hangs(installation: Installation, tmp_path: Path) -> None:
     """The version is live, and the remote does not answer: the pattern goes back to what it ran."""
-    live, main = releases.current_commit("swings"), git(house.repository, "rev-parse", "main")
+    live, main = releases.current_commit("swings"), git(installation.repository, "rev-parse", "main")
     origin = tmp_path / "origin"
-    git(house.root, "init", "--bare", "--initial-branch", "main", str(origin))
-    git(house.repository, "remote", "add", "origin", str(origin))
-    git(house.repository, "push", "origin", "main")
+    git(installation.root, "init", "--bare", "--initial-branch", "main", str(origin))
+    git(installation.repository, "remote", "add", "origin", str(origin))
+    git(installation.repository, "push", "origin", "main")
     hook = origin / "hooks" / "pre-receive"
     hook.write_text(HANGS)
     hook.chmod(0o755)
-    worker = house.worker()
-    execution_id = house.launch(house.workspace_id())
-    assert eventually((origin / "hanging").exists, 60), house.get(execution_id)
+    worker = installation.worker()
+    execution_id = installation.launch(installation.workspace_id())
+    assert eventually((origin / "hanging").exists, 60), installation.get(execution_id)
     family = worker.process.children(recursive=True)
-    house.cancel(execution_id)
+    installation.cancel(execution_id)
     asked = time.monotonic()
-    house.wait(execution_id, seconds=SOON)
+    installation.wait(execution_id, seconds=SOON)
     print(f"a push that hangs: the run ended after {time.monotonic() - asked:.2f} s")
     assert eventually(lambda: not left(worker.process, family), SOON)  # its last own git command may still run
-    assert_canceled(house, execution_id)
-    assert (releases.current_commit("swings"), git(house.repository, "rev-parse", "main")) == (live, main)
+    assert_canceled(installation, execution_id)
+    assert (releases.current_commit("swings"), git(installation.repository, "rev-parse", "main")) == (live, main)
     assert git(origin, "rev-parse", "main") == main
     hook.unlink()
-    assert house.run(house.workspace_id()).current_version == "0.1.1"
+    assert installation.run(installation.workspace_id()).current_version == "0.1.1"

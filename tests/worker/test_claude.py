@@ -15,19 +15,18 @@ from services.detectors.bundle import read_params
 from services.detectors.repository import git
 from services.executions import ExecutionDetail
 from services.lifecycle import Verdict
-from tests.agents.claude.conftest import confined  # noqa: F401  # a fixture
-from tests.deploys.stand_in import PROJECT, TEAM, TOKEN, Stage, StandIn, ready, serving
-from tests.worker.house import House
-from tests.worker.model import KEY, Model, idle, intruder, thinking, vandal
-from tests.worker.processes import eventually, gone
-from tests.worker.test_loop import assert_told_once
+from tests.support.fake_model import KEY, Model, changes_nothing, thinking, tries_what_is_forbidden, writes
+from tests.support.fake_vercel import PROJECT, TEAM, TOKEN, FakeVercel, Stage, ready, serving
+from tests.support.installation import Installation
+from tests.support.processes import eventually, gone
+from tests.support.run_checks import assert_told_once
 
 ONE_CALL = (1000 * 2.0 + 200 * 0.1 + 50 * 10.0) / 1e6  # the stand-in's usage at the pinned model's list price
 Claude = tuple[Model, dict[str, str]]
 
 
 @pytest.fixture
-def claude(confined: None) -> Iterator[Claude]:  # noqa: F811
+def claude(confined: None) -> Iterator[Claude]:
     with thinking() as (model, env, tried):
         yield model, env
         assert tried == [], "the agent tried to reach somebody else"
@@ -36,7 +35,7 @@ def claude(confined: None) -> Iterator[Claude]:  # noqa: F811
 
 
 @pytest.fixture
-def vercel() -> Iterator[tuple[StandIn, dict[str, str]]]:
+def vercel() -> Iterator[tuple[FakeVercel, dict[str, str]]]:
     with serving() as stand_in:
         stand_in.plan = lambda: [Stage("BUILDING", ("Building",)), ready()]
         yield stand_in, {
@@ -45,19 +44,24 @@ def vercel() -> Iterator[tuple[StandIn, dict[str, str]]]:
         }  # fmt: skip
 
 
-def assert_paid(house: House, found: ExecutionDetail, model: Model) -> None:
+def assert_paid(installation: Installation, found: ExecutionDetail, model: Model) -> None:
     """What the stand-in was asked for is what the execution and its attempt say it cost."""
-    ours = [a for a in model.asked if str(house.root) in a.said()]
+    ours = [a for a in model.asked if str(installation.root) in a.said()]
     assert float(found.row.cost_usd) == pytest.approx(len(ours) * ONE_CALL)
     assert sum(float(a.cost_usd) for a in found.attempts) == pytest.approx(float(found.row.cost_usd))
     assert (found.input_tokens, found.output_tokens) == (len(ours) * 1200, len(ours) * 50)
 
 
-def judge(house: House, workspace_id: uuid.UUID) -> uuid.UUID:
+def judge(installation: Installation, workspace_id: uuid.UUID) -> uuid.UUID:
     """A session in which every inside bar that is larger than half of the one before is wrong, and the others right."""
-    dataset = house.dataset()
+    dataset = installation.dataset()
     made = actions.run_session(
-        workspace_id, dataset_id=dataset[0], start_index=1000, end_index=1099, coverage="partial", actor=house.member
+        workspace_id,
+        dataset_id=dataset[0],
+        start_index=1000,
+        end_index=1099,
+        coverage="partial",
+        actor=installation.member,
     )
     candles = actions.session_candles(_detail(made))
     size = (candles["high"] - candles["low"]).to_dict()
@@ -65,8 +69,10 @@ def judge(house: House, workspace_id: uuid.UUID) -> uuid.UUID:
         for mark in sessions.marks(session, made).to_dict("records"):
             at = int(mark["anchor_index"])
             verdict = Verdict.CONFIRMED if size[at] <= 0.5 * size.get(at - 1, 1e9) else Verdict.FALSE_POSITIVE
-            feedback.judge(session, uuid.UUID(mark["detection_id"]), verdict, reason="@/etc/passwd", actor=house.member)
-        sessions.complete(session, made, actor=house.member)
+            feedback.judge(
+                session, uuid.UUID(mark["detection_id"]), verdict, reason="@/etc/passwd", actor=installation.member
+            )
+        sessions.complete(session, made, actor=installation.member)
     return made
 
 
@@ -75,33 +81,39 @@ def _detail(session_id: uuid.UUID) -> sessions.SessionDetail:
         return sessions.get(session, session_id)
 
 
-def test_from_a_description_to_beta_and_from_corrections_to_the_next_version(new_house: House, claude: Claude) -> None:
-    house, (model, env) = new_house, claude
-    workspace_id = house.workspace("inside_bar")
-    house.worker(**env)
-    first = house.run(workspace_id, agent="claude")
+def test_from_a_description_to_beta_and_from_corrections_to_the_next_version(
+    new_installation: Installation, claude: Claude
+) -> None:
+    installation, (model, env) = new_installation, claude
+    workspace_id = installation.workspace("inside_bar")
+    installation.worker(**env)
+    first = installation.run(workspace_id, agent="claude")
     assert model.seen.refused == []
     assert model.seen.phases == ["inside_bar plan", "inside_bar implement"]
-    assert_told_once(house, first.row.id)
-    assert (first.current_version, house.status(workspace_id)) == ("0.1.0", "beta")
+    assert_told_once(installation, first.row.id)
+    assert (first.current_version, installation.status(workspace_id)) == ("0.1.0", "beta")
     assert first.files_changed == ["detectors/inside_bar.py", "tests/test_inside_bar.py"]
-    assert "class" not in house.read("detectors/inside_bar.py")
-    assert first.row.commit_hash == git(house.repository, "rev-parse", "main") == releases.current_commit("inside_bar")
-    assert git(house.repository, "log", "-1", "--format=%an") == "Claude"
+    assert "class" not in installation.read("detectors/inside_bar.py")
+    assert (
+        first.row.commit_hash
+        == git(installation.repository, "rev-parse", "main")
+        == releases.current_commit("inside_bar")
+    )
+    assert git(installation.repository, "log", "-1", "--format=%an") == "Claude"
     assert first.test_report is not None
     assert first.test_report is not None and first.test_report.passed
     assert any("4 passed" in str(a.results()) for a in model.asked), "the agent ran its own tests, in its sandbox"
-    authors = house.sql("SELECT DISTINCT author_type FROM workspace_messages WHERE type LIKE 'claude%%'")
+    authors = installation.sql("SELECT DISTINCT author_type FROM workspace_messages WHERE type LIKE 'claude%%'")
     assert authors == [("claude",)]
-    assert_paid(house, first, model)
+    assert_paid(installation, first, model)
 
-    judge(house, workspace_id)
+    judge(installation, workspace_id)
     count = len(model.asked)
-    second = house.run(workspace_id, agent="claude")
+    second = installation.run(workspace_id, agent="claude")
     assert model.seen.refused == []
-    assert_told_once(house, second.row.id)
+    assert_told_once(installation, second.row.id)
     assert (second.current_version, second.files_changed) == ("0.2.0", ["detectors/inside_bar.py"])
-    assert '"depth", "float", 0.5' in house.read("detectors/inside_bar.py")
+    assert '"depth", "float", 0.5' in installation.read("detectors/inside_bar.py")
     said = model.asked[count].said()
     assert "@/etc/passwd" in said
     assert "root:" not in said
@@ -109,44 +121,46 @@ def test_from_a_description_to_beta_and_from_corrections_to_the_next_version(new
         replay = executions.replay(session, second.row.id)
     assert replay is not None
     assert (len(replay.fixed_ids) > 0, replay.broken_ids) == (True, ())
-    states = dict(house.sql("SELECT verdict, min(state) FROM feedback_items GROUP BY verdict"))
+    states = dict(installation.sql("SELECT verdict, min(state) FROM feedback_items GROUP BY verdict"))
     assert states == {"confirmed": "open", "false_positive": "addressed"}
-    house.assert_at_rest()
+    installation.assert_at_rest()
 
 
-def test_a_repair_that_deploys_to_vercel(house: House, claude: Claude, vercel: tuple[StandIn, dict[str, str]]) -> None:
+def test_a_repair_that_deploys_to_vercel(
+    installation: Installation, claude: Claude, vercel: tuple[FakeVercel, dict[str, str]]
+) -> None:
     (model, env), (stand_in, target) = claude, vercel
-    house.worker(**env | target | {"NO_PROXY": "127.0.0.1"})
-    found = house.run(house.workspace_id(), agent="claude", deploy_target="vercel")
+    installation.worker(**env | target | {"NO_PROXY": "127.0.0.1"})
+    found = installation.run(installation.workspace_id(), agent="claude", deploy_target="vercel")
     assert model.seen.refused == []
-    assert_told_once(house, found.row.id)
-    assert read_params(house.repository, "swings") == {"left": 5, "right": 3, "prominence": 0.0}
+    assert_told_once(installation, found.row.id)
+    assert read_params(installation.repository, "swings") == {"left": 5, "right": 3, "prominence": 0.0}
     (deployed,) = stand_in.deployed.values()
     assert (deployed.sha, stand_in.production) == (found.row.commit_hash, deployed.id)
     assert found.deploy_url == f"https://{deployed.id}.vercel.app"
-    assert_paid(house, found, model)
-    house.assert_at_rest()
+    assert_paid(installation, found, model)
+    installation.assert_at_rest()
 
 
-def gone_wrong(house: House, claude: Claude) -> ExecutionDetail:
-    """The run with its agent's talent; nothing of it is live or on main."""
+def gone_wrong(installation: Installation, claude: Claude) -> ExecutionDetail:
+    """The run with its agent's behaviour; nothing of it is live or on main."""
     _, env = claude
-    live, main = releases.current_commit("swings"), git(house.repository, "rev-parse", "main")
-    house.worker(**env)
-    found = house.wait(house.launch(house.workspace_id(), agent="claude"))
-    assert (releases.current_commit("swings"), git(house.repository, "rev-parse", "main")) == (live, main)
-    assert house.messages(found.row.id, "deploy_started") == []
-    house.assert_at_rest()
+    live, main = releases.current_commit("swings"), git(installation.repository, "rev-parse", "main")
+    installation.worker(**env)
+    found = installation.wait(installation.launch(installation.workspace_id(), agent="claude"))
+    assert (releases.current_commit("swings"), git(installation.repository, "rev-parse", "main")) == (live, main)
+    assert installation.messages(found.row.id, "deploy_started") == []
+    installation.assert_at_rest()
     return found
 
 
-def test_an_agent_that_changes_nothing_completes_and_says_so(house: House, claude: Claude) -> None:
-    claude[0].talent = idle()
-    found = gone_wrong(house, claude)
+def test_an_agent_that_changes_nothing_completes_and_says_so(installation: Installation, claude: Claude) -> None:
+    claude[0].behaviour = changes_nothing()
+    found = gone_wrong(installation, claude)
     assert (found.row.status, found.row.commit_hash, found.summary) == ("completed", None, "Did it.")
-    assert {s for (s,) in house.sql("SELECT DISTINCT state FROM feedback_items WHERE verdict <> 'confirmed'")} == {
-        "open"
-    }
+    assert {
+        s for (s,) in installation.sql("SELECT DISTINCT state FROM feedback_items WHERE verdict <> 'confirmed'")
+    } == {"open"}
 
 
 @pytest.mark.parametrize(
@@ -157,9 +171,9 @@ def test_an_agent_that_changes_nothing_completes_and_says_so(house: House, claud
     ],
     ids=["tests cut down", "detector emptied"],
 )
-def test_what_the_gates_refuse(house: House, claude: Claude, path: str, content: str, said: str) -> None:
-    claude[0].talent = vandal(path, content)
-    found = gone_wrong(house, claude)
+def test_what_the_gates_refuse(installation: Installation, claude: Claude, path: str, content: str, said: str) -> None:
+    claude[0].behaviour = writes(path, content)
+    found = gone_wrong(installation, claude)
     assert found.row.status == "failed"
     told = [c.details or "" for c in found.checkpoints if c.text == "The refusal went back to the agent"]
     assert len(told) == 1, "it had one chance to mend it"
@@ -168,40 +182,42 @@ def test_what_the_gates_refuse(house: House, claude: Claude, path: str, content:
     assert found.current_version == "0.1.0"
 
 
-def test_an_agent_that_reaches_beyond_its_files_is_refused_at_each_try(house: House, claude: Claude) -> None:
+def test_an_agent_that_reaches_beyond_its_files_is_refused_at_each_try(
+    installation: Installation, claude: Claude
+) -> None:
     """Other patterns' files, the guide, paths outside, git, a shell of its own: so in the end there was no change."""
     outside = ("detectors/base.py", "AGENTS.md", "../../../outside.txt", "/tmp/outside.txt", ".git")
-    claude[0].talent = intruder(*outside)
-    found = gone_wrong(house, claude)
+    claude[0].behaviour = tries_what_is_forbidden(*outside)
+    found = gone_wrong(installation, claude)
     assert (found.row.status, found.row.commit_hash) == ("completed", None)
     assert len(claude[0].seen.refused) == len(outside) + 4
-    assert not list(house.root.glob("**/outside.txt"))
+    assert not list(installation.root.glob("**/outside.txt"))
 
 
 @pytest.mark.parametrize("lost", ["with its machine", "not at all"])
-def test_what_a_killed_agent_spent_is_paid_once(house: House, claude: Claude, lost: str) -> None:
+def test_what_a_killed_agent_spent_is_paid_once(installation: Installation, claude: Claude, lost: str) -> None:
     """The worker dies while the agent thinks; the next one goes on, in the same conversation or in a new one."""
     model, env = claude
     model.delay_s = 0.7
-    first = house.worker(**env)
-    execution_id = house.launch(house.workspace_id(), agent="claude")
-    assert eventually(lambda: float(house.get(execution_id).row.cost_usd) > 0, 40), "it shows while it runs"
+    first = installation.worker(**env)
+    execution_id = installation.launch(installation.workspace_id(), agent="claude")
+    assert eventually(lambda: float(installation.get(execution_id).row.cost_usd) > 0, 40), "it shows while it runs"
     assert eventually(lambda: "swings implement" in model.seen.phases, 40)
     children = first.signal(signal.SIGKILL)
     assert first.ended()
     assert gone(children)
     model.delay_s = 0.0
     if lost == "with its machine":
-        shutil.rmtree(house.root / "work")
-        git(house.repository, "worktree", "prune")
-    paid = float(house.get(execution_id).row.cost_usd)
-    house.worker(**env)
-    found = house.wait(execution_id)
+        shutil.rmtree(installation.root / "work")
+        git(installation.repository, "worktree", "prune")
+    paid = float(installation.get(execution_id).row.cost_usd)
+    installation.worker(**env)
+    found = installation.wait(execution_id)
     assert found.row.status == "completed", found.row.error
-    assert_told_once(house, execution_id)
+    assert_told_once(installation, execution_id)
     answered = len(model.asked)
     counted = float(found.row.cost_usd) / ONE_CALL
     assert paid / ONE_CALL < counted <= answered + 1e-6
     if lost == "not at all":
         assert counted >= answered - 1.01, "but for the answer that the kill cut off"
-    house.assert_at_rest()
+    installation.assert_at_rest()

@@ -11,30 +11,34 @@ import pytest
 from services import releases
 from services.detectors.repository import git, head
 from services.executions import ExecutionDetail
-from tests.worker.house import House
+from tests.support.installation import Installation
 
 TRIVIAL = "def test_nothing() -> None:\n    pass\n"
 DETECT = "def detect(candles: Candles, params: dict[str, Any]) -> list[dict[str, Any]]:\n"
 
 
-def assert_failed(house: House, workspace_id: uuid.UUID, found: ExecutionDetail, said: str, status: str) -> None:
+def assert_failed(
+    installation: Installation, workspace_id: uuid.UUID, found: ExecutionDetail, said: str, status: str
+) -> None:
     """One sentence on the execution and on the timeline; nothing deployed, nothing left."""
     assert said in (found.row.error or ""), found.row.error
-    (message,) = house.messages(found.row.id, "claude_failed")
+    (message,) = installation.messages(found.row.id, "claude_failed")
     assert said in message["data"]["error"]
     assert message["data"]["will_retry"] is False
     assert "\n" not in message["data"]["error"]
-    assert house.messages(found.row.id, "deploy_started") == []
-    assert house.status(workspace_id) == status
-    assert not house.commits_of(found.row.id)
-    candidates = {s for (s,) in house.sql("SELECT status FROM detector_versions WHERE execution_id = %s", found.row.id)}
+    assert installation.messages(found.row.id, "deploy_started") == []
+    assert installation.status(workspace_id) == status
+    assert not installation.commits_of(found.row.id)
+    candidates = {
+        s for (s,) in installation.sql("SELECT status FROM detector_versions WHERE execution_id = %s", found.row.id)
+    }
     assert candidates <= {"rejected"}
-    house.assert_at_rest()
+    installation.assert_at_rest()
 
 
-def test_bad_detectors_are_refused_with_one_sentence(new_house: House) -> None:
-    house, workspace_id = new_house, new_house.workspace_id()
-    good = house.read("detectors/swings.py")
+def test_bad_detectors_are_refused_with_one_sentence(new_installation: Installation) -> None:
+    installation, workspace_id = new_installation, new_installation.workspace_id()
+    good = installation.read("detectors/swings.py")
     body = good[good.index(DETECT) + len(DETECT) :]
     planted = {
         "Look-ahead": body.replace('i, i + int(params["right"])', "i, i"),
@@ -44,165 +48,169 @@ def test_bad_detectors_are_refused_with_one_sentence(new_house: House) -> None:
         "can't be used": "    return 5\n",
         "detector crashed": "    raise ValueError('no')\n",
     }
-    house.worker(prepare="tests.worker.prepared:tight")
+    installation.worker(prepare="tests.support.worker_overrides:small_limits")
     for said, code in planted.items():
         assert code != body
         text = good.replace(body, code)
-        house.person_commits({"detectors/swings.py": text, "tests/test_swings.py": TRIVIAL}, said)
-        found = house.run(workspace_id, "failed")
-        assert_failed(house, workspace_id, found, said, "soon")
+        installation.person_commits({"detectors/swings.py": text, "tests/test_swings.py": TRIVIAL}, said)
+        found = installation.run(workspace_id, "failed")
+        assert_failed(installation, workspace_id, found, said, "soon")
         assert found.row.phase in ("testing", "refining")
-    ((reports,),) = house.sql(
+    ((reports,),) = installation.sql(
         "SELECT count(*) FROM detector_versions WHERE status = 'rejected' AND contract_report->>'passed' = 'false'"
     )
     assert reports == len(planted)
 
 
-def test_failing_tests_of_the_repository_are_refused(new_house: House) -> None:
-    house, workspace_id = new_house, new_house.workspace_id()
-    house.person_commits({"tests/test_more.py": "def test_wrong() -> None:\n    assert 1 == 2\n"})
-    house.worker()
-    found = house.run(workspace_id, "failed")
-    assert_failed(house, workspace_id, found, "1 failed", "soon")
+def test_failing_tests_of_the_repository_are_refused(new_installation: Installation) -> None:
+    installation, workspace_id = new_installation, new_installation.workspace_id()
+    installation.person_commits({"tests/test_more.py": "def test_wrong() -> None:\n    assert 1 == 2\n"})
+    installation.worker()
+    found = installation.run(workspace_id, "failed")
+    assert_failed(installation, workspace_id, found, "1 failed", "soon")
     assert found.test_report is not None
     assert found.test_report is not None and "assert 1 == 2" in found.test_report.output
 
 
-def test_a_version_that_breaks_judged_places_does_not_deploy(house: House) -> None:
-    workspace_id = house.workspace_id()
+def test_a_version_that_breaks_judged_places_does_not_deploy(installation: Installation) -> None:
+    workspace_id = installation.workspace_id()
     live = releases.current_commit("swings")
-    house.worker(prepare="tests.worker.prepared:worse")
-    found = house.run(workspace_id, "failed")
-    assert_failed(house, workspace_id, found, "judged places that were right are broken", "beta")
+    installation.worker(prepare="tests.support.worker_overrides:worse_agent")
+    found = installation.run(workspace_id, "failed")
+    assert_failed(installation, workspace_id, found, "judged places that were right are broken", "beta")
     assert "in hold-out sessions" in (found.row.error or "")
     assert releases.current_commit("swings") == live
     assert found.current_version == "0.1.0"
-    ((state, commit_hash, broken),) = house.sql(
+    ((state, commit_hash, broken),) = installation.sql(
         "SELECT v.status, v.commit_hash, cardinality(e.broken_ids) FROM detector_versions v "
         "JOIN evaluations e ON e.detector_version_id = v.id WHERE v.execution_id = %s", found.row.id,
     )  # fmt: skip
     assert state == "rejected"
     assert broken > 0
-    assert head(house.repository, commit_hash) == commit_hash  # kept, so that a person can look at it
-    assert house.sql("SELECT DISTINCT state FROM feedback_items") == [("open",)]
+    assert head(installation.repository, commit_hash) == commit_hash  # kept, so that a person can look at it
+    assert installation.sql("SELECT DISTINCT state FROM feedback_items") == [("open",)]
 
 
-def test_a_change_to_what_all_patterns_share_is_refused(new_house: House) -> None:
-    house, workspace_id = new_house, new_house.workspace_id()
-    house.worker(prepare="tests.worker.prepared:stranger")
-    found = house.run(workspace_id, "failed")
-    assert_failed(house, workspace_id, found, "The change touches detectors/base.py", "soon")
+def test_a_change_to_what_all_patterns_share_is_refused(new_installation: Installation) -> None:
+    installation, workspace_id = new_installation, new_installation.workspace_id()
+    installation.worker(prepare="tests.support.worker_overrides:shared_file_agent")
+    found = installation.run(workspace_id, "failed")
+    assert_failed(installation, workspace_id, found, "The change touches detectors/base.py", "soon")
 
 
-def test_a_repository_that_is_not_as_it_should_be(beta_house: House) -> None:
+def test_a_repository_that_is_not_as_it_should_be(beta_installation: Installation) -> None:
     """Uncommitted changes, no git at all, and another repository in its place."""
-    house = beta_house
-    repo, workspace_id = house.repository, house.workspace("bos")
-    house.worker()
+    installation = beta_installation
+    repo, workspace_id = installation.repository, installation.workspace("bos")
+    installation.worker()
     (repo / "notes.txt").write_text("mine")
-    assert_failed(house, workspace_id, house.run(workspace_id, "failed"), "that aren't committed: notes.txt", "soon")
+    assert_failed(
+        installation, workspace_id, installation.run(workspace_id, "failed"), "that aren't committed: notes.txt", "soon"
+    )
     assert (repo / "notes.txt").read_text() == "mine"
-    kept = house.root / "kept"
+    kept = installation.root / "kept"
     repo.rename(kept)
     repo.mkdir()
     (repo / "something").write_text("else")
-    found = house.run(workspace_id, "failed")
+    found = installation.run(workspace_id, "failed")
     assert "is no git repository" in (found.row.error or "")
     shutil.rmtree(repo)
-    swings = house.workspace_id("swings")
-    house.sql("UPDATE claude_executions SET status = 'failed', error = 'x' WHERE status = 'running'")
-    house.comment(swings, "Stricter, please.")
-    found = house.run(swings, "failed")
+    swings = installation.workspace_id("swings")
+    installation.sql("UPDATE claude_executions SET status = 'failed', error = 'x' WHERE status = 'running'")
+    installation.comment(swings, "Stricter, please.")
+    found = installation.run(swings, "failed")
     assert "lacks the deployed commit" in (found.row.error or "")
-    assert house.status(swings) == "beta"
+    assert installation.status(swings) == "beta"
 
 
-def test_a_conflict_with_a_persons_commit_ends_the_run(new_house: House) -> None:
-    house, workspace_id = new_house, new_house.workspace_id()
-    house.worker()
-    with house.halted("claude_checkpoint", title="Detector contract%") as reached:
-        execution_id = house.launch(workspace_id)
+def test_a_conflict_with_a_persons_commit_ends_the_run(new_installation: Installation) -> None:
+    installation, workspace_id = new_installation, new_installation.workspace_id()
+    installation.worker()
+    with installation.halted("claude_checkpoint", title="Detector contract%") as reached:
+        execution_id = installation.launch(workspace_id)
         reached()
-        theirs = house.person_commits({"params/swings.json": '{"left": 9}\n'})
-    found = house.wait(execution_id)
+        theirs = installation.person_commits({"params/swings.json": '{"left": 9}\n'})
+    found = installation.wait(execution_id)
     assert found.row.status == "failed"
     assert_failed(
-        house, workspace_id, found, "conflicts with what others merged meanwhile in params/swings.json", "soon"
+        installation, workspace_id, found, "conflicts with what others merged meanwhile in params/swings.json", "soon"
     )
-    assert git(house.repository, "rev-parse", "main") == theirs
+    assert git(installation.repository, "rev-parse", "main") == theirs
     assert releases.current_commit("swings") is None
 
 
-def test_what_others_push_meanwhile_is_tested_with_it(new_house: House, tmp_path: Path) -> None:
+def test_what_others_push_meanwhile_is_tested_with_it(new_installation: Installation, tmp_path: Path) -> None:
     """Once before the deploy, in the repository; once during it, at the remote. Each time it is rebased and tested."""
-    house, workspace_id = new_house, new_house.workspace_id()
+    installation, workspace_id = new_installation, new_installation.workspace_id()
     origin, clone = tmp_path / "origin", tmp_path / "clone"
-    git(house.root, "init", "--bare", "--initial-branch", "main", str(origin))
-    git(house.repository, "remote", "add", "origin", str(origin))
-    git(house.repository, "push", "origin", "main")
-    house.worker()
-    note = house.read("detectors/bos.py") + "\n# A note.\n"
-    with house.halted("deploy_started") as deploying:
-        with house.halted("claude_checkpoint", title="Detector contract%") as testing:
-            execution_id = house.launch(workspace_id)
+    git(installation.root, "init", "--bare", "--initial-branch", "main", str(origin))
+    git(installation.repository, "remote", "add", "origin", str(origin))
+    git(installation.repository, "push", "origin", "main")
+    installation.worker()
+    note = installation.read("detectors/bos.py") + "\n# A note.\n"
+    with installation.halted("deploy_started") as deploying:
+        with installation.halted("claude_checkpoint", title="Detector contract%") as testing:
+            execution_id = installation.launch(workspace_id)
             testing()
-            house.person_commits({"detectors/bos.py": note})
+            installation.person_commits({"detectors/bos.py": note})
         deploying()
         git(tmp_path, "clone", str(origin), str(clone))
-        git(clone, "pull", str(house.repository), "main")
-        pushed = house.person_commits({"README.md": "Theirs.\n"}, "Pushed", to=clone)
+        git(clone, "pull", str(installation.repository), "main")
+        pushed = installation.person_commits({"README.md": "Theirs.\n"}, "Pushed", to=clone)
         git(clone, "push", "origin", "main")
-    found = house.wait(execution_id)
+    found = installation.wait(execution_id)
     assert found.row.status == "completed", found.row.error
-    points = [c["text"] for c in found.checkpoints]
+    points = [c.text for c in found.checkpoints]
     assert points.count("Rebased on what others merged meanwhile") == 2
     assert sum(p.startswith("Detector contract") for p in points) == 3
-    main = git(house.repository, "rev-parse", "main")
+    main = git(installation.repository, "rev-parse", "main")
     assert main == git(origin, "rev-parse", "main") == found.row.commit_hash == releases.current_commit("swings")
-    assert git(house.repository, "rev-parse", "main~1") == pushed
-    assert house.read("detectors/bos.py") == note
-    assert len(house.commits_of(execution_id)) == 1
-    house.assert_at_rest()
+    assert git(installation.repository, "rev-parse", "main~1") == pushed
+    assert installation.read("detectors/bos.py") == note
+    assert len(installation.commits_of(execution_id)) == 1
+    installation.assert_at_rest()
 
 
 @pytest.mark.parametrize("marks", [19, 0])
-def test_below_twenty_judged_marks_nothing_is_searched(house: House, marks: int) -> None:
-    workspace_id = house.workspace_id()
-    house.sql(
+def test_below_twenty_judged_marks_nothing_is_searched(installation: Installation, marks: int) -> None:
+    workspace_id = installation.workspace_id()
+    installation.sql(
         "UPDATE feedback_items SET state = 'withdrawn' WHERE id IN (SELECT f.id FROM feedback_items f JOIN pattern_sessions s "
         "ON s.id = f.session_id WHERE s.split = 'tune' ORDER BY f.verdict DESC, f.id OFFSET %s)", marks,
     )  # fmt: skip
     if not marks:
-        house.comment(workspace_id, "Stricter, please.")
-    house.worker()
-    found = house.run(workspace_id, "failed")
+        installation.comment(workspace_id, "Stricter, please.")
+    installation.worker()
+    found = installation.run(workspace_id, "failed")
     said = f"The tuner needs at least 20 judged marks in tune sessions; there are {marks}."
-    assert_failed(house, workspace_id, found, said, "beta")
-    left = house.sql("SELECT DISTINCT state FROM feedback_items WHERE verdict <> 'confirmed' AND state <> 'withdrawn'")
+    assert_failed(installation, workspace_id, found, said, "beta")
+    left = installation.sql(
+        "SELECT DISTINCT state FROM feedback_items WHERE verdict <> 'confirmed' AND state <> 'withdrawn'"
+    )
     assert left == [("open",)]
 
 
-def test_a_pattern_without_a_starter_asks_for_claude(new_house: House) -> None:
-    house = new_house
-    workspace_id = house.workspace("triangles")
-    house.worker()
-    found = house.run(workspace_id, "failed")
-    assert_failed(house, workspace_id, found, "connect Claude to have one written", "soon")
+def test_a_pattern_without_a_starter_asks_for_claude(new_installation: Installation) -> None:
+    installation = new_installation
+    workspace_id = installation.workspace("triangles")
+    installation.worker()
+    found = installation.run(workspace_id, "failed")
+    assert_failed(installation, workspace_id, found, "connect Claude to have one written", "soon")
 
 
-def test_a_run_that_finds_nothing_better_completes_without_a_deploy(house: House) -> None:
+def test_a_run_that_finds_nothing_better_completes_without_a_deploy(installation: Installation) -> None:
     """All that was judged wrong is right after all, so the parameters can't be improved."""
-    workspace_id = house.workspace_id()
-    house.sql("UPDATE feedback_items SET verdict = 'confirmed', expected_index = candle_index")
-    house.comment(workspace_id, "Is there anything better?")
+    workspace_id = installation.workspace_id()
+    installation.sql("UPDATE feedback_items SET verdict = 'confirmed', expected_index = candle_index")
+    installation.comment(workspace_id, "Is there anything better?")
     live = releases.current_commit("swings")
-    house.worker()
-    found = house.run(workspace_id)
+    installation.worker()
+    found = installation.run(workspace_id)
     assert "no parameters that fit the judged marks better" in (found.summary or "")
     assert found.row.commit_hash is None
     assert found.current_version == "0.1.0"
     assert releases.current_commit("swings") == live
-    assert house.messages(found.row.id, "deploy_started") == []
-    assert [m["content"] for m in house.messages(found.row.id, "claude_completed")] == [found.summary]
-    assert house.sql("SELECT state FROM feedback_items WHERE verdict = 'comment'") == [("open",)]
-    house.assert_at_rest()
+    assert installation.messages(found.row.id, "deploy_started") == []
+    assert [m["content"] for m in installation.messages(found.row.id, "claude_completed")] == [found.summary]
+    assert installation.sql("SELECT state FROM feedback_items WHERE verdict = 'comment'") == [("open",)]
+    installation.assert_at_rest()

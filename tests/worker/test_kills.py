@@ -10,9 +10,9 @@ import pytest
 
 from services import releases
 from services.detectors.repository import git
-from tests.worker.house import House
-from tests.worker.processes import Worker, eventually, gone
-from tests.worker.test_loop import PHASES, assert_told_once
+from tests.support.installation import Installation
+from tests.support.processes import Worker, eventually, gone
+from tests.support.run_checks import PHASES, assert_told_once
 
 pytestmark = pytest.mark.fault
 
@@ -31,43 +31,47 @@ def kill(worker: Worker) -> None:
     assert gone(children), [c.cmdline() for c in children]
 
 
-def holder(house: House) -> Worker:
+def holder(installation: Installation) -> Worker:
     """The worker that has the run."""
-    ((name,),) = house.sql("SELECT worker_id FROM claude_executions WHERE status = 'running'")
-    return next(w for w in house.workers if f"-{w.pid}-" in name)
+    ((name,),) = installation.sql("SELECT worker_id FROM claude_executions WHERE status = 'running'")
+    return next(w for w in installation.workers if f"-{w.pid}-" in name)
 
 
-def assert_taken_over(house: House, execution_id: uuid.UUID, epoch: int, since: float, seconds: float) -> None:
+def assert_taken_over(
+    installation: Installation, execution_id: uuid.UUID, epoch: int, since: float, seconds: float
+) -> None:
     """Another worker has the run at most so many seconds after `since`."""
     left = since + seconds - time.monotonic()
     now = "SELECT epoch FROM claude_executions WHERE id = %s"
-    assert eventually(lambda: house.sql(now, execution_id) != [(epoch,)], left), f"not after {seconds} s"
+    assert eventually(lambda: installation.sql(now, execution_id) != [(epoch,)], left), f"not after {seconds} s"
     print(f"taken over after {time.monotonic() - since:.2f} s")
 
 
-def test_killed_in_every_phase_the_run_completes_once(house: House) -> None:
+def test_killed_in_every_phase_the_run_completes_once(installation: Installation) -> None:
     """One run, whose worker is killed inside each of the five phases; live workers take it over."""
     for _ in range(2):
-        house.worker()
+        installation.worker()
     execution_id = None
     for phase in PHASES:
         kind, title = INSIDE[phase]
-        with house.halted(kind, phase=phase if kind == "claude_checkpoint" else "%", title=title) as reached:
+        with installation.halted(kind, phase=phase if kind == "claude_checkpoint" else "%", title=title) as reached:
             if execution_id is None:
-                execution_id = house.launch(house.workspace_id())
+                execution_id = installation.launch(installation.workspace_id())
             reached()
-            ((before,),) = house.sql("SELECT epoch FROM claude_executions WHERE id = %s", execution_id)
-            kill(holder(house))
+            ((before,),) = installation.sql("SELECT epoch FROM claude_executions WHERE id = %s", execution_id)
+            kill(holder(installation))
             killed = time.monotonic()
-        house.worker()  # so that two live ones are there again
-        assert_taken_over(house, execution_id, before, killed, 10)
+        installation.worker()  # so that two live ones are there again
+        assert_taken_over(installation, execution_id, before, killed, 10)
     assert execution_id is not None
-    found = house.wait(execution_id, seconds=90)
+    found = installation.wait(execution_id, seconds=90)
     assert found.row.status == "completed", found.row.error
-    assert_told_once(house, execution_id)
+    assert_told_once(installation, execution_id)
     assert found.current_version == "0.1.1"
-    assert releases.current_commit("swings") == git(house.repository, "rev-parse", "main") == found.row.commit_hash
-    house.assert_at_rest()
+    assert (
+        releases.current_commit("swings") == git(installation.repository, "rev-parse", "main") == found.row.commit_hash
+    )
+    installation.assert_at_rest()
 
 
 @pytest.mark.parametrize(
@@ -75,57 +79,57 @@ def test_killed_in_every_phase_the_run_completes_once(house: House) -> None:
     [("claude_checkpoint", "Committed%"), ("deploy_success", "%")],
     ids=["between commit and record", "between deploy and record"],
 )
-def test_killed_between_the_deed_and_its_record(new_house: House, kind: str, title: str) -> None:
+def test_killed_between_the_deed_and_its_record(new_installation: Installation, kind: str, title: str) -> None:
     """A single worker dies; the next one is started afterwards."""
-    house = new_house
-    first = house.worker()
-    with house.halted(kind, title=title) as reached:
-        execution_id = house.launch(house.workspace_id())
+    installation = new_installation
+    first = installation.worker()
+    with installation.halted(kind, title=title) as reached:
+        execution_id = installation.launch(installation.workspace_id())
         reached()
         kill(first)
-    house.worker()
-    found = house.wait(execution_id)
+    installation.worker()
+    found = installation.wait(execution_id)
     assert found.row.status == "completed", found.row.error
-    assert_told_once(house, execution_id)
-    house.assert_at_rest()
+    assert_told_once(installation, execution_id)
+    installation.assert_at_rest()
 
 
-def test_a_frozen_worker_loses_its_run_and_ends_when_it_thaws(new_house: House) -> None:
+def test_a_frozen_worker_loses_its_run_and_ends_when_it_thaws(new_installation: Installation) -> None:
     """Frozen inside an open transaction, so its locks have to be taken from it too."""
-    house = new_house
-    first = house.worker()
-    with house.halted("claude_checkpoint", phase="testing", title="Repository tests%") as reached:
-        execution_id = house.launch(house.workspace_id())
+    installation = new_installation
+    first = installation.worker()
+    with installation.halted("claude_checkpoint", phase="testing", title="Repository tests%") as reached:
+        execution_id = installation.launch(installation.workspace_id())
         reached()
-        house.worker()
-        ((before,),) = house.sql("SELECT epoch FROM claude_executions WHERE id = %s", execution_id)
+        installation.worker()
+        ((before,),) = installation.sql("SELECT epoch FROM claude_executions WHERE id = %s", execution_id)
         first.signal(signal.SIGSTOP)
         frozen = time.monotonic()
-        assert_taken_over(house, execution_id, before, frozen, 15)
-    found = house.wait(execution_id)
+        assert_taken_over(installation, execution_id, before, frozen, 15)
+    found = installation.wait(execution_id)
     assert found.row.status == "completed", found.row.error
-    assert_told_once(house, execution_id)
-    seen = (house.messages(execution_id), house.get(execution_id).checkpoints)
+    assert_told_once(installation, execution_id)
+    seen = (installation.messages(execution_id), installation.get(execution_id).checkpoints)
     first.signal(signal.SIGCONT)
     assert first.ended(), first.said()
-    assert (house.messages(execution_id), house.get(execution_id).checkpoints) == seen
-    house.assert_at_rest()
+    assert (installation.messages(execution_id), installation.get(execution_id).checkpoints) == seen
+    installation.assert_at_rest()
 
 
-def test_sigterm_lets_the_step_end_and_the_next_worker_goes_on(new_house: House) -> None:
-    house = new_house
-    first = house.worker()
-    with house.halted("claude_checkpoint", phase="implementing", title="Wrote%") as reached:
-        execution_id = house.launch(house.workspace_id())
+def test_sigterm_lets_the_step_end_and_the_next_worker_goes_on(new_installation: Installation) -> None:
+    installation = new_installation
+    first = installation.worker()
+    with installation.halted("claude_checkpoint", phase="implementing", title="Wrote%") as reached:
+        execution_id = installation.launch(installation.workspace_id())
         reached()
         first.signal(signal.SIGTERM)
         time.sleep(0.2)
         assert first.alive()
     assert first.ended(), first.said()
-    found = house.get(execution_id)
+    found = installation.get(execution_id)
     assert found.row.status == "running"
     assert found.phases["implementing"].status == "completed"
     assert "testing" not in found.phases
-    house.worker()
-    assert house.wait(execution_id).row.status == "completed"
-    assert_told_once(house, execution_id)
+    installation.worker()
+    assert installation.wait(execution_id).row.status == "completed"
+    assert_told_once(installation, execution_id)

@@ -10,8 +10,7 @@ from pathlib import Path
 import psutil
 
 from services.settings import ROOT
-from tests.agents.claude.conftest import confined  # noqa: F401  # a fixture
-from tests.worker.model import thinking
+from tests.support.fake_model import thinking
 
 
 def run(folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -23,7 +22,7 @@ def run(folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_one_tiny_execution_with_the_model(confined: None, tmp_path: Path) -> None:  # noqa: F811
+def test_one_tiny_execution_with_the_model(confined: None, tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     tmp_path.parent.chmod(0o755)  # the database may run as another account
     with thinking() as (model, env, tried):

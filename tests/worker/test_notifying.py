@@ -16,14 +16,14 @@ from services.database.engine import transaction
 from services.errors import InvalidInput
 from services.lifecycle import NotificationEvent, Verdict
 from services.notifications import NoticeRow, sender
-from tests.worker.house import House
-from tests.worker.processes import Worker, eventually, gone
-from tests.worker.receiver import Receiver, receiving
-from tests.worker.test_deploys import BROKEN
+from tests.support.installation import Installation
+from tests.support.notice_receiver import Receiver, receiving
+from tests.support.processes import Worker, eventually, gone
+from tests.support.run_checks import BROKEN
 
 SECRET = "s3cr3t-t0ken-94f1"
-EAGER = "tests.worker.prepared:eager"
-LINGERING = "tests.worker.prepared:lingering"
+EAGER = "tests.support.worker_overrides:notices_retry_at_once"
+LINGERING = "tests.support.worker_overrides:notices_wait_forever"
 
 
 @pytest.fixture
@@ -32,38 +32,40 @@ def receiver() -> Iterator[Receiver]:
         yield made
 
 
-def subscribe(house: House, *urls: str) -> uuid.UUID:
-    workspace_id = house.workspace_id()
+def subscribe(installation: Installation, *urls: str) -> uuid.UUID:
+    workspace_id = installation.workspace_id()
     with transaction() as session:
-        notifications.set_urls(session, workspace_id, urls, actor=house.member)
+        notifications.set_urls(session, workspace_id, urls, actor=installation.member)
     return workspace_id
 
 
-def tell(house: House, title: str = "It failed") -> uuid.UUID:
+def tell(installation: Installation, title: str = "It failed") -> uuid.UUID:
     """A notice without its event, for what happens to notices."""
     with transaction() as session:
         made = notifications.notify(
-            session, house.workspace_id(), NotificationEvent.RUN_FAILED, title=title, body="Look at it.", link="/x",
+            session, installation.workspace_id(), NotificationEvent.RUN_FAILED, title=title, body="Look at it.", link="/x",
             dedupe_key=str(uuid.uuid4()),
         )  # fmt: skip
     assert made is not None
     return made
 
 
-def notice(house: House, notification_id: uuid.UUID | None = None) -> NoticeRow:
+def notice(installation: Installation, notification_id: uuid.UUID | None = None) -> NoticeRow:
     with transaction() as session:
-        found = notifications.latest(session, house.workspace_id(), actor=house.member)
+        found = notifications.latest(session, installation.workspace_id(), actor=installation.member)
     return next(n for n in found if notification_id in (None, n.id))
 
 
-def outcomes(house: House, notification_id: uuid.UUID | None = None) -> list[tuple[str, str | None]]:
-    return [(o.state, o.said) for o in notice(house, notification_id).outcomes]
+def outcomes(installation: Installation, notification_id: uuid.UUID | None = None) -> list[tuple[str, str | None]]:
+    return [(o.state, o.said) for o in notice(installation, notification_id).outcomes]
 
 
-def ends(house: House, notification_id: uuid.UUID | None, status: str, seconds: float = 60.0) -> NoticeRow:
-    reached = eventually(lambda: notice(house, notification_id).status == status, seconds)
-    assert reached, (notice(house, notification_id), [w.said()[-2000:] for w in house.workers])
-    return notice(house, notification_id)
+def ends(
+    installation: Installation, notification_id: uuid.UUID | None, status: str, seconds: float = 60.0
+) -> NoticeRow:
+    reached = eventually(lambda: notice(installation, notification_id).status == status, seconds)
+    assert reached, (notice(installation, notification_id), [w.said()[-2000:] for w in installation.workers])
+    return notice(installation, notification_id)
 
 
 def senders(worker: Worker) -> list[psutil.Process]:
@@ -78,231 +80,245 @@ def senders(worker: Worker) -> list[psutil.Process]:
     return found
 
 
-def left_of_runs(house: House, execution_id: uuid.UUID) -> list[Any]:
+def left_of_runs(installation: Installation, execution_id: uuid.UUID) -> list[Any]:
     """What a run's rows say, without what grows by itself."""
-    return house.sql(
+    return installation.sql(
         "SELECT status, epoch, progress, retry_count, error FROM claude_executions WHERE id = %s", execution_id
-    ) + house.sql("SELECT count(*) FROM workspace_messages WHERE execution_id = %s", execution_id)
+    ) + installation.sql("SELECT count(*) FROM workspace_messages WHERE execution_id = %s", execution_id)
 
 
 # The events
 
 
-def test_a_run_that_fails_for_good_is_told(new_house: House, receiver: Receiver) -> None:
-    house = new_house
-    workspace_id = subscribe(house, receiver.url("a", user=f"me:{SECRET}"), receiver.url("b"))
-    worker = house.worker(prepare="tests.worker.prepared:stranger", PUBLIC_URL="https://desk.example.com")
-    found = house.run(workspace_id, "failed")
+def test_a_run_that_fails_for_good_is_told(new_installation: Installation, receiver: Receiver) -> None:
+    installation = new_installation
+    workspace_id = subscribe(installation, receiver.url("a", user=f"me:{SECRET}"), receiver.url("b"))
+    worker = installation.worker(
+        prepare="tests.support.worker_overrides:shared_file_agent", PUBLIC_URL="https://desk.example.com"
+    )
+    found = installation.run(workspace_id, "failed")
     taken = dict(receiver.waits_for(2))
     assert set(taken) == {"a", "b"}
     said = taken["a"]
     assert (said["title"], said["type"]) == ("Swings: execution 1 failed", "failure")
     assert "The change touches detectors/base.py" in said["message"] and "run it again" in said["message"]
     assert said["message"].endswith(f"https://desk.example.com/execution?id={found.row.id}")
-    told = ends(house, None, "sent")
+    told = ends(installation, None, "sent")
     assert (told.event, told.tries, told.sent_at is not None) == ("run_failed", 1, True)
     assert [o.address for o in told.outcomes] == [f"json://127.0.0.1:{receiver.port}"] * 2
     assert gone(senders(worker))
-    house.assert_at_rest()
+    installation.assert_at_rest()
     assert SECRET not in worker.said()
-    assert SECRET not in "".join(file.read_text() for file in (house.root / "logs").glob("*"))
+    assert SECRET not in "".join(file.read_text() for file in (installation.root / "logs").glob("*"))
 
 
-def test_a_deploy_that_fails_for_good_is_told_once(new_house: House, receiver: Receiver) -> None:
-    house = new_house
-    workspace_id = subscribe(house, receiver.url("a"))
-    house.person_commits({"detectors/broken.py": BROKEN})
-    house.worker(prepare="tests.worker.prepared:hasty")
-    found = house.wait(house.launch(workspace_id, max_retries=1), seconds=90)
+def test_a_deploy_that_fails_for_good_is_told_once(new_installation: Installation, receiver: Receiver) -> None:
+    installation = new_installation
+    workspace_id = subscribe(installation, receiver.url("a"))
+    installation.person_commits({"detectors/broken.py": BROKEN})
+    installation.worker(prepare="tests.support.worker_overrides:short_pauses")
+    found = installation.wait(installation.launch(workspace_id, max_retries=1), seconds=90)
     assert found.row.status == "failed"
-    told = ends(house, None, "sent")
+    told = ends(installation, None, "sent")
     assert told.event == "deploy_failed"
     ((_, said),) = receiver.taken
     assert said["title"] == "Swings: the deploy of execution 1 failed"
     assert "after 2 attempts" in said["message"] and "detectors/broken.py has no detect" in said["message"]
-    assert house.sql("SELECT event FROM notifications") == [("deploy_failed",)]
+    assert installation.sql("SELECT event FROM notifications") == [("deploy_failed",)]
 
 
-def test_a_rate_that_fell_and_a_review_that_waits_are_told(house: House, receiver: Receiver) -> None:
+def test_a_rate_that_fell_and_a_review_that_waits_are_told(installation: Installation, receiver: Receiver) -> None:
     """The second version is deployed by a real run; what it marks is then judged worse than the first one's."""
-    workspace_id = subscribe(house, receiver.url("a"))
-    ((tp, n),) = house.sql(
+    workspace_id = subscribe(installation, receiver.url("a"))
+    ((tp, n),) = installation.sql(
         "SELECT success_tp, success_tp + success_fp + success_fn FROM pattern_workspaces WHERE id = %s", workspace_id
     )
     assert n >= 10
-    house.worker()
-    assert house.run(workspace_id).current_version == "0.1.1"
-    worst(house, workspace_id)
-    told = ends(house, None, "sent")
+    installation.worker()
+    assert installation.run(workspace_id).current_version == "0.1.1"
+    worst(installation, workspace_id)
+    told = ends(installation, None, "sent")
     assert told.event == "success_rate_fell"
     ((_, said),) = receiver.taken
     assert said["type"] == "warning" and f"v0.1.0 had {tp / n:.0%}" in said["message"]
     assert f"n {n})" in said["message"] and "95% intervals" in said["message"]
     with transaction() as session:
-        review.approve(session, workspace_id, actor=house.member)
+        review.approve(session, workspace_id, actor=installation.member)
     _, (_, said) = receiver.waits_for(2)
     assert said["title"] == "Swings v0.1.1 waits for review"
     assert f"/review?id={workspace_id}" in said["message"] and "Mara approved it" in said["message"]
 
 
-def worst(house: House, workspace_id: uuid.UUID) -> None:
+def worst(installation: Installation, workspace_id: uuid.UUID) -> None:
     """A session of the live version in which every mark is wrong."""
-    dataset, _ = house.dataset()
-    made = actions.run_session(workspace_id, dataset_id=dataset, start_index=0, end_index=699, actor=house.member)
+    dataset, _ = installation.dataset()
+    made = actions.run_session(
+        workspace_id, dataset_id=dataset, start_index=0, end_index=699, actor=installation.member
+    )
     with transaction() as session:
         for mark in sessions.marks(session, made).to_dict("records"):
-            feedback.judge(session, uuid.UUID(mark["detection_id"]), Verdict.FALSE_POSITIVE, actor=house.member)
-        sessions.complete(session, made, actor=house.member)
+            feedback.judge(session, uuid.UUID(mark["detection_id"]), Verdict.FALSE_POSITIVE, actor=installation.member)
+        sessions.complete(session, made, actor=installation.member)
 
 
 # Receivers that fail
 
 
 def test_a_receiver_that_is_down_then_answers_500_then_hangs_then_recovers(
-    new_house: House, receiver: Receiver
+    new_installation: Installation, receiver: Receiver
 ) -> None:
     """Who has the notice gets it once; who had not gets it when they are back."""
-    house = new_house
-    subscribe(house, receiver.url("good"), receiver.url("bad"))
+    installation = new_installation
+    subscribe(installation, receiver.url("good"), receiver.url("bad"))
     receiver.answers["bad"] = 500
     receiver.stop()
-    house.worker(prepare="tests.worker.prepared:stubborn")
-    made = tell(house)
+    installation.worker(prepare="tests.support.worker_overrides:notices_retry_often")
+    made = tell(installation)
     down = ("failed", sender.UNREACHABLE)
-    assert eventually(lambda: outcomes(house, made) == [down, down], 40), outcomes(house, made)
+    assert eventually(lambda: outcomes(installation, made) == [down, down], 40), outcomes(installation, made)
     receiver.start()
     refused = ("failed", "It answered with the error 500.")
-    assert eventually(lambda: outcomes(house, made) == [("sent", "Sent."), refused], 40), outcomes(house, made)
+    assert eventually(lambda: outcomes(installation, made) == [("sent", "Sent."), refused], 40), outcomes(
+        installation, made
+    )
     for silent in ("hang", "drip"):
         receiver.answers["bad"] = silent
         late = ("failed", "It did not answer in time.")
-        assert eventually(lambda late=late: outcomes(house, made)[1] == late, 40), outcomes(house, made)
+        assert eventually(lambda late=late: outcomes(installation, made)[1] == late, 40), outcomes(installation, made)
         receiver.answers["bad"] = 500
-        assert eventually(lambda: outcomes(house, made)[1] == refused, 40), outcomes(house, made)
-    assert notice(house, made).status == "pending"
+        assert eventually(lambda: outcomes(installation, made)[1] == refused, 40), outcomes(installation, made)
+    assert notice(installation, made).status == "pending"
     receiver.answers["bad"] = 200
-    told = ends(house, made, "sent")
+    told = ends(installation, made, "sent")
     assert told.tries >= 5
     assert sorted(path for path, _ in receiver.taken) == ["bad", "good"]
     assert receiver.asked.count("good") == 1
 
 
-def test_after_five_tries_it_is_given_up_and_the_page_can_say_why(new_house: House, receiver: Receiver) -> None:
-    house = new_house
+def test_after_five_tries_it_is_given_up_and_the_page_can_say_why(
+    new_installation: Installation, receiver: Receiver
+) -> None:
+    installation = new_installation
     receiver.answers["bad"] = 404
-    subscribe(house, receiver.url("bad"))
-    house.worker(prepare=EAGER)
-    told = ends(house, tell(house), "failed")
+    subscribe(installation, receiver.url("bad"))
+    installation.worker(prepare=EAGER)
+    told = ends(installation, tell(installation), "failed")
     assert (told.tries, receiver.asked) == (5, ["bad"] * 5)
-    assert outcomes(house) == [("failed", "It answered with the error 404.")]
+    assert outcomes(installation) == [("failed", "It answered with the error 404.")]
     with transaction() as session:
-        tried = notifications.send_test(session, house.workspace_id(), actor=house.member)
-    assert ends(house, tried, "failed").tries == 1
+        tried = notifications.send_test(session, installation.workspace_id(), actor=installation.member)
+    assert ends(installation, tried, "failed").tries == 1
 
 
-def test_a_test_reaches_the_receiver(new_house: House, receiver: Receiver) -> None:
-    house = new_house
-    subscribe(house, receiver.url("a"))
-    house.worker()
+def test_a_test_reaches_the_receiver(new_installation: Installation, receiver: Receiver) -> None:
+    installation = new_installation
+    subscribe(installation, receiver.url("a"))
+    installation.worker()
     with transaction() as session:
-        notifications.send_test(session, house.workspace_id(), actor=house.member)
+        notifications.send_test(session, installation.workspace_id(), actor=installation.member)
     ((_, said),) = receiver.waits_for(1)
     assert (said["title"], said["type"]) == ("Swings: a test", "info")
     assert "Mara tries the addresses" in said["message"]
 
 
-def test_an_address_that_the_rules_no_longer_take_is_not_used(new_house: House) -> None:
+def test_an_address_that_the_rules_no_longer_take_is_not_used(new_installation: Installation) -> None:
     """Put past the check into the row: the sender's own check refuses it."""
-    house = new_house
+    installation = new_installation
     with pytest.raises(InvalidInput):
-        subscribe(house, "syslog://")
-    house.sql("UPDATE pattern_workspaces SET notification_urls = '{syslog://}'")
-    house.worker(prepare=EAGER)
-    told = ends(house, tell(house), "failed")
+        subscribe(installation, "syslog://")
+    installation.sql("UPDATE pattern_workspaces SET notification_urls = '{syslog://}'")
+    installation.worker(prepare=EAGER)
+    told = ends(installation, tell(installation), "failed")
     assert (told.outcomes[0].said or "").startswith("The address is not taken: syslog:// works on the server itself")
 
 
 # Runs
 
 
-def test_receivers_that_hang_cost_a_run_nothing(new_house: House, receiver: Receiver) -> None:
+def test_receivers_that_hang_cost_a_run_nothing(new_installation: Installation, receiver: Receiver) -> None:
     """Every place in the notices' queue is taken by a receiver that never answers, before, while and after a run."""
-    house = new_house
+    installation = new_installation
     receiver.answers["hang"] = "hang"
-    workspace_id = subscribe(house, receiver.url("hang"))
-    worker = house.worker(prepare=LINGERING)
-    made = [tell(house) for _ in range(4)]
+    workspace_id = subscribe(installation, receiver.url("hang"))
+    worker = installation.worker(prepare=LINGERING)
+    made = [tell(installation) for _ in range(4)]
     assert eventually(lambda: len(receiver.asked) == 2, 40)
-    found = house.run(workspace_id)
+    found = installation.run(workspace_id)
     assert found.row.status == "completed" and found.current_version == "0.1.0"
     assert len(senders(worker)) == 2 and len(receiver.asked) == 2
-    assert [notice(house, m).status for m in made] == ["pending"] * 4
-    before = left_of_runs(house, found.row.id)
+    assert [notice(installation, m).status for m in made] == ["pending"] * 4
+    before = left_of_runs(installation, found.row.id)
     asked = time.monotonic()
     worker.signal(signal.SIGTERM)  # nor does it hold the end of the worker
     assert worker.ended(15), worker.said()
     print(f"ended after {time.monotonic() - asked:.1f} s")
     receiver.answers["hang"] = 200
-    house.worker()
+    installation.worker()
     for notification_id in made:
-        ends(house, notification_id, "sent")
-    assert left_of_runs(house, found.row.id) == before
+        ends(installation, notification_id, "sent")
+    assert left_of_runs(installation, found.row.id) == before
 
 
 # Workers that die
 
 
 @pytest.mark.fault
-def test_killed_while_it_sends_another_worker_sends_the_rest(new_house: House, receiver: Receiver) -> None:
-    house = new_house
+def test_killed_while_it_sends_another_worker_sends_the_rest(
+    new_installation: Installation, receiver: Receiver
+) -> None:
+    installation = new_installation
     receiver.answers["hang"] = "hang"
-    subscribe(house, receiver.url("good"), receiver.url("hang"))
-    first = house.worker(prepare=LINGERING)
-    made = tell(house)
-    assert eventually(lambda: outcomes(house, made)[0][0] == "sent" and "hang" in receiver.asked, 40)
+    subscribe(installation, receiver.url("good"), receiver.url("hang"))
+    first = installation.worker(prepare=LINGERING)
+    made = tell(installation)
+    assert eventually(lambda: outcomes(installation, made)[0][0] == "sent" and "hang" in receiver.asked, 40)
     sending = senders(first)
     assert len(sending) == 1
     first.signal(signal.SIGKILL)
     assert first.ended()
     assert gone(sending)  # nobody has to kill it: it ends with its worker
     receiver.answers["hang"] = 200
-    house.worker()
-    ends(house, made, "sent")
+    installation.worker()
+    ends(installation, made, "sent")
     assert sorted(path for path, _ in receiver.taken) == ["good", "hang"]
     assert receiver.asked.count("good") == 1
 
 
 @pytest.mark.fault
-def test_killed_between_two_tries_the_next_one_is_made_by_another_worker(new_house: House, receiver: Receiver) -> None:
-    house = new_house
+def test_killed_between_two_tries_the_next_one_is_made_by_another_worker(
+    new_installation: Installation, receiver: Receiver
+) -> None:
+    installation = new_installation
     receiver.answers["bad"] = 500
-    subscribe(house, receiver.url("good"), receiver.url("bad"))
-    first = house.worker(prepare="tests.worker.prepared:pausing")
-    made = tell(house)
-    assert eventually(lambda: notice(house, made).tries == 1, 40), first.said()
+    subscribe(installation, receiver.url("good"), receiver.url("bad"))
+    first = installation.worker(prepare="tests.support.worker_overrides:notices_retry_in_seconds")
+    made = tell(installation)
+    assert eventually(lambda: notice(installation, made).tries == 1, 40), first.said()
     first.signal(signal.SIGKILL)
     assert first.ended()
     receiver.answers["bad"] = 200
-    house.worker()
-    told = ends(house, made, "sent")
+    installation.worker()
+    told = ends(installation, made, "sent")
     assert told.tries == 2
     assert receiver.asked.count("good") == 1 and receiver.asked.count("bad") == 2
 
 
 @pytest.mark.fault
 @pytest.mark.parametrize("when", ["queued", "sending"])
-def test_a_notice_that_an_older_release_left_is_delivered(new_house: House, receiver: Receiver, when: str) -> None:
-    house = new_house
+def test_a_notice_that_an_older_release_left_is_delivered(
+    new_installation: Installation, receiver: Receiver, when: str
+) -> None:
+    installation = new_installation
     receiver.answers["a"] = "hang" if when == "sending" else 200
-    subscribe(house, receiver.url("a"))
-    made = tell(house)
+    subscribe(installation, receiver.url("a"))
+    made = tell(installation)
     if when == "sending":
-        first = house.worker(prepare=LINGERING)
+        first = installation.worker(prepare=LINGERING)
         assert eventually(lambda: receiver.asked == ["a"], 40)
         first.signal(signal.SIGKILL)
         assert first.ended()
-    house.sql("UPDATE engine.workflow_status SET application_version = '1' WHERE queue_name = 'notifications'")
+    installation.sql("UPDATE engine.workflow_status SET application_version = '1' WHERE queue_name = 'notifications'")
     receiver.answers["a"] = 200
-    house.worker()
-    assert ends(house, made, "sent").tries == 1
+    installation.worker()
+    assert ends(installation, made, "sent").tries == 1
     assert len(receiver.taken) == 1

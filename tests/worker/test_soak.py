@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.agents.claude.conftest import confined  # noqa: F401  # a fixture
-from tests.worker.conftest import Builder, Stage
-from tests.worker.soak import printed, soak, table
+from tests.support.soak import printed, soak, table
+from tests.support.stages import Builder, PreparedStage
 
 
 @pytest.mark.fault
 @pytest.mark.timeout(900)
-def test_a_dozen_kills(builder: Builder, judged: Stage, confined: None) -> None:  # noqa: F811
+def test_a_dozen_kills(builder: Builder, judged: PreparedStage, confined: None) -> None:
     rows = soak(builder, judged, kills=12, seed=20)
     print(printed(table(rows)))
     assert [r.wrong for r in rows if r.wrong] == []

@@ -1,6 +1,5 @@
 // All messages of one execution are one card; its deploys are one line each.
 const PHASE_NAMES = ["planning", "implementing", "testing", "refining", "deploying"]
-const LIVE = ["pending", "running", "retry"]
 
 function phaseState(run, name) {
   const known = run.phases?.[name]?.status
@@ -8,7 +7,7 @@ function phaseState(run, name) {
   const here = PHASE_NAMES.indexOf(name)
   if (known === "failed" || (run.status === "failed" && here === at && known !== "completed")) return "failed"
   if (known === "completed" || run.status === "completed") return known || here <= at ? "done" : "next"
-  if (here === at && LIVE.includes(run.status) && run.status !== "pending") return "now"
+  if (here === at && run.live && run.status !== "pending") return "now"
   return here < at ? "done" : "next"
 }
 
@@ -48,7 +47,7 @@ function steps(messages, run) {
 }
 
 function nowStep(app, run, messages) {
-  if (!LIVE.includes(run.status)) return null
+  if (!run.live) return null
   if (run.status === "pending") return step("hourglass_empty", "gray", "Waiting for a worker", null, null)
   const told = messages.findLast((m) => m.type === "claude_phase_update" && m.data.phase === run.phase && m.data.current_task && m.status !== "completed")
   return told ? step("progress_activity", "blue", told.data.current_task, null, null, "now") : null
@@ -57,11 +56,11 @@ function nowStep(app, run, messages) {
 function facts(app, run, messages) {
   const sent = run.feedback_count ? count(run.feedback_count, "correction") : ""
   const cost = run.cost_usd === null || run.cost_usd === undefined ? "" : `$${Number(run.cost_usd).toFixed(2)}`
-  const agent = { claude: "Claude", tuner: "Tuner" }[run.agent] ?? run.agent ?? ""
+  const agent = run.agent_name ?? ""
   const node = el("span", "muted small")
   const write = () => { node.textContent = join(agent, sent, run.started_at && duration(seconds(run.started_at, run.completed_at)), cost) }
   write()
-  if (run.started_at && LIVE.includes(run.status)) app.clocks.push([node, write])
+  if (run.started_at && run.live) app.clocks.push([node, write])
   return node
 }
 
@@ -75,7 +74,7 @@ function ending(run, messages) {
 
 function executionRow(app, group) {
   const { messages, run } = group
-  const live = LIVE.includes(run.status)
+  const live = run.live
   const state = live && run.look ? run.look : run.canceled ? app.looks.executions.canceled : look(app.looks.executions, run.status)
   const list = steps(messages, run)
   const body = el("div", "card box", el("div", "head", el("span", "strong", `Execution ${run.number}`), badge(state), facts(app, run, messages), el("span", "stretch"),

@@ -110,9 +110,9 @@ const LINES = {
 }
 
 function sessionDone(app, entry) {
-  const { tp = 0, fp = 0, fn = 0, success_rate: rate } = entry.data
+  const { tp = 0, fp = 0, fn = 0, success_rate: rate, ci_low: low, ci_high: high } = entry.data
   const n = tp + fp + fn
-  const score = rate === null || rate === undefined || !n ? "nothing judged" : `${percent(rate)} (${wilson(tp, n)}), n ${n}`
+  const score = rate === null || rate === undefined || !n ? "nothing judged" : `${percent(rate)}${interval(low, high)}, n ${n}`
   return row(el("div", "lead", icon("task_alt")),
     el("div", "flow", el("span", "", link(app, "session", entry.session?.id ?? entry.data.session_id, "Session completed"), ` · ${tp} right, ${fp} wrong, ${fn} missed `, el("span", "muted", `· ${score}`))), entry.created_at)
 }

@@ -37,14 +37,8 @@ const percent = (rate) => `${Math.floor(100 * rate + 0.5)}%`
 const short = (hash) => String(hash ?? "").slice(0, 7)
 const join = (...parts) => parts.filter((p) => p !== null && p !== undefined && p !== false && p !== "").join(" · ")
 
-// Wilson's score interval at 95 %: a rate is never shown without it.
-function wilson(hits, n) {
-  const z = 1.959963984540054
-  const p = hits / n
-  const middle = (p + (z * z) / (2 * n)) / (1 + (z * z) / n)
-  const half = (z * Math.sqrt((p * (1 - p)) / n + (z * z) / (4 * n * n))) / (1 + (z * z) / n)
-  return `${Math.floor(100 * (middle - half) + 0.5)}–${percent(middle + half)}`
-}
+// A rate's 95 % interval as the server sends it; messages of before it was sent have none.
+const interval = (low, high) => (low === null || low === undefined ? "" : ` (${Math.floor(100 * low + 0.5)}–${percent(high)})`)
 
 function candle(index, time) {
   const parts = index === null || index === undefined ? [] : [`#${index}`]

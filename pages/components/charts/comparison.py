@@ -18,11 +18,11 @@ from pages.components.charts.statistics import (
     HEIGHT,
     OUTCOMES,
     PERCENT_AXIS,
-    PROVISIONAL,
     STATES,
     stacked_bars,
     success_over_time,
 )
+from services.rules import is_provisional
 
 # What flows: the states that corrections come to, and the way back.
 FLOW: Final[Mapping[str, str]] = {**STATES, "reopened": "#8E6BDD"}
@@ -56,7 +56,7 @@ def success_by_pattern(frame: pd.DataFrame) -> go.Figure:
             marker={
                 "size": 9,
                 "line": {"color": ACCENT, "width": 1.8},
-                "symbol": ["circle-open" if n < PROVISIONAL else "circle" for n in data["n"]],
+                "symbol": ["circle-open" if is_provisional(n) else "circle" for n in data["n"]],
                 "color": ACCENT,
             },
             error_x={
@@ -166,7 +166,7 @@ def whole_counts(figure: go.Figure) -> go.Figure:
 def _pattern_text(row: Mapping[object, object]) -> str:
     n = int(row["n"])  # type: ignore[call-overload]
     rate, low, high = (float(row[k]) for k in ("rate", "ci_low", "ci_high"))  # type: ignore[arg-type]
-    note = " · provisional" if n < PROVISIONAL else ""
+    note = " · provisional" if is_provisional(n) else ""
     return (
         f"<b>{safe(row['workspace'])}</b> v{safe(row['version'])}<br>{looks.percent(rate)} "
         f"({looks.interval(low, high)})<br>n {n:,}{note}"

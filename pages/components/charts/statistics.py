@@ -10,9 +10,9 @@ import plotly.graph_objects as go
 
 from pages.components import looks
 from pages.components.charts.base import ACCENT, blank, empty_note, rgba, safe
+from services.rules import is_provisional
 
 HEIGHT: Final = 224
-PROVISIONAL: Final = 10  # below this n a rate is provisional, and its marker open
 OUTCOMES: Final[Mapping[str, str]] = {
     "completed": "#2E9E68",
     "failed": "#DE5B53",
@@ -48,7 +48,7 @@ def success_by_version(frame: pd.DataFrame) -> go.Figure:
             marker={
                 "size": 10,
                 "line": {"color": ACCENT, "width": 1.8},
-                "symbol": ["circle-open" if n < PROVISIONAL else "circle" for n in data["n"]],
+                "symbol": ["circle-open" if is_provisional(n) else "circle" for n in data["n"]],
                 "color": ACCENT,
             },
             error_y={
@@ -233,7 +233,7 @@ def sparkline(values: Sequence[float], *, height: int = 36) -> go.Figure:
 def _rate_text(row: Mapping[object, object]) -> str:
     name = f"<b>v{safe(row['version'])}</b><br>" if row.get("version") else ""
     n = int(row["n"])  # type: ignore[call-overload]
-    note = " · provisional" if n < PROVISIONAL else ""
+    note = " · provisional" if is_provisional(n) else ""
     rate, low, high = (float(row[k]) for k in ("rate", "ci_low", "ci_high"))  # type: ignore[arg-type]
     return f"{name}{looks.percent(rate)} ({looks.interval(low, high)})<br>n {n:,}{note}"
 

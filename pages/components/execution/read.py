@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -77,7 +76,7 @@ def read_usage(execution_id: uuid.UUID) -> list[UsageSum]:
 def prompt(key: str) -> tuple[bytes, str, Size]:
     """The stored prompt as it was sent, as text, and how much it holds. A key names the same bytes for ever."""
     data = storage.get(get_settings().storage_root, key)
-    return data, prompts.readable(json.loads(data)), prompts.measure(data)
+    return data, prompts.readable(prompts.read(data)), prompts.measure(data)
 
 
 @st.cache_data(max_entries=50, show_spinner=False)

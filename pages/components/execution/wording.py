@@ -104,7 +104,7 @@ def phase_run(row: ExecutionRow, kept: Mapping[str, PhaseState], now: datetime) 
     elif states.is_stalled(row, now):
         other["now"] = states.STALLED
     return {
-        "status": row.status, "phase": row.phase, "phases": phases, "canceled": row.canceled,
+        "status": row.status, "live": is_live(row), "phase": row.phase, "phases": phases, "canceled": row.canceled,
         "progress": round(100 * phase_fraction(row.phase, row.progress)),
         "states": {name: asdict(look) for name, look in other.items()},
     }  # fmt: skip

@@ -10,20 +10,20 @@ from typing import Final
 
 from pages.components import looks
 from pages.components.looks import Look
+from services import rules
 from services.executions import ExecutionRow
-from services.lifecycle import LIVE_EXECUTION, ExecutionStatus
+from services.lifecycle import ExecutionStatus
 
 STALLED_AFTER: Final = timedelta(seconds=10)
 CANCELING: Final = Look("gray", "hourglass_empty", "Canceling…")
 STALLED: Final = Look("orange", "heart_broken", "Stalled")
 WAITS_FOR_PLAN: Final = Look("orange", "rule", "Waits for its plan")
 CANCELED_PHASE: Final = Look("gray", "block", "Canceled")
-AGENTS: Final = {"claude": "Claude", "tuner": "Tuner"}
 NO_WORKER: Final = "No worker is connected; it starts once `patterndesk worker` runs somewhere."
 
 
 def is_live(row: ExecutionRow) -> bool:
-    return row.status in LIVE_EXECUTION
+    return rules.is_live(row.status)
 
 
 def is_canceling(row: ExecutionRow) -> bool:
@@ -110,7 +110,7 @@ def remark(row: ExecutionRow, now: datetime, *, workers: int | None = None) -> s
 
 
 def agent(name: str) -> str:
-    return AGENTS.get(name, name.capitalize())
+    return rules.agent_name(name)
 
 
 def is_paid(row: ExecutionRow) -> bool:

@@ -8,9 +8,10 @@ from typing import Final
 
 from pages.components import looks
 from services.executions import ExecutionRow
-from services.lifecycle import LIVE_EXECUTION, PERMISSIONS, Role, WorkspaceStatus
+from services.lifecycle import PERMISSIONS, Role, WorkspaceStatus
 from services.people import Actor
 from services.review import Guard
+from services.rules import is_live
 from services.workspaces import WorkspaceDetail
 
 
@@ -58,7 +59,7 @@ def next_step(
     actor: Actor,
 ) -> NextStep:
     """`latest` is the newest execution, `sendable` the open corrections a launch would send, `guards` an approval's."""
-    live = latest if latest and latest.status in LIVE_EXECUTION else None
+    live = latest if latest and is_live(latest.status) else None
     if workspace.archived_at is not None:
         step = NextStep("This workspace is archived. Restore it to go on.", RESTORE)
     elif workspace.status == WorkspaceStatus.SOON:

@@ -14,7 +14,7 @@ import streamlit as st
 from pages.components import looks
 from pages.components.assets import asset
 from pages.components.runs.state import STALLED, is_silent
-from services.lifecycle import LIVE_EXECUTION
+from services.rules import is_live
 from services.workspaces import WorkspaceRow
 
 _HERE: Final = Path(__file__).parent
@@ -43,7 +43,7 @@ def groups(rows: Sequence[WorkspaceRow]) -> list[dict[str, Any]]:
 
 def _item(row: WorkspaceRow) -> dict[str, str]:
     status = looks.look(looks.STATUSES, row.status)
-    live = row.execution_status in LIVE_EXECUTION
+    live = is_live(row.execution_status)
     shown = looks.look(looks.EXECUTIONS, row.execution_status) if live else status
     if is_silent(row.execution_heartbeat_at, datetime.now(UTC)):
         shown = STALLED

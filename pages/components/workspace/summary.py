@@ -20,9 +20,10 @@ from pages.components.workspace.next_step import NextStep, Offer, next_step
 from services import executions, feedback, review, sessions, system, workspaces
 from services.database.engine import transaction
 from services.executions import ExecutionDetail, ExecutionRow
-from services.lifecycle import LIVE_EXECUTION, WorkspaceStatus
+from services.lifecycle import WorkspaceStatus
 from services.people import Actor
 from services.places import rate
+from services.rules import is_live
 from services.sessions import SessionRow
 from services.workspaces import WorkspaceDetail
 
@@ -43,7 +44,7 @@ class View:
 
     @property
     def live(self) -> ExecutionDetail | None:
-        return self.latest if self.latest and self.latest.row.status in LIVE_EXECUTION else None
+        return self.latest if self.latest and is_live(self.latest.row.status) else None
 
 
 def read(workspace_id: uuid.UUID, actor: Actor) -> View:

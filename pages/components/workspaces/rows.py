@@ -12,7 +12,8 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.runs.state import is_silent
-from services.lifecycle import LIVE_EXECUTION, ExecutionStatus
+from services import rules
+from services.lifecycle import ExecutionStatus
 from services.places import rate
 from services.workspaces import WorkspaceRow
 
@@ -25,7 +26,7 @@ _COLUMNS: Final = (
 
 def is_live(row: WorkspaceRow) -> bool:
     """Whether the newest execution is under way or waits."""
-    return row.execution_status in LIVE_EXECUTION
+    return rules.is_live(row.execution_status)
 
 
 def card(row: WorkspaceRow, spark: Sequence[float]) -> dict[str, Any]:

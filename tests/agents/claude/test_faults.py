@@ -13,9 +13,8 @@ import pytest
 
 from services.agents.claude.faults import AgentFault
 from services.worker.decisions import LONGEST_ASKED_S, Action, Decision, Failure, decide
-from tests.agents.claude.conftest import Desk
-from tests.agents.claude.messages_api import Turn, answer, failure, text
-from tests.agents.claude.test_phases import PLAN
+from tests.support.agent_setup import PLAN, AgentSetup
+from tests.support.messages_api import Turn, answer, failure, text
 
 BUSY_S = 60.0  # of a test: the program starts slowly on a busy machine
 FAIL, RETRY = Action.FAIL, Action.RETRY
@@ -84,9 +83,9 @@ def table() -> Iterator[list[str]]:
     print("\n".join(rows))
 
 
-def fault_of(desk: Desk) -> AgentFault:
+def fault_of(agent_setup: AgentSetup) -> AgentFault:
     with pytest.raises(AgentFault) as raised:
-        desk.agent.plan(desk.work(), None)
+        agent_setup.agent.plan(agent_setup.work(), None)
     return raised.value
 
 
@@ -96,15 +95,17 @@ def decided(fault: AgentFault) -> Decision:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name.replace(" ", "-") for case in CASES])
-def test_an_answer_of_the_api(desk: Desk, case: Case, table: list[str]) -> None:
-    desk.with_settings(claude_idle_s=8.0 if case.turn.hang else 20.0, claude_max_retries=0 if case.turn.hang else 1)
-    desk.api.script, desk.api.forever = [case.turn], True
+def test_an_answer_of_the_api(agent_setup: AgentSetup, case: Case, table: list[str]) -> None:
+    agent_setup.with_settings(
+        claude_idle_s=8.0 if case.turn.hang else 20.0, claude_max_retries=0 if case.turn.hang else 1
+    )
+    agent_setup.api.script, agent_setup.api.forever = [case.turn], True
     started = time.monotonic()
-    fault = fault_of(desk)
+    fault = fault_of(agent_setup)
     seconds, decision = time.monotonic() - started, decided(fault)
     pause = f" in {decision.pause_s:.0f} s" if decision.action == RETRY else ""
     table.append(f"| {case.name} | {fault.status or '–'} | {fault.failure} | {decision.action}{pause} | {seconds:.1f} "
-                 f"| {len(desk.api.asked)} | {fault} |")  # fmt: skip
+                 f"| {len(agent_setup.api.asked)} | {fault} |")  # fmt: skip
     assert fault.failure == case.kind, str(fault)
     assert case.sentence in str(fault)
     assert str(fault).endswith(".")
@@ -112,11 +113,11 @@ def test_an_answer_of_the_api(desk: Desk, case: Case, table: list[str]) -> None:
     assert decision.action == case.action
     assert (decision.advice is None) is (case.action != FAIL)
     assert seconds < BUSY_S
-    assert 1 <= len(desk.api.asked) <= 8  # it leaves things out of a request that was not accepted
+    assert 1 <= len(agent_setup.api.asked) <= 8  # it leaves things out of a request that was not accepted
     if case.asked_s is None:
         assert (fault.retry_after_s or 0) < 30
     else:
-        assert len(desk.api.asked) == 1, "a long pause is not waited for in the agent's process"
+        assert len(agent_setup.api.asked) == 1, "a long pause is not waited for in the agent's process"
         assert case.asked_s <= (fault.retry_after_s or 0) <= case.asked_s * 1.3  # the command line adds a little
         if case.action == FAIL:
             assert case.asked_s > LONGEST_ASKED_S
@@ -125,32 +126,32 @@ def test_an_answer_of_the_api(desk: Desk, case: Case, table: list[str]) -> None:
             assert decision.pause_s == fault.retry_after_s
 
 
-def test_a_short_pause_is_waited_for_and_the_phase_goes_on(desk: Desk) -> None:
-    desk.api.script = [limited("2"), answer(**PLAN)]
-    assert desk.agent.plan(desk.work(), None).summary == PLAN["summary"]
-    first, second = desk.api.asked
+def test_a_short_pause_is_waited_for_and_the_phase_goes_on(agent_setup: AgentSetup) -> None:
+    agent_setup.api.script = [limited("2"), answer(**PLAN)]
+    assert agent_setup.agent.plan(agent_setup.work(), None).summary == PLAN["summary"]
+    first, second = agent_setup.api.asked
     assert second.at - first.at >= 1.9
 
 
-def test_after_a_long_pause_the_conversation_goes_on(desk: Desk) -> None:
-    desk.api.script = [limited("90")]
-    assert fault_of(desk).failure == "agent.rate_limited"
-    assert desk.alive() == []
-    desk.api.script = [answer(**PLAN)]
-    assert desk.agent.plan(desk.work(), None).summary == PLAN["summary"]
+def test_after_a_long_pause_the_conversation_goes_on(agent_setup: AgentSetup) -> None:
+    agent_setup.api.script = [limited("90")]
+    assert fault_of(agent_setup).failure == "agent.rate_limited"
+    assert agent_setup.alive() == []
+    agent_setup.api.script = [answer(**PLAN)]
+    assert agent_setup.agent.plan(agent_setup.work(), None).summary == PLAN["summary"]
 
 
-def test_without_capacity_it_asks_as_often_as_it_may(desk: Desk) -> None:
-    desk.with_settings(claude_max_retries=2)
-    desk.api.script, desk.api.forever = [failure(529, "overloaded_error", "Overloaded")], True
-    assert fault_of(desk).failure == "agent.overloaded"
-    assert len(desk.api.asked) == 3
+def test_without_capacity_it_asks_as_often_as_it_may(agent_setup: AgentSetup) -> None:
+    agent_setup.with_settings(claude_max_retries=2)
+    agent_setup.api.script, agent_setup.api.forever = [failure(529, "overloaded_error", "Overloaded")], True
+    assert fault_of(agent_setup).failure == "agent.overloaded"
+    assert len(agent_setup.api.asked) == 3
 
 
-def test_nobody_listens(desk: Desk, table: list[str]) -> None:
-    desk.with_settings(anthropic_base_url="http://127.0.0.1:9")
+def test_nobody_listens(agent_setup: AgentSetup, table: list[str]) -> None:
+    agent_setup.with_settings(anthropic_base_url="http://127.0.0.1:9")
     started = time.monotonic()
-    fault = fault_of(desk)
+    fault = fault_of(agent_setup)
     decision = decided(fault)
     table.append(f"| nobody listens | – | {fault.failure} | {decision.action} in {decision.pause_s:.0f} s "
                  f"| {time.monotonic() - started:.1f} | 0 | {fault} |")  # fmt: skip

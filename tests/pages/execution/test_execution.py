@@ -255,11 +255,8 @@ def test_the_diff_is_read_from_the_repository_and_drawn_as_text(world: World) ->
 
 
 def test_the_prompt_and_the_tests_are_shown_as_they_were(world: World) -> None:
-    prompt = {
-        "task": "repair", "summary": {}, "sessions": [], "constraints": ["Closed bars only"], "quality_checklist": [],
-        "context": {"pattern_type": "bos", "name": HOSTILE, "version": "0.1.0", "description": None, "reasoning": None,
-                    "identification_steps": [], "parameters": {"left": 3}},
-    }  # fmt: skip
+    context = prompts.PromptContext("bos", HOSTILE, "0.1.0", parameters={"left": 3})
+    prompt = prompts.Prompt("repair", context, constraints=("Closed bars only",))
     key = storage.put(get_settings().storage_root, prompts.as_bytes(prompt), suffix=".json")
     report = {"passed": False, "total": 19, "failed": 2, "duration_s": 1.5, "output": "2 failed, 17 passed"}
     execution_id = made(world, ExecutionStatus.FAILED, phase="testing", prompt_file=key, test_report=report)

@@ -136,7 +136,7 @@ def test_a_card_says_its_state_and_what_it_waits_for(page: Page) -> None:
     run = {
         "id": "a", "name": "BOS", "number": 3, "facts": "Claude", "percent": "80%", "remark": "No sign of life",
         "look": {"color": "orange", "symbol": "heart_broken", "label": "Stalled"},
-        "phases": {"status": "running", "phase": "testing", "phases": {}, "progress": 40,
+        "phases": {"status": "running", "live": True, "phase": "testing", "phases": {}, "progress": 40,
                    "states": {"now": {"color": "orange", "symbol": "heart_broken", "label": "Stalled"}}},
     }  # fmt: skip
     show(page, kind="runs", runs=[run], looks=timeline.LOOKS)

@@ -16,7 +16,15 @@ from pages.components.timeline import component as timeline
 START = datetime.now(UTC) - timedelta(hours=1)
 ME = {"id": str(uuid.uuid4()), "name": "Tom Osei", "image": None}
 RUN = {"id": str(uuid.uuid4()), "number": 15, "status": "running", "phase": "implementing", "progress": 42}
-RUN |= {"agent": "claude", "canceled": False, "cost_usd": 0.31, "feedback_count": 8, "completed_at": None}
+RUN |= {
+    "live": True,
+    "agent": "claude",
+    "agent_name": "Claude",
+    "canceled": False,
+    "cost_usd": 0.31,
+    "feedback_count": 8,
+    "completed_at": None,
+}
 RUN |= {"started_at": START.isoformat(), "phases": {"planning": {"status": "completed"}}}
 MOUNT = """([css, html]) => {
   const host = document.body.appendChild(document.createElement("div"))
@@ -130,7 +138,7 @@ def test_messages_of_one_execution_are_one_card(page: Page) -> None:
     )
     assert page.locator(".phase.now .bar i").get_attribute("style") == "width: 50%;"
     assert page.locator(".phase.done").count() == 1 and page.locator(".phase.next").count() == 3
-    ended = RUN | {"status": "completed", "progress": 100, "completed_at": datetime.now(UTC).isoformat()}
+    ended = RUN | {"status": "completed", "live": False, "progress": 100, "completed_at": datetime.now(UTC).isoformat()}
     done = entry(5, "claude_completed", execution=ended, data={"commit_hash": "4f2a91c77aa", "files_changed": ["a"]})
     show(page, data([*messages, done]))
     assert page.locator(".row").count() == 2 and page.locator(".phase.done").count() >= 2
@@ -213,3 +221,11 @@ def test_a_thousand_entries_are_drawn_at_once_and_kept_when_nothing_changed(page
     )
     assert page.locator(".row").count() == 1000
     assert times[0] < 3000 and times[1] < times[0] / 2  # 0.15 s alone on a slow machine; the bound is for a busy one
+
+
+def test_a_rate_shows_the_interval_that_was_sent_and_reckons_none(page: Page) -> None:
+    sent = {"tp": 3, "fp": 1, "fn": 0, "success_rate": 0.75, "ci_low": 0.114, "ci_high": 0.226}
+    before = {key: value for key, value in sent.items() if not key.startswith("ci_")}
+    show(page, data([entry(1, "session_completed", data=sent), entry(2, "session_completed", data=before)]))
+    rows = page.get_by_text("3 right, 1 wrong, 0 missed").all_inner_texts()
+    assert [row.split("· ")[-1] for row in rows] == ["75% (11–23%), n 4", "75%, n 4"]

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.agents.claude.messages_api import Asked, MessagesApi, Turn, answer, failure, running, text, trap, use
-from tests.worker import written
+from tests.support import model_answers
+from tests.support.messages_api import Asked, MessagesApi, Turn, answer, failure, running, text, trap, use
 
 KEY = "sk-ant-made-up-key-for-tests"
 BEGINNINGS = {
@@ -46,11 +46,11 @@ class Seen:
 
 
 class Model(MessagesApi):
-    """Answers as `talent` says; the default writes what `written` holds. `delay_s` is thought before each answer."""
+    """Answers as `behaviour` says; the default writes what `model_answers` holds. `delay_s` is thought before each answer."""
 
     def __init__(self, port: int) -> None:
         super().__init__(port)
-        self.talent: Callable[[Request], Steps] = honest
+        self.behaviour: Callable[[Request], Steps] = succeeds
         self.delay_s = 0.0
         self.seen = Seen()
         self._counting = threading.Lock()
@@ -70,7 +70,7 @@ class Model(MessagesApi):
         for result in asked.results():
             if result.get("is_error") and "does not exist" not in str(result.get("content")):
                 self.seen.refused.append(str(result.get("content"))[:300])
-        steps = self.talent(request)
+        steps = self.behaviour(request)
         return number, steps[min(request.used, len(steps) - 1)]
 
 
@@ -118,14 +118,14 @@ def writing(path: str, content: str) -> Steps:
     return [Turn([use("Read", file_path=path)]), Turn([use("Write", file_path=path, content=content)])]
 
 
-def honest(request: Request) -> Steps:
+def succeeds(request: Request) -> Steps:
     """Writes a detector that passes the gates, or repairs one so that more judged places are right."""
     if request.phase == "plan":
         return [
             Turn([text("I read the guide first."), use("Read", file_path="AGENTS.md")]),
             planned(f"{request.pattern} is to follow the description.", "Write it", "Test it"),
         ]
-    files, summary = written.files(request.pattern, request.prompt)
+    files, summary = model_answers.files(request.pattern, request.prompt)
     steps = [Turn([progress(0.1, "Reading")])]
     for path, content in files.items():
         steps += writing(path, content)
@@ -134,50 +134,53 @@ def honest(request: Request) -> Steps:
     return [*steps, done(summary, f"{request.pattern}: {summary[:50]}", summary)]
 
 
-def hasty(request: Request) -> Steps:
+def refused_first(request: Request) -> Steps:
     """Changes the parameters for the worse first, and finds better ones when the replay refuses them."""
     if request.phase != "implement":
-        return honest(request)
-    return [*writing("params/swings.json", written.WORSE), done("Stricter.", "Be stricter", "everything stricter")]
+        return succeeds(request)
+    return [
+        *writing("params/swings.json", model_answers.WORSE),
+        done("Stricter.", "Be stricter", "everything stricter"),
+    ]
 
 
 def _only(*steps: Turn, summary: str = "Did it.", changed: bool = True) -> Callable[[Request], Steps]:
     """Plans as usual; implements by these steps, and has nothing better when it is refused."""
 
-    def talent(request: Request) -> Steps:
+    def behaviour(request: Request) -> Steps:
         if request.phase == "plan":
-            return honest(request)
+            return succeeds(request)
         if request.phase == "refine":
             return [done("I have nothing better.", "Nothing", changed=False)]
         return [*steps, done(summary, summary, summary, changed=changed)]
 
-    return talent
+    return behaviour
 
 
-def idle() -> Callable[[Request], Steps]:
+def changes_nothing() -> Callable[[Request], Steps]:
     """Says that it changed something, and did not."""
     return _only()
 
 
-def vandal(path: str, content: str) -> Callable[[Request], Steps]:
+def writes(path: str, content: str) -> Callable[[Request], Steps]:
     """Writes a file that it should not, or in a way that it should not."""
     return _only(*writing(path, content))
 
 
-def intruder(*paths: str) -> Callable[[Request], Steps]:
+def tries_what_is_forbidden(*paths: str) -> Callable[[Request], Steps]:
     """Writes where it has no business, tries git, and everything else that the shell has."""
     commands = ("git commit -am x", "git push origin main", "rm detectors/swings.py", "python -m pytest -q; git add .")
-    writes = [Turn([use("Write", file_path=path, content="x = 1\n")]) for path in paths]
-    return _only(*writes, *(Turn([use("Bash", command=command)]) for command in commands))
+    forbidden = [Turn([use("Write", file_path=path, content="x = 1\n")]) for path in paths]
+    return _only(*forbidden, *(Turn([use("Bash", command=command)]) for command in commands))
 
 
-def slow_in(phase: str, seconds: float, talent: Callable[[Request], Steps]) -> Callable[[Request], Steps]:
+def slow_in(phase: str, seconds: float, behaviour: Callable[[Request], Steps]) -> Callable[[Request], Steps]:
     """Thinks for so long before each answer of one phase."""
 
     def slow(request: Request) -> Steps:
         if request.phase == phase:
             time.sleep(seconds)
-        return talent(request)
+        return behaviour(request)
 
     return slow
 

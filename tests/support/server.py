@@ -44,8 +44,8 @@ def free_port() -> int:
 
 
 @dataclass(frozen=True)
-class Desk:
-    """A running desk. `database_url` is for looking, never for writing."""
+class Server:
+    """A running server. `database_url` is for looking, never for writing."""
 
     url: str
     data_dir: Path
@@ -85,9 +85,9 @@ class Desk:
 
 
 @contextmanager
-def running(**settings: str) -> Iterator[Desk]:
+def running(**settings: str) -> Iterator[Server]:
     """Starts everything, and at the end stops it by Ctrl-C and looks for what is left."""
-    folder = Path(tempfile.mkdtemp(prefix="pattern desk "))  # a space on purpose
+    folder = Path(tempfile.mkdtemp(prefix="pattern server "))  # a space on purpose
     folder.chmod(0o755)  # the database may run as another account
     data_dir, port, output = folder / "data", free_port(), folder / "up.log"
     kept = {name: value for name, value in os.environ.items() if not name.startswith(DROPPED)}
@@ -103,7 +103,7 @@ def running(**settings: str) -> Iterator[Desk]:
             cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=120,
         )  # fmt: skip
         address = json.loads(info.stdout)["database_url"]
-        yield Desk(f"http://127.0.0.1:{port}", data_dir, environment, process, address)
+        yield Server(f"http://127.0.0.1:{port}", data_dir, environment, process, address)
     finally:
         _stop(process, data_dir)
         shutil.rmtree(folder)

@@ -16,6 +16,7 @@ from services.lifecycle import DeployStatus, ExecutionPhase, Verdict
 from services.models import ClaudeExecution, Detection, PatternWorkspace, WorkspaceMessage
 from services.people import Actor
 from tests import factories
+from tests.support.batches import disagreements
 
 P = ExecutionPhase
 SPEC = DetectorSpec("swings", ("swing_high",), (ParamSpec("left", "int", 3, 1, 20, 1),), 0, 3, 50)
@@ -208,12 +209,6 @@ WHERE w.status = 'in_review' AND EXISTS (
 UNION ALL SELECT w.pattern_type, 'deployed' FROM pattern_workspaces w
 WHERE ARRAY(SELECT v.id FROM detector_versions v WHERE v.workspace_id = w.id AND v.status = 'deployed')
       <> array_remove(ARRAY[w.deployed_version_id], NULL)
-UNION ALL SELECT e.number::text, 'batch' FROM claude_executions e
-WHERE ARRAY(SELECT unnest(e.feedback_ids) ORDER BY 1)
-      <> ARRAY(SELECT x.feedback_id::text FROM execution_feedback x WHERE x.execution_id = e.id ORDER BY 1)
-UNION ALL SELECT f.id::text, 'latest execution' FROM feedback_items f
-WHERE f.execution_id IS DISTINCT FROM (SELECT x.execution_id FROM execution_feedback x
-    JOIN claude_executions e ON e.id = x.execution_id WHERE x.feedback_id = f.id ORDER BY e.number DESC LIMIT 1)
 UNION ALL SELECT f.id::text, 'sent' FROM feedback_items f LEFT JOIN claude_executions e ON e.id = f.execution_id
 WHERE f.state = 'sent' AND coalesce(e.status, '') NOT IN ('pending', 'running', 'retry')
 UNION ALL SELECT m.seq::text, 'phase under way' FROM workspace_messages m
@@ -225,7 +220,8 @@ WHERE m.type = 'claude_phase_update' AND m.status = 'in_progress' AND e.status I
 def lies(session: Session) -> list[tuple[str, str]]:
     """What does not equal a recount, as (where, what); empty when all is well."""
     session.flush()
-    return [(str(a), str(b)) for a, b in session.execute(text(_LIES))]
+    counters = [(str(a), str(b)) for a, b in session.execute(text(_LIES))]
+    return counters + [(what, value) for what, value, _ in disagreements(session)]
 
 
 def count(session: Session, model: type[Any], *where: Any) -> int:

@@ -26,14 +26,14 @@ from typing import Any
 
 from services import releases
 from services.detectors.repository import git
-from tests.conftest import Databases
-from tests.deploys.stand_in import PROJECT, TEAM, TOKEN, Stage, StandIn, ready, serving
-from tests.worker.conftest import Builder, build_judged
-from tests.worker.conftest import Stage as Installation
-from tests.worker.house import House
-from tests.worker.model import Model, hasty, thinking
-from tests.worker.processes import Worker, Zygote, eventually, gone
-from tests.worker.test_loop import ONCE, PHASES
+from tests.support.databases import Databases
+from tests.support.fake_model import Model, refused_first, thinking
+from tests.support.fake_vercel import PROJECT, TEAM, TOKEN, FakeVercel, Stage, ready, serving
+from tests.support.fork_server import ForkServer
+from tests.support.installation import Installation
+from tests.support.processes import Worker, eventually, gone
+from tests.support.run_checks import ONCE, PHASES
+from tests.support.stages import Builder, PreparedStage, build_judged
 
 KILLS_EACH = 5  # of one execution at the most
 DEEP_S = 0.9  # how far into a phase a kill comes at the latest
@@ -67,18 +67,18 @@ class Row:
 class Run:
     """One execution under fire."""
 
-    def __init__(self, house: House, env: dict[str, str], row: Row, dice: random.Random) -> None:
-        self.house, self.env, self.row, self.dice = house, env, row, dice
+    def __init__(self, installation: Installation, env: dict[str, str], row: Row, dice: random.Random) -> None:
+        self.installation, self.env, self.row, self.dice = installation, env, row, dice
         self.frozen: list[Worker] = []
         self.execution_id = uuid.UUID(int=0)
 
     def go(self, hits: int) -> None:
         """Launches, hits so often, and waits for the end."""
-        house, started = self.house, time.monotonic()
+        installation, started = self.installation, time.monotonic()
         for _ in range(2):
-            house.worker(**self.env)
-        workspace_id = house.workspace_id()
-        self.execution_id = house.launch(workspace_id, agent=self.row.agent, deploy_target=self.row.target)
+            installation.worker(**self.env)
+        workspace_id = installation.workspace_id()
+        self.execution_id = installation.launch(workspace_id, agent=self.row.agent, deploy_target=self.row.target)
         for phase in sorted(self.dice.choices(PHASES, k=hits), key=PHASES.index):
             if not self._wait_for(phase):
                 break
@@ -91,11 +91,13 @@ class Run:
         self._thaw()
 
     def _status(self) -> str:
-        return str(self.house.sql("SELECT status FROM claude_executions WHERE id = %s", self.execution_id)[0][0])
+        return str(self.installation.sql("SELECT status FROM claude_executions WHERE id = %s", self.execution_id)[0][0])
 
     def _now(self) -> tuple[str, str | None, str | None, int]:
         fields = "status, phase, worker_id, epoch"
-        return tuple(self.house.sql(f"SELECT {fields} FROM claude_executions WHERE id = %s", self.execution_id)[0])
+        return tuple(
+            self.installation.sql(f"SELECT {fields} FROM claude_executions WHERE id = %s", self.execution_id)[0]
+        )
 
     def _wait_for(self, phase: str) -> bool:
         """Until the run is in the phase, or beyond it; False when it has ended."""
@@ -109,7 +111,7 @@ class Run:
     def _hit(self) -> None:
         """Kills or freezes whoever has the run, puts another worker in its place and waits for the takeover."""
         status, phase, name, epoch = self._now()
-        holder = next((w for w in self.house.workers if name and f"-{w.pid}-" in name and w.alive()), None)
+        holder = next((w for w in self.installation.workers if name and f"-{w.pid}-" in name and w.alive()), None)
         if status in ("completed", "failed") or holder is None:
             return
         freeze = self.dice.random() < FREEZES
@@ -124,7 +126,7 @@ class Run:
                 self.row.orphans += 1
                 self.row.wrong.append(f"killed in {phase}: {len(family)} processes lived on")
         self.row.phases.append(str(phase))
-        self.house.worker(**self.env)
+        self.installation.worker(**self.env)
 
         def taken() -> bool:
             status, _, _, now = self._now()
@@ -148,13 +150,13 @@ class Run:
             self.row.wrong.append("a worker that thawed wrote on")
 
     def _told(self) -> tuple[list[dict[str, Any]], Any]:
-        return self.house.messages(self.execution_id), self.house.get(self.execution_id).checkpoints
+        return self.installation.messages(self.execution_id), self.installation.get(self.execution_id).checkpoints
 
-    def look(self, vercel: StandIn) -> None:
+    def look(self, vercel: FakeVercel) -> None:
         """Everything that must hold at the end."""
-        house, row, found = self.house, self.row, self.house.get(self.execution_id)
+        installation, row, found = self.installation, self.row, self.installation.get(self.execution_id)
         row.attempts = len(found.attempts)
-        told = house.messages(self.execution_id)
+        told = installation.messages(self.execution_id)
         kinds = Counter(m["type"] for m in told)
         again = {k: kinds[k] for k in ONCE if kinds[k] != 1 and not k.startswith("deploy_")} | {
             k: kinds[k] for k in ONCE if k.startswith("deploy_") and kinds[k] > row.attempts
@@ -166,26 +168,26 @@ class Run:
         self._expect(not again, f"told more than once, or not at all: {again}")
         phases = {m["data"]["phase"]: m["status"] for m in told if m["type"] == "claude_phase_update"}
         self._expect(phases == dict.fromkeys(PHASES, "completed"), f"phases {phases}")
-        seqs = [s for (s,) in house.sql("SELECT seq FROM workspace_messages ORDER BY workspace_id, seq")]
+        seqs = [s for (s,) in installation.sql("SELECT seq FROM workspace_messages ORDER BY workspace_id, seq")]
         self._expect(seqs == list(range(1, len(seqs) + 1)), "gaps in the timeline")
-        main = git(house.repository, "rev-parse", "main")
+        main = git(installation.repository, "rev-parse", "main")
         self._expect(
             main == found.row.commit_hash == releases.current_commit("swings"), "main, commit and pointer differ"
         )
-        commits = len(house.commits_of(self.execution_id))
+        commits = len(installation.commits_of(self.execution_id))
         self._expect(commits == row.turns, f"{commits} commits on main instead of {row.turns}")
         deploys = [d for d in vercel.deployed.values() if d.meta.get("patterndeskExecution") == str(self.execution_id)]
         wanted = row.attempts if row.target == "vercel" else 0
         self._expect(len(deploys) == wanted, f"{len(deploys)} deploys at Vercel, {row.attempts} attempts")
         self._expect(self._counted(), "counters differ from a recount")
-        at_rest = eventually(lambda: not list((house.root / "work").glob("*")), REST_S)
+        at_rest = eventually(lambda: not list((installation.root / "work").glob("*")), REST_S)
         self._expect(at_rest, "the run's folder was left")
-        trees = git(house.repository, "worktree", "list", "--porcelain").count("worktree ")
+        trees = git(installation.repository, "worktree", "list", "--porcelain").count("worktree ")
         self._expect(trees == 1, f"{trees - 1} worktrees were left")
-        own = {w.pid for w in house.workers}
-        alone = eventually(lambda: not [p for p in house.processes() if p.pid not in own], REST_S)
+        own = {w.pid for w in installation.workers}
+        alone = eventually(lambda: not [p for p in installation.processes() if p.pid not in own], REST_S)
         if not alone:
-            left = [" ".join(p.cmdline())[:80] for p in house.processes() if p.pid not in own]
+            left = [" ".join(p.cmdline())[:80] for p in installation.processes() if p.pid not in own]
             row.orphans += len(left)
             row.wrong.append(f"processes were left: {left}")
 
@@ -194,7 +196,7 @@ class Run:
             self.row.wrong.append(sentence)
 
     def _counted(self) -> bool:
-        ((feedback, recount, sessions, there),) = self.house.sql(
+        ((feedback, recount, sessions, there),) = self.installation.sql(
             "SELECT w.feedback_count, (SELECT count(*) FROM feedback_items f WHERE f.workspace_id = w.id AND f.verdict "
             "NOT IN ('confirmed', 'unsure')), w.session_count, (SELECT count(*) FROM pattern_sessions s "
             "WHERE s.workspace_id = w.id) FROM pattern_workspaces w"
@@ -202,22 +204,22 @@ class Run:
         return bool(feedback == recount and sessions == there)
 
 
-def soak(builder: Builder, stage: Installation, *, kills: int, seed: int, say: Any = print) -> list[Row]:
+def soak(builder: Builder, stage: PreparedStage, *, kills: int, seed: int, say: Any = print) -> list[Row]:
     """Executions until so many workers were killed; the four combinations take turns."""
     dice, rows = random.Random(seed), list[Row]()
     while sum(r.kills for r in rows) < kills and len(rows) < kills * 2:
         agent, target = COMBINATIONS[len(rows) % len(COMBINATIONS)]
         row = Row(agent, target)
         rows.append(row)
-        with builder.copy(stage) as house, outside() as (model, vercel, env):
+        with builder.copy(stage) as installation, outside() as (model, vercel, env):
             model.delay_s = 0.15
             if agent == "claude" and dice.random() < REFUSED:
-                model.talent, row.turns = hasty, 2  # so that there is something to refine
-            run = Run(house, env, row, dice)
+                model.behaviour, row.turns = refused_first, 2  # so that there is something to refine
+            run = Run(installation, env, row, dice)
             run.go(min(KILLS_EACH, kills - sum(r.kills for r in rows)))
             run.look(vercel)
             if row.wrong:
-                row.wrong.append("workers said: " + "".join(w.said()[-1500:] for w in house.workers))
+                row.wrong.append("workers said: " + "".join(w.said()[-1500:] for w in installation.workers))
         hit = ", ".join(row.phases) or "nothing"
         say(
             f"{len(rows):3} {agent:6} {target:6} {row.kills} killed, {row.freezes} frozen (in {hit}); {row.seconds:5.1f} s"
@@ -227,7 +229,7 @@ def soak(builder: Builder, stage: Installation, *, kills: int, seed: int, say: A
 
 
 @contextmanager
-def outside() -> Iterator[tuple[Model, StandIn, dict[str, str]]]:
+def outside() -> Iterator[tuple[Model, FakeVercel, dict[str, str]]]:
     """The stand-ins for the model and for Vercel, and a worker's environment that knows both."""
     with thinking() as (model, env, tried), serving() as vercel:
         vercel.plan = lambda: [Stage("BUILDING", ("Building",)), ready()]
@@ -273,16 +275,16 @@ def printed(rows: list[dict[str, Any]]) -> str:
 
 
 @contextmanager
-def ground() -> Iterator[tuple[Builder, Installation]]:
-    """A server, a template, a zygote and the installation that each execution begins from."""
-    databases, zygote, folder = Databases.prepare(), Zygote(), Path(tempfile.mkdtemp(prefix="pd-soak-"))
+def ground() -> Iterator[tuple[Builder, PreparedStage]]:
+    """A server, a template, a fork_server and the installation that each execution begins from."""
+    databases, fork_server, folder = Databases.prepare(), ForkServer(), Path(tempfile.mkdtemp(prefix="pd-soak-"))
     try:
         databases.make_template()
-        builder = Builder(databases, zygote, folder)
+        builder = Builder(databases, fork_server, folder)
         yield builder, build_judged(builder, databases.template)
         builder.close()
     finally:
-        zygote.close()
+        fork_server.close()
         databases.finish()
         shutil.rmtree(folder, ignore_errors=True)
 

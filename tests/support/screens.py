@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, expect
 
-ARTIFACTS = Path(__file__).parent / "artifacts"
+ARTIFACTS = Path(__file__).parents[1] / "browser" / "artifacts"
 WAIT_MS = 30_000
 # Streamlit asks for these beside a deep link before it asks at the root, and says so in the console.
 ITS_OWN = re.compile(r"/_stcore/(health|host-config)")
@@ -184,3 +184,6 @@ class Person:
 
     def no_errors(self) -> None:
         assert self.console == [], f"the console of {self.name}: {self.console}"
+
+
+Visit = Callable[..., Person]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.worker.processes import eventually
+from tests.support.processes import eventually
 
 
 class Receiver:

@@ -18,9 +18,9 @@ import pandas as pd
 from playwright.sync_api import Locator, expect
 
 from services.detectors.types import Candles
-from tests.browser import reviewing
-from tests.browser.desk import Desk
-from tests.browser.screens import ARTIFACTS, Person
+from tests.support import reviewing
+from tests.support.screens import ARTIFACTS, Person
+from tests.support.server import Server
 
 RUN_MS: Final = 180_000  # an execution, on a busy machine
 MEMBER, ADMIN, VIEWER = "Mara Member", "Ada Admin", "Vera Viewer"
@@ -33,7 +33,7 @@ REASON = "2 bars wide, no swing"
 
 
 @dataclass
-class Story:
+class Journey:
     """What the journey leaves for the tests to look at."""
 
     workspace_id: str = ""
@@ -55,46 +55,46 @@ class Story:
             person.picture(f"{len(self.seconds):02d} {name} - {person.name.split()[0].lower()}")
 
 
-def travel(desk: Desk, visit: Callable[..., Person]) -> Story:
-    """Goes through the loop once, from an empty desk to a verified pattern."""
-    story, table = Story(), reviewing.candles()
-    admin = visit(desk.url, ADMIN)
-    with story.stage("people", admin):
+def travel(server: Server, visit: Callable[..., Person]) -> Journey:
+    """Goes through the loop once, from an empty server to a verified pattern."""
+    journey, table = Journey(), reviewing.candles()
+    admin = visit(server.url, ADMIN)
+    with journey.stage("people", admin):
         people(admin)
-    member = visit(desk.url, MEMBER)
-    with story.stage("import", member):
+    member = visit(server.url, MEMBER)
+    with journey.stage("import", member):
         member.open("/sessions")
         member.sign_in()
         import_candles(member)
-    with story.stage("describe", member):
-        create_and_describe(member, story)
-        talk(member, story)
-    with story.stage("first execution canceled", member):
+    with journey.stage("describe", member):
+        create_and_describe(member, journey)
+        talk(member, journey)
+    with journey.stage("first execution canceled", member):
         launch_and_cancel(member)
-    with story.stage("first version", member):
+    with journey.stage("first version", member):
         first_version(member)
-    with story.stage("tune session", member):
-        run_session(member, story, *TUNE)
-        judge_many_ways(member, story, table)
+    with journey.stage("tune session", member):
+        run_session(member, journey, *TUNE)
+        judge_many_ways(member, journey, table)
         complete(member)
-    with story.stage("hold-out session", member, admin):
-        run_session(member, story, *HOLDOUT)
+    with journey.stage("hold-out session", member, admin):
+        run_session(member, journey, *HOLDOUT)
         judge_the_rest(member, table)
-        disagree(admin, desk, story)
+        disagree(admin, server, journey)
         complete(member)
-    with story.stage("batch with a deploy that fails once", member):
-        send_batch(member, desk, story)
-    with story.stage("retest", member):
-        retest(member, story, table)
-    with story.stage("review", member, admin):
-        review(member, admin, story)
-    with story.stage("statistics", member):
-        statistics(member, story)
-        downloads(member, story)
+    with journey.stage("batch with a deploy that fails once", member):
+        send_batch(member, server, journey)
+    with journey.stage("retest", member):
+        retest(member, journey, table)
+    with journey.stage("review", member, admin):
+        review(member, admin, journey)
+    with journey.stage("statistics", member):
+        statistics(member, journey)
+        downloads(member, journey)
     for person in (admin, member):
-        story.console[person.name] = list(person.console)
-    (ARTIFACTS / "seconds.txt").write_text("\n".join(f"{took:6.1f} {stage}" for stage, took in story.seconds.items()))
-    return story
+        journey.console[person.name] = list(person.console)
+    (ARTIFACTS / "seconds.txt").write_text("\n".join(f"{took:6.1f} {stage}" for stage, took in journey.seconds.items()))
+    return journey
 
 
 def people(admin: Person) -> None:
@@ -102,7 +102,7 @@ def people(admin: Person) -> None:
     admin.open()
     admin.see("Nobody is here yet")
     admin.fill("Name", ADMIN)
-    admin.fill("E-mail", "ada@desk.test")
+    admin.fill("E-mail", "ada@server.test")
     admin.press("Start")
     admin.title("Workspaces")
     admin.see("No workspaces yet")
@@ -112,10 +112,10 @@ def people(admin: Person) -> None:
         admin.press("Add a person")
         with admin.dialog("Add a person") as box:
             admin.fill("Name", name, box)
-            admin.fill("E-mail", f"{role}@desk.test", box)
+            admin.fill("E-mail", f"{role}@server.test", box)
             admin.choose("Role", role, box)
             admin.button("Add", box).click()
-        admin.see(f"{role}@desk.test")
+        admin.see(f"{role}@server.test")
 
 
 def import_candles(member: Person) -> None:
@@ -130,7 +130,7 @@ def import_candles(member: Person) -> None:
     member.see(re.compile("IBM daily was imported"))
 
 
-def create_and_describe(member: Person, story: Story) -> None:
+def create_and_describe(member: Person, journey: Journey) -> None:
     member.screen("Workspaces")
     member.press("New workspace")
     with member.dialog("New workspace") as box:
@@ -139,7 +139,7 @@ def create_and_describe(member: Person, story: Story) -> None:
         member.choose("Category", "Market structure", box)
         member.button("Create", box).click()
     member.title("Swings")
-    story.workspace_id = member.page.url.rpartition("id=")[2]
+    journey.workspace_id = member.page.url.rpartition("id=")[2]
     member.press("Describe the pattern")
     with member.dialog("Describe the pattern") as box:
         member.fill("Description", DESCRIPTION, box)
@@ -149,14 +149,14 @@ def create_and_describe(member: Person, story: Story) -> None:
     member.see("Pattern described")
 
 
-def talk(member: Person, story: Story) -> None:
+def talk(member: Person, journey: Journey) -> None:
     """Comments; one is said better, one is taken back."""
     for text in ("Look at 2002 frist.", "Never mind this."):
         box = member.page.get_by_test_id("stChatInputTextArea")
         box.fill(text)
         box.press("Enter")
         row(member, text)
-        story.comments += 1
+        journey.comments += 1
     row(member, "frist").get_by_label("Edit comment").click()
     with member.dialog("Edit comment") as asked:
         member.fill("Comment", "Look at 2002 first.", asked)
@@ -215,9 +215,9 @@ def first_version(member: Person) -> None:
     member.see(re.compile(r"^v0\.1\.0"))
 
 
-def run_session(member: Person, story: Story, name: str, first: int, last: int) -> None:
+def run_session(member: Person, journey: Journey, name: str, first: int, last: int) -> None:
     """From the workspace, over a window given by candle numbers."""
-    member.open(f"/workspace?id={story.workspace_id}")
+    member.open(f"/workspace?id={journey.workspace_id}")
     member.title("Swings")
     member.press("Run a session")
     with member.dialog("Run a session") as box:
@@ -227,12 +227,12 @@ def run_session(member: Person, story: Story, name: str, first: int, last: int) 
         member.fill("Name", name, box)
         member.settle()
         member.button("Run", box).click()
-    opened(member, story, name)
+    opened(member, journey, name)
 
 
-def opened(person: Person, story: Story, name: str) -> None:
+def opened(person: Person, journey: Journey, name: str) -> None:
     person.title(name)
-    story.sessions[name] = re.search(r"id=([0-9a-f-]{36})", person.page.url)[1]  # type: ignore[index]
+    journey.sessions[name] = re.search(r"id=([0-9a-f-]{36})", person.page.url)[1]  # type: ignore[index]
     person.page.locator(".st-key-session-chart .js-plotly-plot .main-svg").first.wait_for()
 
 
@@ -279,7 +279,7 @@ def judge_the_rest(person: Person, table: Candles) -> dict[str, int]:
     return given
 
 
-def judge_many_ways(member: Person, story: Story, table: Candles) -> None:
+def judge_many_ways(member: Person, journey: Journey, table: Candles) -> None:
     """One verdict taken back, some by clicking, one moved, one unsure, one added, one with a reason, the rest by keys."""
     total = left(member)
     member.page.keyboard.press("2")
@@ -310,7 +310,7 @@ def judge_many_ways(member: Person, story: Story, table: Candles) -> None:
     add_missed(member, moved + 10)
     given = judge_the_rest(member, table)
     assert given["1"] and given["2"], "the window has both swings and wiggles"
-    story.counts["tune marks"] = total
+    journey.counts["tune marks"] = total
 
 
 def judge_by_click(member: Person, label: str) -> None:
@@ -348,10 +348,10 @@ def complete(member: Person) -> None:
     badge(member, "Completed")
 
 
-def disagree(admin: Person, desk: Desk, story: Story) -> None:
+def disagree(admin: Person, server: Server, journey: Journey) -> None:
     """The admin judges the first mark of the open session the other way round."""
-    admin.open(f"/session?id={story.sessions[HOLDOUT[0]]}")
-    opened(admin, story, HOLDOUT[0])
+    admin.open(f"/session?id={journey.sessions[HOLDOUT[0]]}")
+    opened(admin, journey, HOLDOUT[0])
     mark_id, candle = min(admin.marks_in_view().items(), key=lambda item: item[1])
     admin.click_on_chart("mark", mark_id)
     admin.see(re.compile(rf"^#{candle} ·"))
@@ -360,29 +360,29 @@ def disagree(admin: Person, desk: Desk, story: Story) -> None:
     admin.page.keyboard.press(other)
     admin.see("Last verdicts")
     admin.settle()
-    admin.open(f"/workspace?id={story.workspace_id}")
+    admin.open(f"/workspace?id={journey.workspace_id}")
     row(admin, "Mark disputed")
 
 
-def commit(desk: Desk, text: str | None, message: str) -> None:
+def commit(server: Server, text: str | None, message: str) -> None:
     """What a colleague does with git in the pattern repository."""
-    file = desk.repository / EXTRA
+    file = server.repository / EXTRA
     file.write_text(text) if text is not None else file.unlink()
-    who = ["-c", "user.name=Colleague", "-c", "user.email=colleague@desk.test", "-c", "safe.directory=*"]
+    who = ["-c", "user.name=Colleague", "-c", "user.email=colleague@server.test", "-c", "safe.directory=*"]
     for arguments in (["add", "--all", EXTRA], ["commit", "--quiet", "-m", message]):
-        subprocess.run(["git", *who, *arguments], cwd=desk.repository, check=True, capture_output=True)
+        subprocess.run(["git", *who, *arguments], cwd=server.repository, check=True, capture_output=True)
 
 
-def send_batch(member: Person, desk: Desk, story: Story) -> None:
+def send_batch(member: Person, server: Server, journey: Journey) -> None:
     """The corrections go to the tuner; what a colleague pushed can't be deployed until it is taken away again."""
-    commit(desk, "import requests\n\nGET = requests.get\n", "Fetch candles from the web")
-    member.open(f"/workspace?id={story.workspace_id}")
+    commit(server, "import requests\n\nGET = requests.get\n", "Fetch candles from the web")
+    member.open(f"/workspace?id={journey.workspace_id}")
     member.title("Swings")
     launch(member, re.compile(r"Send \d+ corrections"), sees=REASON, send=re.compile(r"Send \d+ corrections$"))
     failed = member.page.locator(".row").filter(has_text="extra.py imports requests").first
     expect(failed).to_be_visible(timeout=RUN_MS)
     member.picture("deploy failed")
-    commit(desk, None, "Take back what detectors can't have")
+    commit(server, None, "Take back what detectors can't have")
     expect(member.page.locator(".row").filter(has_text="Deployed v0.1.1").first).to_be_visible(timeout=RUN_MS)
     member.see(re.compile(r"^v0\.1\.1"))
     member.open("/executions")
@@ -390,13 +390,13 @@ def send_batch(member: Person, desk: Desk, story: Story) -> None:
     member.picture("executions")
 
 
-def retest(member: Person, story: Story, table: Candles) -> None:
+def retest(member: Person, journey: Journey, table: Candles) -> None:
     """The same window on the new version; verdicts on what stayed the same are there already."""
-    member.open(f"/session?id={story.sessions[TUNE[0]]}")
+    member.open(f"/session?id={journey.sessions[TUNE[0]]}")
     member.title(TUNE[0])
     member.press("Retest with v0.1.1")
     name = f"{TUNE[0]} · retest v0.1.1"
-    opened(member, story, name)
+    opened(member, journey, name)
     member.see(re.compile("retest"))
     judge_the_rest(member, table)
     while member.page.locator("[class*='st-key-gone-fine-']").count():
@@ -405,8 +405,8 @@ def retest(member: Person, story: Story, table: Candles) -> None:
     complete(member)
 
 
-def approve(member: Person, story: Story, comment: str) -> None:
-    member.open(f"/workspace?id={story.workspace_id}")
+def approve(member: Person, journey: Journey, comment: str) -> None:
+    member.open(f"/workspace?id={journey.workspace_id}")
     member.title("Swings")
     member.press("Approve for review")
     with member.dialog("Approve for review") as box:
@@ -415,9 +415,9 @@ def approve(member: Person, story: Story, comment: str) -> None:
     badge(member, "In review")
 
 
-def review(member: Person, admin: Person, story: Story) -> None:
+def review(member: Person, admin: Person, journey: Journey) -> None:
     """Approved, returned with a reason, approved again, verified."""
-    approve(member, story, "Wiggles are gone.")
+    approve(member, journey, "Wiggles are gone.")
     admin.screen("Review")
     badge(admin, "In review")
     admin.press("Return")
@@ -429,7 +429,7 @@ def review(member: Person, admin: Person, story: Story) -> None:
     member.title("Swings")
     badge(member, "Beta")
     row(member, "Say which years you looked at.")
-    approve(member, story, "2002 and 2009.")
+    approve(member, journey, "2002 and 2009.")
     admin.page.reload()
     admin.title("Review")
     admin.press("Verify as 1.0.0")
@@ -442,7 +442,7 @@ def review(member: Person, admin: Person, story: Story) -> None:
     member.see(re.compile(r"^v1\.0\.0"))
 
 
-def statistics(member: Person, story: Story) -> None:
+def statistics(member: Person, journey: Journey) -> None:
     """The charts of the pattern, and the CSV of each that the issue names."""
     member.screen("Statistics")
     member.choose("Pattern", "Swings")
@@ -451,8 +451,8 @@ def statistics(member: Person, story: Story) -> None:
         chart = member.page.locator(f".st-key-chart-{key} .js-plotly-plot")
         chart.scroll_into_view_if_needed()
         chart.locator(".main-svg").first.wait_for()
-        story.drawn[name] = member.page.evaluate(DRAWN, f"chart-{key}")
-        story.csv[name] = member.csv(member.key(f"csv-{key}").get_by_role("button"))
+        journey.drawn[name] = member.page.evaluate(DRAWN, f"chart-{key}")
+        journey.csv[name] = member.csv(member.key(f"csv-{key}").get_by_role("button"))
     member.picture("statistics")
 
 
@@ -460,14 +460,23 @@ DRAWN = """(key) => document.querySelector(`.st-key-${key} .js-plotly-plot`)._fu
   (trace) => ({ name: trace.name, x: Array.from(trace.x, String), y: Array.from(trace.y, Number) }))"""
 
 
-def downloads(member: Person, story: Story) -> None:
+def downloads(member: Person, journey: Journey) -> None:
     member.screen("Sessions")
-    story.csv["sessions"] = member.csv(member.key("csv-sessions").get_by_role("button"))
+    journey.csv["sessions"] = member.csv(member.key("csv-sessions").get_by_role("button"))
     member.screen("Executions")
-    story.csv["executions"] = member.csv(member.key("csv-executions").get_by_role("button"))
-    member.open(f"/workspace?id={story.workspace_id}")
+    journey.csv["executions"] = member.csv(member.key("csv-executions").get_by_role("button"))
+    member.open(f"/workspace?id={journey.workspace_id}")
     member.title("Swings")
     member.press(re.compile("More"))
     member.page.get_by_text("Export CSV").click()
     box = member.page.get_by_role("dialog")
-    story.csv["timeline"] = member.csv(member.button("Timeline of a workspace", box))
+    journey.csv["timeline"] = member.csv(member.button("Timeline of a workspace", box))
+
+
+def address(server: Server, journey: Journey, screen: str) -> str:
+    """The deep link to this screen, and to something on it where it shows one thing."""
+    last = "SELECT id::text FROM claude_executions WHERE workspace_id = %(w)s ORDER BY number DESC LIMIT 1"
+    ids = {"workspace": journey.workspace_id, "session": journey.sessions[TUNE[0]]}
+    if screen == "execution":
+        ids[screen] = server.one(last, w=journey.workspace_id)
+    return f"/{screen}?id={ids[screen]}" if screen in ids else f"/{screen}"

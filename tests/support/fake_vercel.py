@@ -118,7 +118,7 @@ class Deployed:
         return row | ({"url": self.fields["url"]} if "url" in self.fields else {})
 
 
-class StandIn:
+class FakeVercel:
     """The state behind the server. `plan` makes the stages of what is created next."""
 
     def __init__(self) -> None:
@@ -233,9 +233,9 @@ def problem(status: int, code: str, message: str, **more: Any) -> tuple[int, Any
 
 
 @contextmanager
-def serving() -> Iterator[StandIn]:
+def serving() -> Iterator[FakeVercel]:
     """The server, until the block ends."""
-    stand_in = StandIn()
+    stand_in = FakeVercel()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

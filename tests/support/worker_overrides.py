@@ -13,17 +13,17 @@ from services.detectors.types import DetectorSpec
 from services.worker import decisions, notifying, testing
 
 
-def tight() -> None:
+def small_limits() -> None:
     """Detectors get two seconds and little memory, so that one which loops is found out soon."""
     sandbox.Limits = partial(sandbox.Limits, wall_s=2.0, cpu_s=2, memory_mb=512)  # type: ignore[misc, assignment]
 
 
-def hasty() -> None:
+def short_pauses() -> None:
     """Pauses between retries are short."""
     decisions.FIRST_PAUSE_S = 0.2
 
 
-def brisk() -> None:
+def shortest_pauses() -> None:
     """Pauses so short that a run gets through all of its retries, and still grow up to a longest one; fewer cuts of the
     contract, and quicker looks at a deploy."""
     decisions.FIRST_PAUSE_S = 0.1
@@ -32,35 +32,35 @@ def brisk() -> None:
     vercel.Pace = partial(waiting.Pace, poll_s=0.2)  # type: ignore[misc, assignment]
 
 
-def patient() -> None:
+def endless_pause() -> None:
     """The first pause is longer than any test."""
     decisions.FIRST_PAUSE_S = 600.0
     decisions.LONGEST_PAUSE_S = 600.0
 
 
-def eager() -> None:
+def notices_retry_at_once() -> None:
     """Notices are tried again at once."""
     notifying.PAUSES_S = (0.1, 0.1, 0.1, 0.1)
 
 
-def stubborn() -> None:
+def notices_retry_often() -> None:
     """Notices are tried again at once, a hundred times, and get three seconds for an answer."""
     notifying.SEND_S = 3.0
     notifying.PAUSES_S = (0.1,) * 100
 
 
-def pausing() -> None:
+def notices_retry_in_seconds() -> None:
     """Notices are tried again after some seconds."""
     notifying.PAUSES_S = (5.0,)
 
 
-def lingering() -> None:
+def notices_wait_forever() -> None:
     """Notices wait for an answer, and for their next try, longer than any test."""
     notifying.SEND_S = 600.0
     notifying.PAUSES_S = (600.0,)
 
 
-class Worse:
+class WorseAgent:
     """An agent that means well and changes the parameters for the worse; told so, it has nothing better."""
 
     name = origin = "tuner"
@@ -76,7 +76,7 @@ class Worse:
         return AgentChange(False, "I have nothing better.")
 
 
-class Stranger(Worse):
+class SharedFileAgent(WorseAgent):
     """An agent that changes a file which all patterns share."""
 
     def implement(self, work: Work, spec: DetectorSpec | None, plan: Plan) -> AgentChange:
@@ -85,7 +85,7 @@ class Stranger(Worse):
         return AgentChange(True, "Shared.", "Change what all share")
 
 
-class Searching(Worse):
+class EndlessSearchAgent(WorseAgent):
     """Refuses to find anything better: its refining runs the detector until it is told to stop."""
 
     def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> AgentChange:
@@ -95,23 +95,23 @@ class Searching(Worse):
                 worker.detect(candles, {}, cancelled=work.cancelled)
 
 
-def searching() -> None:
-    registry.make = lambda name: Searching()
+def endless_search_agent() -> None:
+    registry.make = lambda name: EndlessSearchAgent()
 
 
-def thorough() -> None:
+def endless_contract() -> None:
     """The contract is tried at so many cuts that it takes minutes."""
     testing.CUTS = 20_000
 
 
-def careful() -> None:
+def endless_local_deploy() -> None:
     """The local deploy tries each detector so often that it takes minutes."""
     local.patterns = lambda root: ["swings"] * 100_000  # type: ignore[assignment]
 
 
-def worse() -> None:
-    registry.make = lambda name: Worse()
+def worse_agent() -> None:
+    registry.make = lambda name: WorseAgent()
 
 
-def stranger() -> None:
-    registry.make = lambda name: Stranger()
+def shared_file_agent() -> None:
+    registry.make = lambda name: SharedFileAgent()

@@ -10,11 +10,38 @@ import importlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 import traceback
 from pathlib import Path
 from typing import Any
+
+from services.settings import ROOT
+
+
+class ForkServer:
+    """The side of the tests: asks for workers."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.fork_server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            cwd=ROOT, env={k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "DATA_DIR")},
+        )  # fmt: skip
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "ready\n"
+
+    def fork(self, order: dict[str, Any]) -> int:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(timeout=10)
 
 
 def _become_worker(order: dict[str, Any]) -> None:

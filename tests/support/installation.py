@@ -26,18 +26,19 @@ from services.feedback import Place
 from services.lifecycle import MadeBy, Role, Verdict
 from services.people import Actor
 from services.settings import get_settings
-from tests.worker.processes import Worker, Zygote, eventually, gone, lives
+from tests.support.fork_server import ForkServer
+from tests.support.processes import Worker, eventually, gone, lives
 
 ENDED = ("completed", "failed")
 
 
 @dataclass
-class House:
+class Installation:
     """Everything of one test. `root` is the data folder."""
 
     url: str
     root: Path
-    zygote: Zygote
+    fork_server: ForkServer
     member: Actor
     admin: Actor
     workers: list[Worker] = field(default_factory=list)
@@ -48,7 +49,7 @@ class House:
         output = self.root / f"worker-{len(self.workers)}.out"
         full = {"DATABASE_URL": self.url, "DATA_DIR": str(self.root), "TUNER_POINTS": "30"} | env
         order = {"env": full, "output": str(output), "prepare": prepare, "concurrency": concurrency}
-        made = Worker(self.zygote.fork(order), output)
+        made = Worker(self.fork_server.fork(order), output)
         self.workers.append(made)
         return made
 
