@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from services.database.migrate import DRAINED
 from services.errors import Conflict
 
 revision = "0012"
@@ -77,8 +78,9 @@ ORDER BY f.workspace_id, d.series_id, f.expected_kind, f.expected_direction, p.b
 
 
 def upgrade() -> None:
-    live = op.get_bind().execute(sa.text(LIVE)).scalar()
-    if live:
+    bind = op.get_bind()
+    live = bind.execute(sa.text(LIVE)).scalar()
+    if live and not bind.info.get(DRAINED):
         raise Conflict(
             f"{live} execution{' is' if live == 1 else 's are'} live; wait for the end, cancel, or run "
             "'patterndesk migrate --drain'."

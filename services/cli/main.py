@@ -107,13 +107,15 @@ def worker(concurrency: Annotated[int | None, typer.Option(help="Runs at a time.
 
 
 @app.command()
-def migrate() -> None:
-    """Bring the database to this version's schema."""
-    from services.cli.data import with_database
-    from services.database.migrate import head, upgrade
+def migrate(
+    drained: Annotated[bool, typer.Option("--drain", help="Wait for live executions instead of refusing.")] = False,
+) -> None:
+    """Bring the database to this version's schema, and count by this version's rules."""
+    from services.cli.data import bring_up_to_date, with_database
+    from services.database.migrate import head
 
     with with_database(get_settings()) as url:
-        upgrade(url)
+        bring_up_to_date(url, patience_s=3600.0 if drained else None)
         typer.echo(f"The database is at revision {head()}.")
 
 
@@ -267,6 +269,25 @@ def score(
         "coverage": coverage, "windows": rate.coverage.words if rate.coverage else None,
     }  # fmt: skip
     _print(result, as_json, lambda _: f"{rate.words}.")
+
+
+@app.command()
+def recount(
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Write counters, rates and places again; frozen scores get a note.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Count every score, counter and rate again from the judgements, and say what differs."""
+    from services.cli import recount as module
+    from services.database.engine import transaction
+
+    with transaction() as session:
+        result = module.as_json(module.recount(session, fix=fix))
+    lines = "{what} of {where}: {kept} is kept, {counted} is counted".format
+    _print(
+        result, as_json, lambda r: "\n".join(lines(**d) for d in r["differences"]) or "Nothing differs."
+    )  # fmt: skip
 
 
 @app.command()

@@ -15,6 +15,7 @@ from services.sessions.running import (
     rename,
 )
 from services.sessions.scores import freeze, note_rate
+from services.sessions.upkeep import derive_places, note_difference
 
 __all__ = [
     "DEFAULT_WINDOW",
@@ -26,6 +27,7 @@ __all__ = [
     "bar_time",
     "complete",
     "create",
+    "derive_places",
     "fail",
     "fail_interrupted",
     "freeze",
@@ -33,6 +35,7 @@ __all__ = [
     "gone",
     "list_sessions",
     "marks",
+    "note_difference",
     "note_rate",
     "record",
     "rename",
