@@ -6,8 +6,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+NODE_READY := $(VENV)/.node-ready
 
-.PHONY: run test check bench soak live-check format
+.PHONY: run test check bench soak live-check format seam
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -16,11 +17,15 @@ run: $(READY)
 test: $(READY)
 	$(BIN)/pytest -n 2 --dist loadgroup
 
-check: $(READY)
+check: $(READY) $(NODE_READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tools.seam --check
+	$(BIN)/node node_modules/typescript/bin/tsc
+	$(BIN)/node tools/seam/unread.mjs
+	$(BIN)/node node_modules/eslint/bin/eslint.js .
 	$(BIN)/pytest -q -p no:cacheprovider tests/migrations/test_chain.py
 	$(VENV)/bootstrap/bin/uv lock --check --offline || $(VENV)/bootstrap/bin/uv lock --check
 
@@ -35,6 +40,10 @@ soak: $(READY)
 live-check: $(READY)
 	@$(BIN)/patterndesk live-check $(ARGS)
 
+# The types of what crosses to the browser, made from the Python types.
+seam: $(READY)
+	$(BIN)/python -m tools.seam
+
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -44,4 +53,10 @@ $(READY): pyproject.toml uv.lock
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(VENV)/bootstrap/bin/uv || ($(PYTHON) -m venv $(VENV)/bootstrap && $(VENV)/bootstrap/bin/pip install --quiet 'uv>=0.9')
 	@$(VENV)/bootstrap/bin/uv sync --locked --quiet --all-extras
+	@touch $@
+
+# node comes as a wheel and the checkers by npm, both pinned; only `make check` asks for them.
+$(NODE_READY): $(READY) package-lock.json
+	@$(VENV)/bootstrap/bin/uv sync --locked --quiet --all-extras --group node
+	@$(BIN)/npm ci --silent
 	@touch $@

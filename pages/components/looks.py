@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from services.timeline import LookJson
+
 MISSING: Final = "–"
 
 
@@ -24,6 +26,10 @@ class Look:
     def icon(self) -> str:
         """The symbol in the notation that Streamlit's widgets take."""
         return f":material/{self.symbol}:"
+
+    def data(self) -> LookJson:
+        """The same for a component of ours."""
+        return {"color": self.color, "symbol": self.symbol, "label": self.label}
 
 
 UNKNOWN: Final = Look("gray", "help", "Unknown")

@@ -12,7 +12,7 @@ from services import attachments, timeline
 from services.attachments import ACCEPTED, Checked
 from services.errors import InvalidInput
 from services.people import Actor
-from services.timeline import TimelineEntry
+from services.timeline import AttachmentJson, EntryJson, TimelineEntry
 from services.web import tokens
 
 FILE_TYPES: Final = list(ACCEPTED)
@@ -45,20 +45,22 @@ def recorded(session: Any, kept: Sequence[tuple[Checked, str]], *, actor: Actor)
     return [attachments.add(session, checked, storage_key=key, actor=actor) for checked, key in kept]
 
 
-def shown(session: Any, entries: Sequence[TimelineEntry], *, actor: Actor) -> list[dict[str, Any]]:
+def shown(session: Any, entries: Sequence[TimelineEntry], *, actor: Actor) -> list[EntryJson]:
     """Entries as JSON with their attachments as name, kind and a signed link."""
     keys = list(dict.fromkeys(key for entry in entries for key in entry.attachments))
     known = timeline.attachment_names(session, keys) if keys else {}
-    return [
-        entry.as_json() | {"attachments": [_link(key, known.get(key), actor) for key in entry.attachments]}
-        for entry in entries
-    ]
+    found = []
+    for entry in entries:
+        made = entry.as_json()
+        made["attachments"] = [_link(key, known.get(key), actor) for key in entry.attachments]
+        found.append(made)
+    return found
 
 
-def _link(key: str, row: Mapping[str, Any] | None, actor: Actor) -> dict[str, Any]:
+def _link(key: str, row: Mapping[str, Any] | None, actor: Actor) -> AttachmentJson:
     if row is None:
-        return {"key": key, "name": "File", "kind": "file", "url": ""}
-    return {"key": key, "name": row["name"], "kind": row["kind"], "url": link(key, actor)}
+        return {"name": "File", "kind": "file", "url": ""}
+    return {"name": row["name"], "kind": row["kind"], "url": link(key, actor)}
 
 
 def link(key: str, actor: Actor) -> str:

@@ -19,7 +19,7 @@ from services.database.engine import transaction
 from services.detectors.sandbox import warm
 from services.detectors.types import Candles
 from services.errors import InvalidInput, PatternDeskError
-from services.feedback import Place
+from services.feedback import MarkPosition
 from services.lifecycle import Verdict
 from services.people import Actor, require
 from services.sessions import SessionDetail
@@ -41,8 +41,8 @@ class Row:
     kind: str
     direction: int
     verdict: Verdict
-    place: Place
-    expected: Place | None
+    place: MarkPosition
+    expected: MarkPosition | None
     reason: str | None
 
 
@@ -148,12 +148,12 @@ def _row(number: int, cells: Mapping[str, str], detail: SessionDetail, candles: 
         raise refuse("an adjustment needs the expected_index.")
     low, high = price("low"), price("high")
     of_place = verdict != Verdict.ADJUSTMENT
-    place = Place(
+    place = MarkPosition(
         index, sessions.bar_time(candles, index), price("price"), low if of_place else None, high if of_place else None
     )
     expected = None
     if expected_index is not None and not of_place:
-        expected = Place(expected_index, sessions.bar_time(candles, expected_index), price("price"), low, high)
+        expected = MarkPosition(expected_index, sessions.bar_time(candles, expected_index), price("price"), low, high)
     return Row(number, kind, DIRECTIONS[direction], Verdict(verdict), place, expected, cells.get("reason") or None)
 
 

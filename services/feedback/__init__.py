@@ -1,7 +1,7 @@
 """Feedback: people's judgements, what of them is open, and the regression cases they make."""
 
 from services.feedback.giving import (
-    Place,
+    MarkPosition,
     add_comment_item,
     add_missed,
     judge,
@@ -13,7 +13,7 @@ from services.feedback.reading import FeedbackRow, list_feedback, open_batch, sp
 
 __all__ = [
     "FeedbackRow",
-    "Place",
+    "MarkPosition",
     "add_comment_item",
     "add_missed",
     "judge",

@@ -26,7 +26,7 @@ MAX_REASON = 1_000_000  # characters; it is data to the agent, whatever is in it
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class MarkPosition:
     """Where a mark should be. `index` and `time` are of the dataset; prices bound a zone where they are given."""
 
     index: int
@@ -42,7 +42,7 @@ def judge(
     verdict: Verdict,
     *,
     reason: str | None = None,
-    expected: Place | None = None,
+    expected: MarkPosition | None = None,
     attachments: Sequence[str] = (),
     made_by: MadeBy = MadeBy.PERSON,
     actor: Actor,
@@ -73,9 +73,13 @@ def judge(
     was_asking = item is not None and asks(item.verdict)
     if item is None:
         item = FeedbackItem(
-            id=new_id(), workspace_id=row.workspace_id, session_id=row.id, author_id=actor.id,
-            detection_id=detection_id, state=FeedbackState.OPEN,
-        )  # fmt: skip
+            id=new_id(),
+            workspace_id=row.workspace_id,
+            session_id=row.id,
+            author_id=actor.id,
+            detection_id=detection_id,
+            state=FeedbackState.OPEN,
+        )
         session.add(item)
     elif item.state not in (FeedbackState.OPEN, FeedbackState.DISPUTED) and is_original(item.made_by):
         raise Conflict(f"This correction is {item.state} already; it can't be changed any more.")
@@ -93,7 +97,7 @@ def judge(
     return item.id
 
 
-def _refuse_standing_still(detection: Detection, verdict: Verdict, expected: Place | None) -> None:
+def _refuse_standing_still(detection: Detection, verdict: Verdict, expected: MarkPosition | None) -> None:
     """A move to where the mark is already moves nothing."""
     if verdict != Verdict.ADJUSTMENT or expected is None or expected.index != detection.anchor_index:
         return
@@ -103,7 +107,7 @@ def _refuse_standing_still(detection: Detection, verdict: Verdict, expected: Pla
 
 
 def _refuse_contradiction(
-    session: Session, row: PatternSession, kind: str, direction: int, place: Place, actor: Actor
+    session: Session, row: PatternSession, kind: str, direction: int, place: MarkPosition, actor: Actor
 ) -> None:
     """A missed place must not contradict the person's own judgements of the session. Raises Conflict."""
     dataset = session.get(CandleDataset, row.dataset_id) if row.dataset_id else None
@@ -120,7 +124,7 @@ def _refuse_contradiction(
         raise Conflict(sentence)
 
 
-def _refuse_odd_prices(place: Place | None) -> None:
+def _refuse_odd_prices(place: MarkPosition | None) -> None:
     """Prices are finite numbers, and a zone has both bounds, the lower one first."""
     if place is None:
         return
@@ -133,7 +137,7 @@ def _refuse_odd_prices(place: Place | None) -> None:
 
 
 def _fill(
-    item: FeedbackItem, row: PatternSession, detection: Detection, verdict: Verdict, expected: Place | None
+    item: FeedbackItem, row: PatternSession, detection: Detection, verdict: Verdict, expected: MarkPosition | None
 ) -> None:
     """Writes the judgement so that it can be replayed alone: place, window, what was and what should be."""
     item.verdict = verdict
@@ -143,7 +147,7 @@ def _fill(
     item.expected_kind, item.expected_direction = detection.kind, detection.direction
     wanted = expected
     if verdict == Verdict.CONFIRMED:
-        wanted = Place(
+        wanted = MarkPosition(
             detection.anchor_index, detection.anchor_time, detection.price, detection.price_low, detection.price_high
         )
     item.expected_index = wanted.index if wanted else None
@@ -155,10 +159,18 @@ def _fill(
 
 def _snapshot(d: Detection) -> dict[str, Any]:
     return {
-        "key": d.key, "kind": d.kind, "direction": d.direction, "anchor_index": d.anchor_index,
-        "anchor_time": d.anchor_time.isoformat(), "start_index": d.start_index, "end_index": d.end_index,
-        "price": d.price, "price_low": d.price_low, "price_high": d.price_high, "confirmed_index": d.confirmed_index,
-    }  # fmt: skip
+        "key": d.key,
+        "kind": d.kind,
+        "direction": d.direction,
+        "anchor_index": d.anchor_index,
+        "anchor_time": d.anchor_time.isoformat(),
+        "start_index": d.start_index,
+        "end_index": d.end_index,
+        "price": d.price,
+        "price_low": d.price_low,
+        "price_high": d.price_high,
+        "confirmed_index": d.confirmed_index,
+    }
 
 
 def add_missed(
@@ -167,7 +179,7 @@ def add_missed(
     *,
     kind: str,
     direction: int,
-    place: Place,
+    place: MarkPosition,
     reason: str | None = None,
     attachments: Sequence[str] = (),
     made_by: MadeBy = MadeBy.PERSON,
@@ -182,13 +194,28 @@ def add_missed(
     _refuse_odd_prices(place)
     _refuse_contradiction(session, row, kind, direction, place, actor)
     item = FeedbackItem(
-        id=new_id(), workspace_id=row.workspace_id, session_id=session_id, author_id=actor.id,
-        verdict=Verdict.FALSE_NEGATIVE, candle_index=place.index, candle_time=place.time, price=place.price,
-        expected_kind=kind, expected_direction=direction, expected_index=place.index, expected_time=place.time,
-        expected_price=place.price, expected_low=place.low, expected_high=place.high, dataset_id=row.dataset_id,
-        window_start=row.start_index, window_end=row.end_index, reason=_reason(reason),
-        attachments=list(attachments), made_by=made_by,
-    )  # fmt: skip
+        id=new_id(),
+        workspace_id=row.workspace_id,
+        session_id=session_id,
+        author_id=actor.id,
+        verdict=Verdict.FALSE_NEGATIVE,
+        candle_index=place.index,
+        candle_time=place.time,
+        price=place.price,
+        expected_kind=kind,
+        expected_direction=direction,
+        expected_index=place.index,
+        expected_time=place.time,
+        expected_price=place.price,
+        expected_low=place.low,
+        expected_high=place.high,
+        dataset_id=row.dataset_id,
+        window_start=row.start_index,
+        window_end=row.end_index,
+        reason=_reason(reason),
+        attachments=list(attachments),
+        made_by=made_by,
+    )
     session.add(item)
     session.flush()
     _count(session, row.workspace_id, 1)
@@ -203,8 +230,8 @@ def judge_place(
     *,
     kind: str,
     direction: int,
-    place: Place,
-    expected: Place | None = None,
+    place: MarkPosition,
+    expected: MarkPosition | None = None,
     reason: str | None = None,
     actor: Actor,
 ) -> uuid.UUID:
@@ -281,9 +308,16 @@ def add_comment_item(
         raise InvalidInput("Write what should change first.")
     workspaces.lock(session, workspace_id)
     item = FeedbackItem(
-        id=new_id(), workspace_id=workspace_id, session_id=session_id, author_id=actor.id, verdict=Verdict.COMMENT,
-        reason=words, attachments=list(attachments), severity=severity, made_by=MadeBy.PERSON,
-    )  # fmt: skip
+        id=new_id(),
+        workspace_id=workspace_id,
+        session_id=session_id,
+        author_id=actor.id,
+        verdict=Verdict.COMMENT,
+        reason=words,
+        attachments=list(attachments),
+        severity=severity,
+        made_by=MadeBy.PERSON,
+    )
     session.add(item)
     session.flush()
     _count(session, workspace_id, 1)
@@ -375,8 +409,11 @@ def _announce(session: Session, item: FeedbackItem, actor: Actor) -> None:
         item.workspace_id,
         MessageType.FEEDBACK_ADDED,
         data={
-            "feedback_id": item.id, "verdict": item.verdict, "candle_index": item.candle_index,
-            "candle_time": item.candle_time, "made_by": item.made_by,
+            "feedback_id": item.id,
+            "verdict": item.verdict,
+            "candle_index": item.candle_index,
+            "candle_time": item.candle_time,
+            "made_by": item.made_by,
         },
         actor=actor,
         content=item.reason[:2000] if item.reason else None,
@@ -384,7 +421,7 @@ def _announce(session: Session, item: FeedbackItem, actor: Actor) -> None:
         session_id=item.session_id,
         feedback_id=item.id,
         dedupe_key=f"feedback:{item.id}",
-    )  # fmt: skip
+    )
 
 
 def _dispute(session: Session, row: PatternSession, detection: Detection) -> None:

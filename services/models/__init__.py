@@ -10,6 +10,7 @@ from services.models.execution import (
     GateWaiver,
     ImplementationSession,
 )
+from services.models.existing import MovedRow
 from services.models.feedback import FeedbackItem
 from services.models.notification import Notification
 from services.models.place import (
@@ -43,6 +44,7 @@ __all__ = [
     "FeedbackItem",
     "GateWaiver",
     "ImplementationSession",
+    "MovedRow",
     "Notification",
     "PatternSession",
     "PatternWorkspace",

@@ -1,5 +1,16 @@
 """A workspace's timeline: typed messages, written with the change they tell of, read by pages or live."""
 
+from services.timeline.json import (
+    AttachmentJson,
+    EntryBase,
+    EntryJson,
+    ExecutionJson,
+    LookJson,
+    PhaseJson,
+    PhaseRun,
+    phase_json,
+)
+from services.timeline.payloads import KEPT, PAYLOADS, Kept
 from services.timeline.reading import (
     FILTERS,
     PAGE,
@@ -22,8 +33,18 @@ from services.timeline.writing import (
 
 __all__ = [
     "FILTERS",
+    "KEPT",
     "LIVE_CHANNEL",
     "PAGE",
+    "PAYLOADS",
+    "AttachmentJson",
+    "EntryBase",
+    "EntryJson",
+    "ExecutionJson",
+    "Kept",
+    "LookJson",
+    "PhaseJson",
+    "PhaseRun",
     "TimelineEntry",
     "announce",
     "append",
@@ -35,5 +56,6 @@ __all__ = [
     "entry",
     "full",
     "page",
+    "phase_json",
     "update_progress",
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -11,20 +12,28 @@ from pydantic import BaseModel, ConfigDict
 from services.lifecycle import MessageType as T
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Marks a field that is kept for the record, for exports or for the worker; the timeline's script doesn't know it."""
+
+
+KEPT: Final = Kept()
+
+
 class Payload(BaseModel):
     model_config = ConfigDict(extra="forbid", use_enum_values=True)
 
 
 class PatternCreated(Payload):
-    pattern_type: str
+    pattern_type: Annotated[str, KEPT]
     category: str
-    status: str
+    status: Annotated[str, KEPT]
 
 
 class PatternDescriptionSubmitted(Payload):
     description: str
     identification_steps: list[str]
-    attachment_count: int
+    attachment_count: Annotated[int, KEPT]
 
 
 class SessionCreated(Payload):
@@ -33,9 +42,9 @@ class SessionCreated(Payload):
     symbol: str
     timeframe: str
     candle_count: int
-    detection_count: int | None = None
-    version: str | None = None
-    carried_count: int | None = None
+    detection_count: Annotated[int | None, KEPT] = None
+    version: Annotated[str | None, KEPT] = None
+    carried_count: Annotated[int | None, KEPT] = None
 
 
 class SessionCompleted(Payload):
@@ -44,10 +53,10 @@ class SessionCompleted(Payload):
     fp: int
     fn: int
     success_rate: float | None
-    unsure: int = 0
+    unsure: Annotated[int, KEPT] = 0
     ci_low: float | None = None
     ci_high: float | None = None
-    version: str | None = None
+    version: Annotated[str | None, KEPT] = None
 
 
 class FeedbackAdded(Payload):
@@ -55,47 +64,47 @@ class FeedbackAdded(Payload):
     verdict: str
     candle_index: int | None = None
     candle_time: datetime | None = None
-    made_by: str = "person"
+    made_by: Annotated[str, KEPT] = "person"
 
 
 class FeedbackBatchSent(Payload):
-    session_id: UUID | None = None
+    session_id: Annotated[UUID | None, KEPT] = None
     session_ids: list[UUID]
-    feedback_ids: list[UUID]
+    feedback_ids: Annotated[list[UUID], KEPT]
     feedback_count: int
-    total_comments: int
+    total_comments: Annotated[int, KEPT]
     total_images: int
 
 
 class ClaudeStarted(Payload):
     execution_id: UUID
-    feedback_count: int
-    agent: str
+    feedback_count: Annotated[int, KEPT]
+    agent: Annotated[str, KEPT]
 
 
 class ClaudePhaseUpdate(Payload):
     execution_id: UUID
     phase: str
-    phase_started_at: datetime
+    phase_started_at: Annotated[datetime, KEPT]
     current_task: str | None = None
-    checkpoint: str | None = None
+    checkpoint: Annotated[str | None, KEPT] = None
 
 
 class ClaudeCheckpoint(Payload):
     execution_id: UUID
-    phase: str
+    phase: Annotated[str, KEPT]
     checkpoint: str
     details: str | None = None
-    files_changed: list[str] | None = None
+    files_changed: Annotated[list[str] | None, KEPT] = None
 
 
 class ClaudeCompleted(Payload):
     execution_id: UUID
-    duration_s: float
+    duration_s: Annotated[float, KEPT]
     files_changed: list[str]
     commit_hash: str | None
-    commit_message: str | None
-    summary: str | None = None
+    commit_message: Annotated[str | None, KEPT]
+    summary: Annotated[str | None, KEPT] = None
 
 
 class ClaudeFailed(Payload):
@@ -103,36 +112,36 @@ class ClaudeFailed(Payload):
     error: str
     phase: str | None
     will_retry: bool
-    retry_count: int
-    advice: str | None = None
+    retry_count: Annotated[int, KEPT]
+    advice: Annotated[str | None, KEPT] = None
 
 
 class DeployStarted(Payload):
     execution_id: UUID
     commit_hash: str
-    deployment_id: str | None = None
-    target: str = "local"
+    deployment_id: Annotated[str | None, KEPT] = None
+    target: Annotated[str, KEPT] = "local"
 
 
 class DeployBuilding(Payload):
     execution_id: UUID
-    deployment_id: str
+    deployment_id: Annotated[str, KEPT]
 
 
 class DeploySuccess(Payload):
     execution_id: UUID
-    deployment_id: str
-    deploy_url: str | None
+    deployment_id: Annotated[str, KEPT]
+    deploy_url: Annotated[str | None, KEPT]
     version: str
     duration_s: float
 
 
 class DeployFailed(Payload):
     execution_id: UUID
-    deployment_id: str | None = None
+    deployment_id: Annotated[str | None, KEPT] = None
     error: str
     logs: str
-    retry_count: int
+    retry_count: Annotated[int, KEPT]
     will_retry: bool
 
 
@@ -144,9 +153,9 @@ class DeployRetry(Payload):
 
 
 class Approval(Payload):
-    previous_status: str
-    new_status: str
-    evidence: dict[str, Any]
+    previous_status: Annotated[str, KEPT]
+    new_status: Annotated[str, KEPT]
+    evidence: Annotated[dict[str, Any], KEPT]
     comment: str | None = None
 
 
@@ -167,31 +176,31 @@ class Comment(Payload):
 
 
 class ReviewReturned(Payload):
-    previous_status: str
-    new_status: str
+    previous_status: Annotated[str, KEPT]
+    new_status: Annotated[str, KEPT]
     reason: str
 
 
 class ApprovalVoided(Payload):
-    previous_status: str
-    new_status: str
+    previous_status: Annotated[str, KEPT]
+    new_status: Annotated[str, KEPT]
     reason: str
 
 
 class GateWaived(Payload):
     execution_id: UUID
-    broken_ids: list[UUID]
+    broken_ids: Annotated[list[UUID], KEPT]
     reason: str
 
 
 class VersionRolledBack(Payload):
-    previous_version: str
+    previous_version: Annotated[str, KEPT]
     new_version: str
     reason: str
 
 
 class MarkDisputed(Payload):
-    feedback_ids: list[UUID]
+    feedback_ids: Annotated[list[UUID], KEPT]
     candle_index: int | None = None
     candle_time: datetime | None = None
 

@@ -15,9 +15,11 @@ from typing import Any, LiteralString
 from sqlalchemy.orm import Session
 
 from services.database.rows import fetch, fetch_dicts, fetch_together
+from services.lifecycle import AuthorType
 from services.lifecycle import MessageType as T
 from services.rules import agent_name, is_live
 from services.texts import storable
+from services.timeline.json import AuthorJson, EntryJson, ExecutionJson, FeedbackJson, SessionJson, phase_json
 
 PAGE = 50
 
@@ -34,31 +36,31 @@ FILTERS: Mapping[str, tuple[T, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One message with what it refers to. The related values are plain dictionaries, ready for JSON."""
+    """One message with what it refers to, the related values as they go to the browser."""
 
     id: uuid.UUID
     seq: int
     type: str
     created_at: datetime
-    author: dict[str, Any] | None
+    author: AuthorJson | None
     author_type: str
     title: str | None
     content: str | None
     data: dict[str, Any]
     attachments: list[str]
-    session: dict[str, Any] | None
-    feedback: dict[str, Any] | None
-    execution: dict[str, Any] | None
+    session: SessionJson | None
+    feedback: FeedbackJson | None
+    execution: ExecutionJson | None
     status: str | None
     progress: int | None
     edited_at: datetime | None
     deleted_at: datetime | None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> EntryJson:
         """The entry for the timeline component: strings, numbers and nulls alone."""
         return {
-            "id": str(self.id), "seq": self.seq, "type": self.type, "created_at": _iso(self.created_at),
-            "author": self.author, "author_type": self.author_type, "title": self.title, "content": self.content,
+            "id": str(self.id), "seq": self.seq, "type": self.type, "created_at": self.created_at.isoformat(),
+            "author": self.author, "author_type": AuthorType(self.author_type), "title": self.title, "content": self.content,
             "data": self.data, "attachments": self.attachments, "session": self.session, "feedback": self.feedback,
             "execution": self.execution, "status": self.status, "progress": self.progress,
             "edited_at": _iso(self.edited_at), "deleted_at": _iso(self.deleted_at),
@@ -93,17 +95,16 @@ _FORWARD: LiteralString = (
     "ORDER BY created_at, id LIMIT %(n)s"
 )
 _AUTHORS: LiteralString = "SELECT id::text, name, image FROM users WHERE id = ANY(%(ids)s::uuid[])"
-_SESSIONS: LiteralString = "SELECT id::text, name, status FROM pattern_sessions WHERE id = ANY(%(ids)s::uuid[])"
+_SESSIONS: LiteralString = "SELECT id::text, name FROM pattern_sessions WHERE id = ANY(%(ids)s::uuid[])"
 _FEEDBACK: LiteralString = (
     "SELECT f.id::text, f.verdict, f.state, f.expected_kind, f.expected_direction, f.candle_index, f.candle_time, "
-    "f.price, f.made_by, e.number FROM feedback_items f LEFT JOIN claude_executions e ON e.id = f.execution_id "
+    "f.price, e.number FROM feedback_items f LEFT JOIN claude_executions e ON e.id = f.execution_id "
     "WHERE f.id = ANY(%(ids)s::uuid[])"
 )
 _EXECUTIONS: LiteralString = (
     "SELECT id::text, number, status, phase, progress, agent, canceled_at IS NOT NULL, cost_usd, "
-    "cardinality(feedback_ids), coalesce(started_at, triggered_at), coalesce(completed_at, errored_at), phases, "
-    "retry_count FROM claude_executions "
-    "WHERE id = ANY(%(ids)s::uuid[])"
+    "cardinality(feedback_ids), coalesce(started_at, triggered_at), coalesce(completed_at, errored_at), phases "
+    "FROM claude_executions WHERE id = ANY(%(ids)s::uuid[])"
 )
 
 
@@ -177,11 +178,11 @@ def _entries(session: Session, rows: list[tuple[Any, ...]]) -> list[TimelineEntr
     ]  # fmt: skip
 
 
-def _related(session: Session, rows: list[tuple[Any, ...]]) -> list[dict[str | None, dict[str, Any]]]:
+def _related(session: Session, rows: list[tuple[Any, ...]]) -> list[dict[str | None, Any]]:
     """Authors, sessions, feedback and executions of the messages by id, in one round trip for all four."""
     queries, makers, found = [], [], []
     for column, sql, make in _RELATED:
-        by_id: dict[str | None, dict[str, Any]] = {}
+        by_id: dict[str | None, Any] = {}
         found.append(by_id)
         if ids := list({row[column] for row in rows} - {None}):
             queries.append((sql, {"ids": ids}))
@@ -192,32 +193,32 @@ def _related(session: Session, rows: list[tuple[Any, ...]]) -> list[dict[str | N
     return found
 
 
-def _author(r: tuple[Any, ...]) -> dict[str, Any]:
+def _author(r: tuple[Any, ...]) -> AuthorJson:
     return {"id": r[0], "name": r[1], "image": r[2]}
 
 
-def _session(r: tuple[Any, ...]) -> dict[str, Any]:
-    return {"id": r[0], "name": r[1], "status": r[2]}
+def _session(r: tuple[Any, ...]) -> SessionJson:
+    return {"id": r[0], "name": r[1]}
 
 
-def _feedback(r: tuple[Any, ...]) -> dict[str, Any]:
+def _feedback(r: tuple[Any, ...]) -> FeedbackJson:
     return {
         "id": r[0], "verdict": r[1], "state": r[2], "kind": r[3], "direction": r[4], "candle_index": r[5],
-        "candle_time": _iso(r[6]), "price": r[7], "made_by": r[8], "execution_number": r[9],
+        "candle_time": _iso(r[6]), "price": r[7], "execution_number": r[8],
     }  # fmt: skip
 
 
-def _execution(r: tuple[Any, ...]) -> dict[str, Any]:
+def _execution(r: tuple[Any, ...]) -> ExecutionJson:
     return {
         "id": r[0], "number": r[1], "status": r[2], "phase": r[3], "progress": r[4], "agent": r[5],
         "canceled": r[6], "cost_usd": float(r[7]), "feedback_count": r[8], "started_at": _iso(r[9]),
-        "completed_at": _iso(r[10]), "phases": r[11] or {}, "retry_count": r[12], "live": is_live(r[2]),
-        "agent_name": agent_name(r[5]),
+        "completed_at": _iso(r[10]), "phases": {name: phase_json(kept) for name, kept in (r[11] or {}).items()},
+        "live": is_live(r[2]), "agent_name": agent_name(r[5]),
     }  # fmt: skip
 
 
 # The column of a message's reference, the query for what it refers to, and the value made of a row.
-_RELATED: tuple[tuple[int, LiteralString, Callable[[tuple[Any, ...]], dict[str, Any]]], ...] = (
+_RELATED: tuple[tuple[int, LiteralString, Callable[[tuple[Any, ...]], Any]], ...] = (
     (4, _AUTHORS, _author),
     (10, _SESSIONS, _session),
     (11, _FEEDBACK, _feedback),

@@ -24,6 +24,7 @@ from services import timeline
 from services.database.engine import database_url, is_unreachable, plain_url, transaction
 from services.errors import Unavailable
 from services.logs import get_logger, log_unexpected
+from services.timeline import EntryJson
 
 QUEUE_SIZE = 256  # events a viewer may lag behind before it is dropped and reconnects
 PAGE = 200
@@ -32,7 +33,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE, _PROBE_SECONDS = 0.5, 30.0, 60.0  # seconds
 _VIEWERS = Gauge("patterndesk_live_viewers", "Open live streams")
 _LISTENING = Gauge("patterndesk_live_listening", "1 while the server listens to the database")
 
-Entry = dict[str, Any]
+Entry = EntryJson
 
 
 class EntrySource(Protocol):

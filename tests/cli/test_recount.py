@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from services import feedback, labels, sessions
 from services.cli.recount import recount
 from services.errors import PatternDeskError
-from services.feedback import Place
+from services.feedback import MarkPosition
 from services.lifecycle import Verdict, VersionStatus
 from services.people import Actor
 from tests import factories
@@ -28,7 +28,7 @@ def judge_at_random(session: Session, made: uuid.UUID, people: list[Actor], rand
             verdict = random.choice([V.CONFIRMED, V.CONFIRMED, V.FALSE_POSITIVE, V.ADJUSTMENT, V.UNSURE, None])
             if verdict is None:
                 continue
-            to = Place(min(59, anchor + random.choice([1, 2, 5])), factories.DAY_ONE)
+            to = MarkPosition(min(59, anchor + random.choice([1, 2, 5])), factories.DAY_ONE)
             try:
                 with session.begin_nested():
                     feedback.judge(
@@ -37,7 +37,7 @@ def judge_at_random(session: Session, made: uuid.UUID, people: list[Actor], rand
             except PatternDeskError:
                 continue
         for _ in range(random.randrange(4)):
-            at = Place(random.randrange(60), factories.DAY_ONE)
+            at = MarkPosition(random.randrange(60), factories.DAY_ONE)
             try:
                 with session.begin_nested():
                     feedback.add_missed(session, made, kind="swing_high", direction=1, place=at, actor=actor)

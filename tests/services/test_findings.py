@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from services import feedback, sessions
-from services.feedback import Place
+from services.feedback import MarkPosition
 from services.lifecycle import Verdict, VersionStatus
 from services.models import PatternSession
 from services.people import Actor
@@ -42,7 +42,7 @@ def judge(session: Session, made: uuid.UUID, actor: Actor, verdicts: dict[int, V
 
 
 def miss(session: Session, made: uuid.UUID, actor: Actor, bar: int) -> None:
-    feedback.add_missed(session, made, kind="swing_high", direction=1, place=Place(bar, AT), actor=actor)
+    feedback.add_missed(session, made, kind="swing_high", direction=1, place=MarkPosition(bar, AT), actor=actor)
 
 
 def counts(session: Session, made: uuid.UUID) -> tuple[int, int, int]:

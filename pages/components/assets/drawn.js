@@ -1,4 +1,6 @@
 // Small drawings of numbers that Streamlit has no widget for. Each takes finished text; rates are 0..1.
+
+/** @param {number} low @param {number} rate @param {number} high */
 function span(low, rate, high) {
   const reach = el("div", "reach")
   reach.style.left = `${low * 100}%`
@@ -8,20 +10,26 @@ function span(low, rate, high) {
   return el("div", "span", reach, here)
 }
 
+/** @param {ItemData} item */
 const tally = ({ color, symbol, text }) => el("span", `tally small ${color}`, icon(symbol), text)
 
+/** @param {RateData | RateRow} its */
+const spanOf = ({ low, rate, high }) => rate === null || low === null || high === null ? null : span(low, rate, high)
+
+/** @type {{ [K in DrawnData["kind"]]: (data: Extract<DrawnData, { kind: K }>) => HTMLElement }} */
 const DRAWINGS = {
   interval: ({ low, rate, high }) => span(low, rate, high),
   facts: ({ rows }) => el("dl", "facts", rows.flatMap(([name, value]) => [el("dt", "", name), el("dd", "", value)])),
   tallies: ({ items }) => el("div", "tallies", items.map(tally)),
   checks: ({ items }) => el("div", "checks", items.map(({ color, symbol, text }) => el("span", `check ${color}`, icon(symbol), text))),
-  rate: ({ label, rate_text: text, interval_text: between, n_text: n, low, rate, high, values, items }) => el("div", "rate",
-    el("div", "line small muted", label, el("span", "stretch"), n),
-    el("div", "line", el("span", `big${rate === null ? " muted" : ""}`, text), el("span", "small muted", between), values.length > 1 ? spark(values) : null),
-    rate === null ? null : span(low, rate, high), items.length ? el("div", "tallies", items.map(tally)) : null),
+  rate: (its) => el("div", "rate",
+    el("div", "line small muted", its.label, el("span", "stretch"), its.n_text),
+    el("div", "line", el("span", `big${its.rate === null ? " muted" : ""}`, its.rate_text), el("span", "small muted", its.interval_text),
+      its.values.length > 1 ? spark(its.values) : null),
+    spanOf(its), its.items.length ? el("div", "tallies", its.items.map(tally)) : null),
   rates: ({ head, rows }) => el("table", "rates",
     el("thead", "", el("tr", "", head.map((name) => el("th", "", name)))),
-    el("tbody", "", rows.map((r) => el("tr", "", el("td", "", r.name), el("td", "wide", r.rate === null ? null : span(r.low, r.rate, r.high)),
+    el("tbody", "", rows.map((r) => el("tr", "", el("td", "", r.name), el("td", "wide", spanOf(r)),
       el("td", "strong", r.rate_text), el("td", "muted", r.interval_text), el("td", "", r.n_text))))),
   lifecycle: ({ stops }) => el("div", "life", stops.map(({ state, color, symbol, label, date }) => {
     const stop = el("div", `stop ${state} ${color}`, icon(symbol), label, el("small", "", date))
@@ -31,8 +39,11 @@ const DRAWINGS = {
   phases: ({ run, looks }) => phaseBar({ looks }, run, []),
 }
 
+/** @typedef {Components["drawn"]["data"]} DrawnData */
+
+/** @param {Components["drawn"]} component */
 export default function (component) {
   const { data, parentElement } = component
-  const root = parentElement.querySelector(".root")
-  root.replaceChildren(DRAWINGS[data.kind](data))
+  const draw = /** @type {(data: DrawnData) => HTMLElement} */ (DRAWINGS[data.kind])
+  need(parentElement, ".root").replaceChildren(draw(data))
 }

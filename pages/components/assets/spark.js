@@ -1,11 +1,15 @@
 const SVG = "http://www.w3.org/2000/svg"
 
-// A rise of a few points should not look like a leap: the scale spans at least 20 points.
+/**
+ * A rise of a few points should not look like a leap: the scale spans at least 20 points.
+ * @param {number[]} values
+ */
 function spark(values) {
   const [width, height, inset] = [96, 30, 4]
+  /** @param {string} name @param {Record<string, string | number>} attributes */
   const make = (name, attributes) => {
     const node = document.createElementNS(SVG, name)
-    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value)
+    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, String(value))
     return node
   }
   const middle = (Math.min(...values) + Math.max(...values)) / 2

@@ -1,9 +1,13 @@
 // All messages of one execution are one card; its deploys are one line each.
+
+/** @typedef {{ key: string, make: (app: App, group: Group) => HTMLElement, messages: Entry[], at: string, run?: ExecutionJson }} Group */
+
 const PHASE_NAMES = ["planning", "implementing", "testing", "refining", "deploying"]
 
+/** @param {PhaseRun | ExecutionJson} run @param {string} name @returns {"done" | "now" | "failed" | "next"} */
 function phaseState(run, name) {
-  const known = run.phases?.[name]?.status
-  const at = PHASE_NAMES.indexOf(run.phase)
+  const known = run.phases[name]?.status
+  const at = PHASE_NAMES.indexOf(run.phase ?? "")
   const here = PHASE_NAMES.indexOf(name)
   if (known === "failed" || (run.status === "failed" && here === at && known !== "completed")) return "failed"
   if (known === "completed" || run.status === "completed") return known || here <= at ? "done" : "next"
@@ -11,16 +15,18 @@ function phaseState(run, name) {
   return here < at ? "done" : "next"
 }
 
+/** @param {{ looks: LooksData }} app @param {PhaseRun | ExecutionJson} run @param {Entry[]} messages */
 function phaseBar(app, run, messages) {
-  const told = {}
-  for (const message of messages) if (message.type === "claude_phase_update") told[message.data.phase] = message
+  /** @type {Record<string, number | null>} */
+  const progress = {}
+  for (const message of messages) if (message.type === "claude_phase_update") progress[message.data.phase] = message.progress
   return el("div", "phases", PHASE_NAMES.map((name) => {
     const state = phaseState(run, name)
     const ended = state === "failed" && run.canceled ? app.looks.executions.canceled : null
     const its = ended ?? run.states?.[state] ?? app.looks.phase_states[state]
-    const times = run.phases?.[name]
+    const times = run.phases[name]
     const spent = times?.started_at && times?.completed_at ? clock(seconds(times.started_at, times.completed_at)) : ""
-    const fill = { done: 1, failed: 1, next: 0 }[state] ?? (told[name]?.progress ?? run.progress ?? 0) / 100
+    const fill = state === "now" ? (progress[name] ?? run.progress ?? 0) / 100 : state === "next" ? 0 : 1
     const label = app.looks.phases[name].label
     const what = el("div", "what", icon(state === "next" ? app.looks.phases[name].symbol : its.symbol), el("span", "text", label), spent && el("span", "clock", spent))
     what.title = join(label, its.label, spent)
@@ -28,35 +34,52 @@ function phaseBar(app, run, messages) {
   }))
 }
 
+/** @param {string} symbol @param {string} color @param {string} text @param {string | null} [details] @param {string | null} [iso] @param {string} [mark] */
 function step(symbol, color, text, details, iso, mark) {
   const when = mark ? el("span", "muted small", mark) : iso ? stamp(iso) : null
   if (when) when.className = "muted small"
   return el("div", `step ${color}`, icon(symbol), el("div", "say", text, details && el("div", "details", details)), when)
 }
 
+/** @param {EntryOf<"claude_failed">} message */
+const failedIn = (message) => `Failed in ${message.data.phase ?? "the start"}`
+
+/** @param {Entry[]} messages @param {ExecutionJson} run */
 function steps(messages, run) {
   const list = []
   for (const message of messages) {
-    const data = message.data ?? {}
-    if (message.type === "claude_checkpoint") list.push(step("check", "green", data.checkpoint ?? message.title, data.details, message.created_at))
-    if (message.type === "claude_failed" && run.canceled) list.push(step("block", "gray", "Canceled", data.error, message.created_at))
-    else if (message.type === "claude_failed") list.push(step("close", "red", data.will_retry ? `Failed in ${data.phase}, trying again` : `Failed in ${data.phase}`, data.error, message.created_at))
+    if (message.type === "claude_checkpoint") list.push(step("check", "green", message.data.checkpoint, message.data.details, message.created_at))
+    if (message.type === "claude_failed" && run.canceled) list.push(step("block", "gray", "Canceled", message.data.error, message.created_at))
+    else if (message.type === "claude_failed") list.push(step("close", "red", message.data.will_retry ? `${failedIn(message)}, trying again` : failedIn(message), message.data.error, message.created_at))
     if (message.type === "deploy_building") list.push(step("check", "green", "Deploy building", null, message.created_at))
   }
   return list
 }
 
-function nowStep(app, run, messages) {
-  if (!run.live) return null
-  if (run.status === "pending") return step("hourglass_empty", "gray", "Waiting for a worker", null, null)
-  const told = messages.findLast((m) => m.type === "claude_phase_update" && m.data.phase === run.phase && m.data.current_task && m.status !== "completed")
-  return told ? step("progress_activity", "blue", told.data.current_task, null, null, "now") : null
+/**
+ * @template {keyof Payloads} T
+ * @param {Entry[]} messages
+ * @param {T} type
+ * @param {(message: EntryOf<T>) => boolean} fits
+ * @returns {EntryOf<T> | undefined}
+ */
+function lastOf(messages, type, fits = () => true) {
+  return /** @type {EntryOf<T> | undefined} */ (/** @type {unknown} */ (messages.findLast((m) => m.type === type && fits(/** @type {EntryOf<T>} */ (/** @type {unknown} */ (m))))))
 }
 
-function facts(app, run, messages) {
+/** @param {ExecutionJson} run @param {Entry[]} messages */
+function nowStep(run, messages) {
+  if (!run.live) return null
+  if (run.status === "pending") return step("hourglass_empty", "gray", "Waiting for a worker", null, null)
+  const phase = lastOf(messages, "claude_phase_update", (m) => m.data.phase === run.phase && Boolean(m.data.current_task) && m.status !== "completed")
+  return phase?.data.current_task ? step("progress_activity", "blue", phase.data.current_task, null, null, "now") : null
+}
+
+/** @param {App} app @param {ExecutionJson} run */
+function facts(app, run) {
   const sent = run.feedback_count ? count(run.feedback_count, "correction") : ""
-  const cost = run.cost_usd === null || run.cost_usd === undefined ? "" : `$${Number(run.cost_usd).toFixed(2)}`
-  const agent = run.agent_name ?? ""
+  const cost = `$${run.cost_usd.toFixed(2)}`
+  const agent = run.agent_name
   const node = el("span", "muted small")
   const write = () => { node.textContent = join(agent, sent, run.started_at && duration(seconds(run.started_at, run.completed_at)), cost) }
   write()
@@ -64,30 +87,34 @@ function facts(app, run, messages) {
   return node
 }
 
-function ending(run, messages) {
-  const done = messages.findLast((m) => m.type === "claude_completed")?.data ?? {}
+/** @param {Entry[]} messages */
+function ending(messages) {
+  const done = lastOf(messages, "claude_completed")?.data
   const points = messages.filter((m) => m.type === "claude_checkpoint").length
-  const changed = Array.isArray(done.files_changed) ? done.files_changed.length : Number(done.files_changed ?? 0)
-  const parts = [points && count(points, "checkpoint"), changed && count(changed, "file"), done.commit_hash && `commit ${short(done.commit_hash)}`]
+  const changed = done?.files_changed.length
+  const parts = [points && count(points, "checkpoint"), changed && count(changed, "file"), done?.commit_hash && `commit ${short(done.commit_hash)}`]
   return parts.filter(Boolean).join(", ") || "Details"
 }
 
+/** @param {App} app @param {Group} group */
 function executionRow(app, group) {
   const { messages, run } = group
+  if (!run) throw new Error("An execution's row needs its run.")
   const live = run.live
   const state = live && run.look ? run.look : run.canceled ? app.looks.executions.canceled : look(app.looks.executions, run.status)
   const list = steps(messages, run)
-  const body = el("div", "card box", el("div", "head", el("span", "strong", `Execution ${run.number}`), badge(state), facts(app, run, messages), el("span", "stretch"),
+  const body = el("div", "card box", el("div", "head", el("span", "strong", `Execution ${run.number}`), badge(state), facts(app, run), el("span", "stretch"),
     live && el("span", "percent small", `${run.progress ?? 0}%`), link(app, "execution", run.id, live ? "Follow" : "Open")), phaseBar(app, run, messages))
-  const failed = messages.findLast((m) => m.type === "claude_failed" && !m.data.will_retry)
-  const finished = messages.findLast((m) => m.type === "claude_completed")
-  if (failed && !live) body.append(el("div", run.canceled ? "muted" : "problem", failed.data.error ?? failed.content))
+  const failed = lastOf(messages, "claude_failed", (m) => !m.data.will_retry)
+  const finished = lastOf(messages, "claude_completed")
+  if (failed && !live) body.append(el("div", run.canceled ? "muted" : "problem", failed.data.error))
   if (finished && !finished.data.commit_hash && finished.content) body.append(el("div", "muted", finished.content))
-  if (live) body.append(el("div", "steps", list, nowStep(app, run, messages)))
-  else if (list.length) body.append(...folded(app, `run:${run.id}`, ending(run, messages), () => el("div", "steps", list)))
+  if (live) body.append(el("div", "steps", list, nowStep(run, messages)))
+  else if (list.length) body.append(...folded(app, `run:${run.id}`, ending(messages), () => el("div", "steps", list)))
   return row(el("div", "lead", el("span", "face violet", icon(run.agent === "tuner" ? "tune" : "smart_toy"))), body, messages[0].created_at)
 }
 
+/** @param {App} app @param {string} name @param {string} label @param {() => Node} content */
 function folded(app, name, label, content) {
   const place = el("div")
   const button = press(null, "fold", () => {
@@ -104,20 +131,26 @@ function folded(app, name, label, content) {
   return [button, place]
 }
 
+/** @type {{ [T in keyof Payloads]?: string }} */
 const DEPLOYS = { deploy_started: "queued", deploy_building: "building", deploy_success: "ready", deploy_failed: "error" }
 
+/** @typedef {Payloads["deploy_started"] & Payloads["deploy_success"] & Payloads["deploy_failed"] & Payloads["deploy_retry"]} DeployData */
+
+/** @param {App} app @param {Group} group */
 function deployRow(app, group) {
-  const data = Object.assign({}, ...group.messages.map((m) => m.data ?? {}))
+  /** @type {Partial<DeployData>} */
+  const data = Object.assign({}, ...group.messages.map((m) => m.data))
   const last = group.messages[group.messages.length - 1]
   if (last.type === "deploy_retry") {
     return row(el("div", "lead tone orange", icon("replay")), el("div", "say", el("div", "flow", el("span", "strong", "Deploying again"),
       el("span", "muted", join(data.retry_number && `retry ${data.retry_number} of ${data.max_retries}`, data.previous_error)))), last.created_at)
   }
   const state = DEPLOYS[last.type]
-  const title = { ready: `Deployed${data.version ? ` v${data.version}` : ""}`, error: "Deploy failed" }[state] ?? "Deploying"
-  const note = state === "ready" ? join(data.duration_s !== undefined && data.duration_s !== null && `in ${duration(data.duration_s)}`, data.replay ?? (last.content !== title && last.content))
+  const title = state === "ready" ? `Deployed${data.version ? ` v${data.version}` : ""}` : state === "error" ? "Deploy failed" : "Deploying"
+  const note = state === "ready" ? join(data.duration_s !== undefined && `in ${duration(data.duration_s)}`, last.content !== title && last.content)
     : state === "error" ? join(data.error, data.will_retry && "trying again") : ""
   const body = el("div", "say", el("div", "flow", el("span", "strong", title), badge(look(app.looks.deploys, state)), data.commit_hash && el("span", "mono muted", short(data.commit_hash)), note && el("span", "muted small", note)))
-  if (state === "error" && data.logs) body.append(...folded(app, `log:${last.id}`, "Deploy log", () => el("pre", "log mono", data.logs)))
+  const logs = data.logs
+  if (state === "error" && logs) body.append(...folded(app, `log:${last.id}`, "Deploy log", () => el("pre", "log mono", logs)))
   return row(el("div", `lead${state === "error" ? " tone red" : ""}`, icon("rocket_launch")), body, last.created_at)
 }

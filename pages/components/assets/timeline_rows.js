@@ -1,6 +1,12 @@
 // One row of the timeline from one entry. `app` carries what rows need: looks, viewer, act(name, value), opened, live.
+
+/** @typedef {Components["timeline"]["setTriggerValue"]} Act */
+/** @typedef {{ looks: LooksData, viewer: string, act: Act, opened: Set<string>, clocks: [HTMLElement, () => void][] }} App */
+
+/** @param {AuthorJson | null} author */
 const first = (author) => (author?.name ? String(author.name).split(/\s+/)[0] : null)
 
+/** @param {string} iso */
 function stamp(iso) {
   const at = new Date(iso)
   const node = el("time", "time", hour(at))
@@ -9,10 +15,12 @@ function stamp(iso) {
   return node
 }
 
+/** @param {App} app @param {string} kind @param {string | null | undefined} id @param {Part[]} text */
 function link(app, kind, id, ...text) {
   return id ? press(null, "go", () => app.act("open", { kind, id }), ...text) : el("span", "", ...text)
 }
 
+/** @param {Entry} entry */
 function face(entry) {
   if (entry.author_type === "claude") return el("span", "face violet", icon("smart_toy"))
   const name = entry.author?.name ?? "Someone"
@@ -28,13 +36,16 @@ function face(entry) {
   return node
 }
 
+/** @param {Node} lead @param {Node} body @param {string} iso */
 function row(lead, body, iso) {
-  return el("div", "row", lead, body, iso ? stamp(iso) : null)
+  return el("div", "row", lead, body, stamp(iso))
 }
 
+/** @param {Entry} entry */
 function files(entry) {
-  const shown = (entry.attachments ?? []).map((file) => {
-    const url = String(file.url ?? "")
+  const shown = entry.attachments.map((file) => {
+    if (typeof file === "string") return el("span", "doc", icon("attach_file")) // a live entry: its links come with the next refresh
+    const url = file.url
     if (!url.startsWith("/") || url.startsWith("//")) return el("span", "doc", icon("attach_file"), file.name)
     const anchor = el("a", file.kind === "image" ? "" : "doc")
     anchor.href = url
@@ -43,15 +54,16 @@ function files(entry) {
     if (file.kind === "image") {
       const image = el("img")
       image.src = url
-      image.alt = file.name ?? "Attached image"
+      image.alt = file.name
       image.loading = "lazy"
       anchor.append(image)
-    } else anchor.append(icon(file.kind === "video" ? "movie" : "attach_file"), file.name ?? "File")
+    } else anchor.append(icon(file.kind === "video" ? "movie" : "attach_file"), file.name)
     return anchor
   })
   return shown.length ? el("div", "files", shown) : null
 }
 
+/** @param {App} app @param {Entry} entry */
 function tools(app, entry) {
   const own = entry.type === "comment" && entry.author?.id === app.viewer && app.viewer && !entry.deleted_at
   if (!own) return null
@@ -60,6 +72,7 @@ function tools(app, entry) {
     press("Delete comment", "", () => app.act("delete", entry.id), icon("delete")))
 }
 
+/** @param {App} app @param {Entry} entry @param {Part[]} body */
 function person(app, entry, ...body) {
   const name = entry.author_type === "claude" ? "Claude" : (entry.author?.name ?? "Someone")
   return row(el("div", "lead", face(entry)),
@@ -67,60 +80,75 @@ function person(app, entry, ...body) {
     entry.created_at)
 }
 
+/** @param {App} app @param {EntryOf<"comment">} entry */
 function commentRow(app, entry) {
   if (entry.deleted_at) return person(app, entry, el("div", "muted", "Comment deleted"))
   return person(app, entry, el("div", "said", entry.content), files(entry))
 }
 
+/** @param {App} app @param {EntryOf<"feedback_added">} entry */
 function feedbackRow(app, entry) {
-  const item = entry.feedback ?? { ...entry.data, id: entry.data?.feedback_id }
-  const verdict = look(app.looks.verdicts, item.verdict ?? entry.data?.verdict)
-  const place = candle(item.candle_index ?? entry.data?.candle_index, item.candle_time ?? entry.data?.candle_time)
-  const state = item.execution_number ? `in execution ${item.execution_number}` : (item.state && item.state !== "open" ? look(app.looks.states, item.state).label : "")
-  const head = el("div", "head", badge(verdict), el("span", "strong", kindName(app.looks, item.kind, item.direction)),
-    place && link(app, "feedback", item.id, el("span", "mono", place)),
-    item.price !== null && item.price !== undefined && el("span", "muted small", Number(item.price).toFixed(Math.abs(item.price) >= 10 ? 2 : 5)),
+  const { data, feedback: item } = entry
+  const verdict = look(app.looks.verdicts, item?.verdict ?? data.verdict)
+  const place = candle(item?.candle_index ?? data.candle_index, item?.candle_time ?? data.candle_time)
+  const price = item?.price
+  const state = item?.execution_number ? `in execution ${item.execution_number}` : (item?.state && item.state !== "open" ? look(app.looks.states, item.state).label : "")
+  const head = el("div", "head", badge(verdict), el("span", "strong", kindName(app.looks, item?.kind, item?.direction)),
+    place && link(app, "feedback", item?.id ?? data.feedback_id, el("span", "mono", place)),
+    price !== null && price !== undefined && el("span", "muted small", price.toFixed(Math.abs(price) >= 10 ? 2 : 5)),
     el("span", "stretch"), el("span", "muted small", state))
   return person(app, entry, el("div", `card box edge ${verdict.color}`, head, entry.content && el("div", "said", entry.content), files(entry)))
 }
 
+/** @param {App} app @param {EntryOf<"pattern_description_submitted">} entry */
 function describedRow(app, entry) {
-  const steps = entry.data?.identification_steps ?? []
+  const steps = entry.data.identification_steps ?? []
   const list = steps.length ? el("ol", "howto", steps.map((step) => el("li", "", step))) : null
   return person(app, entry, el("div", "card box", el("div", "head", el("span", "strong", "Pattern described")),
-    el("div", "said", entry.data?.description ?? entry.content),
-    entry.data?.description && entry.content && el("div", "said muted", entry.content), list, files(entry)))
+    el("div", "said", entry.data.description ?? entry.content),
+    entry.data.description && entry.content && el("div", "said muted", entry.content), list, files(entry)))
 }
 
 // [symbol, colour or "", bold text, muted text, what people wrote]
+/** @typedef {[symbol: string, color: string, bold: string, muted?: string | false | null, said?: string | null]} Line */
+
+/** @type {{ [T in keyof Payloads]?: (entry: EntryOf<T>, app: App) => Line }} */
 const LINES = {
   pattern_created: (e) => ["add_circle", "", "Workspace created", join(first(e.author) && `by ${first(e.author)}`, e.data.category)],
-  session_created: (e) => ["candlestick_chart", "", "Session started", join(e.data.symbol, e.data.timeframe, e.data.candle_count && count(e.data.candle_count, "candle"))],
-  feedback_batch_sent: (e) => ["send", "", `${count(e.data.feedback_count ?? 0, "correction")} sent`,
-    join(first(e.author) && `by ${first(e.author)}`, (e.data.session_ids ?? []).length ? count(e.data.session_ids.length, "session") : null, e.data.total_images ? count(e.data.total_images, "image") : null), ""],
+  session_created: (e) => ["candlestick_chart", "", "Session started", join(e.data.symbol, e.data.timeframe, count(e.data.candle_count, "candle"))],
+  feedback_batch_sent: (e) => ["send", "", `${count(e.data.feedback_count, "correction")} sent`,
+    join(first(e.author) && `by ${first(e.author)}`, e.data.session_ids.length ? count(e.data.session_ids.length, "session") : null, e.data.total_images ? count(e.data.total_images, "image") : null), ""],
   user_approved: (e) => ["thumb_up", "violet", "Approved for review", first(e.author) && `by ${first(e.author)}`, e.data.comment],
   admin_verified: (e) => ["verified", "green", "Verified", first(e.author) && `by ${first(e.author)}`, e.data.comment],
   review_returned: (e) => ["undo", "orange", "Returned to beta", first(e.author) && `by ${first(e.author)}`, e.data.reason],
   approval_voided: (e) => ["warning", "orange", "Approval voided", "the evidence changed", e.data.reason],
   gate_waived: (e) => ["gpp_maybe", "orange", "Gate waived", first(e.author) && `by ${first(e.author)}`, e.data.reason],
-  version_updated: (e) => ["new_releases", "", `Version ${join(e.data.previous_version && `${e.data.previous_version} → ${e.data.new_version}`) || e.data.new_version}`, typeof e.data.changes === "string" ? e.data.changes : (e.data.changes ?? []).join?.(", ")],
-  version_rolled_back: (e) => ["history", "orange", `Rolled back${e.data.new_version ?? e.data.version ? ` to v${e.data.new_version ?? e.data.version}` : ""}`, first(e.author) && `by ${first(e.author)}`, e.data.reason],
-  mark_disputed: (e) => ["gavel", "orange", "Mark disputed", first(e.author) && `by ${first(e.author)}`, e.data.reason],
+  version_updated: (e) => ["new_releases", "", `Version ${e.data.previous_version} → ${e.data.new_version}`, e.data.changes.join(", ")],
+  version_rolled_back: (e) => ["history", "orange", `Rolled back to v${e.data.new_version}`, first(e.author) && `by ${first(e.author)}`, e.data.reason],
+  mark_disputed: (e) => ["gavel", "orange", "Mark disputed", join(candle(e.data.candle_index, e.data.candle_time), first(e.author) && `by ${first(e.author)}`)],
   status_changed: (e, app) => ["swap_horiz", "", `Status: ${look(app.looks.statuses, e.data.new_status).label}`, e.data.previous_status && `was ${look(app.looks.statuses, e.data.previous_status).label.toLowerCase()}`, e.data.reason],
 }
 
-function sessionDone(app, entry) {
-  const { tp = 0, fp = 0, fn = 0, success_rate: rate, ci_low: low, ci_high: high } = entry.data
+/** A rate is never shown without its interval. @param {EntryOf<"session_completed">["data"]} data */
+function scoreText({ tp, fp, fn, success_rate: rate, ci_low: low, ci_high: high }) {
   const n = tp + fp + fn
-  const score = rate === null || rate === undefined || !n ? "nothing judged" : `${percent(rate)}${interval(low, high)}, n ${n}`
+  if (rate === undefined || !n) return "nothing judged"
+  return low === undefined || high === undefined ? `n ${n}` : `${percent(rate)} (${Math.floor(100 * low + 0.5)}–${percent(high)}), n ${n}`
+}
+
+/** @param {App} app @param {EntryOf<"session_completed">} entry */
+function sessionDone(app, entry) {
+  const { tp, fp, fn } = entry.data
+  const score = scoreText(entry.data)
   return row(el("div", "lead", icon("task_alt")),
     el("div", "flow", el("span", "", link(app, "session", entry.session?.id ?? entry.data.session_id, "Session completed"), ` · ${tp} right, ${fp} wrong, ${fn} missed `, el("span", "muted", `· ${score}`))), entry.created_at)
 }
 
+/** @param {App} app @param {Entry} entry */
 function lineRow(app, entry) {
   if (entry.type === "session_completed") return sessionDone(app, entry)
-  const make = LINES[entry.type]
-  const [symbol, color, bold, muted, said] = make ? make(entry, app) : ["info", "", entry.title ?? look({}, entry.type).label, null]
+  const make = /** @type {((entry: Entry, app: App) => Line) | undefined} */ (LINES[entry.type])
+  const [symbol, color, bold, muted, said] = make ? make(entry, app) : /** @type {Line} */ (["info", "", entry.title ?? look({}, entry.type).label])
   const words = said ?? (entry.content && entry.content !== bold && (!make || entry.author_type === "user") ? entry.content : null)
   const name = entry.type === "session_created" ? link(app, "session", entry.session?.id ?? entry.data.session_id, entry.session?.name ?? entry.data.name) : null
   const quiet = muted ? el("span", "muted", muted) : null

@@ -120,13 +120,14 @@ def usage_cells(usage: Sequence[UsageSum]) -> list[list[Cell]]:
 
 
 def _used(attempt: str, turn: str, model: str, used: Sequence[UsageSum]) -> list[Cell]:
-    tokens = [sum(one.input_tokens for one in used), sum(one.output_tokens for one in used)]
+    counts = [sum(one.input_tokens for one in used), sum(one.output_tokens for one in used)]
+    tokens: list[Cell] = [{"t": looks.tokens(n), "title": f"{n:,}", "right": True} for n in counts]
     return [
         {"t": attempt},
         {"t": turn},
         {"t": model, "mono": True},
         {"t": f"{sum(one.messages for one in used):,}", "right": True},
-        *({"t": looks.tokens(count), "title": f"{count:,}", "right": True} for count in tokens),
+        *tokens,
         {"t": looks.money(float(sum(one.cost_usd for one in used))), "right": True},
     ]
 

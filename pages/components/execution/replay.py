@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final, NotRequired, TypedDict
 
 import pandas as pd
 
@@ -13,7 +13,32 @@ from pages.components.execution.wording import TESTS_FOLDER
 from services.executions import ExecutionRow, KeptReplay, ReplayRow
 from services.places import Rate
 
-Cell = dict[str, Any]  # t text; optionally icon, color, badge, mono, muted, right, wide, long, title
+
+class Cell(TypedDict):
+    """A cell of a table: its text `t`, and how it looks. `badge` is the colour of a badge, `color` that of a symbol."""
+
+    t: str
+    icon: NotRequired[str]
+    color: NotRequired[str]
+    badge: NotRequired[str]
+    mono: NotRequired[bool]
+    muted: NotRequired[bool]
+    right: NotRequired[bool]
+    long: NotRequired[bool]
+    title: NotRequired[str | None]
+
+
+class DiffFile(TypedDict):
+    """A file of a diff; its lines are pairs of a kind ("@", "+", "-" or " ") and a text."""
+
+    path: str
+    note: str
+    added: int
+    removed: int
+    lines: list[tuple[str, str]]
+    tests: bool
+
+
 MOST_ROWS: Final = 500  # of a replay that are drawn; broken and fixed ones come first
 MOST_LINES: Final = 4000  # of a diff that are drawn
 _FILE: Final = re.compile(r"^diff --git a/(.*) b/(.*)$")
@@ -113,9 +138,9 @@ def replay_frame(replay: KeptReplay) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(REPLAY_COLUMNS))
 
 
-def diff_files(text: str) -> list[dict[str, Any]]:
+def diff_files(text: str) -> list[DiffFile]:
     """A unified diff as files with their lines: kind "@", "+", "-" or " ", and the text."""
-    files: list[dict[str, Any]] = []
+    files: list[DiffFile] = []
     body = False
     for line in text.splitlines()[:MOST_LINES]:
         if found := _FILE.match(line):
@@ -134,7 +159,7 @@ def diff_files(text: str) -> list[dict[str, Any]]:
             continue
         elif line.startswith("@@"):
             body = True
-            files[-1]["lines"].append(["@", line])
+            files[-1]["lines"].append(("@", line))
         elif body:
             _line(files[-1], line)
         else:
@@ -142,11 +167,11 @@ def diff_files(text: str) -> list[dict[str, Any]]:
     return files
 
 
-def _line(file: dict[str, Any], line: str) -> None:
+def _line(file: DiffFile, line: str) -> None:
     kind = line[:1] if line[:1] in "+-" and line else " "
     if kind != " ":
         file["added" if kind == "+" else "removed"] += 1
-    file["lines"].append([kind, line[1:] if line[:1] in ("+", "-", " ") else line])
+    file["lines"].append((kind, line[1:] if line[:1] in ("+", "-", " ") else line))
 
 
 def _note(line: str) -> str:

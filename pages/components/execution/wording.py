@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NotRequired, TypedDict
 
 from pages.components import looks
 from pages.components.looks import Look
@@ -13,8 +13,25 @@ from pages.components.runs import state as states
 from pages.components.runs.state import agent, hour, is_canceling, is_live, moment
 from services.executions import SPANS, Checkpoint, ExecutionDetail, ExecutionRow, PhaseState
 from services.lifecycle import ExecutionPhase, ExecutionStatus
+from services.timeline import PhaseJson, PhaseRun
 
 TESTS_FOLDER: Final = "tests/"
+
+
+class Point(TypedDict):
+    """A checkpoint: when it was, in short and in full, and what was done or found."""
+
+    color: str
+    symbol: str
+    text: str
+    details: str | None
+    time: str
+    title: NotRequired[str]
+
+
+class PointGroup(TypedDict):
+    title: str
+    items: list[Point]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +104,7 @@ def changed_tests(files: Sequence[str]) -> list[str]:
     return [name for name in files if name.startswith(TESTS_FOLDER)]
 
 
-def phase_run(row: ExecutionRow, kept: Mapping[str, PhaseState], now: datetime) -> dict[str, Any]:
+def phase_run(row: ExecutionRow, kept: Mapping[str, PhaseState], now: datetime) -> PhaseRun:
     """The run as the phase bar draws it: `progress` is how full the current phase's segment is, 0 to 100; `states`
     are looks in place of the usual ones. `kept` is what the execution keeps of its phases; a list knows nothing of it.
     """
@@ -106,11 +123,11 @@ def phase_run(row: ExecutionRow, kept: Mapping[str, PhaseState], now: datetime) 
     return {
         "status": row.status, "live": is_live(row), "phase": row.phase, "phases": phases, "canceled": row.canceled,
         "progress": round(100 * phase_fraction(row.phase, row.progress)),
-        "states": {name: asdict(look) for name, look in other.items()},
+        "states": {name: look.data() for name, look in other.items()},
     }  # fmt: skip
 
 
-def _drawn_phase(state: PhaseState) -> dict[str, str | None]:
+def _drawn_phase(state: PhaseState) -> PhaseJson:
     started, completed = (at.isoformat() if at else None for at in (state.started_at, state.completed_at))
     return {"status": state.status, "started_at": started, "completed_at": completed}
 
@@ -159,10 +176,10 @@ def spent(cost: Any, input_tokens: int, output_tokens: int) -> list[str]:
     return [looks.money(float(cost)), *(tokens if input_tokens or output_tokens else [])]
 
 
-def checkpoint_groups(detail: ExecutionDetail, now: datetime) -> list[dict[str, Any]]:
+def checkpoint_groups(detail: ExecutionDetail, now: datetime) -> list[PointGroup]:
     """Checkpoints in the order they happened, a group for each stretch of a phase; what it does now comes last."""
     several = len(detail.attempts) > 1
-    groups: list[dict[str, Any]] = []
+    groups: list[PointGroup] = []
     for point in detail.checkpoints:
         _add(groups, _group_title(point.phase, point.attempt, several), _point(point, now))
     if detail.row.status == ExecutionStatus.RUNNING and detail.row.phase and not detail.row.waits_for_plan:
@@ -170,12 +187,21 @@ def checkpoint_groups(detail: ExecutionDetail, now: datetime) -> list[dict[str, 
         if state is not None and state.status == "running" and state.current_task:
             title = _group_title(detail.row.phase, detail.row.retry_count + 1, several)
             look = states.STALLED if states.is_stalled(detail.row, now) else looks.PHASE_STATES["now"]
-            now_item = {"color": look.color, "symbol": look.symbol, "time": "now", "details": None}
-            _add(groups, title, now_item | {"text": state.current_task})
+            _add(
+                groups,
+                title,
+                {
+                    "color": look.color,
+                    "symbol": look.symbol,
+                    "time": "now",
+                    "details": None,
+                    "text": state.current_task,
+                },
+            )
     return groups
 
 
-def _add(groups: list[dict[str, Any]], title: str, item: dict[str, Any]) -> None:
+def _add(groups: list[PointGroup], title: str, item: Point) -> None:
     if not groups or groups[-1]["title"] != title:
         groups.append({"title": title, "items": []})
     groups[-1]["items"].append(item)
@@ -186,7 +212,7 @@ def _group_title(phase: str, attempt: int, several: bool) -> str:
     return f"Attempt {attempt} · {label}" if several else label
 
 
-def _point(point: Checkpoint, now: datetime) -> dict[str, Any]:
+def _point(point: Checkpoint, now: datetime) -> Point:
     return {
         "color": "green" if point.ok else "red",
         "symbol": "check" if point.ok else "close",

@@ -11,6 +11,7 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.execution.wording import phase_run
+from pages.components.runs.component import RunCard
 from pages.components.runs.state import agent, is_paid, kind, moment, remark, state
 from services.executions import OUTCOMES, ExecutionRow
 from services.lifecycle import ExecutionStatus
@@ -36,7 +37,7 @@ def filter_label(name: str) -> str:
     return f":{look.color}[{look.icon}] {'Live' if name == 'live' else look.label}"
 
 
-def live_card(row: ExecutionRow, now: datetime, workers: int | None = None) -> dict[str, Any]:
+def live_card(row: ExecutionRow, now: datetime, workers: int | None = None) -> RunCard:
     """A live execution as its card. `workers` is how many are connected, None when nobody looked."""
     look = state(row, now)
     since = row.started_at or row.triggered_at
@@ -47,7 +48,7 @@ def live_card(row: ExecutionRow, now: datetime, workers: int | None = None) -> d
         "id": str(row.id),
         "name": row.workspace_name,
         "number": row.number,
-        "look": {"color": look.color, "symbol": look.symbol, "label": look.label},
+        "look": look.data(),
         "facts": " · ".join(part for part in facts if part),
         "remark": remark(row, now, workers=workers),
         "percent": f"{row.progress}%" if row.status == ExecutionStatus.RUNNING else "",

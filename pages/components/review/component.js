@@ -1,6 +1,9 @@
 // What the review shows beside Streamlit's own widgets: the queue, the sessions behind a rate, the change of a detector.
+
+/** @param {BadgeData} badge */
 const label = ({ color, symbol, text }) => el("span", `badge ${color}`, symbol ? icon(symbol) : null, text)
 
+/** @param {QueueCard} card @param {string} selected @param {(id: string) => void} open */
 function waiting(card, selected, open) {
   const node = press(card.spoken, "waiting", () => open(card.id),
     el("span", "top", el("span", "name", card.name), el("span", "small muted", card.version)),
@@ -10,11 +13,13 @@ function waiting(card, selected, open) {
   return node
 }
 
+/** @param {SessionLine} row @param {(id: string) => void} open */
 function sessionRow(row, open) {
   return el("tr", "", el("td", "", press(null, "go", () => open(row.id), row.name), el("div", "narrow small muted", row.reviewer)), el("td", "", row.reviewer),
     el("td", "", row.counts), el("td", "strong", row.rate))
 }
 
+/** @param {ChangedFileData} file */
 function changedFile({ path, added, removed, lines }) {
   const body = el("div", "lines", lines.map(([kind, text]) => el("div", kind, text)))
   const code = el("div", "code", body)
@@ -24,6 +29,10 @@ function changedFile({ path, added, removed, lines }) {
   return el("div", "", el("div", "file mono", path, el("span", "plus", added), el("span", "minus", removed)), code)
 }
 
+/** @typedef {Components["review"]["data"]} ReviewData */
+/** @typedef {(id: string) => void} Open */
+
+/** @type {{ [K in ReviewData["kind"]]: (data: Extract<ReviewData, { kind: K }>, open: Open) => HTMLElement }} */
 const KINDS = {
   queue: ({ cards, selected }, open) => el("div", "queue", cards.map((card) => waiting(card, selected, open))),
   sessions: ({ head, rows, more }, open) => el("div", "",
@@ -34,13 +43,16 @@ const KINDS = {
   badges: ({ items }) => el("div", "badges", items.map(label)),
 }
 
+/** @type {WeakMap<HTMLElement, string>} */
 const shown = new WeakMap()
 
+/** @param {Components["review"]} component */
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component
-  const root = parentElement.querySelector(".root")
+  const root = need(parentElement, ".root")
   const text = JSON.stringify(data)
   if (shown.get(root) === text) return
   shown.set(root, text)
-  root.replaceChildren(KINDS[data.kind](data, (id) => setTriggerValue("open", id)))
+  const draw = /** @type {(data: ReviewData, open: Open) => HTMLElement} */ (KINDS[data.kind])
+  root.replaceChildren(draw(data, (id) => setTriggerValue("open", id)))
 }

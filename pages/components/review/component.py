@@ -4,25 +4,80 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
-
-import streamlit as st
+from typing import Final, Literal, NotRequired, TypedDict
 
 from pages.components import looks
-from pages.components.assets import asset
+from pages.components.assets import Component, asset, component
 from services.places import rate as counted
 from services.review import QueueRow
 from services.sessions import SessionRow
 
+
+class BadgeData(TypedDict):
+    color: str
+    symbol: NotRequired[str | None]
+    text: str
+
+
+class QueueCard(TypedDict):
+    id: str
+    name: str
+    version: str
+    by: str
+    when: str
+    badges: list[BadgeData]
+    spoken: str
+
+
+class QueueData(TypedDict):
+    kind: Literal["queue"]
+    cards: list[QueueCard]
+    selected: str
+
+
+class SessionLine(TypedDict):
+    id: str
+    name: str
+    reviewer: str
+    counts: str
+    rate: str
+
+
+class SessionsData(TypedDict):
+    kind: Literal["sessions"]
+    head: list[str]
+    rows: list[SessionLine]
+    more: str
+
+
+class BadgesData(TypedDict):
+    kind: Literal["badges"]
+    items: list[BadgeData]
+
+
+class ChangedFileData(TypedDict):
+    path: str
+    added: str
+    removed: str
+    lines: list[tuple[str, str]]
+
+
+class ChangeData(TypedDict):
+    kind: Literal["change"]
+    files: list[ChangedFileData]
+
+
+ReviewData = QueueData | SessionsData | BadgesData | ChangeData
 _HERE: Final = Path(__file__).parent
-_REVIEW = st.components.v2.component(
-    "patterndesk_review",
-    html='<div class="root"></div>',
+_REVIEW: Component[ReviewData] = component(
+    "review",
+    ReviewData,
     css=asset("shared.css", _HERE / "component.css"),
     js=asset("shared.js", _HERE / "component.js"),
+    triggers=("open",),
 )
 SHOWN_SESSIONS: Final = 8
 MAX_LINES: Final = 2000  # of a diff, so that a rewritten module doesn't freeze the page
@@ -31,8 +86,8 @@ MAX_LINES: Final = 2000  # of a diff, so that a rewritten module doesn't freeze 
 def queue_list(rows: Sequence[QueueRow], *, selected: uuid.UUID | None, key: str) -> uuid.UUID | None:
     """Draws the queue's cards; returns the workspace of the one that was clicked in this run."""
     now = datetime.now(UTC)
-    data = {"kind": "queue", "cards": [queue_card(row, now) for row in rows], "selected": str(selected)}
-    opened = getattr(_REVIEW(data=data, key=key, on_open_change=lambda: None), "open", None)
+    data: QueueData = {"kind": "queue", "cards": [queue_card(row, now) for row in rows], "selected": str(selected)}
+    opened = getattr(_REVIEW(data, key=key), "open", None)
     return next((row.workspace_id for row in rows if str(row.workspace_id) == opened), None)
 
 
@@ -40,29 +95,32 @@ def session_table(rows: Sequence[SessionRow], *, key: str) -> uuid.UUID | None:
     """Draws completed sessions, the newest first; returns the one that was clicked in this run."""
     drawn = rows[:SHOWN_SESSIONS]
     left = len(rows) - len(drawn)
-    data = {
+    data: SessionsData = {
         "kind": "sessions",
         "head": ["Session", "Reviewer", "Right / wrong / missed", "Rate"],
         "rows": [session_line(row) for row in drawn],
         "more": f"and {looks.count(left, 'older session')}" if left else "",
     }
-    opened = getattr(_REVIEW(data=data, key=key, on_open_change=lambda: None), "open", None)
+    opened = getattr(_REVIEW(data, key=key), "open", None)
     return next((row.id for row in drawn if str(row.id) == opened), None)
 
 
 def badges(items: Sequence[tuple[str, str | None, str]], *, key: str) -> None:
     """A line of (colour, symbol, text)."""
-    shown = [{"color": color, "symbol": symbol, "text": text} for color, symbol, text in items]
-    _REVIEW(data={"kind": "badges", "items": shown}, key=key, on_open_change=lambda: None)
+    shown: list[BadgeData] = [{"color": color, "symbol": symbol, "text": text} for color, symbol, text in items]
+    _REVIEW({"kind": "badges", "items": shown}, key=key)
 
 
 def change_view(files: Sequence[ChangedFile], *, key: str) -> None:
     """Draws the changed files one below the other, added and removed lines tinted."""
-    data = {"kind": "change", "files": [asdict(file) for file in files]}
-    _REVIEW(data=data, key=key, on_open_change=lambda: None)
+    shown: list[ChangedFileData] = [
+        {"path": file.path, "added": file.added, "removed": file.removed, "lines": file.lines} for file in files
+    ]
+    data: ChangeData = {"kind": "change", "files": shown}
+    _REVIEW(data, key=key)
 
 
-def queue_card(row: QueueRow, now: datetime) -> dict[str, Any]:
+def queue_card(row: QueueRow, now: datetime) -> QueueCard:
     """A card as finished text. A rate is green when its 95% interval lies above one half, else it asks for a look."""
     decided = row.verified_at is not None
     name = (row.verified_by_name if decided else row.approved_by_name) or "somebody"
@@ -70,9 +128,9 @@ def queue_card(row: QueueRow, now: datetime) -> dict[str, Any]:
     right = round((row.success_rate or 0) * row.success_n)
     low = counted(right, row.success_n - right, 0).ci_low
     color = "gray" if row.success_rate is None else "green" if low is not None and low > 0.5 else "orange"
-    rate = {"color": color, "text": looks.percent(row.success_rate)}
-    broken = {"color": "orange" if row.broken else "gray", "text": f"{row.broken or 0:,} broken"}
-    n = {"color": "gray", "text": f"n {row.success_n:,}"}
+    rate: BadgeData = {"color": color, "text": looks.percent(row.success_rate)}
+    broken: BadgeData = {"color": "orange" if row.broken else "gray", "text": f"{row.broken or 0:,} broken"}
+    n: BadgeData = {"color": "gray", "text": f"n {row.success_n:,}"}
     shown = [rate, n] if row.broken is None else [rate, n, broken]
     return {
         "id": str(row.workspace_id),
@@ -85,7 +143,7 @@ def queue_card(row: QueueRow, now: datetime) -> dict[str, Any]:
     }
 
 
-def session_line(row: SessionRow) -> dict[str, str]:
+def session_line(row: SessionRow) -> SessionLine:
     """A row of the table as finished text."""
     return {
         "id": str(row.id),

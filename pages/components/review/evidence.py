@@ -23,6 +23,7 @@ from services.lifecycle import MessageType, WorkspaceStatus
 from services.people import Actor
 from services.review import Evidence, Guard
 from services.sessions import SessionRow
+from services.timeline import EntryJson
 from services.workspaces import WorkspaceDetail
 
 SHOWN_VERSIONS: Final = 6
@@ -42,7 +43,7 @@ class Dossier:
     replay: dict[str, Any] | None
     sessions: list[SessionRow]
     verified_commit: str | None
-    entries: list[dict[str, Any]]
+    entries: list[EntryJson]
 
     @property
     def deployed(self) -> VersionRow | None:

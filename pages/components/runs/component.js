@@ -1,17 +1,21 @@
 // What an execution's screen draws: checkpoints, tables, a diff, texts, live runs. Everything arrives as finished text.
+
+/** @param {Point} point */
 function checkpoint({ color, symbol, text, details, time, title }) {
   const when = el("span", "muted small when", time)
   if (title) when.title = title
   return el("li", `point ${color}`, icon(symbol), el("div", "said", text, details && el("div", "details", details)), when)
 }
 
-function cell(name, { t, icon: symbol, color, badge: tone, mono, muted, right, wide, long, title }) {
+/** @param {"th" | "td" | "dd"} name @param {Cell} cell */
+function cell(name, { t, icon: symbol, color, badge: tone, mono, muted, right, long, title }) {
   const inside = tone ? el("span", `badge ${tone}`, symbol && icon(symbol), t) : symbol ? el("span", `seen ${color}`, icon(symbol), t) : t
-  const node = el(name, [mono && "mono", muted && "muted", right && "right", wide && "wide", long && "long"].filter(Boolean).join(" "), inside)
+  const node = el(name, [mono && "mono", muted && "muted", right && "right", long && "long"].filter(Boolean).join(" "), inside)
   if (title) node.title = title
   return node
 }
 
+/** @param {Extract<ExecutionData, { kind: "table" }>} data @param {Open} open */
 function table({ head, rows, label, numbers, chosen }, open) {
   const node = el("table", numbers ? "choosable" : "",
     el("thead", "", el("tr", "", head.map((h) => cell("th", h)))),
@@ -23,6 +27,7 @@ function table({ head, rows, label, numbers, chosen }, open) {
 }
 
 // The whole row takes the click; the button in its first cell is for the keyboard and for readers of the screen.
+/** @param {Cell[]} cells @param {number} number @param {boolean} chosen @param {Open} open */
 function choosable([first, ...rest], number, chosen, open) {
   const button = press(null, "choose", null, icon(chosen ? "expand_more" : "chevron_right"), first.t)
   button.setAttribute("aria-label", `Attempt ${first.t}`)
@@ -32,20 +37,25 @@ function choosable([first, ...rest], number, chosen, open) {
   return row
 }
 
+/** @param {Extract<ExecutionData, { kind: "meter" }>} data */
 function meter({ label, value, fraction, color }) {
   return el("div", `meter ${color}`, el("div", "meterhead", el("span", "strong", label), el("span", "muted small", value)), bar(fraction, color))
 }
 
+/** @type {Record<string, [string, string]>} */
 const SIGNS = { "+": ["add", "+"], "-": ["del", "−"], "@": ["hunk", ""], " ": ["", ""] }
 
+/** @param {DiffFile} file */
 function counts({ added, removed }) {
   return [el("span", "plus", `+${added}`), el("span", "minus", `−${removed}`)]
 }
 
+/** @param {DiffFile} file */
 function marks({ note, tests }) {
   return [note && el("span", "badge gray", note), tests && el("span", "badge orange", icon("labs"), "tests")]
 }
 
+/** @param {DiffFile} its */
 function file(its) {
   const code = el("div", "code", el("div", "inner", its.lines.map(([kind, text]) => {
     const [cls, sign] = SIGNS[kind] ?? SIGNS[" "]
@@ -58,6 +68,7 @@ function file(its) {
 }
 
 // Where there are several files, a list of them comes first; each leads to its lines.
+/** @param {Extract<ExecutionData, { kind: "diff" }>} data */
 function diff({ files }) {
   const sections = files.map(file)
   const list = files.length < 2 ? null : el("ul", "changed", files.map((its, at) => el("li", "", press(`Show ${its.path}`, "lead", () => {
@@ -66,6 +77,7 @@ function diff({ files }) {
   return el("div", "files", list, sections)
 }
 
+/** @param {Open} open @param {LooksData} looks @param {RunCard} run */
 function liveRun(open, looks, run) {
   const node = press(`Execution ${run.number} of ${run.name}`, "card run", () => open(run.id),
     el("span", "runhead", el("span", "strong", run.name), el("span", "muted", `Execution ${run.number}`), badge(run.look),
@@ -74,6 +86,11 @@ function liveRun(open, looks, run) {
   return node
 }
 
+/** @typedef {Components["execution"]["data"]} ExecutionData */
+/** @typedef {(id: string | number) => void} Open */
+/** @typedef {Exclude<ExecutionData, { kind: "text" }>} Drawing */
+
+/** @type {{ [K in Drawing["kind"]]: (data: Extract<Drawing, { kind: K }>, open: Open) => HTMLElement }} */
 const KINDS = {
   phases: ({ looks, run }) => phaseBar({ looks }, run, []),
   checkpoints: ({ groups }) => el("div", "groups", groups.map(({ title, items }) =>
@@ -88,6 +105,7 @@ const KINDS = {
 const MOST = 400000 // characters that a growing text may come to while its reader is not at its end
 
 // What a text that grows and loses its beginning gained since it was drawn; null when it is another text.
+/** @param {string} before @param {string} after */
 function gained(before, after) {
   const start = after.startsWith(before) ? 0 : before.indexOf(after.slice(0, 400))
   if (start < 0 || !before || !after.startsWith(before.slice(start))) return null
@@ -96,19 +114,19 @@ function gained(before, after) {
 
 // A reader at the end of a growing text stays at the end. For one who scrolled up nothing moves: what is new is put
 // below, and the beginning that the page no longer holds is kept until they come back.
+/** @param {HTMLElement} root @param {Extract<ExecutionData, { kind: "text" }>} data */
 function showText(root, { text, label, height, wrap, follow }) {
-  let box = root.querySelector("pre.passage")
-  const fresh = !box
-  if (fresh) {
-    box = el("pre", `passage mono${wrap ? " wrap" : ""}`)
+  const held = /** @type {HTMLPreElement | null} */ (root.querySelector("pre.passage"))
+  const box = held ?? el("pre", `passage mono${wrap ? " wrap" : ""}`)
+  if (!held) {
     box.tabIndex = 0
     root.replaceChildren(box)
   }
   box.setAttribute("aria-label", label)
   box.style.maxHeight = height
-  const before = box.textContent
+  const before = box.textContent ?? ""
   if (before === text) return
-  const atEnd = fresh || box.scrollHeight - box.scrollTop - box.clientHeight < 24
+  const atEnd = !held || box.scrollHeight - box.scrollTop - box.clientHeight < 24
   const more = follow ? gained(before, text) : null
   if (more !== null && (!atEnd || before.length + more.length <= text.length) && before.length + more.length <= MOST) {
     box.append(document.createTextNode(more))
@@ -119,10 +137,12 @@ function showText(root, { text, label, height, wrap, follow }) {
 }
 
 // Draws anew, and leaves the reader where they were: what scrolls inside keeps its place, the focus its control.
+/** @param {HTMLElement} root @param {HTMLElement} node */
 function redraw(root, node) {
-  const held = () => [...root.querySelectorAll("[tabindex], button")]
+  const held = () => [.../** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[tabindex], button"))]
   const places = held().map((one) => [one.scrollLeft, one.scrollTop])
-  const focus = held().indexOf(root.getRootNode().activeElement)
+  const focused = focusedIn(root)
+  const focus = held().findIndex((one) => one === focused)
   root.replaceChildren(node)
   held().forEach((one, at) => {
     if (places[at]) [one.scrollLeft, one.scrollTop] = places[at]
@@ -130,14 +150,17 @@ function redraw(root, node) {
   if (focus >= 0) held()[focus]?.focus({ preventScroll: true })
 }
 
+/** @type {WeakMap<HTMLElement, string>} */
 const drawn = new WeakMap()
 
+/** @param {Components["execution"]} component */
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component
-  const root = parentElement.querySelector(".root")
+  const root = need(parentElement, ".root")
   const text = JSON.stringify(data)
   if (drawn.get(root) === text) return
   drawn.set(root, text)
   if (data.kind === "text") return showText(root, data)
-  redraw(root, KINDS[data.kind](data, (id) => setTriggerValue("open", id)))
+  const draw = /** @type {(data: Drawing, open: Open) => HTMLElement} */ (KINDS[data.kind])
+  redraw(root, draw(data, (id) => setTriggerValue("open", id)))
 }

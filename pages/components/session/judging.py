@@ -17,7 +17,7 @@ from pages.components.parts import ChartClick
 from services import feedback
 from services.database.engine import transaction
 from services.errors import InvalidInput
-from services.feedback import Place
+from services.feedback import MarkPosition
 from services.lifecycle import Verdict
 from services.people import Actor
 from services.sessions import SessionDetail
@@ -157,7 +157,7 @@ def to_next_open(board: Board, rows: Sequence[Row]) -> None:
 
 
 def judge(
-    board: Board, rows: Sequence[Row], verdict: str, reason: str, *, actor: Actor, expected: Place | None = None
+    board: Board, rows: Sequence[Row], verdict: str, reason: str, *, actor: Actor, expected: MarkPosition | None = None
 ) -> None:
     """Gives the current mark a verdict and goes on to the next. `adjustment` without a place waits for its candle."""
     row = find(rows, board.moving or board.current)
@@ -181,13 +181,13 @@ def judge(
     to_next_open(board, rows)
 
 
-def place_at(candles: pd.DataFrame, index: int, kind: str, direction: int) -> Place:
+def place_at(candles: pd.DataFrame, index: int, kind: str, direction: int) -> MarkPosition:
     """The place of a mark on a candle: its high or low for a swing, else its close. Raises InvalidInput outside."""
     if index not in candles.index:
         raise InvalidInput(f"Candle #{index} is outside the session's window.")
     candle = candle_at(candles, index)
     column = {1: "high", -1: "low"}.get(direction, "close") if kind.startswith("swing") else "close"
-    return Place(index=index, time=candle["time"].to_pydatetime(), price=float(candle[column]))
+    return MarkPosition(index=index, time=candle["time"].to_pydatetime(), price=float(candle[column]))
 
 
 def candle_at(candles: pd.DataFrame, index: int) -> dict[str, Any]:
@@ -207,7 +207,7 @@ def move_to(board: Board, rows: Sequence[Row], candles: pd.DataFrame, index: int
 
 
 def add_missed(
-    board: Board, detail: SessionDetail, place: Place, *, kind: str, direction: int, reason: str, actor: Actor
+    board: Board, detail: SessionDetail, place: MarkPosition, *, kind: str, direction: int, reason: str, actor: Actor
 ) -> None:
     """A mark that the detector should have made on this candle."""
     with transaction() as session:
@@ -247,7 +247,7 @@ def undo(board: Board, candles: pd.DataFrame, *, actor: Actor) -> None:
         board.current = last.mark_id
 
 
-def _place_of(before: Row, candles: pd.DataFrame) -> Place | None:
+def _place_of(before: Row, candles: pd.DataFrame) -> MarkPosition | None:
     if before["verdict"] != Verdict.ADJUSTMENT or before["expected_index"] is None:
         return None
     return place_at(candles, int(before["expected_index"]), str(before["kind"]), int(before["direction"]))

@@ -1,17 +1,33 @@
 const CARD = new Set(["claude_started", "claude_phase_update", "claude_checkpoint", "claude_completed", "claude_failed"])
 const QUIET_MS = 10000
+/** @typedef {Components["timeline"]} TimelineComponent */
+/** @typedef {{ entry: Entry, text: string, revision: number }} Held */
+/** @typedef {{ version: string, node: HTMLElement }} Drawn */
+/** @typedef {{ bottom: boolean, key: string | undefined, offset: number, scroll: number }} Anchor */
+
+/** @type {WeakMap<HTMLElement, Timeline>} */
 const instances = new WeakMap()
 
 // Entries to rows: executions and deploys gather their messages where the first of them stands.
+/** @param {Entry[]} entries @param {Map<string, ExecutionJson>} runs */
 function grouped(entries, runs) {
+  /** @type {Group[]} */
   const groups = []
+  /** @type {Map<string, Group>} */
   const cards = new Map()
+  /** @type {Map<string, Group | undefined>} */
   const deploys = new Map()
   for (const entry of entries) {
-    const id = entry.execution?.id ?? entry.data?.execution_id
-    if (id && runs.has(id) && CARD.has(entry.type)) {
-      if (!cards.has(id)) groups.push(cards.set(id, { key: `run:${id}`, make: executionRow, messages: [], run: runs.get(id), at: entry.created_at }).get(id))
-      cards.get(id).messages.push(entry)
+    const id = entry.execution?.id ?? ("execution_id" in entry.data ? entry.data.execution_id : "")
+    const run = runs.get(id)
+    if (run && CARD.has(entry.type)) {
+      let card = cards.get(id)
+      if (!card) {
+        card = { key: `run:${id}`, make: executionRow, messages: [], run, at: entry.created_at }
+        cards.set(id, card)
+        groups.push(card)
+      }
+      card.messages.push(entry)
     } else if (entry.type.startsWith("deploy_")) {
       let open = deploys.get(id)
       if (!open || entry.type === "deploy_started" || entry.type === "deploy_retry") {
@@ -26,6 +42,7 @@ function grouped(entries, runs) {
   return groups
 }
 
+/** @param {App} app @param {Group} group */
 function single(app, group) {
   const entry = group.messages[0]
   if (entry.type === "comment") return commentRow(app, entry)
@@ -35,28 +52,50 @@ function single(app, group) {
 }
 
 // Puts the nodes in order and leaves those alone that stand where they belong: moving a row lays out all of them anew.
+/** @param {HTMLElement} parent @param {HTMLElement[]} wanted */
 function place(parent, wanted) {
   const kept = new Set(wanted)
-  for (const node of [...parent.children]) if (!kept.has(node)) node.remove()
-  let at = parent.firstChild
+  for (const node of /** @type {HTMLElement[]} */ ([...parent.children])) if (!kept.has(node)) node.remove()
+  let at = /** @type {Node | null} */ (parent.firstChild)
   for (const node of wanted) {
-    if (node === at) at = at.nextSibling
+    if (node === at) at = node.nextSibling
     else parent.insertBefore(node, at)
   }
 }
 
 class Timeline {
-  constructor(root) {
-    this.scroller = root.querySelector(".scroller")
-    this.rows = root.querySelector(".rows")
-    this.older = root.querySelector(".older")
-    this.pill = root.querySelector(".new")
-    this.offline = root.querySelector(".offline")
-    this.app = { opened: new Set(), clocks: [], act: (name, value) => this.send(name, value) }
-    this.reset()
+  /** @type {Map<string, Held>} */
+  entries = new Map()
+  /** @type {Map<string, { run: ExecutionJson, revision: number }>} */
+  runs = new Map()
+  /** @type {Map<string, Drawn>} */
+  nodes = new Map()
+  /** @type {Set<string> | null} */
+  kinds = null
+  /** @type {string | undefined} */
+  scope = undefined
+  unseen = 0
+  revision = 0
+  pinned = true
+  dirty = true
+
+  /** @param {HTMLElement} root @param {TimelineComponent} component */
+  constructor(root, component) {
+    this.scroller = need(root, ".scroller")
+    this.rows = need(root, ".rows")
+    this.older = need(root, ".older")
+    this.pill = need(root, ".new")
+    this.offline = need(root, ".offline")
+    this.send = component.setTriggerValue
+    this.empty = component.data.empty
+    /** @type {App} */
+    this.app = {
+      opened: new Set(), clocks: [], looks: component.data.looks, viewer: component.data.viewer,
+      act: (name, value) => this.send(name, value),
+    }
     this.pill.onclick = () => this.bottom()
     this.scroller.onscroll = () => { if (this.atBottom()) this.seen() }
-    this.older.firstElementChild.onclick = () => this.send("older", { at: Date.now() })
+    need(this.older, "button").onclick = () => this.send("older", { at: Date.now() })
     this.born = Date.now()
     this.timer = setInterval(() => this.second(), 1000)
     this.watch = new ResizeObserver(() => { if (this.pinned) this.bottom() })
@@ -67,7 +106,7 @@ class Timeline {
   // A live run that falls silent raises no event, so the page looks after it from time to time.
   second() {
     for (const [, write] of this.app.clocks) write()
-    const live = [...this.runs.values()].some((run) => run.live)
+    const live = [...this.runs.values()].some(({ run }) => run.live)
     if (live && this.live.url && Date.now() - Math.max(this.born, this.live.refreshed) > QUIET_MS) this.live.refresh()
   }
 
@@ -82,6 +121,7 @@ class Timeline {
     this.rows.replaceChildren()
   }
 
+  /** @param {TimelineComponent} component */
   update(component) {
     const { data } = component
     this.send = component.setTriggerValue
@@ -96,12 +136,13 @@ class Timeline {
     const newest = data.entries.length ? data.entries[data.entries.length - 1].seq : 0
     const sent = new Set(data.entries.map((e) => e.id))
     for (const [id, held] of this.entries) {
-      if (!sent.has(id) && held.entry.seq <= newest) this.dirty = this.entries.delete(id)
+      if (!sent.has(id) && held.entry.seq <= newest) this.dirty = this.entries.delete(id) || this.dirty
     }
     this.take(data.entries, keep)
     this.live.use(data.live_url, Math.max(data.last_seq ?? 0, newest))
   }
 
+  /** @param {Entry[]} entries @param {Anchor} keep */
   take(entries, keep = this.anchor()) {
     const top = Math.max(0, ...[...this.entries.values()].map((held) => held.entry.seq))
     let fresh = 0
@@ -115,7 +156,6 @@ class Timeline {
         fresh += 1
         mine = mine || (entry.author?.id === this.app.viewer && entry.type === "comment")
       }
-      entry.data ??= {}
       this.entries.set(entry.id, { entry, text, revision: ++this.revision })
       this.dirty = true
       if (entry.execution?.id) this.runs.set(entry.execution.id, { run: entry.execution, revision: this.revision })
@@ -129,7 +169,7 @@ class Timeline {
       this.restore(keep)
       this.unseen += fresh
       this.pill.hidden = !this.unseen
-      this.pill.lastChild.textContent = `${this.unseen} new`
+      need(this.pill, "span:last-child").textContent = `${this.unseen} new`
     }
   }
 
@@ -137,13 +177,14 @@ class Timeline {
     const sorted = [...this.entries.values()].sort((a, b) => a.entry.seq - b.entry.seq)
     const runs = new Map([...this.runs].map(([id, held]) => [id, held.run]))
     const wanted = []
+    /** @type {Map<string, Drawn>} */
     const used = new Map()
-    let day = null
+    let day = ""
     for (const group of grouped(sorted.map((held) => held.entry), runs)) {
       const name = dayName(new Date(group.at))
       if (name !== day) wanted.push(this.node(`day:${name}`, name, used, () => el("div", "day", name)))
       day = name
-      const version = group.messages.map((m) => this.entries.get(m.id).revision).join() + (group.run ? `/${this.runs.get(group.run.id).revision}` : "")
+      const version = group.messages.map((m) => this.entries.get(m.id)?.revision).join() + (group.run ? `/${this.runs.get(group.run.id)?.revision}` : "")
       wanted.push(this.node(group.key, version, used, () => group.make(this.app, group)))
     }
     if (!wanted.length) wanted.push(el("div", "empty", icon("forum"), el("div", "strong", this.empty.title), el("div", "", this.empty.text)))
@@ -152,6 +193,7 @@ class Timeline {
     this.app.clocks = this.app.clocks.filter(([node]) => node.isConnected)
   }
 
+  /** @param {string} key @param {string} version @param {Map<string, Drawn>} used @param {() => HTMLElement} make */
   node(key, version, used, make) {
     const held = this.nodes.get(key)
     const next = held?.version === version ? held : { version, node: make() }
@@ -166,14 +208,17 @@ class Timeline {
   }
 
   // The first row in sight and where it stands, so that older rows above it don't move what is being read.
+  /** @returns {Anchor} */
   anchor() {
     const top = this.scroller.getBoundingClientRect().top
-    const row = [...this.rows.children].find((node) => node.getBoundingClientRect().bottom > top && !node.classList.contains("day"))
+    const rows = /** @type {HTMLElement[]} */ ([...this.rows.children])
+    const row = rows.find((node) => node.getBoundingClientRect().bottom > top && !node.classList.contains("day"))
     return { bottom: this.atBottom(), key: row?.dataset.key, offset: row ? row.getBoundingClientRect().top - top : 0, scroll: this.scroller.scrollTop }
   }
 
+  /** @param {Anchor} anchor */
   restore({ key, offset, scroll }) {
-    const node = this.nodes.get(key)?.node
+    const node = this.nodes.get(key ?? "")?.node
     if (!node) this.scroller.scrollTop = scroll
     else this.scroller.scrollTop += node.getBoundingClientRect().top - this.scroller.getBoundingClientRect().top - offset
   }
@@ -197,10 +242,12 @@ class Timeline {
   }
 }
 
+/** @param {TimelineComponent} component */
 export default function (component) {
-  const root = component.parentElement.querySelector(".root")
-  if (!instances.has(root)) instances.set(root, new Timeline(root))
-  instances.get(root).update(component)
+  const root = need(component.parentElement, ".root")
+  const timeline = instances.get(root) ?? new Timeline(root, component)
+  instances.set(root, timeline)
+  timeline.update(component)
   return () => {
     instances.get(root)?.close()
     instances.delete(root)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-import streamlit as st
+from typing import Any, Final, TypedDict
 
 from pages.components import looks
-from pages.components.assets import asset
+from pages.components.assets import Component, asset, component
+from services.timeline import EntryJson, LookJson
 
 HTML: Final = """
 <div class="root">
@@ -33,14 +32,42 @@ JS: Final = asset(
     _HERE / "live.js",
     _HERE / "component.js",
 )
-_TIMELINE = st.components.v2.component(
-    "patterndesk_timeline",
-    html=HTML,
-    css=CSS,
-    js=JS,
-)
 # What a person did comes before what the browser asks for by itself.
 TRIGGERS: Final = ("open", "edit", "delete", "older", "renew", "refresh")
+
+
+class LooksData(TypedDict):
+    """How each state looks, by the name of the state."""
+
+    statuses: dict[str, LookJson]
+    verdicts: dict[str, LookJson]
+    states: dict[str, LookJson]
+    executions: dict[str, LookJson]
+    phases: dict[str, LookJson]
+    phase_states: dict[str, LookJson]
+    deploys: dict[str, LookJson]
+    kinds: dict[str, str]
+
+
+class EmptyData(TypedDict):
+    title: str
+    text: str
+
+
+class TimelineData(TypedDict):
+    entries: list[EntryJson]
+    live_url: str | None
+    can_load_older: bool
+    viewer: str
+    scope: str
+    kinds: list[str] | None
+    last_seq: int | None
+    empty: EmptyData
+    height: str
+    looks: LooksData
+
+
+_TIMELINE: Component[TimelineData] = component("timeline", TimelineData, html=HTML, css=CSS, js=JS, triggers=TRIGGERS)
 OPENABLE: Final = frozenset({"execution", "session", "feedback"})
 NOTHING_YET: Final = (
     "Nothing has happened here yet",
@@ -58,7 +85,7 @@ class TimelineAction:
 
 
 def timeline(
-    entries: Sequence[Mapping[str, Any]],
+    entries: Sequence[EntryJson],
     *,
     live_url: str | None,
     can_load_older: bool,
@@ -77,7 +104,7 @@ def timeline(
     is the workspace's newest seq when the filter hides it. On `renew`, mint a new `live_url`; on `refresh`, rerun what
     stands beside the timeline. Call it inside a fragment: live events rerun the fragment, at most once a second.
     """
-    data = {
+    data: TimelineData = {
         "entries": list(entries),
         "live_url": live_url,
         "can_load_older": can_load_older,
@@ -89,16 +116,15 @@ def timeline(
         "height": height,
         "looks": LOOKS,
     }
-    nothing: dict[str, Any] = dict.fromkeys((f"on_{name}_change" for name in TRIGGERS), _nothing)
-    return action(_TIMELINE(data=data, key=key, **nothing))
+    return action(_TIMELINE(data, key=key))
 
 
-def say_state(entries: Sequence[Mapping[str, Any]], execution_id: uuid.UUID, look: looks.Look) -> None:
+def say_state(entries: Sequence[EntryJson], execution_id: uuid.UUID, look: looks.Look) -> None:
     """Puts the state of a live execution, as people read it, on its entries: the database only knows that it runs."""
     for entry in entries:
         run = entry.get("execution")
         if run and run["id"] == str(execution_id):
-            run["look"] = asdict(look)
+            run["look"] = look.data()
 
 
 def action(result: Any) -> TimelineAction | None:
@@ -123,15 +149,11 @@ def _uuid(value: object) -> str | None:
         return None
 
 
-def _nothing() -> None:
-    """Declares a trigger, so that it is always there to be read."""
+def _table(table: Mapping[str, looks.Look]) -> dict[str, LookJson]:
+    return {name: look.data() for name, look in table.items()}
 
 
-def _table(table: Mapping[str, looks.Look]) -> dict[str, dict[str, str]]:
-    return {name: asdict(look) for name, look in table.items()}
-
-
-LOOKS: Final = {
+LOOKS: Final[LooksData] = {
     "statuses": _table(looks.STATUSES),
     "verdicts": _table(looks.VERDICTS),
     "states": _table(looks.FEEDBACK_STATES),

@@ -5,10 +5,25 @@ const BUSY_MS = 100
 // Whether the page is at work. It may be about to leave for another one, and Streamlit blanks the new page when a
 // refresh of the old one crosses the change; so a refresh waits, and is forgotten when the page has gone.
 function busy() {
-  return document.querySelector("[data-testid='stApp']")?.dataset.testScriptState === "running"
+  const app = document.querySelector("[data-testid='stApp']")
+  return app instanceof HTMLElement && app.dataset.testScriptState === "running"
 }
 
+/** @typedef {{ offline: HTMLElement, take(entries: Entry[]): void, send: Act }} Follower */
+
 class Live {
+  /** @type {string | null} */
+  url = null
+  /** @type {string | null} */
+  asked = null
+  /** @type {EventSource | null} */
+  source = null
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  later = undefined
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  retry = undefined
+
+  /** @param {Follower} timeline */
   constructor(timeline) {
     this.timeline = timeline
     this.seq = 0
@@ -16,6 +31,7 @@ class Live {
     this.refreshed = 0
   }
 
+  /** @param {string | null} url @param {number} seq */
   use(url, seq) {
     this.seq = Math.max(this.seq, seq)
     const fresh = url !== this.url
@@ -28,6 +44,7 @@ class Live {
 
   open() {
     this.close()
+    if (!this.url) return
     const source = new EventSource(`${this.url}${this.url.includes("?") ? "&" : "?"}after=${this.seq}`)
     this.source = source
     source.onopen = () => {
@@ -40,6 +57,7 @@ class Live {
     source.onerror = () => this.broken(source)
   }
 
+  /** @param {Entry[]} list */
   entries(list) {
     for (const entry of list) this.seq = Math.max(this.seq, entry.seq ?? 0)
     this.timeline.take(list)
@@ -48,6 +66,7 @@ class Live {
 
   // A refused stream (the token ran out, the server restarts) needs a new address from the page; one that only broke
   // off is opened again from here, since the browser's own retry would ask for the old `after`.
+  /** @param {EventSource} source */
   broken(source) {
     if (source !== this.source) return
     const refused = source.readyState === EventSource.CLOSED
@@ -58,6 +77,7 @@ class Live {
     this.pause = Math.min(30000, this.pause * 2)
   }
 
+  /** @param {number} delay */
   renew(delay) {
     if (this.asked === this.url) return
     this.close()
@@ -70,7 +90,7 @@ class Live {
     if (this.later) return
     const wait = Math.max(least, this.refreshed + REFRESH_MS - Date.now())
     this.later = setTimeout(() => {
-      this.later = null
+      this.later = undefined
       if (busy()) return this.refresh(BUSY_MS)
       this.refreshed = Date.now()
       this.timeline.send("refresh", { at: Date.now() })
@@ -81,7 +101,7 @@ class Live {
   close() {
     clearTimeout(this.retry)
     clearTimeout(this.later)
-    this.later = null
+    this.later = undefined
     this.source?.close()
     this.source = null
   }

@@ -7,33 +7,54 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final
-
-import streamlit as st
+from typing import Final, TypedDict
 
 from pages.components import looks
-from pages.components.assets import asset
+from pages.components.assets import Component, asset, component
 from pages.components.runs.state import STALLED, is_silent
 from services.rules import is_live
 from services.workspaces import WorkspaceRow
 
+
+class PatternItem(TypedDict):
+    id: str
+    name: str
+    symbol: str
+    color: str
+    rate: str
+    spoken: str
+
+
+class PatternGroup(TypedDict):
+    name: str
+    items: list[PatternItem]
+
+
+class PatternListData(TypedDict):
+    groups: list[PatternGroup]
+    selected: str
+    none: str
+
+
 _HERE: Final = Path(__file__).parent
-_LIST = st.components.v2.component(
-    "patterndesk_pattern_list",
+_LIST: Component[PatternListData] = component(
+    "pattern_list",
+    PatternListData,
     html='<div class="root"><nav aria-label="Patterns"></nav></div>',
     css=asset("shared.css", _HERE / "pattern_list.css"),
     js=asset("shared.js", _HERE / "pattern_list.js"),
+    triggers=("open",),
 )
 
 
 def pattern_list(rows: Sequence[WorkspaceRow], *, selected: uuid.UUID | None, key: str) -> uuid.UUID | None:
     """Draws rows (ordered by category) and returns the id of the one that was clicked in this run."""
-    data = {"groups": groups(rows), "selected": str(selected), "none": "No pattern fits the search."}
-    opened = getattr(_LIST(data=data, key=key, on_open_change=lambda: None), "open", None)
+    data: PatternListData = {"groups": groups(rows), "selected": str(selected), "none": "No pattern fits the search."}
+    opened = getattr(_LIST(data, key=key), "open", None)
     return next((row.id for row in rows if str(row.id) == opened), None)
 
 
-def groups(rows: Sequence[WorkspaceRow]) -> list[dict[str, Any]]:
+def groups(rows: Sequence[WorkspaceRow]) -> list[PatternGroup]:
     """The rows by category; a live execution shows in place of the status."""
     return [
         {"name": category, "items": [_item(row) for row in members]}
@@ -41,7 +62,7 @@ def groups(rows: Sequence[WorkspaceRow]) -> list[dict[str, Any]]:
     ]
 
 
-def _item(row: WorkspaceRow) -> dict[str, str]:
+def _item(row: WorkspaceRow) -> PatternItem:
     status = looks.look(looks.STATUSES, row.status)
     live = is_live(row.execution_status)
     shown = looks.look(looks.EXECUTIONS, row.execution_status) if live else status

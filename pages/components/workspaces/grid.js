@@ -1,3 +1,4 @@
+/** @param {CardData} card */
 function foot(card) {
   if (!card.live) {
     return el("div", "foot", el("div", "line small muted", el("span", "", card.sessions), card.open && el("span", "open", card.open),
@@ -6,10 +7,11 @@ function foot(card) {
   const { look, label, progress } = card.live
   const line = el("div", `line small ${look.color}`, icon(look.symbol), el("span", "live", label), el("span", "stretch"),
     el("span", "muted", progress === null ? "" : `${progress}%`))
-  for (const symbol of line.querySelectorAll(".icon")) symbol.style.color = "var(--c)"
+  for (const symbol of /** @type {NodeListOf<HTMLElement>} */ (line.querySelectorAll(".icon"))) symbol.style.color = "var(--c)"
   return el("div", "foot", line, progress === null ? null : bar(progress / 100, look.color))
 }
 
+/** @param {CardData} card @param {(id: string) => void} open */
 function cell(card, open) {
   const node = el("div", "card cell",
     el("div", "line", el("span", "name", card.name), badge(card.status)),
@@ -31,15 +33,19 @@ function cell(card, open) {
   return node
 }
 
+/** @type {WeakMap<HTMLElement, string>} */
 const shown = new WeakMap()
 
+/** @param {Components["workspace_grid"]} component */
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component
-  const grid = parentElement.querySelector(".grid")
+  const grid = need(parentElement, ".grid")
   const text = JSON.stringify(data.cards)
   if (shown.get(grid) === text) return
   shown.set(grid, text)
-  const focused = [...grid.children].indexOf((grid.getRootNode().activeElement ?? null))
+  const cells = () => /** @type {HTMLElement[]} */ ([...grid.children])
+  const focus = focusedIn(grid)
+  const focused = cells().findIndex((node) => node === focus)
   grid.replaceChildren(...data.cards.map((card) => cell(card, (id) => setTriggerValue("open", id))))
-  if (focused >= 0) grid.children[focused]?.focus()
+  if (focused >= 0) cells()[focused]?.focus()
 }

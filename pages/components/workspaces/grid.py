@@ -5,20 +5,48 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
-
-import streamlit as st
+from typing import Any, Final, TypedDict
 
 from pages.components import looks
-from pages.components.assets import asset
+from pages.components.assets import Component, asset, component
 from pages.components.runs.state import STALLED
+from services.timeline import LookJson
+
+
+class LiveData(TypedDict):
+    look: LookJson
+    label: str
+    progress: int | None
+
+
+class CardData(TypedDict):
+    id: str
+    name: str
+    status: LookJson
+    subtitle: str
+    rate: str
+    tested_yet: bool
+    evidence: str
+    spark: list[float]
+    sessions: str
+    open: str
+    tested: str
+    live: LiveData | None
+    spoken: str
+
+
+class GridData(TypedDict):
+    cards: list[CardData]
+
 
 _HERE: Final = Path(__file__).parent
-_GRID = st.components.v2.component(
-    "patterndesk_workspace_grid",
+_GRID: Component[GridData] = component(
+    "workspace_grid",
+    GridData,
     html='<div class="root"><div class="grid"></div></div>',
     css=asset("shared.css", _HERE / "grid.css"),
     js=asset("shared.js", "spark.js", _HERE / "grid.js"),
+    triggers=("open",),
 )
 
 
@@ -29,12 +57,12 @@ def workspace_grid(cards: Sequence[Mapping[str, Any]], key: str, *, now: datetim
     sessions, open_feedback, last_tested_at (datetime or None), live ({phase, progress, status, stalled} or None).
     """
     shown = [card_view(card, now or datetime.now(UTC)) for card in cards]
-    result = _GRID(data={"cards": shown}, key=key, on_open_change=lambda: None)
+    result = _GRID({"cards": shown}, key=key)
     opened = getattr(result, "open", None)
     return opened if opened in {card["id"] for card in shown} else None
 
 
-def card_view(card: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def card_view(card: Mapping[str, Any], now: datetime) -> CardData:
     """What a card shows, as finished text."""
     status = looks.look(looks.STATUSES, card["status"])
     rate = card["rate"]
@@ -45,7 +73,7 @@ def card_view(card: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     return {
         "id": str(card["id"]),
         "name": name,
-        "status": _plain_look(status),
+        "status": status.data(),
         "subtitle": " · ".join(filter(None, [card.get("category"), _version(card.get("version"))])),
         "rate": looks.percent(rate),
         "tested_yet": rate is not None,
@@ -70,7 +98,7 @@ def _version(version: str | None) -> str:
     return f"v{version}" if version else "no version yet"
 
 
-def _live(live: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def _live(live: Mapping[str, Any] | None) -> LiveData | None:
     if not live:
         return None
     status = str(live.get("status") or "running")
@@ -80,8 +108,4 @@ def _live(live: Mapping[str, Any] | None) -> dict[str, Any] | None:
     look = looks.look(looks.EXECUTIONS, status)
     if live.get("stalled"):
         look, label = STALLED, f"Stalled, {phase.lower()}"
-    return {"look": _plain_look(look), "label": label, "progress": progress}
-
-
-def _plain_look(look: looks.Look) -> dict[str, str]:
-    return {"color": look.color, "symbol": look.symbol, "label": look.label}
+    return {"look": look.data(), "label": label, "progress": progress}

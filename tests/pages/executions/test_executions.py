@@ -188,7 +188,7 @@ def test_a_diff_keeps_its_lines_whatever_they_look_like() -> None:
     )
     first, second = tables.diff_files(text)
     assert (first["added"], first["removed"], second["note"]) == (1, 2, "new")
-    assert first["lines"][1:] == [[" ", "x"], ["-", "-- y"], ["-", "z"], ["+", "+++ w"]]
+    assert first["lines"][1:] == [(" ", "x"), ("-", "-- y"), ("-", "z"), ("+", "+++ w")]
     assert tables.diff_files("") == []
 
 
