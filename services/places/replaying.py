@@ -40,8 +40,8 @@ class ReplayResult:
     """A replay of a candidate. `score` and the counts are of the version after over all judged places.
 
     `verdict` is the policy's, over places outside the hold-out; `tune_change` what changed there, each move once.
-    `holdout_change` is None without a version before. The ids of results, `fixed_ids` and `broken_ids` are those of
-    judgements; `blocking_ids` are the broken ones that stand in the way.
+    `holdout_change` is None without a version before. The ids of results, `fixed_ids` and `broken_ids` (outside the
+    hold-out) are those of judgements; `blocking_ids` are the broken ones that stand in the way.
     """
 
     results: tuple[CaseResult, ...]
@@ -105,11 +105,13 @@ def replay_versions(
         said = claim(compare(held_then, held_now, only=unseen))
         evidence = f"{seen_words(change)}. {said.sentence}"
     results = _results(now, then, set(copies))
+    told = set(change.broken) if change is not None else set()
+    lost = {j for p in labels.places if p.id in told for j in p.judgements}
     blocking = set(verdict.in_the_way) if verdict is not None and not verdict.passes else set()
     return ReplayResult(
         results=results,
         fixed_ids=tuple(r.case_id for r in results if r.outcome == "fixed"),
-        broken_ids=tuple(r.case_id for r in results if r.outcome == "broken"),
+        broken_ids=tuple(r.case_id for r in results if r.outcome == "broken" and r.case_id in lost),
         blocking_ids=tuple(sorted({j for p in labels.places if p.id in blocking for j in p.judgements} - set(copies))),
         unchanged=sum(r.outcome == "unchanged" for r in results),
         disputed_ids=tuple(sorted({j for p, _ in now.unsettled if p.status == "disputed" for j in p.judgements})),

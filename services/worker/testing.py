@@ -84,10 +84,12 @@ class _Gates:
         if result is None:
             self._check("replay", "Replay: no judged places yet")
             return GatesPassed()
-        _judge_replay(result, self._check)
+        with transaction() as session:
+            waived = executions.waived_ids(session, run.id)
+        _judge_replay(result, self._check, waived)
         change = result.tune_change
         counts = ReplayCounts(change.fixed_count, change.broken_count) if change is not None else ReplayCounts(0, 0)
-        return GatesPassed(result.fixed_ids, counts, holdout_lost=result.holdout_ends)
+        return GatesPassed(result.fixed_ids, counts, holdout_lost=result.holdout_ends and not waived)
 
     def _check(self, key: str, text: str, details: str | None = None, ok: bool = True) -> None:
         self._ctx.checkpoint(TESTING, self._attempt, f"test:{self._round}:{key}", text, details, ok)
@@ -221,7 +223,7 @@ def _replay(ctx: RunContext, run: Run, params: Params) -> ReplayResult | None:
     return result
 
 
-def _judge_replay(result: ReplayResult, check: _Check) -> None:
+def _judge_replay(result: ReplayResult, check: _Check, waived: frozenset[str]) -> None:
     """Refuses what the workspace's policy does not let pass. What is said carries nothing of the hold-out."""
     if result.verdict is None or result.tune_change is None:
         check("replay", "Replay: no version before to compare with", _before_after(result))
@@ -229,9 +231,9 @@ def _judge_replay(result: ReplayResult, check: _Check) -> None:
     verdict, change = result.verdict, result.tune_change
     text = f"Replay: {change.fixed_count} fixed, {change.broken_count} broken of {change.places} judged places"
     check("replay", text, _before_after(result), verdict.passes)
-    forgiven = set(change.broken) - set(verdict.in_the_way)
-    if verdict.passes and forgiven:
-        check("waived", f"{len(forgiven)} broken places don't stand in the way: waived, or outweighed by what it fixes")
+    forgiven = sum(i in waived for i in result.broken_ids)
+    if forgiven:
+        check("waived", f"{forgiven} of the broken places were waived by a person")
     if not verdict.passes:
         raise _Refused("replay", verdict.sentence, text, result.blocking_ids)
 

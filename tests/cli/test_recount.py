@@ -63,7 +63,6 @@ def test_the_recount_agrees_with_the_services(session: Session, seed: int) -> No
         labels.keep(session, home)
         found = [d for d in recount(session, fix=False) if d.what != "feedback"]
         assert found == [], "\n".join(map(str, [*found, *labels.judgements(session, home)]))
-        session.execute(text("DROP TABLE IF EXISTS rc_window, rc_checked, rc_in, rc_match"))
         score = labels.score_session(session, made).fit.counts
         row = session.execute(text("SELECT tp, fp, fn, unjudged FROM rc_score WHERE scope = :s"), {"s": made}).one()
         assert tuple(row) == tuple(score)
@@ -82,11 +81,6 @@ def test_what_was_tampered_with_is_found_and_fixed(session: Session) -> None:
     session.execute(text("UPDATE pattern_workspaces SET success_tp = 7, session_count = 9"))
     session.execute(text("UPDATE pattern_sessions SET tp = 5"))
     session.execute(text("UPDATE places SET status = 'absent'"))
-    drop = text(
-        "DROP TABLE IF EXISTS rc_said, rc_place, rc_on, rc_vote, rc_mark, rc_pair, rc_score, rc_window, rc_checked, rc_in, rc_match"
-    )
-    session.execute(drop)
     found = recount(session, fix=True)
     assert {d.what.split()[0] for d in found} == {"sessions", "place", "success", "frozen"}
-    session.execute(drop)
     assert recount(session, fix=False) == []
