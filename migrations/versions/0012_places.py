@@ -7,7 +7,7 @@ Refused while executions are live: their replay would be counted by two rules. `
 them.
 
 Revision ID: 0012
-Revises: 0016
+Revises: 0014
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from services.database.migrate import DRAINED
 from services.errors import Conflict
 
 revision = "0012"
-down_revision = "0016"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 

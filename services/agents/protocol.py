@@ -75,7 +75,7 @@ class AgentChange:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why the app did not take the change: which gate failed, and what it said."""
+    """Why the app did not take the change: which gate failed, and its reason."""
 
     gate: str  # tests, contract, replay, deploy
     sentence: str

@@ -75,18 +75,20 @@ class Tuner:
             write_params(work.worktree, work.pattern_type, defaults)
             work.checkpoint("adopted", "Wrote the parameter file with the declared defaults")
             return AgentChange(
-                True, f"The tuner adopted the starter detector of {work.name} with its defaults.",
-                f"Adopt the starter detector {work.pattern_type} with its defaults", ("starter detector adopted",),
-            )  # fmt: skip
-        found = self._search(work, spec)
-        return self._apply(work, spec, found, found.best_params if found.improved else None)
+                True,
+                f"The tuner adopted the starter detector of {work.name} with its defaults.",
+                f"Adopt the starter detector {work.pattern_type} with its defaults",
+                ("starter detector adopted",),
+            )
+        result = self._search(work, spec)
+        return self._apply(work, spec, result, result.best_params if result.improved else None)
 
     def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> AgentChange:
         """After a refused replay, the best parameters that were not refused yet; another gate it can't mend."""
         assert spec is not None  # plan refuses without one
         if refusal.gate == "replay" and not work.is_first:
-            found = self._search(work, spec)
-            return self._apply(work, spec, found, found.best_params if found.improved else None)
+            result = self._search(work, spec)
+            return self._apply(work, spec, result, result.best_params if result.improved else None)
         if refusal.gate.startswith("deploy"):
             work.checkpoint("again", "Nothing to change", "The deploy is tried again as it is.")
             return AgentChange(False, "The deploy is tried again as it is.")
@@ -120,34 +122,34 @@ class Tuner:
                 if done % 5 == 0 or done == total:
                     work.report(done / max(total, 1), f"Tried {done} of {total} points, lowest cost {best:.1f}")
 
-            found = search(
+            result = search(
                 spec.params, current, evaluate, judged=work.labels.judged, seed=SEED, max_points=self.max_points,
                 min_items=MIN_ITEMS, on_progress=progress, cancelled=work.cancelled,
             )  # fmt: skip
-        if found.stopped:
+        if result.stopped:
             raise Cancelled("The run was canceled.")
-        for name, one in (("current", found.current), ("chosen", found.best)):
+        for name, one in (("current", result.current), ("chosen", result.best)):
             work.log(f"search: {name} {one.params}: cost {one.cost:.2f} on {work.labels.judged} seen places")
-        if found.expected_gain is not None and found.gain_error is not None:
+        if result.expected_gain is not None and result.gain_error is not None:
             work.log(
-                f"search: on bars the choice did not see it gains {found.expected_gain:.2f} ± {found.gain_error:.2f}"
+                f"search: on bars the choice did not see it gains {result.expected_gain:.2f} ± {result.gain_error:.2f}"
             )
-        return found
+        return result
 
     def _apply(
-        self, work: Work, spec: DetectorSpec, found: SearchResult, params: dict[str, Value] | None
+        self, work: Work, spec: DetectorSpec, result: SearchResult, params: dict[str, Value] | None
     ) -> AgentChange:
-        before, after = found.current, found.best
+        before, after = result.current, result.best
         seen = f"{_cost(before.costs, work)} → {_cost(after.costs, work)} a judged place (seen)"
         expected = (
             "too few judged places to tell what to expect elsewhere"
-            if found.expected_gain is None or found.gain_error is None
-            else f"expected elsewhere: {found.expected_gain:+.1f} ± {found.gain_error:.1f} fewer errors"
+            if result.expected_gain is None or result.gain_error is None
+            else f"expected elsewhere: {result.expected_gain:+.1f} ± {result.gain_error:.1f} fewer errors"
         )
-        work.checkpoint("searched", f"Tried {found.evaluated} points", f"Cost {seen}; {expected}.")
+        work.checkpoint("searched", f"Tried {result.evaluated} points", f"Cost {seen}; {expected}.")
         if params is None:
             return AgentChange(
-                False, f"The tuner tried {found.evaluated} points and found no parameters that surely do better on bars "
+                False, f"The tuner tried {result.evaluated} points and found no parameters that surely do better on bars "
                 "they were not chosen on; the old ones stay.",
             )  # fmt: skip
         changes = tuple(

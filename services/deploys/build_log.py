@@ -27,7 +27,7 @@ class BuildEvent:
 
 
 class BuildLog:
-    """Grows line by line. `started` is the deploy's creation in ms since 1970; lines tell the seconds since then."""
+    """Grows line by line. `started` is the deploy's creation in ms since 1970; each line begins with the seconds since then."""
 
     def __init__(self, started: int) -> None:
         self.text = ""
@@ -44,7 +44,7 @@ class BuildLog:
             self.text = _LEFT_OUT + self.text[-(CAP * 3 // 4) :].split("\n", 1)[-1]
 
     def once(self, text: str) -> None:
-        """A line that is said a single time, however often the state is looked at."""
+        """A line that is written a single time, however often the state is looked at."""
         if text not in self._seen:
             self._seen.add(text)
             self.line(text)

@@ -47,7 +47,7 @@ class LocalDeployer:
         return self._load(deployment_id)[1]
 
     def follow(self, deployment_id: str, *, cancelled: Callable[[], bool] | None = None) -> Iterator[Deployment]:
-        """Builds the release, telling each state as it is reached; ends with ready, error or canceled."""
+        """Builds the release, yielding each state as it is reached; ends with ready, error or canceled."""
         request, state = self._load(deployment_id)
         if state.ended:
             yield state

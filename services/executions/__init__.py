@@ -23,19 +23,14 @@ from services.executions.launching import (
 )
 from services.executions.progress import (
     SPANS,
-    Run,
     begin,
     begin_phase,
     begin_retry,
     checkpoint,
     end_phase,
     failures_alike,
-    heartbeat,
     keep_deploy,
-    load,
-    locked,
     report,
-    take_over,
     wait_for_plan,
 )
 from services.executions.reading import (
@@ -60,6 +55,7 @@ from services.executions.records import (
     UsageSum,
 )
 from services.executions.replays import KeptReplay, ReplayRow, ReplaySplits, keep_results, replay
+from services.executions.runs import Run, heartbeat, load, locked, take_over
 
 __all__ = [
     "AGENTS",

@@ -90,9 +90,13 @@ def _leave_implementing(session: Session, execution: ClaudeExecution, reason: st
     workspace = workspaces.lock(session, execution.workspace_id)
     if workspace.status == WorkspaceStatus.IMPLEMENTING:
         workspaces.move(
-            session, workspace, "implementation_failed", actor=None, reason=reason,
+            session,
+            workspace,
+            "implementation_failed",
+            actor=None,
+            reason=reason,
             dedupe_key=f"status:{execution.id}:soon",
-        )  # fmt: skip
+        )
 
 
 def fail(
@@ -125,15 +129,19 @@ def fail(
         execution.workspace_id,
         MessageType.CLAUDE_FAILED,
         data={
-            "execution_id": execution.id, "error": error, "phase": execution.phase, "will_retry": False,
-            "retry_count": execution.retry_count, "advice": advice,
+            "execution_id": execution.id,
+            "error": error,
+            "phase": execution.phase,
+            "will_retry": False,
+            "retry_count": execution.retry_count,
+            "advice": advice,
         },
         author_type=agent_author(execution.agent),
         title=f"Execution {execution.number} {'was canceled' if outcome == 'canceled' else 'failed'}",
         content=execution.error,
         execution_id=execution.id,
         dedupe_key=f"failed:{execution.id}",
-    )  # fmt: skip
+    )
     if outcome != "canceled":
         notifications.run_failed(session, execution)
     _leave_implementing(session, execution, error)

@@ -99,11 +99,19 @@ def launch(
     items = [] if continues and not feedback_ids else batch(session, workspace, feedback_ids)
     workspace.execution_seq += 1
     execution = ClaudeExecution(
-        id=new_id(), workspace_id=workspace_id, triggered_by=actor.id, number=workspace.execution_seq,
-        prompt_file=prompt_file, agent=agent, deploy_target=deploy_target,
-        stop_after_planning=stop_after_planning, parent_execution_id=parent_execution_id, max_retries=max_retries,
-        is_first=workspace.deployed_version_id is None, continues=continues,
-    )  # fmt: skip
+        id=new_id(),
+        workspace_id=workspace_id,
+        triggered_by=actor.id,
+        number=workspace.execution_seq,
+        prompt_file=prompt_file,
+        agent=agent,
+        deploy_target=deploy_target,
+        stop_after_planning=stop_after_planning,
+        parent_execution_id=parent_execution_id,
+        max_retries=max_retries,
+        is_first=workspace.deployed_version_id is None,
+        continues=continues,
+    )
     try:
         with session.begin_nested():
             session.add(execution)

@@ -6,17 +6,16 @@ Steps of the durable workflow run at least once, so every message has a key and 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import LiteralString
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.util import identity_key
 
 from services import timeline
 from services.database.rows import fetch
-from services.errors import Cancelled, NotFound, StaleEpoch
+from services.errors import Cancelled
 from services.executions.ending import end_attempt, fail_phase, set_status
 from services.executions.record_codec import (
     PLAN,
@@ -25,11 +24,11 @@ from services.executions.record_codec import (
     checkpoints_of,
     keep_phases,
     phases_of,
-    plan_of,
 )
-from services.executions.records import Checkpoint, FollowUp, KeptPlan, PhaseFacts, PhaseState
+from services.executions.records import Checkpoint, FollowUp, PhaseFacts, PhaseState
+from services.executions.runs import locked
 from services.lifecycle import ExecutionPhase, ExecutionStatus, MessageStatus, MessageType
-from services.models import ClaudeExecution, ExecutionAttempt, PatternWorkspace, now
+from services.models import ClaudeExecution, ExecutionAttempt, now
 from services.rules import agent_author, agent_in_words
 
 # Where each phase begins and ends on the scale of 100.
@@ -40,97 +39,6 @@ SPANS: dict[ExecutionPhase, tuple[int, int]] = {
     ExecutionPhase.REFINING: (75, 85),
     ExecutionPhase.DEPLOYING: (85, 100),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What the worker needs to know of an execution, read once a step."""
-
-    id: uuid.UUID
-    number: int
-    workspace_id: uuid.UUID
-    workspace_name: str
-    pattern_type: str
-    description: str | None
-    user_reasoning: str | None
-    identification_steps: list[str]
-    rules: str | None
-    status: str
-    phase: str | None
-    agent: str
-    deploy_target: str
-    epoch: int
-    is_first: bool
-    stop_after_planning: bool
-    plan_accepted_at: datetime | None
-    feedback_ids: list[str]
-    prompt_file: str | None
-    base_commit: str | None
-    commit_hash: str | None
-    commit_message: str | None
-    deployed_version_id: uuid.UUID | None
-    candidate_version_id: uuid.UUID | None
-    canceled_at: datetime | None
-    retry_count: int
-    max_retries: int
-    plan: KeptPlan | None
-    summary: str | None
-    log_key: str | None
-    continues: bool
-    parent_execution_id: uuid.UUID | None
-    retry_reason: str | None
-
-
-def load(session: Session, execution_id: uuid.UUID) -> Run:
-    """The execution as it is now. Raises NotFound."""
-    execution = session.get(ClaudeExecution, execution_id, populate_existing=True)
-    if execution is None:
-        raise NotFound("There is no such execution.")
-    workspace = session.get(PatternWorkspace, execution.workspace_id, populate_existing=True)
-    assert workspace is not None  # held by the foreign key
-    return Run(
-        id=execution.id, number=execution.number, workspace_id=workspace.id, workspace_name=workspace.name,
-        pattern_type=workspace.pattern_type, description=workspace.description,
-        user_reasoning=workspace.user_reasoning,
-        identification_steps=[str(s) for s in workspace.identification_steps or []], rules=workspace.rules,
-        status=execution.status, phase=execution.phase, agent=execution.agent,
-        deploy_target=execution.deploy_target, epoch=execution.epoch, is_first=execution.is_first,
-        stop_after_planning=execution.stop_after_planning, plan_accepted_at=execution.plan_accepted_at,
-        feedback_ids=list(execution.feedback_ids), prompt_file=execution.prompt_file,
-        base_commit=execution.base_commit, commit_hash=execution.commit_hash,
-        commit_message=execution.commit_message, deployed_version_id=workspace.deployed_version_id,
-        candidate_version_id=execution.candidate_version_id, canceled_at=execution.canceled_at,
-        retry_count=execution.retry_count, max_retries=execution.max_retries, plan=plan_of(execution),
-        summary=execution.summary, log_key=execution.log_key,
-        continues=execution.continues, parent_execution_id=execution.parent_execution_id,
-        retry_reason=execution.retry_reason,
-    )  # fmt: skip
-
-
-def locked(session: Session, execution_id: uuid.UUID, epoch: int) -> ClaudeExecution:
-    """The execution with workspace and row locked, in that order everywhere. Raises StaleEpoch for an old epoch."""
-    execution = _locked(session, execution_id)
-    if execution.epoch != epoch:
-        raise StaleEpoch(f"Execution {execution.number} was taken over by another worker.")
-    return execution
-
-
-_LOCK_WORKSPACE: LiteralString = (
-    "SELECT id FROM pattern_workspaces WHERE id = (SELECT workspace_id FROM claude_executions WHERE id = %(id)s) "
-    "FOR UPDATE"
-)
-
-
-def _locked(session: Session, execution_id: uuid.UUID) -> ClaudeExecution:
-    locked_rows = fetch(session, _LOCK_WORKSPACE, {"id": execution_id})
-    if not locked_rows:
-        raise NotFound("There is no such execution.")
-    seen = session.identity_map.get(identity_key(PatternWorkspace, locked_rows[0][0]))
-    if seen is not None:  # read before the lock, so it may be old
-        session.expire(seen)
-    execution = session.get(ClaudeExecution, execution_id, with_for_update=True, populate_existing=True)
-    assert execution is not None
-    return execution
 
 
 def begin(session: Session, execution_id: uuid.UUID, *, epoch: int, worker_id: str, base_commit: str) -> None:
@@ -150,7 +58,9 @@ def begin(session: Session, execution_id: uuid.UUID, *, epoch: int, worker_id: s
         execution.workspace_id,
         MessageType.CLAUDE_STARTED,
         data={
-            "execution_id": execution.id, "feedback_count": len(execution.feedback_ids), "agent": execution.agent,
+            "execution_id": execution.id,
+            "feedback_count": len(execution.feedback_ids),
+            "agent": execution.agent,
         },
         author_type=agent_author(execution.agent),
         title=f"Execution {execution.number} started",
@@ -159,7 +69,7 @@ def begin(session: Session, execution_id: uuid.UUID, *, epoch: int, worker_id: s
         else f"{agent} works from the description",
         execution_id=execution.id,
         dedupe_key=f"started:{execution.id}",
-    )  # fmt: skip
+    )
 
 
 def phase_key(execution_id: uuid.UUID, phase: ExecutionPhase, attempt: int) -> str:
@@ -189,7 +99,9 @@ def begin_phase(
         execution.workspace_id,
         MessageType.CLAUDE_PHASE_UPDATE,
         data={
-            "execution_id": execution.id, "phase": phase, "phase_started_at": started_at.isoformat(),
+            "execution_id": execution.id,
+            "phase": phase,
+            "phase_started_at": started_at.isoformat(),
             "current_task": task,
         },
         author_type=agent_author(execution.agent),
@@ -198,7 +110,7 @@ def begin_phase(
         status=MessageStatus.IN_PROGRESS,
         progress=execution.progress,
         dedupe_key=key,
-    )  # fmt: skip
+    )
     if made is None:
         timeline.update_progress(
             session, key, status=MessageStatus.IN_PROGRESS, progress=execution.progress, current_task=task
@@ -225,9 +137,12 @@ def report(
     execution.heartbeat_at = now()
     session.flush()
     timeline.update_progress(
-        session, phase_key(execution_id, phase, attempt), status=MessageStatus.IN_PROGRESS,
-        progress=execution.progress, current_task=task,
-    )  # fmt: skip
+        session,
+        phase_key(execution_id, phase, attempt),
+        status=MessageStatus.IN_PROGRESS,
+        progress=execution.progress,
+        current_task=task,
+    )
 
 
 def checkpoint(
@@ -243,7 +158,7 @@ def checkpoint(
     ok: bool = True,
     files_changed: list[str] | None = None,
 ) -> None:
-    """Something that was done or found, once per (attempt, key): kept on the execution and told on the timeline."""
+    """Something that was done or found, once per (attempt, key): kept on the execution and shown on the timeline."""
     execution = locked(session, execution_id, epoch)
     if any(point.key == key and point.attempt == attempt for point in checkpoints_of(execution)):
         return
@@ -255,7 +170,10 @@ def checkpoint(
         execution.workspace_id,
         MessageType.CLAUDE_CHECKPOINT,
         data={
-            "execution_id": execution.id, "phase": phase, "checkpoint": text, "details": details,
+            "execution_id": execution.id,
+            "phase": phase,
+            "checkpoint": text,
+            "details": details,
             "files_changed": files_changed,
         },
         author_type=agent_author(execution.agent),
@@ -264,7 +182,7 @@ def checkpoint(
         execution_id=execution.id,
         status=MessageStatus.COMPLETED if ok else MessageStatus.FAILED,
         dedupe_key=f"checkpoint:{execution_id}:{attempt}:{key}",
-    )  # fmt: skip
+    )
 
 
 def end_phase(
@@ -346,12 +264,22 @@ def begin_retry(
     session.flush()
     if announce:
         timeline.append(
-            session, execution.workspace_id, MessageType.CLAUDE_FAILED,
-            data={"execution_id": execution.id, "error": reason, "phase": execution.phase, "will_retry": True,
-                  "retry_count": attempt},
-            author_type=agent_author(execution.agent), title=f"Attempt {attempt} failed", content=reason,
-            execution_id=execution.id, dedupe_key=f"failed:{execution.id}:{attempt}",
-        )  # fmt: skip
+            session,
+            execution.workspace_id,
+            MessageType.CLAUDE_FAILED,
+            data={
+                "execution_id": execution.id,
+                "error": reason,
+                "phase": execution.phase,
+                "will_retry": True,
+                "retry_count": attempt,
+            },
+            author_type=agent_author(execution.agent),
+            title=f"Attempt {attempt} failed",
+            content=reason,
+            execution_id=execution.id,
+            dedupe_key=f"failed:{execution.id}:{attempt}",
+        )
     timeline.announce(session, execution.workspace_id, execution_id=execution.id)
 
 
@@ -377,20 +305,3 @@ def keep_deploy(session: Session, execution_id: uuid.UUID, *, epoch: int, attemp
     )
     if row is not None:
         row.deploy_log_key = log_key
-
-
-def heartbeat(session: Session, execution_id: uuid.UUID, *, epoch: int) -> bool:
-    """Says the run is alive. Returns whether somebody asked to cancel it. Raises StaleEpoch for an old epoch."""
-    execution = session.get(ClaudeExecution, execution_id, with_for_update=True, populate_existing=True)
-    if execution is None or execution.epoch != epoch:
-        raise StaleEpoch("The run was taken over by another worker.")
-    execution.heartbeat_at = now()
-    return execution.canceled_at is not None
-
-
-def take_over(session: Session, execution_id: uuid.UUID, *, worker_id: str) -> int:
-    """The next epoch of a run, for the worker that begins or goes on with it; older ones can't write any more."""
-    execution = _locked(session, execution_id)
-    execution.epoch += 1
-    execution.worker_id, execution.heartbeat_at = worker_id, now()
-    return execution.epoch

@@ -66,7 +66,7 @@ SELECT e.id, e.workspace_id, w.name, w.pattern_type, e.number, e.agent, e.status
        e.input_tokens, e.output_tokens
 FROM claude_executions e JOIN pattern_workspaces w ON w.id = e.workspace_id JOIN users u ON u.id = e.triggered_by
 """
-# How executions are told apart: a canceled one is `failed` in the database, and a failed deploy is a failure too.
+# The kinds of executions in filters: a canceled one is `failed` in the database, and a failed deploy is a failure too.
 OUTCOMES = ("live", "completed", "failed", "canceled", "deploy_failed")
 _LIST: LiteralString = (
     _COLUMNS
@@ -186,24 +186,50 @@ def get(session: Session, execution_id: uuid.UUID) -> ExecutionDetail:
     if e is None:
         raise NotFound("There is no such execution; it may have been removed, or the link is wrong.")
     row = fetch(session, _COLUMNS + "WHERE e.id = %(id)s", {"id": execution_id})[0]
-    family = [Relative(*found) for found in fetch(session, _FAMILY, {
-        "id": execution_id, "parent": e.parent_execution_id, "workspace": e.workspace_id, "at": e.triggered_at,
-    })]  # fmt: skip
+    family = [
+        Relative(*row)
+        for row in fetch(
+            session,
+            _FAMILY,
+            {
+                "id": execution_id,
+                "parent": e.parent_execution_id,
+                "workspace": e.workspace_id,
+                "at": e.triggered_at,
+            },
+        )
+    ]
     canceled_by = session.scalar(select(User.name).where(User.id == e.canceled_by_id)) if e.canceled_by_id else None
     version = session.scalar(select(PatternWorkspace.version).where(PatternWorkspace.id == e.workspace_id))
     return ExecutionDetail(
-        row=ExecutionRow(*row), phases=phases_of(e), checkpoints=checkpoints_of(e),
-        files_changed=list(e.files_changed), commit_message=e.commit_message, base_commit=e.base_commit,
-        prompt_file=e.prompt_file, log_key=e.log_key, plan=plan_of(e), plan_accepted_at=e.plan_accepted_at,
-        stop_after_planning=e.stop_after_planning, summary=e.summary, test_report=test_report_of(e),
-        deploy_started_at=e.deploy_started_at, deploy_completed_at=e.deploy_completed_at, deploy_url=e.deploy_url,
-        deploy_logs=e.deploy_logs, deploy_state_raw=e.deploy_state_raw, deployment_id=e.deployment_id,
-        candidate_version_id=e.candidate_version_id, canceled_at=e.canceled_at, canceled_by_name=canceled_by,
+        row=ExecutionRow(*row),
+        phases=phases_of(e),
+        checkpoints=checkpoints_of(e),
+        files_changed=list(e.files_changed),
+        commit_message=e.commit_message,
+        base_commit=e.base_commit,
+        prompt_file=e.prompt_file,
+        log_key=e.log_key,
+        plan=plan_of(e),
+        plan_accepted_at=e.plan_accepted_at,
+        stop_after_planning=e.stop_after_planning,
+        summary=e.summary,
+        test_report=test_report_of(e),
+        deploy_started_at=e.deploy_started_at,
+        deploy_completed_at=e.deploy_completed_at,
+        deploy_url=e.deploy_url,
+        deploy_logs=e.deploy_logs,
+        deploy_state_raw=e.deploy_state_raw,
+        deployment_id=e.deployment_id,
+        candidate_version_id=e.candidate_version_id,
+        canceled_at=e.canceled_at,
+        canceled_by_name=canceled_by,
         current_version=version or "0.0.0",
-        attempts=_attempts(session, execution_id), continues=e.continues,
+        attempts=_attempts(session, execution_id),
+        continues=e.continues,
         parent=next((r for r in family if r.id == e.parent_execution_id), None),
         children=tuple(r for r in family if r.id != e.parent_execution_id),
-    )  # fmt: skip
+    )
 
 
 def log_tail(session: Session, execution_id: uuid.UUID, attempt: int) -> str:

@@ -23,7 +23,7 @@ from services.models.place import (
     SessionCoverage,
 )
 from services.models.record import Attachment, AuditEvent, Setting
-from services.models.session import CandleDataset, Detection, PatternSession
+from services.models.session import CandleDataset, Detection, ImportReading, PatternSession
 from services.models.token import AccessToken
 from services.models.user import User
 from services.models.workspace import PatternWorkspace, ReadMarker, WorkspaceMessage
@@ -44,6 +44,7 @@ __all__ = [
     "FeedbackItem",
     "GateWaiver",
     "ImplementationSession",
+    "ImportReading",
     "MovedRow",
     "Notification",
     "PatternSession",

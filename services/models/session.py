@@ -40,10 +40,22 @@ class CandleDataset(Base):
     licence_note: Mapped[str | None]
     uploaded_by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[CreatedAt]
+    archived_at: Mapped[datetime | None]  # put away: no list offers it, what rests on it stays
     # The series these candles are a part of: permanent, kept by renaming and shared by later imports of the same
     # symbol and timeframe. A bar of the series is a dataset's index plus the offset.
     series_id: Mapped[uuid.UUID] = mapped_column(default=new_id, server_default=func.gen_random_uuid())
     series_offset: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+
+
+class ImportReading(Base):
+    """How files of one shape were read last, when a person had to say it (`services.candles.mapping`)."""
+
+    __tablename__ = "import_readings"
+
+    shape: Mapped[str] = mapped_column(primary_key=True)
+    reading: Mapped[dict[str, Any]]
+    updated_by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    updated_at: Mapped[CreatedAt]
 
 
 class PatternSession(Base):

@@ -1,4 +1,4 @@
-"""The prompt of an execution: what the agent is told, as data and as text."""
+"""The prompt of an execution: what the agent gets to read, as data and as text."""
 
 from services.prompts.building import build, instructions
 from services.prompts.document import Prompt, PromptContext, PromptItem, PromptSession, as_bytes, read

@@ -47,7 +47,7 @@ INSTRUCTIONS = (
     "Answer with what you changed and why, in a few sentences, and name each correction that still does not hold with "
     "the reason.",
 )
-# What each kind of item asks for; only the kinds that a prompt holds are told.
+# What each kind of item asks for; a prompt explains only the kinds that it holds.
 OF_KIND = {
     "false_positive": "Wrong marks (false_positive): find what makes the detector fire there and exclude it, without "
     "losing marks that were judged right.",

@@ -59,7 +59,7 @@ class PromptSession:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """All that an agent is told. People's words are data in it."""
+    """All that an agent gets to read. People's words are data in it."""
 
     task: str
     context: PromptContext

@@ -63,7 +63,7 @@ class RunContext:
         return releases.kept_ref(self.execution_id)
 
     def cancelled(self) -> bool:
-        """Whether the run is to stop, because somebody said so or because another worker has it."""
+        """Whether the run is to stop, because somebody canceled it or another worker has it."""
         return self._canceled.is_set() or self._lost.is_set()
 
     @property
@@ -118,9 +118,14 @@ class RunContext:
     def used(self, used: Used) -> None:
         """Takes what a message of the agent's API cost; it is kept with the next sign of life."""
         row = UsageRow(
-            used.message_id, self._log.attempt, used.turn, used.model, used.cost_usd, used.input_tokens,
+            used.message_id,
+            self._log.attempt,
+            used.turn,
+            used.model,
+            used.cost_usd,
+            used.input_tokens,
             used.output_tokens,
-        )  # fmt: skip
+        )
         with self._used_lock:
             self._used[row.message_id] = row
 
@@ -139,7 +144,7 @@ class RunContext:
         self._log.keep_tail()
 
     def recover_usage(self) -> None:
-        """Keeps what an agent of this run spent under a worker that was killed before it told."""
+        """Keeps what an agent of this run spent under a worker that was killed before it recorded it."""
         for used in agent_registry.spent_in(self.folder):
             self.used(used)
         self.flush()
@@ -195,23 +200,42 @@ class RunContext:
         return load_array(get_settings().storage_root, path)
 
     def checkpoint(
-        self, phase: ExecutionPhase, attempt: int, key: str, text: str, details: str | None = None, ok: bool = True,
+        self,
+        phase: ExecutionPhase,
+        attempt: int,
+        key: str,
+        text: str,
+        details: str | None = None,
+        ok: bool = True,
         files_changed: list[str] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.write(f"[{phase}] {text}" + (f": {details}" if details else ""))
         with transaction() as session:
             executions.checkpoint(
-                session, self.execution_id, epoch=self.epoch, phase=phase, attempt=attempt, key=key, text=text,
-                details=details, ok=ok, files_changed=files_changed,
-            )  # fmt: skip
+                session,
+                self.execution_id,
+                epoch=self.epoch,
+                phase=phase,
+                attempt=attempt,
+                key=key,
+                text=text,
+                details=details,
+                ok=ok,
+                files_changed=files_changed,
+            )
 
     def report(self, phase: ExecutionPhase, attempt: int, fraction: float, task: str) -> None:
         self.check()
         with transaction() as session:
             executions.report(
-                session, self.execution_id, epoch=self.epoch, phase=phase, attempt=attempt, fraction=fraction,
+                session,
+                self.execution_id,
+                epoch=self.epoch,
+                phase=phase,
+                attempt=attempt,
+                fraction=fraction,
                 task=task,
-            )  # fmt: skip
+            )
 
     def work(self, run: Run, phase: ExecutionPhase, attempt: int, round_number: int = 0) -> Work:
         """The execution as the agent sees it: without anything that is kept for testing."""
@@ -221,12 +245,25 @@ class RunContext:
             self.checkpoint(phase, attempt, f"{phase}:{round_number}:{key}", text, details, ok)
 
         return Work(
-            execution_id=run.id, pattern_type=run.pattern_type, name=run.workspace_name, is_first=run.is_first,
-            worktree=self.worktree, prompt=prompt, labels=self.known_labels(run),
-            policy=self.policy(run), refused_params=self.refused_params(), sent_ids=frozenset(run.feedback_ids), current_params=self.base_params(run), candles=self.candles,
-            report=lambda fraction, task: self.report(phase, attempt, fraction, task), checkpoint=checkpoint,
-            cancelled=self.cancelled, log=self.write, used=self.used, spent_usd=self.spent(),
-        )  # fmt: skip
+            execution_id=run.id,
+            pattern_type=run.pattern_type,
+            name=run.workspace_name,
+            is_first=run.is_first,
+            worktree=self.worktree,
+            prompt=prompt,
+            labels=self.known_labels(run),
+            policy=self.policy(run),
+            refused_params=self.refused_params(),
+            sent_ids=frozenset(run.feedback_ids),
+            current_params=self.base_params(run),
+            candles=self.candles,
+            report=lambda fraction, task: self.report(phase, attempt, fraction, task),
+            checkpoint=checkpoint,
+            cancelled=self.cancelled,
+            log=self.write,
+            used=self.used,
+            spent_usd=self.spent(),
+        )
 
     def spent(self) -> float:
         """Dollars that the agent spent on this run so far, on whichever machine."""

@@ -16,7 +16,7 @@ LONGEST_ASKED_S = 3600.0  # a pause that the other side asks for; a longer one i
 
 class Action(StrEnum):
     RETRY = "retry"  # the same again after a pause
-    REFINE = "refine"  # back to the agent with what was said
+    REFINE = "refine"  # back to the agent with the reason
     FAIL = "fail"
 
 

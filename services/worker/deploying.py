@@ -97,13 +97,24 @@ def _follow(ctx: RunContext, deployer: Deployer, deployment_id: str, attempt: in
         if not state.ended:
             with transaction() as session:
                 deployments.deploy_moved(
-                    session, ctx.execution_id, epoch=ctx.epoch, attempt=attempt, status=state.status, raw=state.raw,
-                    logs=state.logs, url=state.url,
-                )  # fmt: skip
+                    session,
+                    ctx.execution_id,
+                    epoch=ctx.epoch,
+                    attempt=attempt,
+                    status=state.status,
+                    raw=state.raw,
+                    logs=state.logs,
+                    url=state.url,
+                )
                 executions.report(
-                    session, ctx.execution_id, epoch=ctx.epoch, phase=DEPLOYING, attempt=attempt,
-                    fraction=steps / 6, task=state.logs.strip().rsplit("\n", 1)[-1][LOG_STAMP:] or "Deploying",
-                )  # fmt: skip
+                    session,
+                    ctx.execution_id,
+                    epoch=ctx.epoch,
+                    phase=DEPLOYING,
+                    attempt=attempt,
+                    fraction=steps / 6,
+                    task=state.logs.strip().rsplit("\n", 1)[-1][LOG_STAMP:] or "Deploying",
+                )
     assert last is not None  # a target says at least how it ended
     return last
 

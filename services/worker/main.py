@@ -1,4 +1,4 @@
-"""The worker process: takes runs from the queue until it is told to stop."""
+"""The worker process: takes runs from the queue until it is asked to stop."""
 
 from __future__ import annotations
 
@@ -65,9 +65,12 @@ def run_worker(concurrency: int) -> None:
     DBOS(config=config)
     DBOS.launch()
     DBOS.register_queue(
-        QUEUE, worker_concurrency=concurrency, partition_concurrency=1, polling_interval_sec=0.25,
+        QUEUE,
+        worker_concurrency=concurrency,
+        partition_concurrency=1,
+        polling_interval_sec=0.25,
         on_conflict="always_update",
-    )  # fmt: skip
+    )
     DBOS.register_queue(
         NOTICES, worker_concurrency=notifying.CONCURRENCY, polling_interval_sec=1.0, on_conflict="always_update"
     )

@@ -26,6 +26,7 @@ CODECS = {
     "services/detectors/runner.py": "requests and answers of the detector's process",
     "services/detectors/frames.py": "requests and answers of the detector's process",
     "services/detectors/outputs.py": "what a detector returns",
+    "services/detectors/gate/prefixes.py": "what a detector returns",
     "services/detectors/sandbox.py": "requests and answers of the detector's process",
     "services/detectors/answers.py": "answers of the detector's process",
     "services/detectors/bundle.py": "parameter files",
@@ -35,14 +36,14 @@ CODECS = {
     "services/logs.py": "events of the log",
 }
 # What is left elsewhere. The numbers may fall, and whoever lets one fall lowers it here.
-MOST = {"services": 42, "pages": 72, "app.py": 2, "benchmarks": 4}
+MOST = {"services": 42, "pages": 48, "app.py": 2, "benchmarks": 4}
 # These have none, and stay so.
 TYPED = (
     "services/worker",
     "services/actions",
     "services/executions",
     "services/prompts",
-    "services/deployments.py",
+    "services/deployments",
     "services/deploys",
     "services/agents/",
 )

@@ -120,8 +120,8 @@ def usage_cells(usage: Sequence[UsageSum]) -> list[list[Cell]]:
 
 
 def _used(attempt: str, turn: str, model: str, used: Sequence[UsageSum]) -> list[Cell]:
-    counts = [sum(one.input_tokens for one in used), sum(one.output_tokens for one in used)]
-    tokens: list[Cell] = [{"t": looks.tokens(n), "title": f"{n:,}", "right": True} for n in counts]
+    counts = (sum(one.input_tokens for one in used), sum(one.output_tokens for one in used))
+    tokens: list[Cell] = [{"t": looks.tokens(count), "title": f"{count:,}", "right": True} for count in counts]
     return [
         {"t": attempt},
         {"t": turn},

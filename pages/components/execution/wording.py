@@ -110,11 +110,9 @@ def phase_run(row: ExecutionRow, kept: Mapping[str, PhaseState], now: datetime) 
     """
     phases = {name: _drawn_phase(state) for name, state in kept.items()}
     if row.phase and row.status in (ExecutionStatus.FAILED, ExecutionStatus.RETRY):
-        phases[row.phase] = phases.get(row.phase, {}) | {
-            "status": "failed"
-        }  # a phase may end well and what it came to end the run
+        phases.setdefault(row.phase, {})["status"] = "failed"  # a phase may end well and what it came to end the run
     if row.phase and row.waits_for_plan:
-        phases[row.phase] = phases.get(row.phase, {}) | {"status": "completed"}
+        phases.setdefault(row.phase, {})["status"] = "completed"
     other = {}
     if row.canceled:
         other["failed"] = states.CANCELED_PHASE
@@ -187,17 +185,14 @@ def checkpoint_groups(detail: ExecutionDetail, now: datetime) -> list[PointGroup
         if state is not None and state.status == "running" and state.current_task:
             title = _group_title(detail.row.phase, detail.row.retry_count + 1, several)
             look = states.STALLED if states.is_stalled(detail.row, now) else looks.PHASE_STATES["now"]
-            _add(
-                groups,
-                title,
-                {
-                    "color": look.color,
-                    "symbol": look.symbol,
-                    "time": "now",
-                    "details": None,
-                    "text": state.current_task,
-                },
-            )
+            item: Point = {
+                "color": look.color,
+                "symbol": look.symbol,
+                "time": "now",
+                "details": None,
+                "text": state.current_task,
+            }
+            _add(groups, title, item)
     return groups
 
 

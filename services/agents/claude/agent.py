@@ -112,7 +112,7 @@ def _has_begun(work: Work) -> bool:
 
 
 class _Turn:
-    """One phase: builds the job, runs the process, tells what happens, and judges the end."""
+    """One phase: builds the job, runs the process, reports what happens, and judges the end."""
 
     def __init__(self, settings: Settings, work: Work, phase: Phase, key: str, prompt: str) -> None:
         self._settings, self._work, self._phase, self._key, self._prompt = settings, work, phase, key, prompt
@@ -134,26 +134,38 @@ class _Turn:
         job = self._job(form, left)
         command = confinement.command_for(self._work.worktree, home, may_write=job.may_write)
         ended = process.run(
-            [*command, *confinement.python_command()], confinement.environment(settings, home),
-            job.model_dump_json().encode(), cancelled=self._work.cancelled, on_event=self._hear,
+            [*command, *confinement.python_command()],
+            confinement.environment(settings, home),
+            job.model_dump_json().encode(),
+            cancelled=self._work.cancelled,
+            on_event=self._take_event,
             watch=process.Watch(settings.claude_idle_s, settings.claude_deadline_s),
-        )  # fmt: skip
+        )
         answer = self._judge(ended, form)
         spent = self._ledger.spent(self._key)
         self._work.checkpoint(
-            f"{self._key}:spent", f"Claude answered for ${spent.cost_usd:.2f}",
+            f"{self._key}:spent",
+            f"Claude answered for ${spent.cost_usd:.2f}",
             f"{spent.input_tokens} tokens in, {spent.output_tokens} out, {settings.claude_model}",
-        )  # fmt: skip
+        )
         return answer
 
     def _job(self, form: type[BaseModel], left: float) -> Job:
         work, settings = self._work, self._settings
         return Job(
-            phase=self._phase, worktree=str(work.worktree), prompt=self._prompt, session_id=_session(work),
-            resume=_has_begun(work), model=settings.claude_model, max_turns=settings.claude_max_turns,
-            budget_usd=left, deadline_s=settings.claude_deadline_s, owned=owned_paths(work.pattern_type), commands=commands_for(work.pattern_type),
+            phase=self._phase,
+            worktree=str(work.worktree),
+            prompt=self._prompt,
+            session_id=_session(work),
+            resume=_has_begun(work),
+            model=settings.claude_model,
+            max_turns=settings.claude_max_turns,
+            budget_usd=left,
+            deadline_s=settings.claude_deadline_s,
+            owned=owned_paths(work.pattern_type),
+            commands=commands_for(work.pattern_type),
             answer_schema=schema_of(form),
-        )  # fmt: skip
+        )
 
     def _judge(self, ended: process.Ended, form: type[Answer]) -> Answer:
         settings = self._settings
@@ -162,9 +174,11 @@ class _Turn:
                 ended, self._error, idle_s=settings.claude_idle_s, deadline_s=settings.claude_deadline_s
             )
         fault = faults.of_result(
-            self._result, settings.claude_model, budget_usd=settings.claude_budget_usd,
+            self._result,
+            settings.claude_model,
+            budget_usd=settings.claude_budget_usd,
             max_turns=settings.claude_max_turns,
-        )  # fmt: skip
+        )
         if fault is not None:
             raise fault
         try:
@@ -173,7 +187,7 @@ class _Turn:
             self._log(f"answer not in the agreed form: {error}")
             raise faults.no_answer() from error
 
-    def _hear(self, event: process.Event) -> None:
+    def _take_event(self, event: process.Event) -> None:
         kind = event["type"]
         if kind == "progress":
             self._report(event)
@@ -198,13 +212,15 @@ class _Turn:
         elif kind in {"text", "tool_error", "stderr"}:
             self._log(f"{event.get('text')}")
 
-    def _retry(self, told: process.Event) -> None:
+    def _retry(self, retry: process.Event) -> None:
         """The command line waits before it asks the API again; what is raised here ends its process."""
-        status, seconds = told.get("error_status"), (told.get("retry_delay_ms") or 0) / 1000
-        self._log(f"API retry {told.get('attempt')} in {seconds:.1f} s after {status or 'no answer'}")
+        status, seconds = retry.get("error_status"), (retry.get("retry_delay_ms") or 0) / 1000
+        self._log(f"API retry {retry.get('attempt')} in {seconds:.1f} s after {status or 'no answer'}")
         settings = self._settings
         longest = min(faults.LONGEST_WAIT_S, settings.claude_idle_s / 2)  # else the watchdog takes it for dead
-        fault = faults.of_retry(told, settings.claude_model, max_retries=settings.claude_max_retries, longest_s=longest)
+        fault = faults.of_retry(
+            retry, settings.claude_model, max_retries=settings.claude_max_retries, longest_s=longest
+        )
         if fault is not None:
             raise fault
 
@@ -217,8 +233,8 @@ class _Turn:
         self._work.report(self._told, task[:120] or "Working")
 
     def _log(self, text: str) -> None:
-        shown = text.replace(self._secret, "•••").replace(str(self._work.worktree), ".")
-        self._work.log(f"claude: {shown}")
+        safe = text.replace(self._secret, "•••").replace(str(self._work.worktree), ".")
+        self._work.log(f"claude: {safe}")
 
 
 def _used(entry: Entry) -> Used:

@@ -16,9 +16,11 @@ LONGEST_LOG = 12_000
 
 def planning(prompt: bytes, name: str, files: Sequence[str], *, is_first: bool) -> str:
     """Asks for a plan."""
-    what = "There is no detector for this pattern yet; it is to be written." if is_first else (
-        "People judged this detector's marks; it is to be repaired so that their corrections hold."
-    )  # fmt: skip
+    what = (
+        "There is no detector for this pattern yet; it is to be written."
+        if is_first
+        else ("People judged this detector's marks; it is to be repaired so that their corrections hold.")
+    )
     return (
         f"Plan the work on the pattern {_said(name)}. {what} Read what you need, change nothing, and answer with the "
         f"plan.\n\nFiles of the repository:\n{_listing(files)}\n\n{data(prompt)}"
@@ -38,9 +40,11 @@ def implementing(prompt: bytes, name: str, plan: Plan, *, resumed: bool) -> str:
 def refining(prompt: bytes, name: str, refusal: Refusal, round_number: int, *, resumed: bool) -> str:
     """Asks to mend what the app refused."""
     refused = {
-        "gate": refusal.gate, "said": refusal.sentence, "broken_places": list(refusal.broken_ids)[:50],
+        "gate": refusal.gate,
+        "said": refusal.sentence,
+        "broken_places": list(refusal.broken_ids)[:50],
         "log": refusal.log[-LONGEST_LOG:],
-    }  # fmt: skip
+    }
     known = "" if resumed else f"\n\n{data(prompt)}"
     return (
         f"The app did not take your change for the pattern {_said(name)} (round {max(round_number, 1)}). Mend its "
@@ -96,5 +100,5 @@ def _listing(files: Sequence[str]) -> str:
 
 def files_of(worktree: Path) -> list[str]:
     """The repository's files below the worktree, as paths from there, sorted."""
-    found = (p.relative_to(worktree) for p in worktree.rglob("*") if p.is_file())
-    return sorted(p.as_posix() for p in found if not {".git", "__pycache__"} & set(p.parts))
+    files = (p.relative_to(worktree) for p in worktree.rglob("*") if p.is_file())
+    return sorted(p.as_posix() for p in files if not {".git", "__pycache__"} & set(p.parts))
