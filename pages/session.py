@@ -23,10 +23,10 @@ from pages.components.session import panel as session_panel
 from pages.components.session.header import complete_dialog, more_menu, retest_button, run_again
 from pages.components.session.judging import Board
 from pages.components.session.place_rows import candle_row, moving_row
-from services import actions, sessions
+from services import actions, labels, sessions
 from services.database.engine import transaction
-from services.detectors.scoring import Tally
 from services.errors import NotFound, PatternDeskError
+from services.labels import SessionScore
 from services.lifecycle import SessionStatus
 from services.people import Actor
 from services.sessions import SessionDetail
@@ -42,7 +42,7 @@ class Content:
 
     rows: list[dict[str, Any]]
     marks: pd.DataFrame
-    tally: Tally
+    score: SessionScore
     gone: list[dict[str, Any]]
 
 
@@ -55,11 +55,11 @@ def window(_detail: SessionDetail, sha256: str | None, start: int, end: int) -> 
 def read(detail: SessionDetail, actor: Actor, board: Board) -> Content:
     with transaction() as session:
         marks = sessions.marks(session, detail.id, viewer_id=actor.id)
-        tally = sessions.consensus_tally(session, detail.id)
+        score = labels.score_session(session, detail.id)
         gone = sessions.gone(session, detail.id) if detail.retest_of_id else []
     rows = judging.rows_of(marks)
     judging.settle(board, rows, detail)
-    return Content(rows, marks, tally, [g for g in gone if str(g["feedback_id"]) not in board.accepted_gone])
+    return Content(rows, marks, score, [g for g in gone if str(g["feedback_id"]) not in board.accepted_gone])
 
 
 @st.fragment
@@ -296,7 +296,7 @@ def panel(
             on_click=drop_missed,
             args=(board, actor),
         )
-    session_panel.score_card(detail, content.rows, content.tally)
+    session_panel.score_card(detail, content.rows, content.score)
     if content.gone and detail.status == SessionStatus.ACTIVE:
         pressed = session_panel.gone_card(content.gone, may_judge=may_judge)
         if pressed is not None:

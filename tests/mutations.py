@@ -33,7 +33,7 @@ ROOMS: dict[str, tuple[str, ...]] = {  # module, then its narrowest tests as pyt
     "services.lifecycle": ("tests/services/test_lifecycle_tables.py", STATES),
     "services.rules": ("tests/services/test_rules.py",),
     "services.states": (STATES,),
-    "services.detectors.scoring": ("tests/detectors/test_scoring.py",),
+    "services.places.counting": ("tests/places/test_counting.py",),
     "services.worker.decisions": ("tests/worker/test_decisions.py",),
     "services.review": ("tests/services/test_review.py",),
     "services.sessions.carrying": (SESSIONS, "-k", "retest or copy or copies"),

@@ -76,7 +76,8 @@ def keep_candles(
     with transaction() as session:
         return datasets.import_dataset(
             session, imported, storage_key=key, name=name or f"{symbol} {timeframe}", symbol=symbol,
-            timeframe=timeframe, licence_note=licence_note, price_adjustment=price_adjustment, actor=actor,
+            timeframe=timeframe, licence_note=licence_note, price_adjustment=price_adjustment,
+            times_of=lambda path: load_array(get_settings().storage_root, path)["time"], actor=actor,
         )  # fmt: skip
 
 

@@ -8,10 +8,10 @@ from typing import Final, LiteralString
 from sqlalchemy.orm import Session
 
 from services.database.rows import fetch
-from services.detectors.scoring import Score, score
 from services.lifecycle import NotificationEvent
 from services.models import ClaudeExecution, DetectorVersion, PatternWorkspace
 from services.notifications.writing import notify
+from services.places import Rate, rate
 from services.rules import PROVISIONAL_BELOW
 
 
@@ -64,7 +64,7 @@ def _name(session: Session, workspace_id: uuid.UUID) -> str:
 
 
 def review_waiting(
-    session: Session, workspace: PatternWorkspace, *, approver: str, comment: str | None, marks: Score
+    session: Session, workspace: PatternWorkspace, *, approver: str, comment: str | None, marks: Rate
 ) -> None:
     """Somebody approved; an admin is to verify or return it."""
     said = f"\nComment: {comment[:500]}" if comment else ""
@@ -92,14 +92,14 @@ ORDER BY v.deployed_at DESC, v.id DESC LIMIT 1
 
 def session_completed(session: Session, workspace: PatternWorkspace) -> None:
     """Tells once a version when the deployed one does worse than the last one before it that was judged enough."""
-    now = score(workspace.success_tp, workspace.success_fp, workspace.success_fn)
+    now = rate(workspace.success_tp, workspace.success_fp, workspace.success_fn)
     version = session.get(DetectorVersion, workspace.deployed_version_id) if workspace.deployed_version_id else None
     if version is None or version.deployed_at is None or now.provisional:
         return
     found = fetch(session, _BEFORE, {"w": workspace.id, "at": version.deployed_at, "enough": PROVISIONAL_BELOW})
     if not found:
         return
-    before = score(*found[0][1:])
+    before = rate(*found[0][1:])
     assert now.rate is not None and before.rate is not None  # both have marks
     if now.rate >= before.rate:
         return
@@ -116,7 +116,7 @@ def session_completed(session: Session, workspace: PatternWorkspace) -> None:
     )
 
 
-def _evidence(before: Score, now: Score) -> str:
+def _evidence(before: Rate, now: Rate) -> str:
     """What the two 95 % Wilson intervals say. Intervals that touch overlap."""
     assert before.ci_low is not None and now.ci_high is not None
     if now.ci_high >= before.ci_low:
@@ -130,7 +130,7 @@ def _evidence(before: Score, now: Score) -> str:
     )
 
 
-def _rate(found: Score, beside: Score | None = None) -> str:
+def _rate(found: Rate, beside: Rate | None = None) -> str:
     """ "71% (95% interval 61–79%, n 96)"."""
     if found.rate is None or found.ci_low is None or found.ci_high is None:
         return "– (n 0)"

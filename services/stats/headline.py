@@ -8,7 +8,7 @@ from typing import LiteralString
 from sqlalchemy.orm import Session
 
 from services.database.rows import fetch
-from services.detectors.scoring import Score, score
+from services.places import Rate, rate
 from services.stats.filters import ALL, Filters, chosen_sql
 from services.stats.flow import TIME_TO_FIX
 
@@ -35,8 +35,8 @@ class Headline:
     """
 
     success_rate: Metric
-    success: Score
-    previous_success: Score
+    success: Rate
+    previous_success: Rate
     executions: Metric
     time_to_fix_s: Metric
     cost_usd: Metric
@@ -76,7 +76,7 @@ _MEDIAN: LiteralString = (
 
 def headline(session: Session, filters: Filters = ALL) -> Headline:
     """The four numbers for a workspace or for all, with their change."""
-    now, before = (score(tp, fp, fn) for tp, fp, fn, _ in fetch(session, _SUCCESS, filters.params()))
+    now, before = (rate(tp, fp, fn) for tp, fp, fn, _ in fetch(session, _SUCCESS, filters.params()))
     earlier = filters.before()
     runs, spent = fetch(session, _RUNS, filters.params())[0]
     median, fixes = fetch(session, _MEDIAN, filters.params())[0]

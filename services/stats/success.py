@@ -7,7 +7,7 @@ from typing import Final, LiteralString
 import pandas as pd
 from sqlalchemy.orm import Session
 
-from services.detectors.scoring import score
+from services.places import rate
 from services.rules import is_provisional
 from services.stats.filters import ALL, Filters, chosen_sql, frame
 
@@ -44,12 +44,12 @@ def success_by_version(session: Session, filters: Filters = ALL) -> pd.DataFrame
 
     Columns: workspace, pattern_type, version_id, version, status, origin, created_at, deployed_at, sessions,
     last_completed_at, tp, fp, fn, n (judged marks), rate, ci_low, ci_high (fractions, NaN when nothing was judged),
-    provisional. Source of rate and interval: `services.detectors.scoring.score`.
+    provisional. Source of rate and interval: `services.places.rates`.
     """
     table = frame(
         session, _BY_VERSION, filters, _BY_VERSION_COLUMNS, times=("created_at", "deployed_at", "last_completed_at")
     )
-    scores = [score(tp, fp, fn) for tp, fp, fn in zip(table["tp"], table["fp"], table["fn"], strict=True)]
+    scores = [rate(tp, fp, fn) for tp, fp, fn in zip(table["tp"], table["fp"], table["fn"], strict=True)]
     table["n"] = pd.Series([s.n for s in scores], dtype="int64")
     for name in ("rate", "ci_low", "ci_high"):
         table[name] = pd.Series([getattr(s, name) for s in scores], dtype="float64")

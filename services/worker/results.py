@@ -97,10 +97,14 @@ class ReplayCounts:
 
 @dataclass(frozen=True, slots=True)
 class GatesPassed:
-    """`fixed_ids` are the judged places that hold now and did not before; `replay` is None without any judged place."""
+    """`fixed_ids` are the judgements that hold now and did not before; `replay` is None without any judged place.
+
+    `holdout_lost` says that the change loses too much of what is kept for testing: the run ends without a deploy.
+    """
 
     fixed_ids: tuple[str, ...] = ()
     replay: ReplayCounts | None = None
+    holdout_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,11 +30,12 @@ from services.worker.results import (
 
 
 def complete_without_change(ctx: RunContext, summary: str) -> Completed:
-    """Ends a run whose agent changed nothing."""
+    """Ends a run that deploys nothing: its agent changed nothing, or what is kept for testing spoke against it."""
     with transaction() as session:
         execution = executions.locked(session, ctx.execution_id, ctx.epoch)
         if execution.canceled_at is not None:
             raise Cancelled("The run was canceled.")
+        deployments.reject_candidate(session, ctx.execution_id, epoch=ctx.epoch)
         executions.complete(session, execution, summary=summary)
     clean(ctx)
     return Completed()

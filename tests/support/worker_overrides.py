@@ -91,7 +91,7 @@ class EndlessSearchAgent(WorseAgent):
     """Refuses to find anything better: its refining runs the detector until it is told to stop."""
 
     def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> AgentChange:
-        candles = work.candles(str(work.cases[0].dataset_id))
+        candles = work.candles(work.labels.windows[0].dataset_id)
         with sandbox.warm(work.worktree, work.pattern_type) as worker:
             while True:
                 worker.detect(candles, {}, cancelled=work.cancelled)

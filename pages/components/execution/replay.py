@@ -8,8 +8,8 @@ import pandas as pd
 
 from pages.components import looks
 from pages.components.runs.cells import Cell
-from services.detectors.scoring import Score
 from services.executions import KeptReplay, ReplayRow
+from services.places import Rate
 
 MOST_ROWS: Final = 500  # of a replay that are drawn; broken and fixed ones come first
 REPLAY_COLUMNS: Final = (
@@ -97,12 +97,12 @@ def replay_note(replay: KeptReplay) -> str:
 def split_lines(replay: KeptReplay) -> list[tuple[str, str]]:
     """Before → after of the tune and the hold-out sessions, each with n and interval."""
     splits = replay.splits
-    pairs = [("Tune sessions", splits.before_tune, splits.tune)]
-    pairs.append(("Hold-out sessions", splits.before_holdout, splits.holdout))
+    pairs = [("Seen places", splits.before_tune, splits.tune)]
+    pairs.append(("Kept for testing", splits.before_holdout, splits.holdout))
     return [(title, _before_after(before, after)) for title, before, after in pairs if after is not None]
 
 
-def _before_after(before: Score | None, after: Score) -> str:
+def _before_after(before: Rate | None, after: Rate) -> str:
     old = f"{looks.percent(before.rate)} → " if before is not None else ""
     small = " · provisional" if after.n and after.provisional else ""
     interval = looks.interval(after.ci_low, after.ci_high)

@@ -11,7 +11,7 @@ from typing import Final, Literal, NotRequired, TypedDict
 
 from pages.components import looks
 from pages.components.assets import Component, asset, component
-from services.detectors.scoring import score
+from services.places import rate as counted
 from services.review import QueueRow
 from services.sessions import SessionRow
 
@@ -126,7 +126,7 @@ def queue_card(row: QueueRow, now: datetime) -> QueueCard:
     name = (row.verified_by_name if decided else row.approved_by_name) or "somebody"
     verb = "Verified" if decided else "Approved"
     right = round((row.success_rate or 0) * row.success_n)
-    low = score(right, row.success_n - right, 0).ci_low
+    low = counted(right, row.success_n - right, 0).ci_low
     color = "gray" if row.success_rate is None else "green" if low is not None and low > 0.5 else "orange"
     rate: BadgeData = {"color": color, "text": looks.percent(row.success_rate)}
     broken: BadgeData = {"color": "orange" if row.broken else "gray", "text": f"{row.broken or 0:,} broken"}

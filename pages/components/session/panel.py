@@ -12,7 +12,7 @@ import streamlit as st
 from pages.components import drawn, looks, parts
 from pages.components.charts.marks import BREAKS
 from pages.components.session.judging import Board, Row, find, is_open
-from services.detectors.scoring import Tally, score
+from services.labels import SessionScore
 from services.lifecycle import SessionStatus
 from services.sessions import SessionDetail
 
@@ -82,11 +82,11 @@ def _candle(index: int, candles: pd.DataFrame) -> str:
     return looks.candle_label(index, candles["time"].loc[index] if index in candles.index else None)
 
 
-def score_card(detail: SessionDetail, rows: Sequence[Row], tally: Tally) -> None:
+def score_card(detail: SessionDetail, rows: Sequence[Row], score: SessionScore) -> None:
     """The success rate with its interval and n: the frozen one of a completed session, else as it stands now."""
     counts = Counter(str(r["verdict"]) for r in rows if r["verdict"] is not None)
     shown = {verdict: counts.get(verdict, 0) for verdict in COUNTED}
-    now = score(tally.tp, tally.fp, tally.fn)
+    now = score.rate
     frozen = detail.status == SessionStatus.COMPLETED
     with st.container(border=True, gap="small"):
         if frozen:
@@ -94,10 +94,12 @@ def score_card(detail: SessionDetail, rows: Sequence[Row], tally: Tally) -> None
             values = (detail.success_rate, detail.ci_low, detail.ci_high, n)
             drawn.rate_card("Score at completion", *values, key="session-score", counts=shown)
             if (now.tp, now.fp, now.fn) != (detail.tp, detail.fp, detail.fn):
-                st.caption(f"The consensus now says {looks.percent(now.rate)} (n {now.n}).")
+                st.caption(f"Counted now, it is {now.words}.")
             _precision(detail)
         else:
             drawn.rate_card("So far", now.rate, now.ci_low, now.ci_high, now.n, key="session-score", counts=shown)
+            if now.rate is not None:
+                st.caption(f"{now.words}.")
 
 
 def _precision(detail: SessionDetail) -> None:

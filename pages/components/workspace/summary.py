@@ -19,10 +19,10 @@ from pages.components.runs.state import is_paid, remark, state, waits_for_worker
 from pages.components.workspace.next_step import NextStep, Offer, next_step
 from services import executions, feedback, review, sessions, system, workspaces
 from services.database.engine import transaction
-from services.detectors.scoring import score
 from services.executions import ExecutionDetail, ExecutionRow
 from services.lifecycle import WorkspaceStatus
 from services.people import Actor
+from services.places import rate
 from services.rules import is_live
 from services.sessions import SessionRow
 from services.workspaces import WorkspaceDetail
@@ -143,7 +143,7 @@ def _doing(live: ExecutionDetail, now: datetime) -> str:
 
 def _numbers_card(view: View) -> None:
     workspace = view.workspace
-    counted = score(workspace.success_tp, workspace.success_fp, workspace.success_fn)
+    counted = rate(workspace.success_tp, workspace.success_fp, workspace.success_fn)
     tested = workspace.success_rate is not None
     label = f"Success rate, v{workspace.version}" if workspace.deployed_version_id else "Success rate"
     if not tested and view.trend:

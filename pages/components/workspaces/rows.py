@@ -15,8 +15,8 @@ from pages.components import looks
 from pages.components.columns import Column
 from pages.components.runs.state import is_silent
 from services import rules
-from services.detectors.scoring import Score, score
 from services.lifecycle import ExecutionStatus
+from services.places import Rate, rate
 from services.workspaces import WorkspaceRow
 
 NO_VERSION: Final = "0.0.0"
@@ -29,7 +29,7 @@ def is_live(row: WorkspaceRow) -> bool:
 
 def card(row: WorkspaceRow, spark: Sequence[float]) -> dict[str, Any]:
     """A card of the grid."""
-    judged = score(row.success_tp, row.success_fp, row.success_fn)
+    judged = rate(row.success_tp, row.success_fp, row.success_fn)
     live = {
         "phase": row.execution_phase,
         "progress": row.execution_progress,
@@ -100,8 +100,8 @@ def _both(heading: str, read: Callable[[WorkspaceRow], Any], look: ColumnConfig 
     return Column(heading, read, look, read)
 
 
-def _score(row: WorkspaceRow) -> Score:
-    return score(row.success_tp, row.success_fp, row.success_fn)
+def _score(row: WorkspaceRow) -> Rate:
+    return rate(row.success_tp, row.success_fp, row.success_fn)
 
 
 def _status(row: WorkspaceRow) -> list[str]:

@@ -8,15 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from services import deployments, feedback, releases, sessions, workspaces
+from services import deployments, feedback, labels, releases, sessions, workspaces
 from services.database.engine import transaction
 from services.detectors.contract import Check, ContractReport
-from services.detectors.replay import compare
 from services.detectors.sandbox import warm
 from services.detectors.types import Detection, Matcher
-from services.detectors.windows import windows_of
 from services.lifecycle import ExecutionStatus, Verdict
 from services.models import PatternSession
+from services.places import Place, replay_versions
 from tests.support.execution_screen import change, made
 from tests.support.product import World, head
 
@@ -46,16 +45,15 @@ def detections(session: Any, session_id: uuid.UUID) -> list[str]:
 
 def store_replay(world: World, execution_id: uuid.UUID, version: deployments.VersionRow) -> None:
     with transaction() as session:
-        cases = list(feedback.cases(session, world.swings))
-    windows = windows_of(cases)
-    keep, drop = (next(c for c in cases if c.verdict == v) for v in ("confirmed", "false_positive"))
+        known = labels.label_set(session, world.swings)
+    keep, drop = (next(p for p in known.places if p.status == s) for s in ("present", "absent"))
 
-    def at_place(case: Any) -> Detection:
-        index = case.original_index
-        return Detection(case.kind, case.direction, index, 0, index, index, index, price=1.0)
+    def at_place(place: Place) -> Detection:
+        bar = place.spot.bar
+        return Detection(place.kind, place.direction, bar, place.spot.time, bar, bar, bar, price=1.0)
 
-    before = {w: [at_place(keep), at_place(drop)] for w in windows}
-    result = compare(cases, before, {w: [] for w in windows})
+    before = {w: [at_place(keep), at_place(drop)] for w in known.windows}
+    result = replay_versions(known, before, {w: [] for w in known.windows}, policy="strict")
     with warm(releases.release(version.commit_hash), "swings") as worker:
         spec = worker.spec()
     with transaction() as session:

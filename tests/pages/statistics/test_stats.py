@@ -18,9 +18,9 @@ from pages.components.charts import comparison
 from pages.components.statistics.cards import MOST_PATTERNS, Card, Period, cards, key_figures
 from services import exports
 from services.database.engine import transaction
-from services.detectors.scoring import score
 from services.lifecycle import ExecutionStatus, FeedbackState
 from services.people import Actor
+from services.places import rate
 from services.stats import Filters, Headline, Metric
 from tests import factories
 from tests.support.product import World, open_page, words
@@ -205,7 +205,7 @@ def test_the_axis_holds_the_period_and_a_week_that_began_before_it() -> None:
 
 def test_deltas_are_shown_where_they_compare_like_with_like() -> None:
     found = Headline(
-        success_rate=Metric(0.8, 0.5, 10), success=score(8, 2, 0), previous_success=score(5, 5, 0),
+        success_rate=Metric(0.8, 0.5, 10), success=rate(8, 2, 0), previous_success=rate(5, 5, 0),
         executions=Metric(4, 4, 4), time_to_fix_s=Metric(600, 1260, 3), cost_usd=Metric(2.5, None, 4),
     )  # fmt: skip
     success, runs, fix, cost = key_figures(found, period(), version="0.2.0")
