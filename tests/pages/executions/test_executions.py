@@ -21,10 +21,10 @@ from services.executions import (
     Checkpoint,
     ExecutionRow,
     KeptReplay,
+    KeptTestReport,
     PhaseState,
     ReplayRow,
     ReplaySplits,
-    TestReport,
 )
 from services.lifecycle import ExecutionStatus
 from services.models import now
@@ -162,7 +162,7 @@ def test_the_next_step_follows_from_the_failure() -> None:
     failed = {"status": "failed", "error": "It failed."}
     step = view.next_step(detail(**failed), broken=2)
     assert step is not None and (step.label, step.tab) == ("Show the 2 broken cases", "Replay")
-    tests = view.next_step(detail(**failed, test_report=TestReport(passed=False)), broken=0)
+    tests = view.next_step(detail(**failed, test_report=KeptTestReport(passed=False)), broken=0)
     deploy = view.next_step(detail(**failed, deploy_status="error"), broken=0)
     hidden = view.next_step(detail(**failed), broken=0, hidden=1)
     other = view.next_step(detail(**failed), broken=0)
