@@ -28,7 +28,6 @@ def shortest_pauses() -> None:
     contract, and quicker looks at a deploy."""
     decisions.FIRST_PAUSE_S = 0.1
     decisions.LONGEST_PAUSE_S = 0.4
-    testing.CUTS = 3
     vercel.Pace = partial(waiting.Pace, poll_s=0.2)  # type: ignore[misc, assignment]
 
 

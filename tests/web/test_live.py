@@ -154,7 +154,8 @@ def test_nothing_is_missed_while_the_listener_was_cut_off(live_workspace: LiveWo
     def cut() -> None:
         with psycopg.connect(plain_url(live_workspace.url), autocommit=True) as connection:
             connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'patterndesk live'"
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE application_name = 'patterndesk live' AND datname = current_database()"
             )
 
     async def scene() -> None:
