@@ -111,7 +111,7 @@ def _create(path: Path, url: str | None, cancelled: Callable[[], bool] | None) -
             shutil.copytree(STARTER, temporary, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", ".pytest_cache"))
             git(temporary, "init", "--initial-branch", MAIN)
             git(temporary, "add", "--all")
-            git(temporary, "commit", "-m", "Starter detectors: swings, break of structure, change of character")
+            git(temporary, "commit", "-m", "Starter detectors: structure, order blocks, gaps, liquidity")
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -5,22 +5,22 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-import numpy as np
-
 from services import deployments, executions, feedback, releases, sessions
 from services.agents.protocol import GateRefusal
 from services.database.engine import transaction
 from services.detectors import repository
 from services.detectors.bundle import code_sha256, module_path, owned_paths, read_params, tests_path
 from services.detectors.contract import ContractReport, check_contract
+from services.detectors.gate import kept
 from services.detectors.replay import ReplayResult, compare
 from services.detectors.repository_tests import run_tests
 from services.detectors.sandbox import warm
 from services.detectors.scoring import Score
-from services.detectors.types import CANDLE_DTYPE, Candles, Case, DetectorSpec, Matcher, Params
+from services.detectors.types import Candles, Case, DetectorSpec, Matcher, Params
 from services.detectors.windows import detect_windows, windows_of
 from services.executions import ExecutionRun, KeptTestReport, PhaseFacts
 from services.lifecycle import ExecutionPhase
+from services.settings import get_settings
 from services.texts import storable
 from services.worker import own_tests
 from services.worker.context import RunContext
@@ -28,8 +28,8 @@ from services.worker.phases import in_phase, open_worktree, origin_of, spec_of
 from services.worker.results import GatesPassed, GatesRefused, ReplayCounts
 
 TESTING = ExecutionPhase.TESTING
-CUTS = 20
-CONTRACT_BARS = 1500  # of one dataset; a detector's answers beyond that add time, not evidence
+OWN_BARS = 5000  # of the workspace's candles that the contract is checked on, beside its own
+PROGRESS_S = 2.0
 LOG_CHARACTERS = 8000  # of a refusal, as the agent gets it
 MATCHER = Matcher()
 
@@ -113,10 +113,10 @@ class _Gates:
     def _check_contract(self, spec: DetectorSpec, params: Params) -> None:
         """Registers the candidate with what the contract's check came to."""
         self._ctx.report(TESTING, self._attempt, 0.35, "Checking the detector contract")
-        contract = _contract(self._ctx, self._run, params)
+        contract = _contract(self._ctx, self._run, params, self._attempt)
         failure = contract.failure
         if failure is None:
-            self._check("contract", f"Detector contract: {contract.cuts} cuts, no look-ahead")
+            self._check("contract", f"Detector contract: {contract.cuts:,} runs, no look-ahead")
         else:
             self._check("contract", f"Detector contract broken: {failure.name}", failure.detail, ok=False)
         _register_candidate(self._ctx, self._run, spec, params, contract)
@@ -151,42 +151,33 @@ def _refuse_fewer_tests(ctx: RunContext, run: ExecutionRun, check: _Check) -> No
     check("own-tests", f"The pattern's own tests were changed: {added}, none removed", "Read them in the diff.")
 
 
-def _contract(ctx: RunContext, run: ExecutionRun, params: Params) -> ContractReport:
+def _contract(ctx: RunContext, run: ExecutionRun, params: Params, attempt: int) -> ContractReport:
+    reported_at = 0.0
+
+    def progress(done: int, planned: int) -> None:
+        nonlocal reported_at
+        if time.monotonic() - reported_at > PROGRESS_S:
+            reported_at = time.monotonic()
+            part = 0.35 + 0.3 * done / planned
+            ctx.report(TESTING, attempt, part, f"Checking the detector contract: {done:,} of {planned:,} runs")
+
+    folder = get_settings().data_dir
     return check_contract(
-        ctx.worktree,
-        run.pattern_type,
-        _contract_candles(ctx, run),
-        params,
-        cuts=CUTS,
-        seed=run.number,
-        cancelled=ctx.cancelled,
-    )
+        ctx.worktree, run.pattern_type, params, own=_own_candles(ctx, run), salt=kept.salt(folder),
+        cache=folder / "contracts", cancelled=ctx.cancelled, progress=progress,
+    )  # fmt: skip
 
 
-def _contract_candles(ctx: RunContext, run: ExecutionRun) -> Candles:
-    """Real candles of the workspace's latest session, else a seeded random walk when there is none yet."""
+def _own_candles(ctx: RunContext, run: ExecutionRun) -> Candles | None:
+    """Candles of the workspace's latest session and what lies before, None when there is none yet."""
     with transaction() as session:
         latest = sessions.list_sessions(session, workspace_id=run.workspace_id, limit=5)
         details = [sessions.get(session, s.id) for s in latest]
     for detail in details:
         if detail.dataset_id is not None:
             whole = ctx.candles(str(detail.dataset_id))
-            first = max(0, detail.end_index + 1 - CONTRACT_BARS)
-            return whole[first : detail.end_index + 1]
-    return random_walk(CONTRACT_BARS, seed=run.number)
-
-
-def random_walk(bars: int, *, seed: int) -> Candles:
-    """Seeded daily candles, shape (bars,); only for checks before any real candles were imported."""
-    rng = np.random.default_rng(seed)
-    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.015, bars)))
-    opened = np.concatenate([[100.0], close[:-1]])
-    candles = np.zeros(bars, dtype=CANDLE_DTYPE)
-    candles["time"], candles["open"], candles["close"] = np.arange(bars) * 86_400, opened, close
-    candles["high"] = np.maximum(opened, close) * (1 + rng.uniform(0, 0.01, bars))
-    candles["low"] = np.minimum(opened, close) * (1 - rng.uniform(0, 0.01, bars))
-    candles["volume"] = 1000.0
-    return candles
+            return whole[max(0, detail.end_index + 1 - OWN_BARS) : detail.end_index + 1]
+    return None
 
 
 def _register_candidate(

@@ -26,6 +26,7 @@ CODECS = {
     "services/detectors/runner.py": "requests and answers of the detector's process",
     "services/detectors/frames.py": "requests and answers of the detector's process",
     "services/detectors/outputs.py": "what a detector returns",
+    "services/detectors/gate/prefixes.py": "what a detector returns",
     "services/detectors/sandbox.py": "requests and answers of the detector's process",
     "services/detectors/answers.py": "answers of the detector's process",
     "services/detectors/bundle.py": "parameter files",

@@ -9,7 +9,7 @@ from services.database.engine import transaction
 from services.detectors.bundle import read_params
 from services.detectors.repository import git
 from tests.support.installation import Installation
-from tests.support.run_checks import assert_told_once
+from tests.support.run_checks import assert_each_event_once
 
 
 def test_the_first_execution_adopts_the_starter(beta_installation: Installation) -> None:
@@ -17,7 +17,7 @@ def test_the_first_execution_adopts_the_starter(beta_installation: Installation)
     ((execution_id,),) = installation.sql("SELECT id FROM claude_executions")
     found = installation.get(execution_id)
     assert (found.row.status, found.row.progress, found.current_version) == ("completed", 100, "0.1.0")
-    assert_told_once(installation, execution_id)
+    assert_each_event_once(installation, execution_id)
     moves = installation.sql(
         "SELECT data->>'new_status' FROM workspace_messages WHERE type = 'status_changed' ORDER BY seq"
     )
@@ -46,7 +46,7 @@ def test_a_launch_repairs_what_was_judged_wrong(installation: Installation) -> N
     installation.worker()
     found = installation.run(workspace_id)
     assert found.current_version == "0.1.1"
-    assert_told_once(installation, found.row.id)
+    assert_each_event_once(installation, found.row.id)
     with transaction() as session:
         replay = executions.replay(session, found.row.id)
     assert replay is not None

@@ -94,7 +94,7 @@ def test_prices() -> None:
     assert cost("claude-sonnet-5-5", {"input_tokens": "many", "output_tokens": -3}).cost_usd == 0
 
 
-def test_ledger_counts_a_message_once_and_bears_a_cut_line(tmp_path: Path) -> None:
+def test_the_ledger_counts_a_message_once_and_skips_a_line_that_was_cut_off(tmp_path: Path) -> None:
     file = tmp_path / "spend.jsonl"
     ledger = Ledger(file)
     ledger.add("plan", "m1", "claude-sonnet-5-5", {"input_tokens": 100, "output_tokens": 1})
