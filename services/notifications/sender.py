@@ -79,10 +79,20 @@ def _asset() -> AppriseAsset:
     from apprise import AppriseAsset, PersistentStoreMode
 
     return AppriseAsset(
-        storage_mode=PersistentStoreMode.MEMORY, app_id="Pattern Desk", app_desc="Pattern Desk", app_url="",
-        image_url_mask="", image_url_logo="", async_mode=False, service_timeout=0, interpret_emojis=False,
-        interpret_escapes=False, default_service_retry=0, pgp_autogen=False, pem_autogen=False,
-    )  # fmt: skip
+        storage_mode=PersistentStoreMode.MEMORY,
+        app_id="Pattern Desk",
+        app_desc="Pattern Desk",
+        app_url="",
+        image_url_mask="",
+        image_url_logo="",
+        async_mode=False,
+        service_timeout=0,
+        interpret_emojis=False,
+        interpret_escapes=False,
+        default_service_retry=0,
+        pgp_autogen=False,
+        pem_autogen=False,
+    )
 
 
 def send(url: str, title: str, body: str, kind: str) -> tuple[bool, str]:
