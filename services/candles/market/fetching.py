@@ -51,9 +51,8 @@ def extend(
             f"{source.name} now gives other prices for {start:%Y-%m-%d %H:%M} UTC than the stored candles have (a split, "
             "a correction, an unfinished bar?); fetch the whole range as a new dataset."
         )
-    kept: list[Row] = [
-        (int(r["time"]), *(float(r[n]) for n in ("open", "high", "low", "close", "volume"))) for r in stored
-    ]  # type: ignore[misc]
+    kept: list[Row] = [(int(t), float(o), float(h), float(low), float(c), float(v)) for t, o, h, low, c, v in
+                       stored[["time", "open", "high", "low", "close", "volume"]].tolist()]  # fmt: skip
     fresh = [row for row in rows if row[0] > int(last["time"])]
     if not fresh:
         raise InvalidInput(f"{source.name} has no finished candles of {symbol} after {start:%Y-%m-%d %H:%M} UTC yet.")
@@ -88,9 +87,9 @@ def _imported(
 ) -> ImportedCandles:  # fmt: skip
     if not rows:
         raise InvalidInput(f"{source.name} has no finished candles of {symbol} in this range.")
-    time, *values = (np.array(column) for column in zip(*rows, strict=True))
-    numbers = [column.astype(np.float64) for column in values]
-    bars = Bars(time.astype(np.int64), *numbers, np.arange(1, len(rows) + 1, dtype=np.int64))  # type: ignore[arg-type]
+    time = np.array([row[0] for row in rows], dtype=np.int64)
+    first, high, low, last, volume = np.array([row[1:] for row in rows], dtype=np.float64).T
+    bars = Bars(time, first, high, low, last, volume, np.arange(1, len(rows) + 1, dtype=np.int64))
     bars, mended = rounded(bars)
     faults = Faults(bars.rows)
     find_faults(bars, faults)
