@@ -21,7 +21,7 @@ from services.detectors.judging import Window
 from services.detectors.types import Candles, Case, DetectorSpec, Params
 from services.detectors.windows import windows_of
 from services.errors import Cancelled, RepositoryError, StaleEpoch
-from services.executions import Run, UsageRow
+from services.executions import ExecutionRun, UsageRow
 from services.lifecycle import ExecutionPhase
 from services.logs import get_logger
 from services.settings import get_settings
@@ -42,7 +42,7 @@ class RunContext:
         self._used: dict[str, UsageRow] = {}
         self._used_lock = threading.Lock()
 
-    def run(self) -> Run:
+    def run(self) -> ExecutionRun:
         with transaction() as session:
             return executions.load(session, self.execution_id)
 
@@ -178,7 +178,7 @@ class RunContext:
             run = executions.load(session, self.execution_id)
             return feedback.cases(session, run.workspace_id)
 
-    def exhaustive(self, run: Run) -> frozenset[Window]:
+    def exhaustive(self, run: ExecutionRun) -> frozenset[Window]:
         """Windows that a completed session declares fully checked."""
         with transaction() as session:
             windows = sessions.exhaustive_windows(session, run.workspace_id)
@@ -227,7 +227,7 @@ class RunContext:
                 task=task,
             )
 
-    def work(self, run: Run, phase: ExecutionPhase, attempt: int, round_number: int = 0) -> Work:
+    def work(self, run: ExecutionRun, phase: ExecutionPhase, attempt: int, round_number: int = 0) -> Work:
         """The execution as the agent sees it: tune cases alone."""
         prompt = storage.get(get_settings().storage_root, run.prompt_file) if run.prompt_file else b"{}"
 
@@ -267,7 +267,7 @@ class RunContext:
         with transaction() as session:
             return tuple(deployments.candidate_params(session, self.execution_id))
 
-    def base_params(self, run: Run) -> Params | None:
+    def base_params(self, run: ExecutionRun) -> Params | None:
         """The parameters the execution began with: those at its base commit."""
         if run.deployed_version_id is None or run.base_commit is None:
             return None

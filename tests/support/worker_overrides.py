@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from services.agents import registry
-from services.agents.protocol import AgentChange, Plan, Refusal, Work
+from services.agents.protocol import AgentChange, GateRefusal, Plan, Work
 from services.deploys import local, vercel, waiting
 from services.detectors import sandbox
 from services.detectors.bundle import write_params
@@ -74,7 +74,7 @@ class WorseAgent:
         write_params(work.worktree, work.pattern_type, {"left": 20, "right": 20, "prominence": 4.0})
         return AgentChange(True, "Stricter.", "Be stricter", ("everything stricter",))
 
-    def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> AgentChange:
+    def refine(self, work: Work, spec: DetectorSpec | None, refusal: GateRefusal, round_number: int) -> AgentChange:
         return AgentChange(False, "I have nothing better.")
 
 
@@ -90,7 +90,7 @@ class SharedFileAgent(WorseAgent):
 class EndlessSearchAgent(WorseAgent):
     """Refuses to find anything better: its refining runs the detector until it is told to stop."""
 
-    def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> AgentChange:
+    def refine(self, work: Work, spec: DetectorSpec | None, refusal: GateRefusal, round_number: int) -> AgentChange:
         candles = work.candles(str(work.cases[0].dataset_id))
         with sandbox.warm(work.worktree, work.pattern_type) as worker:
             while True:

@@ -25,10 +25,10 @@ from services.executions import (
     Checkpoint,
     ExecutionRow,
     KeptReplay,
+    KeptTestReport,
     PhaseState,
     ReplayRow,
     ReplaySplits,
-    TestReport,
 )
 from services.lifecycle import ExecutionStatus
 from services.models import now
@@ -163,7 +163,7 @@ def test_the_next_step_follows_from_the_failure() -> None:
     failed = {"status": "failed", "error": "It failed."}
     step = wording.next_step(detail(**failed), broken=2)
     assert step is not None and (step.label, step.tab) == ("Show the 2 broken cases", "Replay")
-    tests = wording.next_step(detail(**failed, test_report=TestReport(passed=False)), broken=0)
+    tests = wording.next_step(detail(**failed, test_report=KeptTestReport(passed=False)), broken=0)
     deploy = wording.next_step(detail(**failed, deploy_status="error"), broken=0)
     hidden = wording.next_step(detail(**failed), broken=0, hidden=1)
     other = wording.next_step(detail(**failed), broken=0)
