@@ -198,6 +198,7 @@ def imported_note() -> None:
         st.info(f"These candles are here already, as {looks.plain(name)}.", icon=":material/info:")
     else:
         st.success(f"{looks.plain(name)} was imported.", icon=":material/check_circle:")
+    link_to(f"/dataset?id={dataset_id}", "Look at its chart and quality report", icon=":material/open_in_new:")
 
 
 def dataset_list(known: Sequence[DatasetRow], actor: Actor) -> None:
