@@ -117,7 +117,7 @@ def draw(listed: Listed, actor: Actor, *, filtered: bool) -> uuid.UUID | None:
         st.subheader("Live", anchor=False)
         opened = live_runs([live_card(row, now, listed.workers) for row in listed.live], key="executions-cards")
     if listed.ended:
-        # The table's own toolbar floats above it, unseen but in the way of clicks: the heading keeps the CSV button free.
+        # The table's own toolbar floats above it, unseen but in the way of clicks; the heading keeps the CSV button clear.
         st.subheader("Ended", anchor=False)
         event = st.dataframe(
             table(columns(now), listed.ended),

@@ -97,27 +97,42 @@ def import_dataset(
     if adjustment not in PRICE_ADJUSTMENTS:
         raise InvalidInput(f"The price adjustment must be one of {', '.join(PRICE_ADJUSTMENTS)}.")
     values = {
-        "id": new_id(), "name": clean_name(name), "symbol": clean_symbol(symbol), "timeframe": clean_timeframe(timeframe),
-        "rows": len(imported.frame), "start_at": imported.frame["time"].iloc[0].to_pydatetime(),
-        "end_at": imported.frame["time"].iloc[-1].to_pydatetime(), "source_format": imported.source_format,
-        "source_sha256": imported.source_sha256, "content_sha256": imported.content_sha256,
-        "storage_path": storage_key, "price_adjustment": adjustment, "quality": imported.quality.as_json(),
-        "licence_note": clean_note(licence_note), "uploaded_by_id": actor.id,
-    }  # fmt: skip
+        "id": new_id(),
+        "name": clean_name(name),
+        "symbol": clean_symbol(symbol),
+        "timeframe": clean_timeframe(timeframe),
+        "rows": len(imported.frame),
+        "start_at": imported.frame["time"].iloc[0].to_pydatetime(),
+        "end_at": imported.frame["time"].iloc[-1].to_pydatetime(),
+        "source_format": imported.source_format,
+        "source_sha256": imported.source_sha256,
+        "content_sha256": imported.content_sha256,
+        "storage_path": storage_key,
+        "price_adjustment": adjustment,
+        "quality": imported.quality.as_json(),
+        "licence_note": clean_note(licence_note),
+        "uploaded_by_id": actor.id,
+    }
     values |= _series(session, values, imported, times_of)
     made = session.scalar(
-        insert(CandleDataset).values(values).on_conflict_do_nothing(index_elements=["content_sha256"])
+        insert(CandleDataset)
+        .values(values)
+        .on_conflict_do_nothing(index_elements=["content_sha256"])
         .returning(CandleDataset.id)
-    )  # fmt: skip
+    )
     if made is None:
         there = select(CandleDataset.id).where(CandleDataset.content_sha256 == imported.content_sha256)
         found = session.scalars(there).one()
         session.execute(update(CandleDataset).where(CandleDataset.id == found).values(archived_at=None))
         return replace(get(session, found), existed=True)
     record(
-        session, actor=actor, action="import_candles", object_type="dataset", object_id=made,
+        session,
+        actor=actor,
+        action="import_candles",
+        object_type="dataset",
+        object_id=made,
         after={k: values[k] for k in ("name", "symbol", "timeframe", "rows", "source_format", "content_sha256")},
-    )  # fmt: skip
+    )
     return get(session, made)
 
 

@@ -16,7 +16,7 @@ Row = TypeVar("Row")
 class Column(Generic[Row]):
     """`shown` reads the table's cell, `raw` the CSV's; a column without one of them is left out there.
 
-    `csv` is the heading in the CSV where that differs from the table's. `look` is a configuration of `st.column_config`.
+    `csv` is the heading in the CSV where that differs from the table's, `look` a configuration of `st.column_config`.
     """
 
     heading: str

@@ -1,4 +1,4 @@
-"""Small drawings that Streamlit has no widget for: intervals, rates, facts, lifecycle, phases. All text is plain text."""
+"""Small drawings that Streamlit has no widget for: rates with intervals, facts, lifecycle. All text is plain text."""
 
 from __future__ import annotations
 
@@ -103,9 +103,12 @@ def rate_card(
 ) -> None:
     """A success rate with its interval, its n, its trend and the tallies behind it."""
     data: RateData = {
-        "kind": "rate", "label": label, "values": list(trend), "items": tally_items(counts or {}),
+        "kind": "rate",
+        "label": label,
+        "values": list(trend),
+        "items": tally_items(counts or {}),
         **rate_texts(rate, low, high, n),
-    }  # fmt: skip
+    }
     _DRAWN(data, key=key)
 
 

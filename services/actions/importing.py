@@ -41,13 +41,23 @@ def import_candles(
     """Reads, checks and stores a file of candles. The same candles twice are one dataset. Raises InvalidInput."""
     require(actor, "import_candles")
     imported = read_candles(
-        data, filename=filename, tz=tz, reading=reading, skip_bad_rows=skip_bad_rows,
-        allow_nonpositive=allow_nonpositive, price_adjustment=price_adjustment,
-    )  # fmt: skip
+        data,
+        filename=filename,
+        tz=tz,
+        reading=reading,
+        skip_bad_rows=skip_bad_rows,
+        allow_nonpositive=allow_nonpositive,
+        price_adjustment=price_adjustment,
+    )
     return keep_candles(
-        imported, symbol=symbol, timeframe=timeframe, name=name, licence_note=licence_note,
-        price_adjustment=price_adjustment, actor=actor,
-    )  # fmt: skip
+        imported,
+        symbol=symbol,
+        timeframe=timeframe,
+        name=name,
+        licence_note=licence_note,
+        price_adjustment=price_adjustment,
+        actor=actor,
+    )
 
 
 def keep_candles(
@@ -77,10 +87,17 @@ def keep_candles(
     key = save_parquet(get_settings().storage_root, imported)
     with transaction() as session:
         return datasets.import_dataset(
-            session, imported, storage_key=key, name=name or f"{symbol} {timeframe}", symbol=symbol,
-            timeframe=timeframe, licence_note=licence_note, price_adjustment=price_adjustment,
-            times_of=lambda path: load_array(get_settings().storage_root, path)["time"], actor=actor,
-        )  # fmt: skip
+            session,
+            imported,
+            storage_key=key,
+            name=name or f"{symbol} {timeframe}",
+            symbol=symbol,
+            timeframe=timeframe,
+            licence_note=licence_note,
+            price_adjustment=price_adjustment,
+            times_of=lambda path: load_array(get_settings().storage_root, path)["time"],
+            actor=actor,
+        )
 
 
 def dataset_candles(dataset: datasets.DatasetRow) -> pd.DataFrame:

@@ -27,9 +27,7 @@ from services.settings import get_settings
 
 COLUMNS = ("kind", "direction", "index", "time", "verdict", "expected_index", "price", "low", "high", "reason")
 MAX_BYTES = 20_000_000
-VERDICTS = (
-    Verdict.CONFIRMED, Verdict.FALSE_POSITIVE, Verdict.FALSE_NEGATIVE, Verdict.ADJUSTMENT, Verdict.UNSURE,
-)  # fmt: skip
+VERDICTS = (Verdict.CONFIRMED, Verdict.FALSE_POSITIVE, Verdict.FALSE_NEGATIVE, Verdict.ADJUSTMENT, Verdict.UNSURE)
 DIRECTIONS = {"1": 1, "+1": 1, "up": 1, "-1": -1, "down": -1, "0": 0, "none": 0, "": 0}
 
 
@@ -209,6 +207,13 @@ def _store(
         feedback.judge(session, mark, row.verdict, reason=row.reason, expected=row.expected, actor=actor)
         return
     feedback.judge_place(
-        session, session_id, row.verdict, kind=row.kind, direction=row.direction, place=row.place,
-        expected=row.expected, reason=row.reason, actor=actor,
-    )  # fmt: skip
+        session,
+        session_id,
+        row.verdict,
+        kind=row.kind,
+        direction=row.direction,
+        place=row.place,
+        expected=row.expected,
+        reason=row.reason,
+        actor=actor,
+    )

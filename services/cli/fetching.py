@@ -30,7 +30,13 @@ def fetch_dataset(
     if show:
         sys.stderr.write("\n")
     return {
-        "dataset_id": str(row.id), "symbol": row.symbol, "timeframe": row.timeframe, "rows": row.rows,
-        "start_at": row.start_at.isoformat(), "end_at": row.end_at.isoformat(), "format": row.source_format,
-        "decided": row.quality.get("decided", []), "warnings": row.warnings,
-    }  # fmt: skip
+        "dataset_id": str(row.id),
+        "symbol": row.symbol,
+        "timeframe": row.timeframe,
+        "rows": row.rows,
+        "start_at": row.start_at.isoformat(),
+        "end_at": row.end_at.isoformat(),
+        "format": row.source_format,
+        "decided": row.quality.get("decided", []),
+        "warnings": row.warnings,
+    }

@@ -150,9 +150,10 @@ def doctor(as_json: Json = False) -> int:
     ok = all(check.ok for check in checks)
     rows = [{"name": check.name, "ok": check.ok, "sentence": check.sentence} for check in checks]
     _print(
-        {"ok": ok, "checks": rows}, as_json,
+        {"ok": ok, "checks": rows},
+        as_json,
         lambda _: "\n".join(f"{'ok ' if check.ok else 'NOT'}  {check.name:<15} {check.sentence}" for check in checks),
-    )  # fmt: skip
+    )
     return 0 if ok else 1
 
 
@@ -176,9 +177,7 @@ def import_candles(
     from services.cli.data import acting
     from services.cli.importing import ImportOptions, import_file, summary
 
-    options = ImportOptions(
-        symbol, timeframe, tz, columns or [], date_order, decimal, skip_bad_rows, allow_nonpositive
-    )  # fmt: skip
+    options = ImportOptions(symbol, timeframe, tz, columns or [], date_order, decimal, skip_bad_rows, allow_nonpositive)
     _print(import_file(file, options, acting(person)), as_json, summary)
 
 
@@ -276,9 +275,10 @@ def list_datasets(as_json: Json = False) -> None:
         ]
     }
     _print(
-        result, as_json,
+        result,
+        as_json,
         lambda r: "\n".join("{id}  {symbol} {timeframe}, {rows} candles".format(**d) for d in r["datasets"]),
-    )  # fmt: skip
+    )
 
 
 @app.command("import-judgements")
@@ -313,10 +313,18 @@ def score(
     with transaction() as opened:
         rate, coverage = labels.score_session(opened, session_id).rate, sessions.get(opened, session_id).coverage
     result = {
-        "tp": rate.tp, "fp": rate.fp, "fn": rate.fn, "unjudged": rate.unjudged, "rate": rate.rate,
-        "ci_low": rate.ci_low, "ci_high": rate.ci_high, "n_effective": rate.n_effective, "label": rate.label,
-        "coverage": coverage, "windows": rate.coverage.words if rate.coverage else None,
-    }  # fmt: skip
+        "tp": rate.tp,
+        "fp": rate.fp,
+        "fn": rate.fn,
+        "unjudged": rate.unjudged,
+        "rate": rate.rate,
+        "ci_low": rate.ci_low,
+        "ci_high": rate.ci_high,
+        "n_effective": rate.n_effective,
+        "label": rate.label,
+        "coverage": coverage,
+        "windows": rate.coverage.words if rate.coverage else None,
+    }
     _print(result, as_json, lambda _: f"{rate.words}.")
 
 
@@ -334,9 +342,7 @@ def recount(
     with transaction() as session:
         result = module.as_json(module.recount(session, fix=fix))
     lines = "{what} of {where}: {kept} is kept, {counted} is counted".format
-    _print(
-        result, as_json, lambda r: "\n".join(lines(**d) for d in r["differences"]) or "Nothing differs."
-    )  # fmt: skip
+    _print(result, as_json, lambda r: "\n".join(lines(**d) for d in r["differences"]) or "Nothing differs.")
 
 
 @app.command()
@@ -405,9 +411,12 @@ def live_check(
 
     result = check(get_settings(), budget_usd=budget, say=lambda line: typer.echo(line, err=as_json))
     _print(
-        result, as_json,
-        lambda r: f"{r['model']} wrote {r['pattern']} v{r['version']} in {r['seconds']:.0f} s for ${r['cost_usd']:.2f}.",
-    )  # fmt: skip
+        result,
+        as_json,
+        lambda r: (
+            f"{r['model']} wrote {r['pattern']} v{r['version']} in {r['seconds']:.0f} s for ${r['cost_usd']:.2f}."
+        ),
+    )
 
 
 @app.command()

@@ -163,9 +163,15 @@ def _contract(ctx: RunContext, run: ExecutionRun, params: Params, attempt: int) 
 
     folder = get_settings().data_dir
     return check_contract(
-        ctx.worktree, run.pattern_type, params, own=_own_candles(ctx, run), salt=kept.salt(folder),
-        cache=folder / "contracts", cancelled=ctx.cancelled, progress=progress,
-    )  # fmt: skip
+        ctx.worktree,
+        run.pattern_type,
+        params,
+        own=_own_candles(ctx, run),
+        salt=kept.salt(folder),
+        cache=folder / "contracts",
+        cancelled=ctx.cancelled,
+        progress=progress,
+    )
 
 
 def _own_candles(ctx: RunContext, run: ExecutionRun) -> Candles | None:

@@ -106,9 +106,12 @@ def _facts(view: ExecutionView, attempt: AttemptRow) -> list[tuple[str, Cell]]:
     rows: list[tuple[str, Cell]] = [
         ("Outcome", {"t": look.label, "badge": look.color, "icon": look.symbol}),
         ("Then", {"t": attempts_data.decision_text(attempt)}),
-        ("Ended in" if attempt.ended_at else "Now in", {"t": attempts_data.phase_label(attempt.phase, view.detail.row, attempt)}),
+        (
+            "Ended in" if attempt.ended_at else "Now in",
+            {"t": attempts_data.phase_label(attempt.phase, view.detail.row, attempt)},
+        ),
         ("Time", {"t": attempts_data.attempt_span(attempt, view.now)}),
-    ]  # fmt: skip
+    ]
     if attempt.commit_hash:
         rows.append(("Commit", {"t": attempt.commit_hash[:12], "mono": True, "title": attempt.commit_hash}))
     if attempt.deployment_id:
@@ -141,8 +144,9 @@ def cost(view: ExecutionView, file_name: str) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption("By turn and model, as the answers came in.", width="stretch")
-        parts.download_csv_button("CSV", lambda: exports.to_csv(attempts_data.usage_frame(usage)), f"{file_name}-cost",
-                                  type="tertiary")  # fmt: skip
+        parts.download_csv_button(
+            "CSV", lambda: exports.to_csv(attempts_data.usage_frame(usage)), f"{file_name}-cost", type="tertiary"
+        )
     component.table(
         attempts_data.usage_head(), attempts_data.usage_cells(usage), label="Cost by turn", key="execution-usage"
     )

@@ -1,4 +1,4 @@
-"""The tabs of an execution: Replay, Diff, Log, Tests, Prompt, Attempts, Cost. Only the open one is read and component."""
+"""The tabs of an execution: Replay, Diff, Log, Tests, Prompt, Attempts, Cost. Only the open one is read and drawn."""
 
 from __future__ import annotations
 
@@ -80,8 +80,9 @@ def _replay(view: ExecutionView) -> None:
             parts.badge(look if n else looks.Look("gray", look.symbol, look.label), f"{n:,} {look.label.lower()}")
         st.space("stretch")
         st.caption(looks.plain(replay_note(replay)), width="content")
-        parts.download_csv_button("CSV", lambda: exports.to_csv(replay_frame(replay)),
-                                  _file_name(view, "replay"), type="tertiary")  # fmt: skip
+        parts.download_csv_button(
+            "CSV", lambda: exports.to_csv(replay_frame(replay)), _file_name(view, "replay"), type="tertiary"
+        )
     evidence = [("Evidence", replay.splits.evidence or looks.MISSING)]
     drawn.facts([*evidence, *split_lines(replay)], key="execution-evidence")
     rows = replay_cells(replay)

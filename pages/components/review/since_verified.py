@@ -32,7 +32,7 @@ def first_deployed(versions: Sequence[VersionRow]) -> VersionRow | None:
 def change(
     pattern_type: str, deployed: VersionRow, versions: Sequence[VersionRow], verified_commit: str | None
 ) -> Change:
-    """The deployed version beside the last verified one; for a first verification beside the first that was deployed."""
+    """The deployed version beside the last verified one, or beside the first deployed one when none was verified."""
     first = first_deployed(versions)
     if verified_commit is not None:
         same = "Nothing has changed since the last verification: it is the same commit."

@@ -1,4 +1,4 @@
-"""The drawings of an execution's screen, as one component. Text reaches the page by text nodes alone, never as markup."""
+"""The drawings of executions, as one component. Text reaches the page by text nodes alone, never as markup."""
 
 from __future__ import annotations
 
@@ -109,9 +109,13 @@ def pick_table(
 ) -> int | None:
     """A table whose rows can be chosen by a click or the keyboard; returns the number of the row chosen in this run."""
     data: TableData = {
-        "kind": "table", "head": list(head), "rows": [list(row) for row in rows], "label": label,
-        "numbers": list(numbers), "chosen": chosen,
-    }  # fmt: skip
+        "kind": "table",
+        "head": list(head),
+        "rows": [list(row) for row in rows],
+        "label": label,
+        "numbers": list(numbers),
+        "chosen": chosen,
+    }
     picked = getattr(_EXECUTION(data, key=key), "open", None)
     return next((number for number in numbers if number == picked), None)
 
@@ -133,9 +137,7 @@ def diff(files: Sequence[DiffFile], *, key: str) -> None:
 
 def text(content: str, *, label: str, key: str, follow: bool = False, wrap: bool = True, height: str = "30rem") -> None:
     """A text in its own scroller; `follow` keeps a reader who is at its end there while it grows."""
-    data: TextData = {
-        "kind": "text", "text": content, "label": label, "follow": follow, "wrap": wrap, "height": height,
-    }  # fmt: skip
+    data: TextData = {"kind": "text", "text": content, "label": label, "follow": follow, "wrap": wrap, "height": height}
     _EXECUTION(data, key=key)
 
 

@@ -26,10 +26,14 @@ def phase_run(row: ExecutionRow, kept: Mapping[str, PhaseState], now: datetime) 
     elif is_stalled(row, now):
         other["now"] = STALLED
     return {
-        "status": row.status, "live": is_live(row), "phase": row.phase, "phases": phases, "canceled": row.canceled,
+        "status": row.status,
+        "live": is_live(row),
+        "phase": row.phase,
+        "phases": phases,
+        "canceled": row.canceled,
         "progress": round(100 * phase_fraction(row.phase, row.progress)),
         "states": {name: look.data() for name, look in other.items()},
-    }  # fmt: skip
+    }
 
 
 def _drawn_phase(state: PhaseState) -> PhaseJson:

@@ -82,7 +82,7 @@ class Card:
 
 
 def cards(session: Any, filters: Filters, period: Period) -> list[Card]:
-    """The charts in the order of the page. Of all patterns, the charts that need one pattern give way to a comparison."""
+    """The charts in the order of the page; of all patterns, a comparison stands for those that need one pattern."""
     one = filters.workspace_id is not None
     by_version = stats.success_by_version(session, filters)
     first = _by_version(by_version, period) if one else _by_pattern(by_version, period)
@@ -288,8 +288,8 @@ def _success(headline: Headline, version: str | None) -> KeyFigure:
         looks.percent(metric.value),
         f"{looks.interval(score.ci_low, score.ci_high)} · n {score.n:,}{provisional}",
         delta=points if not points else f"{points:+d} {'pt' if abs(points) == 1 else 'pts'}",
-        help="Of the deployed version over all its completed sessions, with its 95% interval. The change is against the "
-        "version before it."
+        help="Of the deployed version over all its completed sessions, with its 95% interval. The change is against "
+        "the version before it."
         if version
         else "Of all deployed versions together, with the 95% interval.",
     )

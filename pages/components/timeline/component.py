@@ -85,7 +85,7 @@ def timeline(
     empty: tuple[str, str] = NOTHING_YET,
     height: str = "calc(100dvh - 306px)",
 ) -> TimelineAction | None:
-    """Draws entries (oldest first, in the shape of `TimelineEntry.as_json()`) and returns what was asked for, if anything.
+    """Draws entries (oldest first, as `TimelineEntry.as_json()` shapes them) and returns what was asked for, if anything.
 
     `scope` names the filter and the search: when it changes, the list starts anew at its end. `kinds` are the message
     types that the filter lets through, so that live ones obey it too; pass `live_url=None` while searching. `last_seq`

@@ -23,8 +23,8 @@ EXAMPLES: Final = (
     "slack://TokenA/TokenB/TokenC/#patterns",
 )
 LEAD: Final = (
-    "These addresses get a message when a run or a deploy fails for good, when a review waits, and when the success rate "
-    "falls after a deploy."
+    "These addresses get a message when a run or a deploy fails for good, when a review waits, and when the success "
+    "rate falls after a deploy."
 )
 EVENTS: Final = {
     "run_failed": "Failed run",
