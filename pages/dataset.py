@@ -9,13 +9,13 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from pages.components import looks, parts
+from pages.components import drawn, looks, parts
 from pages.components.actor import require_actor
 from pages.components.datasets import details
 from pages.components.datasets.chart import dataset_chart
+from pages.components.datasets.table import ADJUSTMENTS
 from pages.components.errors import guarded
 from pages.components.links import link_to
-from pages.components.sessions.table import ADJUSTMENTS
 from services import actions, dataset_changes, datasets
 from services.database.engine import transaction
 from services.datasets import DatasetRow
@@ -68,7 +68,7 @@ def page(actor: Actor) -> None:
 
 def facts(dataset: DatasetRow) -> None:
     first, last = (looks.candle_label(None, t) for t in (dataset.start_at, dataset.end_at))
-    parts.facts(
+    drawn.facts(
         [("Symbol", dataset.symbol), ("Timeframe", dataset.timeframe), ("Candles", f"{dataset.rows:,}"),
          ("First and last", f"{first} to {last} (UTC)"), ("Prices", ADJUSTMENTS[dataset.price_adjustment]),
          ("Format", dataset.source_format), ("Content", dataset.content_sha256[:12])],

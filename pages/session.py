@@ -124,12 +124,17 @@ def heading(detail: SessionDetail, board: Board, actor: Actor, *, may_judge: boo
     undone = missed = False
     with parts.header(detail.name, looks.look(looks.SESSIONS, detail.status), caption(detail)):
         if detail.isolation not in (None, "bubblewrap"):
-            st.badge("Reduced isolation", icon=":material/shield:", color="orange",
-                     help="The detector ran without bubblewrap: with limits and no secrets, but less apart.")  # fmt: skip
+            st.badge(
+                "Reduced isolation",
+                icon=":material/shield:",
+                color="orange",
+                help="The detector ran without bubblewrap: with limits and no secrets, but less apart.",
+            )
         if may_judge:
             undone = session_board.undo_button(key="session")
-            missed = st.button("Missed", type="tertiary", icon=":material/add_location_alt:", shortcut="M",
-                               key="session-missed")  # fmt: skip
+            missed = st.button(
+                "Missed", type="tertiary", icon=":material/add_location_alt:", shortcut="M", key="session-missed"
+            )
         more_menu(detail, board, actor)
         retest_button(detail, actor)
         if detail.status == SessionStatus.ACTIVE and actor.may("complete_session"):
@@ -260,10 +265,17 @@ def draw(
             chart = session_chart(
                 candles.loc[first:last], drawn, current=board.current, view=board.view, dark=dark, picked=board.candle
             )
-            parts.figure(chart, key=CHART, alt=f"Candles of {detail.name} with the detector's marks",
-                         clickable=True, zoom=True)  # fmt: skip
-            strip = overview_strip(content.marks, first=detail.start_index, last=detail.end_index, view=board.view,
-                                   current=board.current, dark=dark)  # fmt: skip
+            parts.figure(
+                chart, key=CHART, alt=f"Candles of {detail.name} with the detector's marks", clickable=True, zoom=True
+            )
+            strip = overview_strip(
+                content.marks,
+                first=detail.start_index,
+                last=detail.end_index,
+                view=board.view,
+                current=board.current,
+                dark=dark,
+            )
             parts.figure(strip, key=STRIP, alt="All marks of the session by verdict", clickable=True)
         with st.container(width=PANEL_WIDTH, gap="small"):
             panel(detail, board, content, candles, actor, may_judge=may_judge)
@@ -276,8 +288,14 @@ def panel(
     row = judging.find(content.rows, board.current)
     own_missed = row is not None and row["detection_id"] is None and row["author_id"] == str(actor.id)
     if may_judge and own_missed:
-        st.button("Remove this missed mark", icon=":material/delete:", key="session-remove", width="stretch",
-                  on_click=drop_missed, args=(board, actor))  # fmt: skip
+        st.button(
+            "Remove this missed mark",
+            icon=":material/delete:",
+            key="session-remove",
+            width="stretch",
+            on_click=drop_missed,
+            args=(board, actor),
+        )
     session_panel.score_card(detail, content.rows, content.score)
     if content.gone and detail.status == SessionStatus.ACTIVE:
         pressed = session_panel.gone_card(content.gone, may_judge=may_judge)

@@ -74,7 +74,7 @@ class AgentChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class GateRefusal:
     """Why the app did not take the change: which gate failed, and its reason."""
 
     gate: str  # tests, contract, replay, deploy
@@ -93,4 +93,4 @@ class Agent(Protocol):
 
     def implement(self, work: Work, spec: DetectorSpec | None, plan: Plan) -> AgentChange: ...
 
-    def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> AgentChange: ...
+    def refine(self, work: Work, spec: DetectorSpec | None, refusal: GateRefusal, round_number: int) -> AgentChange: ...

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from services.agents.costs import costs, make_blocks, mean_cost
-from services.agents.protocol import AgentChange, Plan, Refusal, Work
+from services.agents.protocol import AgentChange, GateRefusal, Plan, Work
 from services.agents.search import Evaluation, SearchResult, Value, search
 from services.detectors.bundle import module_path, write_params
 from services.detectors.sandbox import Worker, warm
@@ -83,7 +83,7 @@ class Tuner:
         result = self._search(work, spec)
         return self._apply(work, spec, result, result.best_params if result.improved else None)
 
-    def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> AgentChange:
+    def refine(self, work: Work, spec: DetectorSpec | None, refusal: GateRefusal, round_number: int) -> AgentChange:
         """After a refused replay, the best parameters that were not refused yet; another gate it can't mend."""
         assert spec is not None  # plan refuses without one
         if refusal.gate == "replay" and not work.is_first:

@@ -199,6 +199,35 @@ def import_existing(
     _print(report, as_json, told)
 
 
+@app.command()
+def fetch(
+    source: Annotated[str, typer.Argument(help="yahoo, or an exchange by its ccxt id, for example kraken.")],
+    symbol: Annotated[str, typer.Argument(help="The symbol as the source names it, or words to search for.")],
+    timeframe: Annotated[str, typer.Option(help="The length of a bar, for example 1d or 15m.")] = "1d",
+    start: Annotated[
+        str | None, typer.Option("--from", help="First time; without it what is there is extended.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Last time; now without it.")] = None,
+    search: Annotated[bool, typer.Option("--search", help="List the symbols that fit instead of fetching.")] = False,
+    person: As = None,
+    as_json: Json = False,
+) -> None:
+    """Fetch candles from an exchange or from Yahoo as a dataset (needs the extra `market`)."""
+    from services.cli.fetching import fetch_dataset, search_symbols
+
+    if search:
+        _print(
+            search_symbols(source, symbol),
+            as_json,
+            lambda r: "\n".join(f"{i['symbol']:16} {i['name']}" for i in r["found"]),
+        )
+        return
+    from services.cli.data import acting
+
+    result = fetch_dataset(source, symbol, timeframe, _time(start), _time(end), acting(person), show=not as_json)
+    _print(result, as_json, lambda r: f"Dataset {r['dataset_id']}: {r['rows']:,} candles to {r['end_at']}.")
+
+
 @app.command("run-session")
 def run_session(
     pattern: Annotated[str, typer.Argument(help="The pattern type, or the workspace's id.")],

@@ -19,19 +19,25 @@ def run_failed(session: Session, execution: ClaudeExecution) -> None:
     """A run ended as failed. Nothing when its deploy is what failed: that was told already."""
     where = f" while {execution.phase}" if execution.phase else ""
     _ended(
-        session, execution, NotificationEvent.RUN_FAILED, f"execution {execution.number} failed",
+        session,
+        execution,
+        NotificationEvent.RUN_FAILED,
+        f"execution {execution.number} failed",
         f"It failed for good{where}{_tries(execution)}: {execution.error}\n\nIts corrections are open again. Look at "
         "the execution's log, then run it again or continue it.",
-    )  # fmt: skip
+    )
 
 
 def deploy_failed(session: Session, execution: ClaudeExecution, error: str) -> None:
     """A run's deploy failed and is not tried again, so the run ends with it."""
     _ended(
-        session, execution, NotificationEvent.DEPLOY_FAILED, f"the deploy of execution {execution.number} failed",
+        session,
+        execution,
+        NotificationEvent.DEPLOY_FAILED,
+        f"the deploy of execution {execution.number} failed",
         f"It failed for good{_tries(execution)}: {error}\n\nWhat was live before stays live, and its corrections are "
         "open again. Read the deploy's log at the execution, then continue it or run it again.",
-    )  # fmt: skip
+    )
 
 
 def _tries(execution: ClaudeExecution) -> str:
@@ -41,9 +47,15 @@ def _tries(execution: ClaudeExecution) -> str:
 def _ended(session: Session, execution: ClaudeExecution, event: NotificationEvent, title: str, body: str) -> None:
     """One notice an execution: its end is told once, by the first that tells it."""
     notify(
-        session, execution.workspace_id, event, title=f"{_name(session, execution.workspace_id)}: {title}", body=body,
-        link=f"/execution?id={execution.id}", execution_id=execution.id, dedupe_key=f"ended:{execution.id}",
-    )  # fmt: skip
+        session,
+        execution.workspace_id,
+        event,
+        title=f"{_name(session, execution.workspace_id)}: {title}",
+        body=body,
+        link=f"/execution?id={execution.id}",
+        execution_id=execution.id,
+        dedupe_key=f"ended:{execution.id}",
+    )
 
 
 def _name(session: Session, workspace_id: uuid.UUID) -> str:
@@ -58,12 +70,15 @@ def review_waiting(
     said = f"\nComment: {comment[:500]}" if comment else ""
     assert workspace.approved_at is not None  # set by the approval
     notify(
-        session, workspace.id, NotificationEvent.REVIEW_WAITING,
+        session,
+        workspace.id,
+        NotificationEvent.REVIEW_WAITING,
         title=f"{workspace.name[:80]} v{workspace.version} waits for review",
         body=f"{approver} approved it on a success rate of {_rate(marks)}.{said}\n\nAn admin who is not the approver "
         "looks at the evidence, then verifies it or returns it with a reason.",
-        link=f"/review?id={workspace.id}", dedupe_key=f"review:{workspace.id}:{workspace.approved_at.isoformat()}",
-    )  # fmt: skip
+        link=f"/review?id={workspace.id}",
+        dedupe_key=f"review:{workspace.id}:{workspace.approved_at.isoformat()}",
+    )
 
 
 _BEFORE: Final[LiteralString] = """
@@ -90,12 +105,15 @@ def session_completed(session: Session, workspace: PatternWorkspace) -> None:
         return
     short = f"{_percent(before.rate, now.rate)} to {_percent(now.rate, before.rate)}"
     notify(
-        session, workspace.id, NotificationEvent.SUCCESS_RATE_FELL,
+        session,
+        workspace.id,
+        NotificationEvent.SUCCESS_RATE_FELL,
         title=f"{workspace.name[:80]}: success rate fell from {short}",
         body=f"v{found[0][0]} had {_rate(before, now)}. v{version.version}, which followed it, has "
         f"{_rate(now, before)} so far.\n{_evidence(before, now)}",
-        link=f"/workspace?id={workspace.id}", dedupe_key=f"rate:{version.id}",
-    )  # fmt: skip
+        link=f"/workspace?id={workspace.id}",
+        dedupe_key=f"rate:{version.id}",
+    )
 
 
 def _evidence(before: Rate, now: Rate) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from services.database.rows import fetch
 from services.places import Rate, rate
-from services.stats.filters import ALL, Filters
+from services.stats.filters import ALL, Filters, chosen_sql
 from services.stats.flow import TIME_TO_FIX
 
 
@@ -43,12 +43,12 @@ class Headline:
 
 
 # Of each workspace the deployed version, and the one deployed last before it that has judged marks.
-_SUCCESS: LiteralString = """
+_SUCCESS: LiteralString = f"""
 WITH sums AS (
     SELECT s.workspace_id, s.detector_version_id AS id, v.deployed_at, v.created_at, sum(s.tp) AS tp, sum(s.fp) AS fp,
            sum(s.fn) AS fn
     FROM pattern_sessions s JOIN detector_versions v ON v.id = s.detector_version_id
-    WHERE s.status = 'completed' AND (%(w)s::uuid IS NULL OR s.workspace_id = %(w)s)
+    WHERE s.status = 'completed' AND {chosen_sql("s.workspace_id")}
     GROUP BY s.workspace_id, s.detector_version_id, v.deployed_at, v.created_at
 ), previous AS (
     SELECT DISTINCT ON (s.workspace_id) s.*
@@ -65,9 +65,9 @@ UNION ALL
 SELECT coalesce(sum(tp), 0)::int, coalesce(sum(fp), 0)::int, coalesce(sum(fn), 0)::int, true FROM previous
 ORDER BY 4
 """
-_RUNS: LiteralString = """
+_RUNS: LiteralString = f"""
 SELECT count(*), coalesce(sum(cost_usd), 0)::float8 FROM claude_executions
-WHERE (%(w)s::uuid IS NULL OR workspace_id = %(w)s) AND triggered_at >= %(since)s AND triggered_at < %(until)s
+WHERE {chosen_sql("workspace_id")} AND triggered_at >= %(since)s AND triggered_at < %(until)s
 """
 _MEDIAN: LiteralString = (
     "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds), count(*) FROM (" + TIME_TO_FIX + ") fixes"

@@ -19,7 +19,7 @@ from services.detectors import repository
 from services.detectors.bundle import read_params
 from services.detectors.types import Candles, DetectorSpec, Params
 from services.errors import Cancelled, RepositoryError, StaleEpoch
-from services.executions import Run, UsageRow
+from services.executions import ExecutionRun, UsageRow
 from services.lifecycle import ExecutionPhase
 from services.logs import get_logger
 from services.places import LabelSet, Place, Policy
@@ -41,7 +41,7 @@ class RunContext:
         self._used: dict[str, UsageRow] = {}
         self._used_lock = threading.Lock()
 
-    def run(self) -> Run:
+    def run(self) -> ExecutionRun:
         with transaction() as session:
             return executions.load(session, self.execution_id)
 
@@ -172,24 +172,24 @@ class RunContext:
         """Brings what another machine kept of this run; nothing when there is no remote, or it has none."""
         releases.fetch_kept(self.execution_id, update_ref=True, cancelled=self.cancelled)
 
-    def labels(self, run: Run) -> LabelSet:
+    def labels(self, run: ExecutionRun) -> LabelSet:
         """Every judged place of the workspace as it stands now, the hold-out's too."""
         with transaction() as session:
             return labels.keep(session, run.workspace_id)
 
-    def known_labels(self, run: Run) -> LabelSet:
+    def known_labels(self, run: ExecutionRun) -> LabelSet:
         """The places that an agent may know of. A search has them all, so from now on they count as seen."""
         known = self.labels(run).only("tune")
         sent = set(run.feedback_ids)
         self.saw(run, [p for p in known.places if run.agent == "tuner" or sent & set(p.judgements)])
         return known
 
-    def saw(self, run: Run, places: Iterable[Place]) -> None:
+    def saw(self, run: ExecutionRun, places: Iterable[Place]) -> None:
         """Notes for ever that the agent of this run has had these places."""
         with transaction() as session:
             labels.mark_seen(session, run.workspace_id, places, execution_id=run.id)
 
-    def policy(self, run: Run) -> Policy:
+    def policy(self, run: ExecutionRun) -> Policy:
         """What the replay lets pass in this workspace."""
         with transaction() as session:
             return labels.replay_policy(session, run.workspace_id)
@@ -237,7 +237,7 @@ class RunContext:
                 task=task,
             )
 
-    def work(self, run: Run, phase: ExecutionPhase, attempt: int, round_number: int = 0) -> Work:
+    def work(self, run: ExecutionRun, phase: ExecutionPhase, attempt: int, round_number: int = 0) -> Work:
         """The execution as the agent sees it: without anything that is kept for testing."""
         prompt = storage.get(get_settings().storage_root, run.prompt_file) if run.prompt_file else b"{}"
 
@@ -275,7 +275,7 @@ class RunContext:
         with transaction() as session:
             return tuple(deployments.candidate_params(session, self.execution_id))
 
-    def base_params(self, run: Run) -> Params | None:
+    def base_params(self, run: ExecutionRun) -> Params | None:
         """The parameters the execution began with: those at its base commit."""
         if run.deployed_version_id is None or run.base_commit is None:
             return None

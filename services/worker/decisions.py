@@ -30,7 +30,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class FailureDecision:
     """What follows. `pause_s` is waited durably before it; `advice` tells the person what to do when it is final."""
 
     action: Action
@@ -168,7 +168,7 @@ def pause(retry: int) -> float:
     return min(FIRST_PAUSE_S * 2.0 ** min(retry - 1, 60), LONGEST_PAUSE_S)
 
 
-def decide(failure: Failure, *, retry_count: int, max_retries: int, in_a_row: int = 1) -> Decision:
+def decide(failure: Failure, *, retry_count: int, max_retries: int, in_a_row: int = 1) -> FailureDecision:
     """What follows a failure. `retry_count` retries were made before; `in_a_row` failures of this kind just now.
 
     Passing faults are retried and failed deploys go back to the agent, until the retries are spent. A pause is never
@@ -185,11 +185,11 @@ def decide(failure: Failure, *, retry_count: int, max_retries: int, in_a_row: in
         return _fail(spent + rule.advice)
     if rule.most is not None and in_a_row > rule.most:
         return _fail(f"It was tried {in_a_row} times in a row. {rule.advice}")
-    return Decision(rule.action, max(pause(retry_count + 1), asked), None)
+    return FailureDecision(rule.action, max(pause(retry_count + 1), asked), None)
 
 
-def _fail(advice: str) -> Decision:
-    return Decision(Action.FAIL, 0.0, advice)
+def _fail(advice: str) -> FailureDecision:
+    return FailureDecision(Action.FAIL, 0.0, advice)
 
 
 def _duration(seconds: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.agents.protocol import Refusal
+from services.agents.protocol import GateRefusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Resume:
     """What an attempt begins with instead of planning: a change to test, or to refine first after a refusal."""
 
     change: CommittedChange
-    refusal: Refusal | None = None
+    refusal: GateRefusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class GatesPassed:
 class GatesRefused:
     """A gate did not pass."""
 
-    refusal: Refusal
+    refusal: GateRefusal
 
 
 @dataclass(frozen=True, slots=True)

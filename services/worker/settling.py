@@ -7,13 +7,13 @@ import shutil
 from sqlalchemy.orm import Session
 
 from services import deployments, executions
-from services.agents.protocol import Refusal
+from services.agents.protocol import GateRefusal
 from services.database.engine import transaction
 from services.detectors import repository
 from services.errors import Cancelled
 from services.executions import FollowUp
 from services.worker.context import RunContext
-from services.worker.decisions import Action, Decision, Failure, decide
+from services.worker.decisions import Action, Failure, FailureDecision, decide
 from services.worker.results import (
     CommittedChange,
     Completed,
@@ -130,12 +130,12 @@ def _follow_decision(
     return RetryPlanned(decision.pause_s, _resume(decision, failed, change))
 
 
-def _resume(decision: Decision, failed: StepFailed, change: CommittedChange | None) -> Resume | None:
+def _resume(decision: FailureDecision, failed: StepFailed, change: CommittedChange | None) -> Resume | None:
     """What the next attempt begins with; None when there is no change yet, so that it begins anew."""
     if change is None:
         return None
     if decision.action == Action.REFINE:
-        return Resume(change, Refusal(failed.kind, failed.sentence, failed.deploy_log))
+        return Resume(change, GateRefusal(failed.kind, failed.sentence, failed.deploy_log))
     return Resume(change)
 
 

@@ -6,7 +6,7 @@ import time
 from typing import Protocol
 
 from services import deployments, executions, labels, releases, sessions
-from services.agents.protocol import Refusal
+from services.agents.protocol import GateRefusal
 from services.database.engine import transaction
 from services.detectors import repository
 from services.detectors.bundle import code_sha256, module_path, owned_paths, read_params, tests_path
@@ -16,7 +16,7 @@ from services.detectors.repository_tests import run_tests
 from services.detectors.sandbox import warm
 from services.detectors.types import Candles, DetectorSpec, Params
 from services.detectors.windows import detect_windows
-from services.executions import PhaseFacts, Run, TestReport
+from services.executions import ExecutionRun, KeptTestReport, PhaseFacts
 from services.lifecycle import ExecutionPhase
 from services.places import ReplayResult, replay_versions
 from services.settings import get_settings
@@ -37,7 +37,7 @@ class _Refused(Exception):
 
     def __init__(self, gate: str, sentence: str, log: str = "", broken_ids: tuple[str, ...] = ()) -> None:
         super().__init__(sentence)
-        self.refusal = Refusal(gate, sentence, log[-LOG_CHARACTERS:], broken_ids)
+        self.refusal = GateRefusal(gate, sentence, log[-LOG_CHARACTERS:], broken_ids)
 
 
 class _Check(Protocol):
@@ -49,7 +49,7 @@ class _Check(Protocol):
 def test(ctx: RunContext, attempt: int, round_number: int) -> GatesPassed | GatesRefused:
     """Runs all gates on the worktree's commit; registers the candidate and stores its replay."""
 
-    def body(run: Run) -> tuple[GatesPassed | GatesRefused, PhaseFacts]:
+    def body(run: ExecutionRun) -> tuple[GatesPassed | GatesRefused, PhaseFacts]:
         open_worktree(ctx, run)
         gates = _Gates(ctx, run, attempt, round_number)
         try:
@@ -64,9 +64,9 @@ def test(ctx: RunContext, attempt: int, round_number: int) -> GatesPassed | Gate
 class _Gates:
     """One round of testing. `test_report` is there once the repository's tests have run."""
 
-    def __init__(self, ctx: RunContext, run: Run, attempt: int, round_number: int) -> None:
+    def __init__(self, ctx: RunContext, run: ExecutionRun, attempt: int, round_number: int) -> None:
         self._ctx, self._run, self._attempt, self._round = ctx, run, attempt, round_number
-        self.test_report: TestReport | None = None
+        self.test_report: KeptTestReport | None = None
 
     def run_all(self) -> GatesPassed:
         """Raises _Refused at the first gate that does not pass."""
@@ -97,7 +97,7 @@ class _Gates:
     def _run_tests(self) -> None:
         tests = run_tests(self._ctx.worktree, cancelled=self._ctx.cancelled)
         self._ctx.write(tests.output)
-        self.test_report = TestReport(
+        self.test_report = KeptTestReport(
             tests.passed,
             tests.total,
             tests.failed,
@@ -124,7 +124,7 @@ class _Gates:
             raise _Refused("contract", failure.detail)
 
 
-def _refuse_strangers(ctx: RunContext, run: Run) -> None:
+def _refuse_strangers(ctx: RunContext, run: ExecutionRun) -> None:
     """A change for one pattern touches nothing that others run on."""
     changed = repository.changed_files(ctx.worktree, run.base_commit) if run.base_commit else []
     strange = [name for name in changed if name not in owned_paths(run.pattern_type)]
@@ -133,7 +133,7 @@ def _refuse_strangers(ctx: RunContext, run: Run) -> None:
         raise _Refused("files", f"The change touches {strange[0]}{more}, which belongs to other patterns too.")
 
 
-def _refuse_fewer_tests(ctx: RunContext, run: Run, check: _Check) -> None:
+def _refuse_fewer_tests(ctx: RunContext, run: ExecutionRun, check: _Check) -> None:
     """Tests that were there at the base commit are still there, and still run. Changed ones get a checkpoint."""
     if run.base_commit is None:
         return
@@ -151,13 +151,13 @@ def _refuse_fewer_tests(ctx: RunContext, run: Run, check: _Check) -> None:
     check("own-tests", f"The pattern's own tests were changed: {added}, none removed", "Read them in the diff.")
 
 
-def _contract(ctx: RunContext, run: Run, params: Params, attempt: int) -> ContractReport:
-    told = 0.0
+def _contract(ctx: RunContext, run: ExecutionRun, params: Params, attempt: int) -> ContractReport:
+    reported_at = 0.0
 
     def progress(done: int, planned: int) -> None:
-        nonlocal told
-        if time.monotonic() - told > PROGRESS_S:
-            told = time.monotonic()
+        nonlocal reported_at
+        if time.monotonic() - reported_at > PROGRESS_S:
+            reported_at = time.monotonic()
             part = 0.35 + 0.3 * done / planned
             ctx.report(TESTING, attempt, part, f"Checking the detector contract: {done:,} of {planned:,} runs")
 
@@ -168,7 +168,7 @@ def _contract(ctx: RunContext, run: Run, params: Params, attempt: int) -> Contra
     )  # fmt: skip
 
 
-def _own_candles(ctx: RunContext, run: Run) -> Candles | None:
+def _own_candles(ctx: RunContext, run: ExecutionRun) -> Candles | None:
     """Candles of the workspace's latest session and what lies before, None when there is none yet."""
     with transaction() as session:
         latest = sessions.list_sessions(session, workspace_id=run.workspace_id, limit=5)
@@ -181,7 +181,7 @@ def _own_candles(ctx: RunContext, run: Run) -> Candles | None:
 
 
 def _register_candidate(
-    ctx: RunContext, run: Run, spec: DetectorSpec, params: Params, contract: ContractReport
+    ctx: RunContext, run: ExecutionRun, spec: DetectorSpec, params: Params, contract: ContractReport
 ) -> None:
     head = repository.head(ctx.worktree)
     with transaction() as session:
@@ -199,7 +199,7 @@ def _register_candidate(
         )
 
 
-def _replay(ctx: RunContext, run: Run, params: Params) -> ReplayResult | None:
+def _replay(ctx: RunContext, run: ExecutionRun, params: Params) -> ReplayResult | None:
     """Both versions on all judged places. Of the hold-out the gate needs a word alone, the agent gets nothing."""
     known = ctx.labels(run)
     with transaction() as session:

@@ -32,7 +32,7 @@ def test_after_a_failed_deploy_the_child_deploys_the_same_commit(new_installatio
     told = next(
         m for m in installation.messages(child, "claude_checkpoint") if m["title"].startswith("The refusal went back")
     )
-    assert told["content"] == failed.attempts[-1]["reason"], "the failed deploy is what it began with"
+    assert told["content"] == failed.attempts[-1].reason, "the failed deploy is what it began with"
     assert installation.messages(child, "version_updated")[0]["data"]["changes"] == [failed.commit_message]
     installation.assert_at_rest()
 

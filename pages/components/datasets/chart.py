@@ -18,7 +18,7 @@ def dataset_chart(candles: pd.DataFrame, highlighted: int | None = None) -> go.F
     """Candles indexed by dataset index; closing hours take no room. `highlighted` is an index to point at."""
     at = candles.index.to_list()
     times = candles["time"].dt.strftime("%Y-%m-%d %H:%M").to_list()
-    ticks = list(range(0, len(at), max(1, len(at) // 8)))
+    ticks = list(range(0, len(at), max(1, len(at) // 4)))
     bars = {
         "type": "candlestick", "x": at, "name": "", "text": times, "hovertext": times,
         **{name: candles[name].to_list() for name in ("open", "high", "low", "close")},
@@ -35,7 +35,8 @@ def dataset_chart(candles: pd.DataFrame, highlighted: int | None = None) -> go.F
                    "line": {"color": "#C97F1A", "width": 2, "dash": "dot"}}]  # fmt: skip
     layout = shared_layout(HEIGHT, showlegend=False, shapes=shapes) | {
         "xaxis": XAXIS | {"rangeslider": {"visible": False}, "tickvals": [at[i] for i in ticks],
-                          "ticktext": [times[i] for i in ticks]},
+                          "ticktext": [times[i].replace(" ", "<br>") for i in ticks], "anchor": "y2",
+                          "tickangle": 0},
         "yaxis": YAXIS | {"domain": [0.22, 1], "side": "right"},
         "yaxis2": YAXIS | {"domain": [0, 0.18], "side": "right", "showgrid": False, "showticklabels": False},
     }  # fmt: skip

@@ -10,10 +10,10 @@ import pandas as pd
 import streamlit as st
 
 from pages.components import looks
+from pages.components.columns import clicked_row
 from pages.components.datasets.import_dialog import warnings
 from pages.components.errors import guarded
 from pages.components.links import go
-from pages.components.sessions.table import clicked_row
 from services import dataset_changes
 from services.database.engine import transaction
 from services.dataset_changes import DatasetUse

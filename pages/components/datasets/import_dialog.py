@@ -10,12 +10,12 @@ import pandas as pd
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
-from pages.components import looks, parts
+from pages.components import drawn, looks
 from pages.components.actor import require_actor
 from pages.components.datasets.mapping_form import DECIMALS, mapping_form, zone_choice
 from pages.components.datasets.preview import Preview, glance, preview
+from pages.components.datasets.table import ADJUSTMENTS
 from pages.components.errors import guarded
-from pages.components.sessions.table import ADJUSTMENTS
 from services import actions, dataset_changes
 from services.candles.importer import Glance, Reading
 from services.candles.moments import NO_ZONE
@@ -154,7 +154,7 @@ def note_imported(dataset: DatasetRow) -> None:
 
 
 def _shown(found: Preview) -> None:
-    parts.facts(
+    drawn.facts(
         [("Recognised as", found.source_format), ("Candles", f"{found.rows:,}"),
          ("First and last", f"{found.first} to {found.last} (UTC)")],
         key="import-facts",

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal, NotRequired, TypedDict
 
+from pages.components import looks
 from pages.components.assets import Component, asset, component
-from pages.components.execution.replay import Cell, DiffFile
-from pages.components.execution.wording import PointGroup
-from pages.components.timeline.component import LOOKS, LooksData
+from pages.components.looks import LooksData
+from pages.components.runs.cells import Cell, DiffFile, PointGroup
 from services.timeline import LookJson, PhaseRun
 
 _HERE: Final = Path(__file__).parent
@@ -91,7 +91,7 @@ _EXECUTION: Component[ExecutionData] = component("execution", ExecutionData, css
 
 def phases(run: PhaseRun, *, key: str) -> None:
     """Five segments; the current one fills."""
-    _EXECUTION({"kind": "phases", "run": run, "looks": LOOKS}, key=key)
+    _EXECUTION({"kind": "phases", "run": run, "looks": looks.FOR_COMPONENTS}, key=key)
 
 
 def checkpoints(groups: Sequence[PointGroup], *, key: str) -> None:
@@ -141,6 +141,6 @@ def text(content: str, *, label: str, key: str, follow: bool = False, wrap: bool
 
 def live_runs(runs: Sequence[RunCard], *, key: str) -> uuid.UUID | None:
     """Live executions as cards; returns the id of the one that was opened in this run, if any."""
-    data: RunsData = {"kind": "runs", "runs": list(runs), "looks": LOOKS}
+    data: RunsData = {"kind": "runs", "runs": list(runs), "looks": looks.FOR_COMPONENTS}
     opened = getattr(_EXECUTION(data, key=key), "open", None)
     return next((uuid.UUID(run["id"]) for run in runs if run["id"] == opened), None)

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pandas as pd
 import streamlit as st
 
-from pages.components import looks, parts
+from pages.components import drawn, looks, parts
 from pages.components.charts.marks import BREAKS
 from pages.components.session.judging import Board, Row, find, is_open
 from services.labels import SessionScore
@@ -35,7 +35,7 @@ def mark_card(board: Board, rows: Sequence[Row], candles: pd.DataFrame) -> None:
             st.caption(f"{left} left" if left else "all judged", width="content")
         st.progress((len(rows) - left) / len(rows))
         st.markdown(f"**{looks.kind_label(str(row['kind']), int(row['direction']))}**")
-        parts.facts(facts_of(row, candles), key="mark-facts")
+        drawn.facts(facts_of(row, candles), key="mark-facts")
         if row["verdict"] is not None:
             _verdict(row)
 
@@ -92,12 +92,12 @@ def score_card(detail: SessionDetail, rows: Sequence[Row], score: SessionScore) 
         if frozen:
             n = detail.tp + detail.fp + detail.fn
             values = (detail.success_rate, detail.ci_low, detail.ci_high, n)
-            parts.rate_card("Score at completion", *values, key="session-score", counts=shown)
+            drawn.rate_card("Score at completion", *values, key="session-score", counts=shown)
             if (now.tp, now.fp, now.fn) != (detail.tp, detail.fp, detail.fn):
                 st.caption(f"Counted now, it is {now.words}.")
             _precision(detail)
         else:
-            parts.rate_card("So far", now.rate, now.ci_low, now.ci_high, now.n, key="session-score", counts=shown)
+            drawn.rate_card("So far", now.rate, now.ci_low, now.ci_high, now.n, key="session-score", counts=shown)
             if now.rate is not None:
                 st.caption(f"{now.words}.")
 
@@ -106,7 +106,7 @@ def _precision(detail: SessionDetail) -> None:
     found = [("Precision", looks.percent(detail.precision))]
     if detail.recall is not None:
         found.append(("Recall", looks.percent(detail.recall)))
-    parts.facts(found, key="session-precision")
+    drawn.facts(found, key="session-precision")
 
 
 def gone_card(gone: Sequence[Mapping[str, Any]], *, may_judge: bool) -> tuple[str, Mapping[str, Any]] | None:

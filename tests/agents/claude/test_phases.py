@@ -7,7 +7,7 @@ import json
 import pytest
 
 from services.agents.claude.spend import spent_in
-from services.agents.protocol import Plan, Refusal
+from services.agents.protocol import GateRefusal, Plan
 from services.detectors import repository
 from tests.support.agent_setup import KEY, ONE_CALL, PLAN, AgentSetup, as_prompt
 from tests.support.messages_api import Turn, answer, text, use
@@ -57,7 +57,7 @@ def test_plan_implement_refine_in_one_conversation(agent_setup: AgentSetup) -> N
     assert "Reading." in json.dumps(third), "the second phase goes on with the first one's conversation"
     repository.commit_all(tree, "first")
 
-    refusal = Refusal("tests", "1 failed.", log="assert 1 == 2")
+    refusal = GateRefusal("tests", "1 failed.", log="assert 1 == 2")
     refined = agent_setup.agent.refine(agent_setup.work(), None, refusal, 1)
 
     assert agent_setup.changed() == ["tests/test_swings.py"]
