@@ -54,7 +54,7 @@ def walk(bars: int, rng: np.random.Generator) -> Candles:
     return candles
 
 
-def detect(candles: Candles, params: Mapping[str, Any]) -> list[Detection]:
+def detect(candles: Candles, params: Mapping[str, Value]) -> list[Detection]:
     """The starter's swings, as detections."""
     times = candles["time"]
     return [

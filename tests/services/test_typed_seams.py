@@ -43,6 +43,12 @@ CODECS = {
     "services/cli/importing.py": "what --json prints",
     "services/cli/data.py": "what --json prints",
     "services/cli/live_check.py": "what --json prints",
+    "services/cli/recount.py": "what --json prints",
+    "services/existing/reading.py": "messages as the existing system keeps them",
+    "services/existing/making.py": "messages as the existing system keeps them",
+    "services/existing/source.py": "rows of the existing system",
+    "services/labels/rates.py": "rates as sessions and evaluations keep them",
+    "services/candles/mapping.py": "mappings as datasets keep them",
 }
 # What is left elsewhere. The numbers may fall, and whoever lets one fall lowers it here.
 MOST = {"services": 32, "pages": 47, "app.py": 2, "benchmarks": 4}
