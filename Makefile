@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 NODE_READY := $(VENV)/.node-ready
 
-.PHONY: run test check bench soak live-check format seam
+.PHONY: run test check bench corpus soak live-check format seam
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -34,6 +34,10 @@ check: $(READY) $(NODE_READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+# Planted leaks, honest detectors, hostile detectors and tests against the gates; ARGS="leaks --profile part" for less.
+corpus: $(READY)
+	$(BIN)/python -m tests.detectors.corpus $(ARGS)
 
 # A hundred kills at seeded moments; ARGS="--kills 12 --seed 7" for other numbers.
 soak: $(READY)

@@ -73,13 +73,13 @@ def _check(
             passed, tuple(checks), run.done, seconds, GATE_VERSION, size.name, run.exemptions, tuple(run.notes)
         )
 
-    try:
-        with fresh() as worker:
+    with fresh() as worker:
+        try:
             spec = worker.spec(cancelled=cancelled)
             values = complete_params(spec, params)
-    except DetectorError as error:
-        return report([Check("output", False, str(error), error.kind)])
-    first = look(fresh, spec, values, size, cancelled=cancelled)
+        except DetectorError as error:
+            return report([Check("output", False, str(error), error.kind)])
+        first = look(worker, fresh, spec, values, size, cancelled=cancelled)
     if not all(c.passed for c in first.checks):
         return report(first.checks)
     run = GateRun(fresh, spec, values, size, own, salt, first.run_s, cancelled, progress)

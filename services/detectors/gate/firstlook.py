@@ -24,16 +24,16 @@ class Look:
 
 
 def look(
-    fresh: Callable[[], Worker], spec: DetectorSpec, values: Params, size: Profile, *, cancelled: Cancel | None
-) -> Look:
+    worker: Worker, fresh: Callable[[], Worker], spec: DetectorSpec, values: Params, size: Profile, *,
+    cancelled: Cancel | None,
+) -> Look:  # fmt: skip
     """Run the detector a few times on candles that nothing else of the gate uses."""
     series = first_look(size.dense)
     checks: list[Check] = []
     try:
-        with fresh() as worker:
-            checks = [small_input(worker, spec, values, series, cancelled)]
-            runs, facts = worker.detect_repeated(series.candles, values, 2, cancelled=cancelled)
-            run_s = _seconds(worker, series, values, cancelled)
+        checks = [small_input(worker, spec, values, series, cancelled)]
+        runs, facts = worker.detect_repeated(series.candles, values, 2, cancelled=cancelled)
+        run_s = _seconds(worker, series, values, cancelled)
     except DetectorError as error:
         name = "time_limit" if error.kind == "timeout" else "output"
         return Look([Check(name, False, str(error), error.kind), *checks], 0.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-GATE_VERSION = 2  # part of every report and of the key under which it is kept; raise it when the gate gets stricter
+GATE_VERSION = 3  # part of every report and of the key under which it is kept; raise it when the gate gets stricter
 SCALES = (-1, 1, 3)  # powers of two
 WEEKS = (-1043, 522)  # about twenty years back and ten on
 _GOLDEN = 0.6180339887498949
@@ -35,7 +35,7 @@ class Profile:
 FULL = Profile("full", dense=1500, short=300, long=10_000, long_cuts=300, own_cuts=100, moved_cuts=300)
 # For tests of what lies around the gate: real runs, but too few to rely on; its reports say so.
 SMALL = Profile(
-    "small", dense=60, short=0, long=400, long_cuts=6, own_cuts=6, moved_cuts=6, suffixes=4, series=1, slow_cuts=20
+    "small", dense=60, short=0, long=0, long_cuts=0, own_cuts=6, moved_cuts=6, suffixes=4, series=1, slow_cuts=20
 )
 PROFILES = {p.name: p for p in (FULL, SMALL)}
 

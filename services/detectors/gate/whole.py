@@ -94,7 +94,7 @@ class GateRun:
         if size.name != "full":
             self.notes.append("This was the small gate, which is for tests alone: it proves little.")
         tasks = [
-            Task(long(size.long), grid(size.long, size.long_cuts), suffixes=True),
+            Task(long(size.long), grid(size.long, size.long_cuts), varied=True, suffixes=True),
             *(
                 Task(s, self._cuts(len(s.candles)), varied=True, suffixes=True)
                 for s in dense(size.dense)[-size.series :]
@@ -195,6 +195,8 @@ class GateRun:
             return Fault("other_years", f"The year matters: {away[0].difference}", away[0].bar, "rubbish")
         rerun = [*(scales if self.spec.absolute_levels else apart), *(moves if self.spec.clock else away)]
         count = self.size.slow_cuts // 5 if self.slow else self.size.moved_cuts
+        if len(series.candles) > self.size.dense:
+            count //= 3
         for variant in rerun:
             fault, _ = run_prefixes(
                 self.fresh, variant.series, variant.values, grid(len(series.candles), count),

@@ -1,0 +1,68 @@
+"""All corpora against the gates, as tables: `python -m tests.detectors.corpus [PART ...] [--form F] [--profile P]`.
+
+Parts are leaks, honest, starter, attacks, tests; all by default. The suite runs a few of each (`test_corpus.py`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from services.detectors.gate.plan import FULL, SMALL
+from services.detectors.isolation import isolation
+from tests.support.corpus import running
+from tests.support.corpus.running import Row
+
+PROFILES = {"full": FULL, "part": running.PART, "small": SMALL}
+
+
+def main() -> int:
+    """Prints the tables; 1 when anything came out otherwise than it should."""
+    parser = argparse.ArgumentParser(prog="python -m tests.detectors.corpus", description=__doc__)
+    parts = ("leaks", "honest", "starter", "attacks", "tests")
+    parser.add_argument("part", nargs="*", choices=parts, help="what to run; all by default")
+    parser.add_argument("--form", choices=("bubblewrap", "reduced", "both"), default="both")
+    parser.add_argument("--profile", choices=PROFILES, default="full")
+    parser.add_argument(
+        "--salts", type=int, default=1, help="how often leaks and honest ones run, each with other candles"
+    )
+    chosen = parser.parse_args()
+    profile = PROFILES[chosen.profile]
+    forms = [f for f in ("bubblewrap", "reduced") if chosen.form in (f, "both")]
+    if isolation() != "bubblewrap":
+        forms = ["reduced"]
+    bad = 0
+    with tempfile.TemporaryDirectory(prefix="patterndesk-corpus-") as name:
+        folder = Path(name)
+        runs: dict[str, Callable[[], Iterator[Row]]] = {
+            "leaks": lambda: running.run_leaks(folder, profile, chosen.salts),
+            "honest": lambda: running.run_honest(folder, profile, chosen.salts),
+            "starter": lambda: running.run_starter(profile),
+        }
+        for form in forms:
+            runs[f"attacks {form}"] = lambda form=form: running.run_attacks(folder, form)  # type: ignore[misc]
+            runs[f"tests {form}"] = lambda form=form: running.run_hostile_tests(folder, form)  # type: ignore[misc]
+        for title, run in runs.items():
+            if not chosen.part or title.split()[0] in chosen.part:
+                bad += _table(title, run())
+    return 1 if bad else 0
+
+
+def _table(title: str, rows: Iterator[Row]) -> int:
+    print(f"\n## {title}\n\n| group | attempt | as it should | what was said | s |\n| --- | --- | --- | --- | --- |")
+    count = bad = 0
+    longest = 0.0
+    for row in rows:
+        count, bad, longest = count + 1, bad + (not row.good), max(longest, row.seconds)
+        what = " ".join(row.what.split()).replace("|", "/")[:160]
+        mark = "yes" if row.good else "**NO**"
+        print(f"| {row.group} | {row.name} | {mark} | {what} | {row.seconds:.1f} |", flush=True)
+    print(f"\n{title}: {count} attempts, {bad} not as they should, the longest {longest:.1f} s.")
+    return bad
+
+
+if __name__ == "__main__":
+    sys.exit(main())
