@@ -117,7 +117,7 @@ def test_two_processes_that_migrate_at_once_wait_for_each_other(database: str) -
         process.stdin.write("\n")
         process.stdin.flush()
     for process in started:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=900)
         assert process.returncode == 0, err
         assert json.loads(out) is None
     with engine_of(database).connect() as connection:
