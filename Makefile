@@ -24,6 +24,7 @@ check: $(READY) $(NODE_READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry .
 	$(BIN)/python -m tools.seam --check
 	$(BIN)/node node_modules/typescript/bin/tsc
 	$(BIN)/node tools/seam/unread.mjs

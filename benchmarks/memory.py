@@ -23,7 +23,7 @@ from services.candles.demo import demo_files
 from services.database.engine import plain_url, transaction
 from services.detectors import repository
 from services.errors import Conflict
-from services.lifecycle import Verdict
+from services.lifecycle import MadeBy, Verdict
 
 REACH_MB = 120.0  # of a live execution
 SIZES = (1, 2, 4)
@@ -133,7 +133,9 @@ def _judged(here: Installation, pattern: str) -> uuid.UUID:
             marks = sessions.marks(session, made).to_dict("records")
             for n, mark in enumerate(marks):
                 verdict = Verdict.FALSE_POSITIVE if n % 3 == 0 else Verdict.CONFIRMED
-                feedback.judge(session, uuid.UUID(mark["detection_id"]), verdict, made_by="rule", actor=here.member)
+                feedback.judge(
+                    session, uuid.UUID(mark["detection_id"]), verdict, made_by=MadeBy.RULE, actor=here.member
+                )
             sessions.complete(session, made, actor=here.member)
     return workspace_id
 

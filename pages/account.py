@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.components.actor import require_actor, sign_out
-from pages.components.parts import facts, header
+from pages.components.drawn import facts
+from pages.components.parts import header
 from services.settings import get_settings
 
 actor = require_actor()

@@ -9,8 +9,9 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.actor import acting, require_actor
+from pages.components.drawn import facts
 from pages.components.errors import Problem, guarded, show
-from pages.components.parts import download_csv_button, empty_state, facts, header
+from pages.components.parts import download_csv_button, empty_state, header
 from services import audit, executions, exports, people, releases, system
 from services.agents.registry import AgentInfo, agents
 from services.audit import AuditRow
@@ -60,16 +61,22 @@ def people_and_roles(actor: Actor) -> None:
 
 
 def _person(person: Person, actor: Actor) -> None:
-    turn = st.session_state.get("people-turn", 0)  # a refused change draws the widgets anew, as they were
+    turn = st.session_state.get(
+        "people-turn", 0
+    )  # after a refused change the widgets are drawn again with their old values
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
         with st.container(width="stretch", gap=None):
             you = " :gray[you]" if person.id == actor.id else ""
             st.markdown(f"**{looks.plain(person.name)}**{you}")
             st.caption(looks.plain(f"{person.email} · seen {looks.when(person.last_seen_at)}"))
         role = st.segmented_control(
-            f"Role of {looks.plain(person.name)}", list(Role), default=Role(person.role), required=True,
-            label_visibility="collapsed", key=f"role-{person.id}-{person.role}-{turn}",
-        )  # fmt: skip
+            f"Role of {looks.plain(person.name)}",
+            list(Role),
+            default=Role(person.role),
+            required=True,
+            label_visibility="collapsed",
+            key=f"role-{person.id}-{person.role}-{turn}",
+        )
         active = st.toggle("Active", person.is_active, key=f"active-{person.id}-{person.is_active}-{turn}")
     if role == person.role and active == person.is_active:
         return
@@ -114,11 +121,21 @@ def the_system(_actor: Actor) -> None:
     if workers:
         st.dataframe(
             pd.DataFrame(
-                [(w.worker_id, looks.when(w.since), ", ".join(map(str, w.executions)) or looks.MISSING,
-                  looks.when(w.heartbeat_at)) for w in workers],
+                [
+                    (
+                        w.worker_id,
+                        looks.when(w.since),
+                        ", ".join(map(str, w.executions)) or looks.MISSING,
+                        looks.when(w.heartbeat_at),
+                    )
+                    for w in workers
+                ],
                 columns=["Worker", "Connected", "Executions", "Last sign of life"],
-            ), hide_index=True, key="workers", alt="Connected workers",
-        )  # fmt: skip
+            ),
+            hide_index=True,
+            key="workers",
+            alt="Connected workers",
+        )
     else:
         st.caption("No worker is connected: executions wait until one starts.")
     st.markdown(f"### Queue :gray[{len(live)}]")
@@ -127,13 +144,25 @@ def the_system(_actor: Actor) -> None:
         return
     st.dataframe(
         pd.DataFrame(
-            [(e.workspace_name, e.number, looks.execution_look(e.status, canceled=e.canceled).label,
-              looks.look(looks.PHASES, e.phase).label if e.phase else looks.MISSING, e.progress,
-              looks.when(e.triggered_at), e.triggered_by_name) for e in live],
+            [
+                (
+                    e.workspace_name,
+                    e.number,
+                    looks.execution_look(e.status, canceled=e.canceled).label,
+                    looks.look(looks.PHASES, e.phase).label if e.phase else looks.MISSING,
+                    e.progress,
+                    looks.when(e.triggered_at),
+                    e.triggered_by_name,
+                )
+                for e in live
+            ],
             columns=["Workspace", "Execution", "Status", "Phase", "Progress", "Launched", "By"],
-        ), hide_index=True, key="queue", alt="Executions that run or wait",
+        ),
+        hide_index=True,
+        key="queue",
+        alt="Executions that run or wait",
         column_config={"Progress": st.column_config.ProgressColumn(min_value=0, max_value=100, format="%d%%")},
-    )  # fmt: skip
+    )
 
 
 def _connections(rows: list[AgentInfo] | list[TargetInfo]) -> list[tuple[str, str]]:
@@ -149,26 +178,41 @@ def the_trail(actor: Actor) -> None:
         empty_state("history", "Nothing yet", "What people and the app change is recorded here.")
         return
     seen = {row.id for row in newest}
-    shown = [*newest, *(row for row in rows if row.id not in seen)]
+    events = [*newest, *(row for row in rows if row.id not in seen)]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"The newest {looks.count(len(shown), 'event')}")
+        st.caption(f"The newest {looks.count(len(events), 'event')}")
         st.space("stretch")
         download_csv_button("CSV", lambda: _report("audit", actor), "audit")
     st.dataframe(
         pd.DataFrame(
-            [(r.created_at, r.actor_name or "the app", r.action.replace("_", " "), r.object_type, _changes(r.before),
-              _changes(r.after), r.object_id) for r in shown],
+            [
+                (
+                    r.created_at,
+                    r.actor_name or "the app",
+                    r.action.replace("_", " "),
+                    r.object_type,
+                    _changes(r.before),
+                    _changes(r.after),
+                    r.object_id,
+                )
+                for r in events
+            ],
             columns=["When (UTC)", "Who", "What", "On", "Before", "After", "Id"],
-        ), hide_index=True, key="audit", height=520, alt="Audit trail",
+        ),
+        hide_index=True,
+        key="audit",
+        height=520,
+        alt="Audit trail",
         column_config={"When (UTC)": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss", timezone="UTC")},
-    )  # fmt: skip
+    )
     if len(newest) == audit.PAGE and st.button("Show older"):
-        last = shown[-1]
+        last = events[-1]
         with guarded():
             with transaction() as session:
                 st.session_state["audit-older"] = [
-                    *shown, *audit.list_events(session, before=(last.created_at, last.id), actor=actor)
-                ]  # fmt: skip
+                    *events,
+                    *audit.list_events(session, before=(last.created_at, last.id), actor=actor),
+                ]
             st.rerun()
 
 
@@ -189,7 +233,12 @@ parts: dict[str, Callable[[Actor], None]] = {"Audit": the_trail}
 if actor.may("manage_people"):
     parts = {"People": people_and_roles, "System": the_system, **parts}
 chosen = st.segmented_control(
-    "Part", list(parts), default=next(iter(parts)), required=True, label_visibility="collapsed", key="admin-part",
+    "Part",
+    list(parts),
+    default=next(iter(parts)),
+    required=True,
+    label_visibility="collapsed",
+    key="admin-part",
     persist_state="session",
-)  # fmt: skip
+)
 parts[chosen](actor)

@@ -9,13 +9,13 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from pages.components import looks, parts
+from pages.components import drawn, looks, parts
 from pages.components.actor import require_actor
 from pages.components.datasets import details
 from pages.components.datasets.chart import dataset_chart
+from pages.components.datasets.table import ADJUSTMENTS
 from pages.components.errors import guarded
 from pages.components.links import link_to
-from pages.components.sessions.table import ADJUSTMENTS
 from services import actions, dataset_changes, datasets
 from services.database.engine import transaction
 from services.datasets import DatasetRow
@@ -68,12 +68,18 @@ def page(actor: Actor) -> None:
 
 def facts(dataset: DatasetRow) -> None:
     first, last = (looks.candle_label(None, t) for t in (dataset.start_at, dataset.end_at))
-    parts.facts(
-        [("Symbol", dataset.symbol), ("Timeframe", dataset.timeframe), ("Candles", f"{dataset.rows:,}"),
-         ("First and last", f"{first} to {last} (UTC)"), ("Prices", ADJUSTMENTS[dataset.price_adjustment]),
-         ("Format", dataset.source_format), ("Content", dataset.content_sha256[:12])],
+    drawn.facts(
+        [
+            ("Symbol", dataset.symbol),
+            ("Timeframe", dataset.timeframe),
+            ("Candles", f"{dataset.rows:,}"),
+            ("First and last", f"{first} to {last} (UTC)"),
+            ("Prices", ADJUSTMENTS[dataset.price_adjustment]),
+            ("Format", dataset.source_format),
+            ("Content", dataset.content_sha256[:12]),
+        ],
         key="dataset-facts",
-    )  # fmt: skip
+    )
 
 
 def chart(candles: pd.DataFrame) -> None:
@@ -84,13 +90,27 @@ def chart(candles: pd.DataFrame) -> None:
     st.plotly_chart(dataset_chart(shown, st.session_state.get(details.POINTED)), key="dataset-chart")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         for label, icon, to in (
-            ("Oldest", "first_page", 0), ("Earlier", "chevron_left", max(0, start - WIDTH)),
-            ("Later", "chevron_right", min(last, start + WIDTH)), ("Newest", "last_page", last),
-        ):  # fmt: skip
-            st.button(label, icon=f":material/{icon}:", key=f"dataset-{label.lower()}", disabled=to == start,
-                      on_click=show_from, args=(to,))  # fmt: skip
-        day = st.date_input("Go to", value=None, min_value=candles["time"].iloc[0].date(),
-                            max_value=candles["time"].iloc[-1].date(), key="dataset-day", width=160)  # fmt: skip
+            ("Oldest", "first_page", 0),
+            ("Earlier", "chevron_left", max(0, start - WIDTH)),
+            ("Later", "chevron_right", min(last, start + WIDTH)),
+            ("Newest", "last_page", last),
+        ):
+            st.button(
+                label,
+                icon=f":material/{icon}:",
+                key=f"dataset-{label.lower()}",
+                disabled=to == start,
+                on_click=show_from,
+                args=(to,),
+            )
+        day = st.date_input(
+            "Go to",
+            value=None,
+            min_value=candles["time"].iloc[0].date(),
+            max_value=candles["time"].iloc[-1].date(),
+            key="dataset-day",
+            width=160,
+        )
         if day is not None and st.session_state.get("dataset-day-shown") != day:
             st.session_state["dataset-day-shown"] = day
             at = candles["time"].searchsorted(pd.Timestamp(datetime(day.year, day.month, day.day, tzinfo=UTC)))

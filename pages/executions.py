@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages.components import parts
-from pages.components.actor import require_actor
+from pages.components.actor import require_actor, viewer_now
+from pages.components.columns import clicked_row, csv_frame, looks_of, table
 from pages.components.errors import guarded
-from pages.components.execution.cards import viewer_now
-from pages.components.execution.replay import execution_frame
-from pages.components.executions import rows as lines
+from pages.components.executions.rows import FILTERS, columns, filter_label, fits, live_card
 from pages.components.links import go
 from pages.components.runs.component import live_runs
 from pages.components.runs.state import is_live, waits_for_worker
@@ -27,7 +26,7 @@ _SHOWN, _LIVE = "executions-shown", "executions-live"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Listed:
     """What the filters let through; `more` says that older ones were not read."""
 
     live: list[ExecutionRow]
@@ -36,7 +35,7 @@ class Found:
     workers: int | None  # how many are connected; counted only where a run waits for one
 
 
-def read(workspace_id: uuid.UUID | None, chosen: list[str], agent: str | None, limit: int) -> Found:
+def read(workspace_id: uuid.UUID | None, chosen: list[str], agent: str | None, limit: int) -> Listed:
     with transaction() as session:
         active = executions.list_active(session)
         rows = executions.list_executions(
@@ -45,11 +44,12 @@ def read(workspace_id: uuid.UUID | None, chosen: list[str], agent: str | None, l
         waiting = any(waits_for_worker(row) for row in active)
         workers = len(system.list_workers(session)) if waiting else None
     live = [
-        row for row in active
-        if lines.fits(row, chosen) and workspace_id in (None, row.workspace_id) and agent in (None, row.agent)
-    ]  # fmt: skip
+        row
+        for row in active
+        if fits(row, chosen) and workspace_id in (None, row.workspace_id) and agent in (None, row.agent)
+    ]
     ended = [row for row in rows if not is_live(row)]
-    return Found(live, ended, len(rows) == limit, workers)
+    return Listed(live, ended, len(rows) == limit, workers)
 
 
 def listing() -> None:
@@ -59,56 +59,80 @@ def listing() -> None:
         names = {row.id: row.name for row in workspaces.list_workspaces(session, archived=True)}
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         workspace_id = st.selectbox(
-            "Pattern", list(names), index=None, format_func=names.__getitem__, placeholder="All patterns", width=230,
-            label_visibility="collapsed", key="executions-pattern", persist_state="session",
-        )  # fmt: skip
+            "Pattern",
+            list(names),
+            index=None,
+            format_func=names.__getitem__,
+            placeholder="All patterns",
+            width=230,
+            label_visibility="collapsed",
+            key="executions-pattern",
+            persist_state="session",
+        )
         chosen = st.pills(
-            "Status", lines.FILTERS, selection_mode="multi", format_func=lines.filter_label,
-            label_visibility="collapsed", key="executions-status", persist_state="session",
-        )  # fmt: skip
+            "Status",
+            FILTERS,
+            selection_mode="multi",
+            format_func=filter_label,
+            label_visibility="collapsed",
+            key="executions-status",
+            persist_state="session",
+        )
         agent = st.selectbox(
-            "Agent", AGENTS, index=None, format_func=str.capitalize, placeholder="All agents", width=150,
-            label_visibility="collapsed", key="executions-agent", persist_state="session",
-        )  # fmt: skip
+            "Agent",
+            AGENTS,
+            index=None,
+            format_func=str.capitalize,
+            placeholder="All agents",
+            width=150,
+            label_visibility="collapsed",
+            key="executions-agent",
+            persist_state="session",
+        )
         st.space("stretch")
         csv_place = st.container(width="content")
     limit = st.session_state.setdefault(_SHOWN, STEP)
     with guarded(stop=True):
-        found = read(workspace_id, chosen, agent, limit)
+        listed = read(workspace_id, chosen, agent, limit)
     with csv_place:
         parts.download_csv_button(
-            "CSV", lambda: exports.to_csv(execution_frame([*found.live, *found.ended])), "executions"
+            "CSV", lambda: exports.to_csv(csv_frame(columns(viewer_now()), [*listed.live, *listed.ended])), "executions"
         )
     filtered = bool(workspace_id or chosen or agent)
-    opened = draw(found, actor, filtered=filtered)
+    opened = draw(listed, actor, filtered=filtered)
     if opened is not None:
         go("execution", id=opened)
-    if bool(found.live) != st.session_state.get(_LIVE, False):
-        st.session_state[_LIVE] = bool(found.live)
+    if bool(listed.live) != st.session_state.get(_LIVE, False):
+        st.session_state[_LIVE] = bool(listed.live)
         st.rerun()  # the pace of the looks changes with the page
 
 
-def draw(found: Found, actor: Actor, *, filtered: bool) -> uuid.UUID | None:
-    if not found.live and not found.ended:
+def draw(listed: Listed, actor: Actor, *, filtered: bool) -> uuid.UUID | None:
+    if not listed.live and not listed.ended:
         nothing(actor, filtered=filtered)
         return None
     now = viewer_now()
     opened = None
-    if found.live:
+    if listed.live:
         st.subheader("Live", anchor=False)
-        opened = live_runs([lines.live_card(row, now, found.workers) for row in found.live], key="executions-cards")
-    if found.ended:
-        # The table's own toolbar floats above it, unseen but in the way of clicks: the heading keeps the CSV button free.
+        opened = live_runs([live_card(row, now, listed.workers) for row in listed.live], key="executions-cards")
+    if listed.ended:
+        # The table's own toolbar floats above it, unseen but in the way of clicks; the heading keeps the CSV button clear.
         st.subheader("Ended", anchor=False)
         event = st.dataframe(
-            lines.table(found.ended, now), column_config=lines.columns(), hide_index=True, row_height=32,
-            on_select="rerun", selection_mode="single-cell", key="executions-table",
-            alt="Executions that have ended, the newest first", height=min(32 * (len(found.ended) + 1) + 2, 680),
-        )  # fmt: skip
-        cells = event["selection"]["cells"]
-        if cells and cells[0][0] < len(found.ended):
-            opened = found.ended[cells[0][0]].id
-    if found.more:
+            table(columns(now), listed.ended),
+            column_config=looks_of(columns(now)),
+            hide_index=True,
+            row_height=32,
+            on_select="rerun",
+            selection_mode="single-cell",
+            key="executions-table",
+            alt="Executions that have ended, the newest first",
+            height=min(32 * (len(listed.ended) + 1) + 2, 680),
+        )
+        at = clicked_row(event, len(listed.ended))
+        opened = listed.ended[at].id if at is not None else opened
+    if listed.more:
         st.button("Show older", icon=":material/expand_more:", key="executions-older", on_click=show_older)
     return opened
 

@@ -9,13 +9,14 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.actor import require_actor
+from pages.components.drawn import checks
 from pages.components.errors import guarded
 from pages.components.links import exists
-from pages.components.parts import badge, checks, empty_state, header
-from pages.components.review import dialogs as dialogs_review
+from pages.components.parts import badge, empty_state, header
 from pages.components.review import evidence
 from pages.components.review.component import queue_list
-from pages.components.workspace import dialogs as dialogs_workspace
+from pages.components.review.dialogs import return_to_beta, tell, verify
+from pages.components.workspace.dialogs import reopen, withdraw
 from services import review, workspaces
 from services.database.engine import transaction
 from services.errors import NotFound
@@ -64,32 +65,43 @@ def _view(waiting: int, wanted: WorkspaceDetail | None) -> str:
     with header("Review"):
         labels = {WAITING: f"Waiting {waiting:,}", DECIDED: "Decided"}
         chosen = st.segmented_control(
-            "Show", list(labels), format_func=labels.__getitem__, required=True, label_visibility="collapsed",
-            key=VIEW, on_change=_forget,
-        )  # fmt: skip
+            "Show",
+            list(labels),
+            format_func=labels.__getitem__,
+            required=True,
+            label_visibility="collapsed",
+            key=VIEW,
+            on_change=_forget,
+        )
     return str(chosen)
 
 
-def _gone(found: WorkspaceDetail) -> None:
+def _gone(workspace: WorkspaceDetail) -> None:
     """A link to something that is neither waiting nor verified any more."""
-    status = looks.look(looks.STATUSES, found.status)
-    with empty_state(status.symbol, f"{found.name} is not in review", f"Its status is {status.label.lower()} now."):
+    status = looks.look(looks.STATUSES, workspace.status)
+    with empty_state(status.symbol, f"{workspace.name} is not in review", f"Its status is {status.label.lower()} now."):
         if exists("workspace"):
-            st.page_link("workspace.py", label="Open its workspace", icon=":material/forum:",
-                         query_params={"id": str(found.id)})  # fmt: skip
+            st.page_link(
+                "workspace.py",
+                label="Open its workspace",
+                icon=":material/forum:",
+                query_params={"id": str(workspace.id)},
+            )
 
 
 def _detail(workspace_id: uuid.UUID, actor: Actor) -> None:
     dossier = evidence.read(workspace_id, actor)
-    found = dossier.workspace
-    own = found.approved_by_id == actor.id
+    workspace = dossier.workspace
+    own = workspace.approved_by_id == actor.id
     guards = _concerning(dossier.guards, actor, own=own) if dossier.in_review else []
     _head(dossier, guards, actor, own=own)
     if guards:
         checks([(guard.holds, guard.sentence) for guard in guards], key="review-checks")
     if dossier.in_review and not actor.may("verify"):
-        st.caption(f":material/visibility: You are a {actor.role}, so you can read all of this; an admin verifies or "
-                   "returns it.")  # fmt: skip
+        st.caption(
+            f":material/visibility: You are a {actor.role}, so you can read all of this; an admin verifies or "
+            "returns it."
+        )
     evidence.cards(dossier)
     evidence.since_approval(dossier)
 
@@ -100,42 +112,47 @@ def _concerning(guards: list[Guard], actor: Actor, *, own: bool) -> list[Guard]:
 
 
 def _head(dossier: evidence.Dossier, guards: list[Guard], actor: Actor, *, own: bool) -> None:
-    found = dossier.workspace
+    workspace = dossier.workspace
     who = (
-        f"approved by {found.approved_by_name or 'somebody'}, {looks.when(found.approved_at)}"
+        f"approved by {workspace.approved_by_name or 'somebody'}, {looks.when(workspace.approved_at)}"
         if dossier.in_review
-        else f"verified by {found.verified_by_name or 'somebody'}, {looks.when(found.verified_at)}"
+        else f"verified by {workspace.verified_by_name or 'somebody'}, {looks.when(workspace.verified_at)}"
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.header(looks.plain(found.name), anchor=False, width="content")
-        badge(looks.look(looks.STATUSES, found.status))
-        st.caption(looks.plain(f"v{found.version} · {who}"), width="content")
+        st.header(looks.plain(workspace.name), anchor=False, width="content")
+        badge(looks.look(looks.STATUSES, workspace.status))
+        st.caption(looks.plain(f"v{workspace.version} · {who}"), width="content")
         st.space("stretch")
         with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
             if exists("workspace"):
-                st.page_link("workspace.py", label="Workspace", icon=":material/forum:",
-                             query_params={"id": str(found.id)})  # fmt: skip
+                st.page_link(
+                    "workspace.py", label="Workspace", icon=":material/forum:", query_params={"id": str(workspace.id)}
+                )
             if dossier.in_review:
-                _decide(found, guards, actor, own=own)
+                _decide(workspace, guards, actor, own=own)
             elif actor.may("reopen") and st.button("Reopen", icon=":material/lock_open:", key="review-reopen"):
-                dialogs_workspace.reopen(found.id)
+                reopen(workspace.id)
 
 
-def _decide(found: WorkspaceDetail, guards: list[Guard], actor: Actor, *, own: bool) -> None:
+def _decide(workspace: WorkspaceDetail, guards: list[Guard], actor: Actor, *, own: bool) -> None:
     """The buttons that the person may press; one that can't be pressed says why."""
     if own and st.button("Withdraw", icon=":material/undo:", key="review-withdraw", help="Take your approval back."):
-        dialogs_workspace.withdraw(found.id)
+        withdraw(workspace.id)
     if actor.may("return") and not own and st.button("Return", icon=":material/undo:", key="review-return"):
-        dialogs_review.return_to_beta(found.id)
+        return_to_beta(workspace.id)
     if not actor.may("verify"):
         return
     failing = [guard.sentence for guard in guards if not guard.holds]
     pressed = st.button(
-        f"Verify as {verified_version(found.version)}", type="primary", icon=":material/verified:",
-        key="review-verify", disabled=bool(failing), help=looks.plain("; ".join(failing)) or None,
-    )  # fmt: skip
+        f"Verify as {verified_version(workspace.version)}",
+        type="primary",
+        icon=":material/verified:",
+        key="review-verify",
+        disabled=bool(failing),
+        help=looks.plain("; ".join(failing)) or None,
+    )
     if pressed:
-        dialogs_review.verify(found.id)
+        verify(workspace.id)
 
 
 def _beside(rows: list[QueueRow], wanted: WorkspaceDetail | None, actor: Actor) -> None:
@@ -156,7 +173,7 @@ def _beside(rows: list[QueueRow], wanted: WorkspaceDetail | None, actor: Actor) 
 
 def page() -> None:
     actor = require_actor()
-    dialogs_review.tell()
+    tell()
     with guarded(stop=True):
         lost: NotFound | None = None
         wanted = None

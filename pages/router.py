@@ -55,8 +55,8 @@ def _page(path: str, title: str, symbol: str, note: str, *, shown: bool = True) 
 
 @st.cache_data(ttl=30, show_spinner=False)
 def _wrong_schema() -> str | None:
-    """The sentence for a database of an older or newer schema. One that is away is the pages' to tell: they keep
-    what was typed."""
+    """The sentence for a database of an older or newer schema. When the database can't be
+    reached, the pages say so themselves, because they keep what was typed."""
     try:
         url = database_url()
         return readiness(url) if current(url) != head() else None
@@ -79,7 +79,7 @@ if (reason := _wrong_schema()) is not None:
 actor = current_actor()
 screens = [_page(p, title, symbol, note, shown=shown) for p, title, symbol, note, shown in SCREENS if exists(p)]
 own = [_page(*screen) for screen in OWN if exists(screen[0])]
-# The navigation is told even when nobody is signed in, so that a deep link is known and lands where it points.
+# The navigation is declared even when nobody is signed in, so that a deep link is known and lands where it points.
 page = st.navigation(
     {"": screens, looks.plain(actor.name) if actor else "Account": own}, position="top" if actor else "hidden"
 )

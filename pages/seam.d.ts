@@ -218,20 +218,13 @@ interface MarkDisputed {
   candle_time?: string
 }
 
-interface IntervalData {
-  kind: "interval"
-  low: number
-  rate: number
-  high: number
-}
-
 interface FactsData {
   kind: "facts"
   rows: ([string, string])[]
 }
 
-interface TalliesData {
-  kind: "tallies"
+interface ChecksData {
+  kind: "checks"
   items: ItemData[]
 }
 
@@ -239,11 +232,6 @@ interface ItemData {
   color: string
   symbol: string
   text: string
-}
-
-interface ChecksData {
-  kind: "checks"
-  items: ItemData[]
 }
 
 interface RateData {
@@ -288,7 +276,7 @@ interface StopData {
   date: string
 }
 
-interface PhasesData {
+interface PhaseBarData {
   kind: "phases"
   run: PhaseRun
   looks: LooksData
@@ -313,12 +301,6 @@ interface LooksData {
   phase_states: Record<string, LookJson>
   deploys: Record<string, LookJson>
   kinds: Record<string, string>
-}
-
-interface PhaseBarData {
-  kind: "phases"
-  run: PhaseRun
-  looks: LooksData
 }
 
 interface CheckpointsData {
@@ -563,7 +545,7 @@ interface Payloads {
 }
 
 interface Components {
-  drawn: Mounted<IntervalData | FactsData | TalliesData | ChecksData | RateData | RatesData | LifecycleData | PhasesData, never>
+  drawn: Mounted<FactsData | ChecksData | RateData | RatesData | LifecycleData, never>
   execution: Mounted<PhaseBarData | CheckpointsData | TableData | MeterData | NamedCellsData | DiffData | TextData | RunsData, "open">
   pattern_list: Mounted<PatternListData, "open">
   review: Mounted<QueueData | SessionsData | BadgesData | ChangeData, "open">

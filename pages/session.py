@@ -23,10 +23,10 @@ from pages.components.session import panel as session_panel
 from pages.components.session.header import complete_dialog, more_menu, retest_button, run_again
 from pages.components.session.judging import Board
 from pages.components.session.place_rows import candle_row, moving_row
-from services import actions, sessions
+from services import actions, labels, sessions
 from services.database.engine import transaction
-from services.detectors.scoring import Tally
 from services.errors import NotFound, PatternDeskError
+from services.labels import SessionScore
 from services.lifecycle import SessionStatus
 from services.people import Actor
 from services.sessions import SessionDetail
@@ -42,7 +42,7 @@ class Content:
 
     rows: list[dict[str, Any]]
     marks: pd.DataFrame
-    tally: Tally
+    score: SessionScore
     gone: list[dict[str, Any]]
 
 
@@ -55,11 +55,11 @@ def window(_detail: SessionDetail, sha256: str | None, start: int, end: int) -> 
 def read(detail: SessionDetail, actor: Actor, board: Board) -> Content:
     with transaction() as session:
         marks = sessions.marks(session, detail.id, viewer_id=actor.id)
-        tally = sessions.consensus_tally(session, detail.id)
+        score = labels.score_session(session, detail.id)
         gone = sessions.gone(session, detail.id) if detail.retest_of_id else []
     rows = judging.rows_of(marks)
     judging.settle(board, rows, detail)
-    return Content(rows, marks, tally, [g for g in gone if str(g["feedback_id"]) not in board.accepted_gone])
+    return Content(rows, marks, score, [g for g in gone if str(g["feedback_id"]) not in board.accepted_gone])
 
 
 @st.fragment
@@ -124,12 +124,17 @@ def heading(detail: SessionDetail, board: Board, actor: Actor, *, may_judge: boo
     undone = missed = False
     with parts.header(detail.name, looks.look(looks.SESSIONS, detail.status), caption(detail)):
         if detail.isolation not in (None, "bubblewrap"):
-            st.badge("Reduced isolation", icon=":material/shield:", color="orange",
-                     help="The detector ran without bubblewrap: with limits and no secrets, but less apart.")  # fmt: skip
+            st.badge(
+                "Reduced isolation",
+                icon=":material/shield:",
+                color="orange",
+                help="The detector ran without bubblewrap: with limits and no secrets, but less apart.",
+            )
         if may_judge:
             undone = session_board.undo_button(key="session")
-            missed = st.button("Missed", type="tertiary", icon=":material/add_location_alt:", shortcut="M",
-                               key="session-missed")  # fmt: skip
+            missed = st.button(
+                "Missed", type="tertiary", icon=":material/add_location_alt:", shortcut="M", key="session-missed"
+            )
         more_menu(detail, board, actor)
         retest_button(detail, actor)
         if detail.status == SessionStatus.ACTIVE and actor.may("complete_session"):
@@ -260,10 +265,17 @@ def draw(
             chart = session_chart(
                 candles.loc[first:last], drawn, current=board.current, view=board.view, dark=dark, picked=board.candle
             )
-            parts.figure(chart, key=CHART, alt=f"Candles of {detail.name} with the detector's marks",
-                         clickable=True, zoom=True)  # fmt: skip
-            strip = overview_strip(content.marks, first=detail.start_index, last=detail.end_index, view=board.view,
-                                   current=board.current, dark=dark)  # fmt: skip
+            parts.figure(
+                chart, key=CHART, alt=f"Candles of {detail.name} with the detector's marks", clickable=True, zoom=True
+            )
+            strip = overview_strip(
+                content.marks,
+                first=detail.start_index,
+                last=detail.end_index,
+                view=board.view,
+                current=board.current,
+                dark=dark,
+            )
             parts.figure(strip, key=STRIP, alt="All marks of the session by verdict", clickable=True)
         with st.container(width=PANEL_WIDTH, gap="small"):
             panel(detail, board, content, candles, actor, may_judge=may_judge)
@@ -276,9 +288,15 @@ def panel(
     row = judging.find(content.rows, board.current)
     own_missed = row is not None and row["detection_id"] is None and row["author_id"] == str(actor.id)
     if may_judge and own_missed:
-        st.button("Remove this missed mark", icon=":material/delete:", key="session-remove", width="stretch",
-                  on_click=drop_missed, args=(board, actor))  # fmt: skip
-    session_panel.score_card(detail, content.rows, content.tally)
+        st.button(
+            "Remove this missed mark",
+            icon=":material/delete:",
+            key="session-remove",
+            width="stretch",
+            on_click=drop_missed,
+            args=(board, actor),
+        )
+    session_panel.score_card(detail, content.rows, content.score)
     if content.gone and detail.status == SessionStatus.ACTIVE:
         pressed = session_panel.gone_card(content.gone, may_judge=may_judge)
         if pressed is not None:

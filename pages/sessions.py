@@ -9,20 +9,15 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from pages.components import looks, parts
+from pages.components import drawn, looks, parts
 from pages.components.actor import require_actor
+from pages.components.columns import clicked_row, looks_of, table
 from pages.components.datasets.import_dialog import import_dialog, warnings
+from pages.components.datasets.table import ADJUSTMENTS, dataset_columns
 from pages.components.errors import guarded
-from pages.components.launch.dialog import run_session
 from pages.components.links import go, link_to
-from pages.components.sessions.table import (
-    ADJUSTMENTS,
-    clicked_row,
-    dataset_columns,
-    dataset_table,
-    session_columns,
-    session_table,
-)
+from pages.components.sessions.run_dialog import run_session
+from pages.components.sessions.table import session_columns
 from services import datasets, exports, sessions, workspaces
 from services.database.engine import transaction
 from services.datasets import DatasetRow
@@ -43,13 +38,19 @@ def page(actor: Actor) -> None:
         known = datasets.list_datasets(session)
     place = parts.header("Sessions")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        shown = st.segmented_control(
-            "List", list(LISTS), default="Sessions", required=True, format_func=LISTS.__getitem__, key="list",
-            label_visibility="collapsed", bind="query-params",
-        )  # fmt: skip
+        list_name = st.segmented_control(
+            "List",
+            list(LISTS),
+            default="Sessions",
+            required=True,
+            format_func=LISTS.__getitem__,
+            key="list",
+            label_visibility="collapsed",
+            bind="query-params",
+        )
         filters = st.container(horizontal=True, vertical_alignment="center", gap="small", width="content")
     imported_note()
-    if shown == "Datasets":
+    if list_name == "Datasets":
         with place:
             import_button(actor)
         dataset_list(known, actor)
@@ -74,18 +75,27 @@ def session_filters(patterns: Sequence[WorkspaceRow]) -> tuple[uuid.UUID | None,
     names = {str(p.id): p.name for p in patterns}
     asked = st.query_params.get("workspace")
     chosen = st.selectbox(
-        "Pattern", list(names), index=list(names).index(asked) if asked in names else None,
-        format_func=lambda i: names[i], placeholder="All patterns", label_visibility="collapsed", width=230,
+        "Pattern",
+        list(names),
+        index=list(names).index(asked) if asked in names else None,
+        format_func=lambda i: names[i],
+        placeholder="All patterns",
+        label_visibility="collapsed",
+        width=230,
         key="sessions-pattern",
-    )  # fmt: skip
+    )
     if chosen != asked:
         st.query_params.pop("workspace", None)
         if chosen:
             st.query_params["workspace"] = chosen
     status = st.pills(
-        "Status", list(SHOWN), format_func=status_label, label_visibility="collapsed", key="sessions-status",
+        "Status",
+        list(SHOWN),
+        format_func=status_label,
+        label_visibility="collapsed",
+        key="sessions-status",
         persist_state="session",
-    )  # fmt: skip
+    )
     return uuid.UUID(chosen) if chosen else None, status
 
 
@@ -106,10 +116,16 @@ def session_list(
         no_sessions(patterns, known, actor, filtered=filtered)
         return
     event = st.dataframe(
-        session_table(rows), column_config=session_columns(), hide_index=True, row_height=36, on_select="rerun",
-        selection_mode="single-cell", key="sessions-table", alt="Sessions with status, success rate and window",
+        table(session_columns(), rows),
+        column_config=looks_of(session_columns()),
+        hide_index=True,
+        row_height=36,
+        on_select="rerun",
+        selection_mode="single-cell",
+        key="sessions-table",
+        alt="Sessions with status, success rate and window",
         height=min(37 + 36 * len(rows), 720),
-    )  # fmt: skip
+    )
     if len(rows) == LIMIT:
         st.caption(f"The newest {LIMIT:,} sessions. Choose a pattern to see its older ones; the CSV holds all.")
     at = clicked_row(event, len(rows))
@@ -173,15 +189,16 @@ def import_button(actor: Actor) -> None:
 
 def imported_note() -> None:
     """What came of an import, once."""
-    found: tuple[str, str, bool] | None = st.session_state.pop("imported", None)
-    if found is None:
+    imported: tuple[str, str, bool] | None = st.session_state.pop("imported", None)
+    if imported is None:
         return
-    dataset_id, name, existed = found
+    dataset_id, name, existed = imported
     st.session_state["dataset-shown"] = dataset_id
     if existed:
         st.info(f"These candles are here already, as {looks.plain(name)}.", icon=":material/info:")
     else:
         st.success(f"{looks.plain(name)} was imported.", icon=":material/check_circle:")
+    link_to(f"/dataset?id={dataset_id}", "Look at its chart and quality report", icon=":material/open_in_new:")
 
 
 def dataset_list(known: Sequence[DatasetRow], actor: Actor) -> None:
@@ -190,10 +207,16 @@ def dataset_list(known: Sequence[DatasetRow], actor: Actor) -> None:
         parts.empty_state("database", "No datasets yet", text)
         return
     event = st.dataframe(
-        dataset_table(known), column_config=dataset_columns(), hide_index=True, row_height=32, on_select="rerun",
-        selection_mode="single-cell", key="datasets-table", alt="Datasets with symbol, timeframe and warnings",
+        table(dataset_columns(), known),
+        column_config=looks_of(dataset_columns()),
+        hide_index=True,
+        row_height=32,
+        on_select="rerun",
+        selection_mode="single-cell",
+        key="datasets-table",
+        alt="Datasets with symbol, timeframe and warnings",
         height=min(37 + 32 * len(known), 420),
-    )  # fmt: skip
+    )
     at = clicked_row(event, len(known))
     if at is not None:
         st.session_state["dataset-shown"] = str(known[at].id)
@@ -208,12 +231,19 @@ def dataset_card(dataset: DatasetRow) -> None:
         with st.container(width=360, gap="small"):
             st.markdown(f"**{looks.plain(dataset.name)}**")
             first, last = (looks.candle_label(None, t) for t in (dataset.start_at, dataset.end_at))
-            parts.facts(
-                [("Symbol", dataset.symbol), ("Timeframe", dataset.timeframe), ("Candles", f"{dataset.rows:,}"),
-                 ("First", first), ("Last", last), ("Prices", ADJUSTMENTS[dataset.price_adjustment]),
-                 ("Format", dataset.source_format), ("Content", dataset.content_sha256[:12])],
+            drawn.facts(
+                [
+                    ("Symbol", dataset.symbol),
+                    ("Timeframe", dataset.timeframe),
+                    ("Candles", f"{dataset.rows:,}"),
+                    ("First", first),
+                    ("Last", last),
+                    ("Prices", ADJUSTMENTS[dataset.price_adjustment]),
+                    ("Format", dataset.source_format),
+                    ("Content", dataset.content_sha256[:12]),
+                ],
                 key="dataset-facts",
-            )  # fmt: skip
+            )
             st.caption(looks.plain(dataset.licence_note) if dataset.licence_note else "No note on source and licence.")
             link_to(f"/dataset?id={dataset.id}", "Chart, uses and names", icon=":material/open_in_new:")
         with st.container(gap="small", width="stretch"):
@@ -222,8 +252,13 @@ def dataset_card(dataset: DatasetRow) -> None:
             if gaps:
                 frame = pd.DataFrame(gaps).reindex(columns=["after", "before", "missing_bars", "row"])
                 frame.columns = pd.Index(["After", "Before", "Missing candles (estimate)", "Row of the file"])
-                st.dataframe(frame, hide_index=True, height=min(37 + 35 * len(frame), 220), key="dataset-gaps",
-                             alt="Gaps in time")  # fmt: skip
+                st.dataframe(
+                    frame,
+                    hide_index=True,
+                    height=min(37 + 35 * len(frame), 220),
+                    key="dataset-gaps",
+                    alt="Gaps in time",
+                )
 
 
 page(require_actor())

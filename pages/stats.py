@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
@@ -16,9 +17,8 @@ from pages.components.parts import (
     download_csv_button,
     empty_state,
     header,
-    metric_cards,
 )
-from pages.components.statistics.cards import Card, Period, cards, metrics
+from pages.components.statistics.cards import Card, KeyFigure, Period, cards, key_figures
 from services import exports, stats, workspaces
 from services.database.engine import transaction
 from services.exports import REPORTS
@@ -35,9 +35,42 @@ WORDS: Final = {
 }
 # The rows behind the charts, whole.
 EXPORTS: Final = (
-    "sessions", "feedback", "executions", "attempts", "success_by_version", "success_over_time", "executions_by_day",
-    "duration_by_phase", "retries", "deploy_outcomes", "feedback_flow", "time_to_fix", "cost",
-)  # fmt: skip
+    "sessions",
+    "feedback",
+    "executions",
+    "attempts",
+    "success_by_version",
+    "success_over_time",
+    "executions_by_day",
+    "duration_by_phase",
+    "retries",
+    "deploy_outcomes",
+    "feedback_flow",
+    "time_to_fix",
+    "cost",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What the header's controls narrow the page to."""
+
+    workspace: WorkspaceRow | None  # None is all patterns
+    period: Period
+
+    @property
+    def filters(self) -> Filters:
+        """As the statistics take them."""
+        return Filters(workspace_id=self.workspace.id if self.workspace else None, since=self.period.since)
+
+    @property
+    def report_filters(self) -> dict[str, str]:
+        """As the reports take them."""
+        names = {"workspace": str(self.workspace.id)} if self.workspace else {}
+        return names | {"since": self.period.since.isoformat()}
+
+    def file_name(self, name: str) -> str:
+        return f"{self.workspace.pattern_type if self.workspace else 'all patterns'} {name}"
 
 
 def period_of(name: str, now: datetime) -> Period:
@@ -52,52 +85,67 @@ def labels_of(rows: list[WorkspaceRow]) -> dict[str, WorkspaceRow]:
     return {row.name if names.count(row.name) == 1 else f"{row.name} ({row.pattern_type})": row for row in rows}
 
 
-def _filters(patterns: dict[str, WorkspaceRow], actor: Actor) -> tuple[WorkspaceRow | None, Period]:
+def _controls(patterns: dict[str, WorkspaceRow], actor: Actor) -> Chosen:
     """The header: what is chosen stands in the address, so that it can be shared."""
     with header("Statistics"):
-        chosen = st.selectbox(
+        pattern = st.selectbox(
             "Pattern", [ALL, *patterns], label_visibility="collapsed", width=210, key="pattern", bind="query-params"
         )
         name = st.segmented_control(
-            "Period", list(PERIODS), default="30 days", required=True, label_visibility="collapsed", key="period",
+            "Period",
+            list(PERIODS),
+            default="30 days",
+            required=True,
+            label_visibility="collapsed",
+            key="period",
             bind="query-params",
-        )  # fmt: skip
-        workspace = patterns.get(str(chosen))
+        )
         period = period_of(name if name in PERIODS else "30 days", datetime.now(UTC))
+        chosen = Chosen(patterns.get(str(pattern)), period)
         with st.popover("Export", icon=":material/download:"), st.container(gap=None):
-            _exports(workspace, period, actor)
-    return workspace, period
+            _exports(chosen, actor)
+    return chosen
 
 
-def _exports(workspace: WorkspaceRow | None, period: Period, actor: Actor) -> None:
+def _exports(chosen: Chosen, actor: Actor) -> None:
     """Every row of the period, read on the click."""
-    whose = looks.plain(workspace.name) if workspace else "all patterns"
-    st.caption(f"All rows of {whose} {period.words}, as CSV")
+    whose = looks.plain(chosen.workspace.name) if chosen.workspace else "all patterns"
+    st.caption(f"All rows of {whose} {chosen.period.words}, as CSV")
     for report in EXPORTS:
-        data = _report(report, workspace, period, actor)
-        download_csv_button(REPORTS[report].title, data, _file(workspace, f"{report} rows"), type="tertiary")
+        data = _report(report, chosen, actor)
+        download_csv_button(REPORTS[report].title, data, chosen.file_name(f"{report} rows"), type="tertiary")
 
 
-def _report(report: str, workspace: WorkspaceRow | None, period: Period, actor: Actor) -> Callable[[], bytes]:
-    filters = {"since": period.since.isoformat()} | ({"workspace": str(workspace.id)} if workspace else {})
-    return lambda: b"".join(exports.stream_csv(report, filters, actor_id=actor.id))
-
-
-def _file(workspace: WorkspaceRow | None, name: str) -> str:
-    return f"{workspace.pattern_type if workspace else 'all patterns'} {name}"
+def _report(report: str, chosen: Chosen, actor: Actor) -> Callable[[], bytes]:
+    return lambda: b"".join(exports.stream_csv(report, chosen.report_filters, actor_id=actor.id))
 
 
 def _csv(card: Card) -> Callable[[], bytes]:
     return lambda: exports.to_csv(card.frame)
 
 
-def _draw(shown: list[Card], workspace: WorkspaceRow | None, period: Period) -> None:
+def _draw_figures(figures: list[KeyFigure]) -> None:
+    with st.grid(len(figures), min_column_width=200, gap="small"):
+        for figure in figures:
+            st.metric(
+                figure.label,
+                figure.value,
+                figure.delta,
+                delta_color=figure.delta_color,
+                delta_description=figure.note,
+                help=figure.help,
+                border=True,
+                height="stretch",
+            )
+
+
+def _draw(drawn: list[Card], chosen: Chosen) -> None:
     grid = st.grid(2, min_column_width=420, gap="small")
-    for card in shown:
+    for card in drawn:
         with grid.cell():
-            alt = f"{card.title} {period.words}" if len(card.frame) else card.empty
+            alt = f"{card.title} {chosen.period.words}" if len(card.frame) else card.empty
             chart_card(
-                card.title, card.note, card.figure(period), _csv(card), name=_file(workspace, card.name), alt=alt
+                card.title, card.note, card.figure(chosen.period), _csv(card), name=chosen.file_name(card.name), alt=alt
             )
 
 
@@ -106,18 +154,18 @@ def page() -> None:
     with guarded(stop=True):
         with transaction() as session:
             rows = workspaces.list_workspaces(session)
-        workspace, period = _filters(labels_of(rows), actor)
+        chosen = _controls(labels_of(rows), actor)
         if not rows:
             empty_state(
                 "query_stats", "Nothing to count yet", "Create a workspace and run a session; its numbers show here."
             )
             return
-        filters = Filters(workspace.id if workspace else None, period.since)
         with transaction() as session:
-            found = stats.headline(session, filters)
-            shown = cards(session, filters, period)
-        metric_cards(metrics(found, period, version=workspace.version if workspace else None))
-        _draw(shown, workspace, period)
+            headline = stats.headline(session, chosen.filters)
+            drawn = cards(session, chosen.filters, chosen.period)
+        version = chosen.workspace.version if chosen.workspace else None
+        _draw_figures(key_figures(headline, chosen.period, version=version))
+        _draw(drawn, chosen)
 
 
 page()

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import streamlit as st
 
 from pages.components import looks, uploads
 from pages.components.actor import require_actor
+from pages.components.dialogs import ask_now, asked
 from pages.components.errors import guarded
-from pages.components.launch import dialog as dialogs_runs
+from pages.components.launch.dialog import launch
 from pages.components.links import back_to_seen, exists, go, seen
 from pages.components.parts import empty_state, header
+from pages.components.runs.cancel_dialog import cancel
 from pages.components.runs.state import state
+from pages.components.sessions.run_dialog import run_session
 from pages.components.timeline.component import NOTHING_YET, TimelineAction, say_state, timeline
-from pages.components.workspace import dialogs as dialogs_workspace
-from pages.components.workspace import notifications_dialog as dialogs_notifications
-from pages.components.workspace import summary
+from pages.components.workspace import dialogs, summary
 from pages.components.workspace.chat import chat_box
-from pages.components.workspace.dialogs import ask, asked
+from pages.components.workspace.export_dialog import export
+from pages.components.workspace.notifications_dialog import notifications_of
 from pages.components.workspace.pattern_list import pattern_list
 from services import feedback, workspaces
 from services import timeline as entries_of
@@ -39,21 +41,21 @@ MORE = {
     "archive": ("archive", "Archive", "archive"),
     "restore": ("unarchive", "Restore", "archive"),
 }
-DIALOGS: dict[str, Any] = {
-    "launch": dialogs_runs.launch,
-    "run_session": dialogs_runs.run_session,
-    "export": dialogs_runs.export,
-    "notifications": dialogs_notifications.notifications_of,
-    "describe": dialogs_workspace.describe,
-    "description": dialogs_workspace.description,
-    "approve": dialogs_workspace.approve,
-    "withdraw": dialogs_workspace.withdraw,
-    "reopen": dialogs_workspace.reopen,
-    "archive": dialogs_workspace.archive,
-    "restore": dialogs_workspace.restore,
-    "cancel": dialogs_workspace.cancel,
-    "edit_comment": dialogs_workspace.edit_comment,
-    "delete_comment": dialogs_workspace.delete_comment,
+DIALOGS: dict[str, Callable[..., None]] = {
+    "launch": launch,
+    "run_session": run_session,
+    "export": export,
+    "notifications": notifications_of,
+    "describe": dialogs.describe,
+    "description": dialogs.description,
+    "approve": dialogs.approve,
+    "withdraw": dialogs.withdraw,
+    "reopen": dialogs.reopen,
+    "archive": dialogs.archive,
+    "restore": dialogs.restore,
+    "cancel": cancel,
+    "edit_comment": dialogs.edit_comment,
+    "delete_comment": dialogs.delete_comment,
 }
 
 
@@ -80,9 +82,14 @@ def patterns(selected: uuid.UUID | None) -> None:
     """The list at the left, narrowed as one types."""
     require_actor()
     search = st.text_input(
-        "Find a pattern", type="search", placeholder="Find a pattern", label_visibility="collapsed", live=True,
-        key="patterns-search", persist_state="session",
-    )  # fmt: skip
+        "Find a pattern",
+        type="search",
+        placeholder="Find a pattern",
+        label_visibility="collapsed",
+        live=True,
+        key="patterns-search",
+        persist_state="session",
+    )
     with guarded(stop=True):
         with transaction() as session:
             rows = workspaces.list_workspaces(session, search=(search or "").strip() or None)
@@ -111,20 +118,22 @@ def board(workspace_id: uuid.UUID) -> None:
 
 
 def _header(view: summary.View, actor: Actor) -> None:
-    found = view.workspace
-    version = f"v{found.version}" if found.deployed_version_id else "no version yet"
-    archived = " · archived" if found.archived_at else ""
-    with header(found.name, looks.look(looks.STATUSES, found.status), f"{version} · {found.category}{archived}"):
+    workspace = view.workspace
+    version = f"v{workspace.version}" if workspace.deployed_version_id else "no version yet"
+    archived = " · archived" if workspace.archived_at else ""
+    with header(
+        workspace.name, looks.look(looks.STATUSES, workspace.status), f"{version} · {workspace.category}{archived}"
+    ):
         if view.active is not None and exists("session"):
             if st.button("Open session", icon=":material/candlestick_chart:", help=looks.plain(view.active.name)):
                 go("session", id=view.active.id)
         elif _may_run_beside(view, actor) and st.button("Run a session", icon=":material/candlestick_chart:"):
-            ask("run_session", found.id)
-        hidden = "archive" if found.archived_at else "restore"
+            ask_now("run_session", workspace.id)
+        hidden = "archive" if workspace.archived_at else "restore"
         offered = [name for name, (_, _, right) in MORE.items() if name != hidden and actor.may(right)]
         picked = st.menu_button("More", offered, icon=":material/more_horiz:", format_func=_more_label, key="more")
         if picked:
-            ask(picked, found.id)
+            ask_now(picked, workspace.id)
 
 
 def _more_label(name: str) -> str:
@@ -140,31 +149,46 @@ def _may_run_beside(view: summary.View, actor: Actor) -> bool:
 
 
 def _timeline(view: summary.View, actor: Actor) -> TimelineAction | None:
-    found = view.workspace
+    workspace = view.workspace
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         kind = st.segmented_control(
-            "Show", ["all", *FILTERS], default="all", required=True, key="timeline-kind",
-            format_func=lambda name: FILTER_LABELS.get(name, "All"), label_visibility="collapsed",
-        )  # fmt: skip
+            "Show",
+            ["all", *FILTERS],
+            default="all",
+            required=True,
+            key="timeline-kind",
+            format_func=lambda name: FILTER_LABELS.get(name, "All"),
+            label_visibility="collapsed",
+        )
         st.space("stretch")
         words = st.text_input(
-            "Search timeline", type="search", placeholder="Search timeline", label_visibility="collapsed", width=200,
-            live=True, key="timeline-search",
-        )  # fmt: skip
+            "Search timeline",
+            type="search",
+            placeholder="Search timeline",
+            label_visibility="collapsed",
+            width=200,
+            live=True,
+            key="timeline-search",
+        )
     kinds, search = (None if kind == "all" else kind), (words or "").strip()
-    limit = _limit(view, (str(found.id), kind, search))
+    limit = _limit(view, (str(workspace.id), kind, search))
     with transaction() as session:
-        page = entries_of.page(session, found.id, limit=limit + 1, kinds=kinds, search=search or None)
+        page = entries_of.page(session, workspace.id, limit=limit + 1, kinds=kinds, search=search or None)
         entries = uploads.shown(session, page[-limit:], actor=actor)
     if view.live is not None:
         say_state(entries, view.live.row.id, state(view.live.row, datetime.now(UTC)))
     empty = ("Nothing fits", "Change the filter or the search.") if kinds or search else NOTHING_YET
     return timeline(
-        entries, live_url=None if search else _live_url(found.id, actor), can_load_older=len(page) > limit,
-        viewer_id=str(actor.id), key=f"timeline-{found.id}", scope=f"{kind}/{search}",
+        entries,
+        live_url=None if search else _live_url(workspace.id, actor),
+        can_load_older=len(page) > limit,
+        viewer_id=str(actor.id),
+        key=f"timeline-{workspace.id}",
+        scope=f"{kind}/{search}",
         kinds=None if kinds is None else [str(name) for name in FILTERS[kinds]],
-        last_seq=None if search else found.message_seq, empty=empty,
-    )  # fmt: skip
+        last_seq=None if search else workspace.message_seq,
+        empty=empty,
+    )
 
 
 def _limit(view: summary.View, scope: tuple[str, str, str]) -> int:
@@ -199,16 +223,18 @@ def _act(action: TimelineAction | None, workspace_id: uuid.UUID) -> None:
         st.rerun(scope="fragment")
     assert action.id is not None
     if action.name in ("edit", "delete"):
-        ask(f"{action.name}_comment", uuid.UUID(action.id))
+        ask_now(f"{action.name}_comment", uuid.UUID(action.id))
     _open(action, workspace_id)
 
 
 def _open(action: TimelineAction, workspace_id: uuid.UUID) -> None:
     if action.kind == "feedback":
         with transaction() as session:
-            found = feedback.list_feedback(session, workspace_id, ids=[uuid.UUID(str(action.id))], asking_only=False)
-        if found and found[0].session_id and exists("session"):
-            go("session", id=found[0].session_id, mark=found[0].detection_id or found[0].id)
+            corrections = feedback.list_feedback(
+                session, workspace_id, ids=[uuid.UUID(str(action.id))], asking_only=False
+            )
+        if corrections and corrections[0].session_id and exists("session"):
+            go("session", id=corrections[0].session_id, mark=corrections[0].detection_id or corrections[0].id)
     elif action.kind and exists(action.kind):
         go(action.kind, id=action.id)
 

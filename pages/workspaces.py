@@ -8,13 +8,14 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.actor import require_actor
+from pages.components.columns import clicked_row, csv_frame, looks_of, table
 from pages.components.errors import guarded
 from pages.components.links import go
 from pages.components.parts import download_csv_button, empty_state, header
 from pages.components.workspaces.create_dialog import create_dialog, is_open
 from pages.components.workspaces.grid import workspace_grid
 from pages.components.workspaces.notices import demo_banner
-from pages.components.workspaces.rows import as_csv, card, is_live, table, table_columns
+from pages.components.workspaces.rows import card, columns, is_live
 from services import workspaces
 from services.database.engine import transaction
 from services.exports import to_csv
@@ -47,31 +48,52 @@ def _listing() -> None:
     actor = require_actor()  # again and again: a fragment runs on without the page around it
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         search = st.text_input(
-            "Search patterns", type="search", placeholder="Search patterns", label_visibility="collapsed", width=260,
-            live=True, key="workspaces-search", persist_state="session",
-        )  # fmt: skip
+            "Search patterns",
+            type="search",
+            placeholder="Search patterns",
+            label_visibility="collapsed",
+            width=260,
+            live=True,
+            key="workspaces-search",
+            persist_state="session",
+        )
         statuses = st.pills(
-            "Status", [*looks.STATUSES, ARCHIVED], selection_mode="multi", format_func=_status_label,
-            label_visibility="collapsed", key="workspaces-status", persist_state="session",
-        )  # fmt: skip
+            "Status",
+            [*looks.STATUSES, ARCHIVED],
+            selection_mode="multi",
+            format_func=_status_label,
+            label_visibility="collapsed",
+            key="workspaces-status",
+            persist_state="session",
+        )
         category_place = st.container(width=190)
         st.space("stretch")
         view = st.segmented_control(
-            "View", list(VIEWS), default="cards", required=True, format_func=VIEWS.__getitem__,
-            label_visibility="collapsed", key="workspaces-view", persist_state="session",
-        )  # fmt: skip
+            "View",
+            list(VIEWS),
+            default="cards",
+            required=True,
+            format_func=VIEWS.__getitem__,
+            label_visibility="collapsed",
+            key="workspaces-view",
+            persist_state="session",
+        )
         csv_place = st.container(width="content")
     with guarded(stop=True):
         rows, sparks = _read((search or "").strip(), statuses)
     with category_place:
         category = st.selectbox(
-            "Category", sorted({row.category for row in rows}), index=None, placeholder="All categories",
-            label_visibility="collapsed", key="workspaces-category",
-        )  # fmt: skip
-    shown = [row for row in rows if category is None or row.category == category]
+            "Category",
+            sorted({row.category for row in rows}),
+            index=None,
+            placeholder="All categories",
+            label_visibility="collapsed",
+            key="workspaces-category",
+        )
+    chosen = [row for row in rows if category is None or row.category == category]
     with csv_place:
-        download_csv_button("CSV", lambda: to_csv(as_csv(shown, sparks)), "workspaces")
-    opened = _draw(shown, sparks, view, actor, filtered=bool(search or statuses or category))
+        download_csv_button("CSV", lambda: to_csv(csv_frame(columns(sparks), chosen)), "workspaces")
+    opened = _draw(chosen, sparks, view, actor, filtered=bool(search or statuses or category))
     if opened is not None:
         go("workspace", id=opened)
     live = any(is_live(row) for row in rows)
@@ -94,12 +116,18 @@ def _draw(
         opened = workspace_grid([card(row, sparks.get(row.id, [])) for row in rows], key="workspaces-grid")
         return uuid.UUID(opened) if opened else None
     event = st.dataframe(
-        table(rows, sparks), column_config=table_columns(), hide_index=True, row_height=36, on_select="rerun",
-        selection_mode="single-cell", key="workspaces-table", alt="Workspaces with status, success rate and counts",
+        table(columns(sparks), rows),
+        column_config=looks_of(columns(sparks)),
+        hide_index=True,
+        row_height=36,
+        on_select="rerun",
+        selection_mode="single-cell",
+        key="workspaces-table",
+        alt="Workspaces with status, success rate and counts",
         height=min(36 * (len(rows) + 1) + 2, 722),
-    )  # fmt: skip
-    cells = event["selection"]["cells"]
-    return rows[cells[0][0]].id if cells and cells[0][0] < len(rows) else None
+    )
+    at = clicked_row(event, len(rows))
+    return None if at is None else rows[at].id
 
 
 actor = require_actor()

@@ -83,15 +83,27 @@ def create(session: Session, *, name: str, reports: Sequence[str], days: int | N
     limiting.spend("token", actor.id)
     secret = PREFIX + secrets.token_urlsafe(32)
     row = AccessToken(
-        person_id=actor.id, name=title, hint=secret[:_HINT], token_sha256=_hash(secret), reports=list(wanted),
+        person_id=actor.id,
+        name=title,
+        hint=secret[:_HINT],
+        token_sha256=_hash(secret),
+        reports=list(wanted),
         expires_at=now() + timedelta(days=days) if days else None,
-    )  # fmt: skip
+    )
     session.add(row)
     session.flush()
     record(
-        session, actor=actor, action="token_created", object_type="access_token", object_id=row.id,
-        after={"name": title, "reports": list(wanted), "expires_at": row.expires_at.isoformat() if row.expires_at else None},
-    )  # fmt: skip
+        session,
+        actor=actor,
+        action="token_created",
+        object_type="access_token",
+        object_id=row.id,
+        after={
+            "name": title,
+            "reports": list(wanted),
+            "expires_at": row.expires_at.isoformat() if row.expires_at else None,
+        },
+    )
     return NewToken(_read(row, actor.name, actor.email), secret)
 
 
@@ -115,9 +127,13 @@ def revoke(session: Session, token_id: uuid.UUID, *, actor: Actor) -> None:
         raise Conflict("This token was revoked already.")
     row.revoked_at = now()
     record(
-        session, actor=actor, action="token_revoked", object_type="access_token", object_id=row.id,
+        session,
+        actor=actor,
+        action="token_revoked",
+        object_type="access_token",
+        object_id=row.id,
         before={"name": row.name, "reports": list(row.reports)},
-    )  # fmt: skip
+    )
 
 
 def use(session: Session, secret: str, *, report: str) -> Actor:
@@ -154,6 +170,14 @@ def _hash(secret: str) -> str:
 
 def _read(row: AccessToken, owner_name: str, owner_email: str) -> Token:
     return Token(
-        row.id, owner_name, owner_email, row.name, row.hint, tuple(row.reports), row.created_at, row.expires_at,
-        row.last_used_at, row.revoked_at,
-    )  # fmt: skip
+        row.id,
+        owner_name,
+        owner_email,
+        row.name,
+        row.hint,
+        tuple(row.reports),
+        row.created_at,
+        row.expires_at,
+        row.last_used_at,
+        row.revoked_at,
+    )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, LiteralString
 
+import numpy as np
+import numpy.typing as npt
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -76,9 +79,13 @@ def import_dataset(
     timeframe: str,
     licence_note: str | None = None,
     price_adjustment: str | None = None,
+    times_of: Callable[[str], npt.NDArray[np.int64]] | None = None,
     actor: Actor,
 ) -> DatasetRow:
     """Records checked candles whose Parquet the edge has stored under `storage_key`.
+
+    Candles of a symbol, timeframe and adjustment that are there already belong to the same series; `times_of` gives
+    the opens of a stored dataset (UTC seconds), by which the new one finds its bar in the series.
 
     The same candles again, from whatever file, are the dataset that is there already, unchanged, with `existed` True; one
     that was put away is brought back.
@@ -90,27 +97,84 @@ def import_dataset(
     if adjustment not in PRICE_ADJUSTMENTS:
         raise InvalidInput(f"The price adjustment must be one of {', '.join(PRICE_ADJUSTMENTS)}.")
     values = {
-        "id": new_id(), "name": clean_name(name), "symbol": clean_symbol(symbol), "timeframe": clean_timeframe(timeframe),
-        "rows": len(imported.frame), "start_at": imported.frame["time"].iloc[0].to_pydatetime(),
-        "end_at": imported.frame["time"].iloc[-1].to_pydatetime(), "source_format": imported.source_format,
-        "source_sha256": imported.source_sha256, "content_sha256": imported.content_sha256,
-        "storage_path": storage_key, "price_adjustment": adjustment, "quality": imported.quality.as_json(),
-        "licence_note": clean_note(licence_note), "uploaded_by_id": actor.id,
-    }  # fmt: skip
+        "id": new_id(),
+        "name": clean_name(name),
+        "symbol": clean_symbol(symbol),
+        "timeframe": clean_timeframe(timeframe),
+        "rows": len(imported.frame),
+        "start_at": imported.frame["time"].iloc[0].to_pydatetime(),
+        "end_at": imported.frame["time"].iloc[-1].to_pydatetime(),
+        "source_format": imported.source_format,
+        "source_sha256": imported.source_sha256,
+        "content_sha256": imported.content_sha256,
+        "storage_path": storage_key,
+        "price_adjustment": adjustment,
+        "quality": imported.quality.as_json(),
+        "licence_note": clean_note(licence_note),
+        "uploaded_by_id": actor.id,
+    }
+    values |= _series(session, values, imported, times_of)
     made = session.scalar(
-        insert(CandleDataset).values(values).on_conflict_do_nothing(index_elements=["content_sha256"])
+        insert(CandleDataset)
+        .values(values)
+        .on_conflict_do_nothing(index_elements=["content_sha256"])
         .returning(CandleDataset.id)
-    )  # fmt: skip
+    )
     if made is None:
         there = select(CandleDataset.id).where(CandleDataset.content_sha256 == imported.content_sha256)
         found = session.scalars(there).one()
         session.execute(update(CandleDataset).where(CandleDataset.id == found).values(archived_at=None))
         return replace(get(session, found), existed=True)
     record(
-        session, actor=actor, action="import_candles", object_type="dataset", object_id=made,
+        session,
+        actor=actor,
+        action="import_candles",
+        object_type="dataset",
+        object_id=made,
         after={k: values[k] for k in ("name", "symbol", "timeframe", "rows", "source_format", "content_sha256")},
-    )  # fmt: skip
+    )
     return get(session, made)
+
+
+_SERIES: LiteralString = """
+SELECT series_id, series_offset, storage_path, start_at, end_at, rows FROM candle_datasets
+WHERE symbol = %(symbol)s AND timeframe = %(timeframe)s AND price_adjustment = %(price_adjustment)s
+ORDER BY rows DESC, created_at, id LIMIT 1
+"""
+_NAMES = uuid.UUID("2f6f4c0e-8f1a-5c1e-9d0b-6a1f00000088")
+
+
+def _series(
+    session: Session,
+    values: Mapping[str, Any],
+    imported: ImportedCandles,
+    times_of: Callable[[str], npt.NDArray[np.int64]] | None,
+) -> dict[str, Any]:
+    """The series that new candles belong to, and the bar of it that they begin at.
+
+    The first id is made of the names, so that the hold-out's blocks are the same on every installation; it then stays,
+    whatever the dataset is called later.
+    """
+    there = fetch(session, _SERIES, values)
+    if not there:
+        name = f"{values['symbol']}|{values['timeframe']}|{values['price_adjustment']}"
+        made = uuid.uuid5(_NAMES, name)
+        taken = session.scalar(select(CandleDataset.id).where(CandleDataset.series_id == made).limit(1))
+        return {"series_id": new_id() if taken else made, "series_offset": 0}
+    series_id, offset, path, start_at, end_at, rows = there[0]
+    first = int(values["start_at"].timestamp())
+    if times_of is not None:
+        times = times_of(path)
+        at = int(np.searchsorted(times, first))
+        if at < len(times) and times[at] == first:
+            return {"series_id": series_id, "series_offset": offset + at}
+        own = (imported.frame["time"].astype("int64") // 1_000_000).to_numpy()  # the frame's times are in microseconds
+        at = int(np.searchsorted(own, times[0]))
+        if at < len(own) and own[at] == times[0]:
+            return {"series_id": series_id, "series_offset": offset - at}
+    pace = (end_at - start_at).total_seconds() / max(rows - 1, 1)
+    apart = round((first - start_at.timestamp()) / pace) if pace else 0
+    return {"series_id": series_id, "series_offset": offset + apart}
 
 
 def list_datasets(session: Session) -> list[DatasetRow]:

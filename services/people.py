@@ -105,9 +105,14 @@ def _follow_provider(session: Session, user: User, role: Role) -> None:
             return
     before, user.role = user.role, role
     record(
-        session, actor=None, action="role_changed", object_type="user", object_id=user.id,
-        before={"role": before}, after={"role": role, "by": "sign-in"},
-    )  # fmt: skip
+        session,
+        actor=None,
+        action="role_changed",
+        object_type="user",
+        object_id=user.id,
+        before={"role": before},
+        after={"role": role, "by": "sign-in"},
+    )
 
 
 def _joined(session: Session, user: User) -> User:
@@ -154,9 +159,14 @@ def find(session: Session, email: str) -> Person:
 def as_row(person: Person) -> dict[str, object]:
     """A person as the command line prints one."""
     return {
-        "id": str(person.id), "email": person.email, "name": person.name, "role": str(person.role),
-        "is_active": person.is_active, "created_at": person.created_at, "last_seen_at": person.last_seen_at,
-    }  # fmt: skip
+        "id": str(person.id),
+        "email": person.email,
+        "name": person.name,
+        "role": str(person.role),
+        "is_active": person.is_active,
+        "created_at": person.created_at,
+        "last_seen_at": person.last_seen_at,
+    }
 
 
 def ensure_person(session: Session, *, email: str, name: str, role: Role) -> Actor:

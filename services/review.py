@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 
 from services import notifications, timeline, workspaces
 from services.database.rows import fetch, fetch_dicts
-from services.detectors.scoring import score
 from services.errors import GuardFailed, InvalidInput
 from services.lifecycle import MessageType, WorkspaceStatus, verified_version
 from services.models import DetectorVersion, PatternWorkspace, now
 from services.people import Actor, record, require
+from services.places import rate
 from services.rules import open_correction_sql
 from services.settings import get_settings
 from services.texts import cleaned
@@ -75,7 +75,7 @@ def evidence(session: Session, workspace_id: uuid.UUID) -> Evidence:
         else None
     )
     rows = fetch(session, _SESSIONS, {"w": workspace_id, "v": version.id}) if version else []
-    total = score(sum(r[1] for r in rows), sum(r[2] for r in rows), sum(r[3] for r in rows))
+    total = rate(sum(r[1] for r in rows), sum(r[2] for r in rows), sum(r[3] for r in rows))
     live = workspaces.has_live_execution(session, workspace_id)
     return Evidence(
         version_id=version.id if version else None,
@@ -186,7 +186,7 @@ def approve(session: Session, workspace_id: uuid.UUID, *, comment: str | None = 
         session, workspace, MessageType.USER_APPROVED, previous, WorkspaceStatus.IN_REVIEW, current, comment, actor
     )
     workspaces.move(session, workspace, "approve", actor=actor)
-    marks = score(current.tp, current.fp, current.fn)
+    marks = rate(current.tp, current.fp, current.fn)
     notifications.review_waiting(session, workspace, approver=actor.name, comment=comment, marks=marks)
 
 

@@ -7,7 +7,9 @@ belongs to the browser's signed cookie, which only this machine can hold; a relo
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
@@ -56,6 +58,14 @@ def acting() -> Actor:
     if actor is None:
         raise NotAllowed("You are signed out; reload the page and sign in again.")
     return actor
+
+
+def viewer_now() -> datetime:
+    """The time now in the reader's own zone."""
+    try:
+        return datetime.now(ZoneInfo(st.context.timezone or "UTC"))
+    except (ZoneInfoNotFoundError, ValueError):
+        return datetime.now(UTC)
 
 
 def sign_out() -> None:

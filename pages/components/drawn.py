@@ -1,4 +1,4 @@
-"""Small drawings that Streamlit has no widget for: intervals, rates, facts, lifecycle, phases. All text is plain text."""
+"""Small drawings that Streamlit has no widget for: rates with intervals, facts, lifecycle. All text is plain text."""
 
 from __future__ import annotations
 
@@ -8,18 +8,9 @@ from typing import Literal, TypedDict
 
 from pages.components import looks
 from pages.components.assets import Component, asset, component
-from pages.components.timeline.component import LOOKS, LooksData
 from services.rules import is_provisional
-from services.timeline import PhaseRun
 
 Rate = float | None
-
-
-class IntervalData(TypedDict):
-    kind: Literal["interval"]
-    low: float
-    rate: float
-    high: float
 
 
 class FactsData(TypedDict):
@@ -33,11 +24,6 @@ class ItemData(TypedDict):
     color: str
     symbol: str
     text: str
-
-
-class TalliesData(TypedDict):
-    kind: Literal["tallies"]
-    items: list[ItemData]
 
 
 class ChecksData(TypedDict):
@@ -86,32 +72,15 @@ class LifecycleData(TypedDict):
     stops: list[StopData]
 
 
-class PhasesData(TypedDict):
-    kind: Literal["phases"]
-    run: PhaseRun
-    looks: LooksData
-
-
-DrawnData = IntervalData | FactsData | TalliesData | ChecksData | RateData | RatesData | LifecycleData | PhasesData
+DrawnData = FactsData | ChecksData | RateData | RatesData | LifecycleData
 _DRAWN: Component[DrawnData] = component(
-    "drawn", DrawnData, css=asset("shared.css", "phases.css", "drawn.css"),
-    js=asset("shared.js", "spark.js", "timeline_text.js", "timeline_rows.js", "timeline_execution.js", "drawn.js"),
-)  # fmt: skip
-
-
-def interval_bar(rate: float, low: float, high: float, *, key: str) -> None:
-    """A rate and its interval on a line from 0 to 1."""
-    _DRAWN({"kind": "interval", "rate": rate, "low": low, "high": high}, key=key)
+    "drawn", DrawnData, css=asset("shared.css", "drawn.css"), js=asset("shared.js", "spark.js", "drawn.js")
+)
 
 
 def facts(rows: Sequence[tuple[str, str]], *, key: str) -> None:
     """Names at the left, values at the right."""
     _DRAWN({"kind": "facts", "rows": [(str(name), str(value)) for name, value in rows]}, key=key)
-
-
-def tallies(counts: Mapping[str, int], *, key: str) -> None:
-    """How many marks got each verdict, in the order given: {"confirmed": 68, "false_positive": 19}."""
-    _DRAWN({"kind": "tallies", "items": tally_items(counts)}, key=key)
 
 
 def checks(items: Sequence[tuple[bool, str]], *, key: str) -> None:
@@ -134,9 +103,12 @@ def rate_card(
 ) -> None:
     """A success rate with its interval, its n, its trend and the tallies behind it."""
     data: RateData = {
-        "kind": "rate", "label": label, "values": list(trend), "items": tally_items(counts or {}),
+        "kind": "rate",
+        "label": label,
+        "values": list(trend),
+        "items": tally_items(counts or {}),
         **rate_texts(rate, low, high, n),
-    }  # fmt: skip
+    }
     _DRAWN(data, key=key)
 
 
@@ -151,11 +123,6 @@ def rate_table(rows: Sequence[tuple[str, Rate, Rate, Rate, int]], *, key: str, n
 def lifecycle(status: str, dates: Mapping[str, datetime | None], *, key: str) -> None:
     """The five statuses as steps; `dates` says when each was reached."""
     _DRAWN({"kind": "lifecycle", "stops": lifecycle_stops(status, dates)}, key=key)
-
-
-def phase_bar(execution: PhaseRun, *, key: str) -> None:
-    """Five segments as on the timeline's card: status, phase, progress and phases of the entry's `execution`."""
-    _DRAWN({"kind": "phases", "run": execution, "looks": LOOKS}, key=key)
 
 
 def tally_items(counts: Mapping[str, int]) -> list[ItemData]:

@@ -64,6 +64,6 @@ def back_to_seen(name: str, object_id: uuid.UUID) -> None:
 
 def link_to(link: str | None, label: str, *, icon: str | None = None) -> None:
     """A link to a screen, or nothing when the address is none of ours."""
-    found = target(link) if link else None
-    if found:
-        st.page_link(found[0], label=label, icon=icon, query_params=found[1])
+    address = target(link) if link else None
+    if address:
+        st.page_link(address[0], label=label, icon=icon, query_params=address[1])

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, TypedDict
 
 from services.timeline import LookJson
 
@@ -133,15 +133,14 @@ MARKS: Final[Mapping[str, str]] = {
 }
 NOT_JUDGED: Final = "#4F74EA"
 NEUTRAL: Final = "#7F8C9D"
-LIVE: Final = "#2490C4"
 
 
 def look(table: Mapping[str, Look], value: str | None) -> Look:
     """The look of a value; one that the table doesn't hold reads as its own words, in gray."""
     if value is None:
         return UNKNOWN
-    found = table.get(str(value))
-    return found or Look("gray", "help", str(value).replace("_", " ").capitalize())
+    known = table.get(str(value))
+    return known or Look("gray", "help", str(value).replace("_", " ").capitalize())
 
 
 def execution_look(status: str, *, canceled: bool = False) -> Look:
@@ -282,13 +281,6 @@ def day(at: datetime | None) -> str:
     return MISSING if at is None else f"{at.day} {at:%b}"
 
 
-def initials(name: str | None) -> str:
-    """ "Mara Klein" → "MK"; "lea" → "LE"."""
-    words = re.findall(r"\w+", name or "")
-    letters = words[0][0] + words[-1][0] if len(words) > 1 else (words[0][:2] if words else "?")
-    return letters.upper()
-
-
 def plain(text: str) -> str:
     """What a person typed, escaped so that Streamlit's Markdown shows it as typed: no links, images or colours."""
     return re.sub(r"([\\`*_{}\[\]()#+\-.!~|<>$:&^=@])", r"\\\1", " ".join(text.split()))
@@ -304,3 +296,33 @@ def _half_up(value: float) -> int:
 
 def _two(big: int, big_unit: str, small: int, small_unit: str) -> str:
     return f"{big} {big_unit}" + (f" {small} {small_unit}" if small else "")
+
+
+class LooksData(TypedDict):
+    """How each state looks, by the name of the state."""
+
+    statuses: dict[str, LookJson]
+    verdicts: dict[str, LookJson]
+    states: dict[str, LookJson]
+    executions: dict[str, LookJson]
+    phases: dict[str, LookJson]
+    phase_states: dict[str, LookJson]
+    deploys: dict[str, LookJson]
+    kinds: dict[str, str]
+
+
+def _as_data(table: Mapping[str, Look]) -> dict[str, LookJson]:
+    return {name: look.data() for name, look in table.items()}
+
+
+# The looks that our own components draw by.
+FOR_COMPONENTS: Final[LooksData] = {
+    "statuses": _as_data(STATUSES),
+    "verdicts": _as_data(VERDICTS),
+    "states": _as_data(FEEDBACK_STATES),
+    "executions": _as_data(EXECUTIONS),
+    "phases": _as_data(PHASES),
+    "phase_states": _as_data(PHASE_STATES),
+    "deploys": _as_data(DEPLOYS),
+    "kinds": dict(KINDS),
+}

@@ -5,46 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, cast
+from typing import Final, Literal, cast
 
 import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.components import looks
-from pages.components.drawn import (
-    checks,
-    facts,
-    interval_bar,
-    lifecycle,
-    phase_bar,
-    rate_card,
-    rate_table,
-    tallies,
-)
-
-__all__ = [
-    "ChartClick",
-    "badge",
-    "chart_card",
-    "chart_click",
-    "checks",
-    "download_csv_button",
-    "empty_state",
-    "execution_badge",
-    "facts",
-    "figure",
-    "header",
-    "interval_bar",
-    "lifecycle",
-    "metric_cards",
-    "phase_bar",
-    "rate_card",
-    "rate_table",
-    "status_badge",
-    "tallies",
-    "verdict_badge",
-]
 
 BadgeColor = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray", "grey", "primary"]
 CONFIG: Final = {"displayModeBar": False, "scrollZoom": False, "displaylogo": False}
@@ -56,16 +23,6 @@ Csv = str | bytes | Callable[[], str | bytes]
 def badge(look: looks.Look, label: str | None = None) -> None:
     """A state as a badge, in its colour and with its symbol."""
     st.badge(looks.plain(label or look.label), icon=look.icon, color=cast("BadgeColor", look.color))
-
-
-def status_badge(status: str) -> None:
-    """A workspace's status."""
-    badge(looks.look(looks.STATUSES, status))
-
-
-def execution_badge(status: str, *, canceled: bool = False) -> None:
-    """An execution's status."""
-    badge(looks.execution_look(status, canceled=canceled))
 
 
 def verdict_badge(verdict: str) -> None:
@@ -87,22 +44,6 @@ def header(title: str, look: looks.Look | None = None, caption: str | None = Non
             st.caption(looks.plain(caption), width="content")
         st.space("stretch")
         return st.container(horizontal=True, vertical_alignment="center", gap="small", width="content")
-
-
-def metric_cards(items: Sequence[Mapping[str, Any]]) -> None:
-    """A row of figures; each item holds label and value, and optionally delta, delta_color, note, help."""
-    with st.grid(len(items), min_column_width=200, gap="small"):
-        for item in items:
-            st.metric(
-                item["label"],
-                item["value"],
-                item.get("delta"),
-                delta_color=item.get("delta_color", "normal"),
-                delta_description=item.get("note"),
-                help=item.get("help"),
-                border=True,
-                height="stretch",
-            )
 
 
 def empty_state(symbol: str, title: str, what_to_do: str) -> DeltaGenerator:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import numpy as np
@@ -10,11 +11,12 @@ import pandas as pd
 from services import datasets
 from services.candles.bars import frame_to_table
 from services.candles.importer import ImportedCandles, Reading, read_candles
+from services.candles.market import extend, fetch, market
 from services.candles.questions import Question
 from services.candles.store import load_array, load_frame, save_parquet
 from services.database.engine import transaction
 from services.detectors.types import Candles
-from services.errors import Conflict
+from services.errors import Conflict, InvalidInput
 from services.people import Actor, require
 from services.settings import get_settings
 
@@ -39,13 +41,23 @@ def import_candles(
     """Reads, checks and stores a file of candles. The same candles twice are one dataset. Raises InvalidInput."""
     require(actor, "import_candles")
     imported = read_candles(
-        data, filename=filename, tz=tz, reading=reading, skip_bad_rows=skip_bad_rows,
-        allow_nonpositive=allow_nonpositive, price_adjustment=price_adjustment,
-    )  # fmt: skip
+        data,
+        filename=filename,
+        tz=tz,
+        reading=reading,
+        skip_bad_rows=skip_bad_rows,
+        allow_nonpositive=allow_nonpositive,
+        price_adjustment=price_adjustment,
+    )
     return keep_candles(
-        imported, symbol=symbol, timeframe=timeframe, name=name, licence_note=licence_note,
-        price_adjustment=price_adjustment, actor=actor,
-    )  # fmt: skip
+        imported,
+        symbol=symbol,
+        timeframe=timeframe,
+        name=name,
+        licence_note=licence_note,
+        price_adjustment=price_adjustment,
+        actor=actor,
+    )
 
 
 def keep_candles(
@@ -75,9 +87,17 @@ def keep_candles(
     key = save_parquet(get_settings().storage_root, imported)
     with transaction() as session:
         return datasets.import_dataset(
-            session, imported, storage_key=key, name=name or f"{symbol} {timeframe}", symbol=symbol,
-            timeframe=timeframe, licence_note=licence_note, price_adjustment=price_adjustment, actor=actor,
-        )  # fmt: skip
+            session,
+            imported,
+            storage_key=key,
+            name=name or f"{symbol} {timeframe}",
+            symbol=symbol,
+            timeframe=timeframe,
+            licence_note=licence_note,
+            price_adjustment=price_adjustment,
+            times_of=lambda path: load_array(get_settings().storage_root, path)["time"],
+            actor=actor,
+        )
 
 
 def dataset_candles(dataset: datasets.DatasetRow) -> pd.DataFrame:
@@ -115,3 +135,31 @@ def _compare(row: datasets.DatasetRow, stored: Candles, fresh: Candles) -> None:
         f"here and at {stored['close'][theirs[first]]:g} there. Look at the time zone and the price adjustment, or give "
         "these candles a symbol of their own."
     )
+
+
+def fetch_candles(
+    source: str,
+    symbol: str,
+    timeframe: str,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    progress: Callable[[int, float], None] | None = None,
+    actor: Actor,
+) -> datasets.DatasetRow:
+    """Candles of an exchange or of Yahoo as a dataset. Without `start`, the newest dataset that was fetched of the same
+    source, symbol and timeframe is extended by what came since. Raises InvalidInput, Unavailable, Conflict."""
+    require(actor, "import_candles")
+    from_there = market(source)
+    if start is not None:
+        found = fetch(from_there, symbol, timeframe, start=start, end=end, progress=progress)
+        return keep_candles(found, actor=actor)
+    with transaction() as session:
+        known = datasets.list_datasets(session)
+    mine = [d for d in known if (d.source_format, d.symbol, d.timeframe) == (source.lower(), symbol.upper(), timeframe)]
+    if not mine:
+        raise InvalidInput("There are no such candles to extend yet; say from when to fetch them.")
+    newest = max(mine, key=lambda d: d.end_at)
+    stored = load_array(get_settings().storage_root, newest.storage_path)
+    found = extend(from_there, symbol, timeframe, stored, end=end, progress=progress)
+    return keep_candles(found, name=newest.name, licence_note=newest.licence_note, actor=actor)

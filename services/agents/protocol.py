@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from services.detectors.judging import Window
-from services.detectors.types import Candles, Case, DetectorSpec, Params
+from services.detectors.types import Candles, DetectorSpec, Params
+from services.places import LabelSet, Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,9 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One execution as an agent sees it. `cases` are those of tune sessions alone; hold-out never gets here.
+    """One execution as an agent sees it. `labels` are the places outside the hold-out alone; of that nothing gets here.
 
-    In the windows of `exhaustive` a reviewer checked every bar, so a detection that nobody judged is a false one.
+    `policy` is what the replay will let pass. `sent_ids` are the judgements that were sent.
 
     `candles` loads a whole dataset by id (shape (rows,)). `report(fraction, task)` takes measured progress of the
     phase, 0 to 1; `checkpoint(key, text, details, ok)` something done or found; `cancelled()` is to be asked often.
@@ -41,8 +41,8 @@ class Work:
     is_first: bool
     worktree: Path
     prompt: bytes
-    cases: Sequence[Case]
-    exhaustive: frozenset[Window]
+    labels: LabelSet
+    policy: Policy
     sent_ids: frozenset[str]
     current_params: Params | None
     refused_params: tuple[Params, ...]  # of this execution's earlier candidates
@@ -74,7 +74,7 @@ class AgentChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class GateRefusal:
     """Why the app did not take the change: which gate failed, and its reason."""
 
     gate: str  # tests, contract, replay, deploy
@@ -93,4 +93,4 @@ class Agent(Protocol):
 
     def implement(self, work: Work, spec: DetectorSpec | None, plan: Plan) -> AgentChange: ...
 
-    def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> AgentChange: ...
+    def refine(self, work: Work, spec: DetectorSpec | None, refusal: GateRefusal, round_number: int) -> AgentChange: ...

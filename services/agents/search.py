@@ -1,8 +1,12 @@
-"""Search of a detector's declared parameters for the best fit to judged sessions. Pure: the caller runs the detector.
+"""Search of a detector's declared parameters for the lowest cost on judged places. Pure: the caller runs the detector.
 
-Each point is evaluated once and gives counts by session. Points are compared by the mean over folds of sessions of
-the fold's success rate, so one long session cannot outvote the others, and a session's marks never part. Points that
-break a case which the current parameters pass come after all others, because such a version does not deploy.
+The cost of a point is its errors on judged places plus what its unjudged marks are likely to be wrong (each 1 - the
+precision so far), told apart by stretches of bars that follow one another ("blocks"). Three guards keep the search from
+fitting chance: a point that the replay would refuse comes after all that it lets pass; among the points within one
+standard error of the best, the nearest to the current parameters is taken (the one-standard-error rule of Breiman,
+Friedman, Olshen and Stone, Classification and Regression Trees, 1984, 3.4.3); and the whole choice is repeated without
+each block in turn, so that what it reaches on bars that it did not see is known ("nested", Varma and Simon 2006). The
+old parameters stay unless that nested gain is itself clear of zero.
 """
 
 from __future__ import annotations
@@ -11,79 +15,69 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal
 
 import numpy as np
-from scipy.stats import qmc
+import numpy.typing as npt
+from scipy.stats import qmc, t
 
-from services.detectors.scoring import Counts, Score, score
 from services.detectors.types import ParamSpec
 from services.errors import InvalidInput
 
 MAX_POINTS = 1000
 MIN_ITEMS = 20
-MAX_FOLDS = 5
+LEAST_BLOCKS = 4  # under that nothing can be told of bars that were not seen
 STEPS_WITHOUT_STEP = 10  # a float that declares no step is searched in tenths of its range
 SPREAD_SHARE = 0.6  # of the random search's points; the others refine around the best
 REFINED_STARTS = 5
-MARGIN = 1e-9  # scores nearer than this are the same
+MARGIN = 1e-9  # costs nearer than this are the same
+CONFIDENCE = 0.95  # one-sided, of the nested gain
 
 Value = float | int | bool
 Point = tuple[Value, ...]
-Method = Literal["k-fold", "leave-one-session-out", "resubstitution"]
+Costs = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What one set of parameters gives: counts by tune session, and how many cases that pass now it would fail."""
+    """What one set of parameters costs in each block, and whether the replay would let it pass."""
 
-    per_session: Mapping[str, Counts]
-    broken: int = 0
+    costs: tuple[float, ...]
+    passes: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A set of parameters with its cross-validated score (0 to 1), its pooled score and the cases it breaks."""
+    """A set of parameters with its cost over all blocks, on the very places that the search has seen."""
 
     params: dict[str, Value]
-    cv_score: float
-    fold_scores: tuple[float, ...]
-    pooled: Score
-    broken: int
+    cost: float
+    costs: tuple[float, ...]
+    passes: bool
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """`best` is `current` unless something is strictly better and breaks nothing (`improved`).
+    """`best` is `current` unless the choice gains on blocks that it did not see (`improved`).
 
-    `method` is "resubstitution" when there is one session only: then the score is on the very marks that chose it.
-    `expected_score` is what the choice itself reaches on sessions it did not see (each fold scored with the
-    parameters that the other folds choose), None without folds. `best_breaking` would fit better still, but breaks
-    cases. `stopped` says that the caller canceled before all points were tried; `exhaustive` that the grid was whole.
+    `current` and `best` are costs on seen places; `expected_gain` is the nested one, in units of cost, with its
+    standard error, both None under four blocks. `best_refused` would cost less still, but the replay would refuse it.
+    `stopped` says that the caller canceled before all points were tried; `exhaustive` that the grid was whole.
     """
 
     current: Candidate
     best: Candidate
     improved: bool
     evaluated: int
-    method: Method
-    folds: tuple[tuple[str, ...], ...]
-    expected_score: float | None
-    best_breaking: Candidate | None
+    blocks: int
+    expected_gain: float | None
+    gain_error: float | None
+    best_refused: Candidate | None
     exhaustive: bool
     stopped: bool
 
     @property
     def best_params(self) -> dict[str, Value]:
         return dict(self.best.params)
-
-    @property
-    def current_score(self) -> float:
-        return self.current.cv_score
-
-    @property
-    def best_score(self) -> float:
-        return self.best.cv_score
 
 
 Evaluate = Callable[[dict[str, Value]], Evaluation | None]
@@ -104,18 +98,18 @@ def search(
 ) -> SearchResult:
     """Search the parameters that `specs` declare, starting from `current` (missing ones take their default).
 
-    `judged` is the number of judged marks in the tune sessions. `evaluate(params)` returns an Evaluation over the same
-    sessions for every point, or None when the detector refuses those parameters. The grid of all declared steps is
-    tried when it has at most `max_points` points, else a seeded Latin hypercube refined by coordinate steps; the
-    result depends on the arguments and the seed alone. `on_progress(done, total, best score so far)` is called after
-    each point, `cancelled()` asked before each.
+    `judged` is the number of judged places. `evaluate(params)` returns an Evaluation over the same blocks for every
+    point, or None when the detector refuses those parameters. The grid of all declared steps is tried when it has at
+    most `max_points` points, else a seeded Latin hypercube refined by coordinate steps; the result depends on the
+    arguments and the seed alone. `on_progress(done, total, lowest cost so far)` is called after each point,
+    `cancelled()` asked before each.
 
-    Raises InvalidInput below `min_items` judged marks, without any tune session, or when the detector refuses its
-    current parameters.
+    Raises InvalidInput below `min_items` judged places, without any block, or when the detector refuses its current
+    parameters.
     """
     if judged < min_items:
         raise InvalidInput(
-            f"The tuner needs at least {min_items} judged marks; there are {judged}.", failure="agent.too_few_marks"
+            f"The tuner needs at least {min_items} judged places; there are {judged}.", failure="agent.too_few_marks"
         )
     run = _Run(tuple(specs), dict(current), evaluate, max_points, seed, on_progress, cancelled)
     run.start()
@@ -125,6 +119,44 @@ def search(
         run.spread()
         run.refine()
     return run.result()
+
+
+def choose(costs: Costs, distances: Costs) -> int:
+    """Which row of `costs` (points by blocks) the one-standard-error rule takes.
+
+    Of the rows that are at most one standard error of their difference from the cheapest, the one with the smallest
+    distance, then the lowest cost, then the first.
+    """
+    totals = costs.sum(axis=1)
+    best = min(range(len(totals)), key=lambda i: (_rounded(float(totals[i])), float(distances[i]), i))
+    apart = costs - costs[best]
+    within = apart.sum(axis=1) <= _errors(apart) + MARGIN
+    rows = [i for i in range(len(totals)) if within[i]]
+    return min(rows, key=lambda i: (round(float(distances[i]), 9), _rounded(float(totals[i])), i))
+
+
+def nested_gain(costs: Costs, distances: Costs) -> tuple[float, float]:
+    """What the choice gains over row 0 (the current point) on blocks that it did not see, with its standard error."""
+    gains = np.zeros(costs.shape[1])
+    for block in range(costs.shape[1]):
+        others = np.delete(costs, block, axis=1)
+        taken = choose(others, distances)
+        gains[block] = costs[0, block] - costs[taken, block]
+    return float(gains.sum()), float(_errors(gains[None, :])[0])
+
+
+def clear_gain(gain: float, error: float, blocks: int) -> bool:
+    """Whether a nested gain is clear of zero, one-sided at 95 % by Student's t over the blocks."""
+    return gain > MARGIN and gain > error * float(t.ppf(CONFIDENCE, blocks - 1))
+
+
+def _errors(differences: Costs) -> Costs:
+    """The standard error of each row's sum, from the spread between its blocks."""
+    blocks = differences.shape[1]
+    if blocks < 2:
+        return np.full(len(differences), np.inf)
+    result: Costs = differences.std(axis=1, ddof=1) * math.sqrt(blocks)
+    return result
 
 
 class _Run:
@@ -153,8 +185,7 @@ class _Run:
         self.is_grid = self.size <= max_points
         self.limit = self.size + len(beside) if self.is_grid else max_points
         self.tried: dict[Point, Candidate | None] = {}
-        self.counts: dict[Point, Mapping[str, Counts]] = {}
-        self.folds: tuple[tuple[str, ...], ...] = ()
+        self.blocks = 0
         self.best = self.now
         self.stopped = False
 
@@ -165,12 +196,12 @@ class _Run:
                 "The detector does not run with its current parameters, so there is nothing to compare.",
                 failure="detector",
             )
-        if not first.per_session:
+        if not first.costs:
             raise InvalidInput(
-                "The tuner needs at least one session that is not held out.", failure="agent.too_few_marks"
+                "The tuner needs judged places that are not kept for testing.", failure="agent.too_few_marks"
             )
-        self.folds = make_folds(first.per_session, self.seed)
-        self._keep(self.now, Evaluation(first.per_session, 0))
+        self.blocks = len(first.costs)
+        self._keep(self.now, Evaluation(first.costs))
         self.try_point(self.defaults)
 
     def try_all(self, points: Iterable[Point]) -> None:
@@ -211,21 +242,26 @@ class _Run:
                     return
 
     def result(self) -> SearchResult:
-        current, best = self._candidate(self.now), self._candidate(self.best)
-        breaking = [p for p, c in self.tried.items() if c and c.broken and c.cv_score > best.cv_score + MARGIN]
-        alone = len(self.folds) == 1
-        method: Method = "resubstitution" if alone else "leave-one-session-out"
-        if any(len(fold) > 1 for fold in self.folds):
-            method = "k-fold"
+        current = self._candidate(self.now)
+        passing = [self.now, *(p for p, c in self.tried.items() if c is not None and c.passes and p != self.now)]
+        costs = np.array([self._candidate(p).costs for p in passing])
+        distances = np.array([self._distance(p) for p in passing])
+        best, gain, error = self.now, None, None
+        if self.blocks >= LEAST_BLOCKS:
+            gain, error = nested_gain(costs, distances)
+            if clear_gain(gain, error, self.blocks):
+                best = passing[choose(costs, distances)]
+        chosen = self._candidate(best)
+        refused = [p for p, c in self.tried.items() if c and not c.passes and c.cost < chosen.cost - MARGIN]
         return SearchResult(
             current=current,
-            best=best,
-            improved=best is not current,
+            best=chosen,
+            improved=best != self.now,
             evaluated=len(self.tried),
-            method=method,
-            folds=self.folds,
-            expected_score=None if alone else self._expected(),
-            best_breaking=self._candidate(min(breaking, key=self._rank)) if breaking else None,
+            blocks=self.blocks,
+            expected_gain=gain,
+            gain_error=error,
+            best_refused=self._candidate(min(refused, key=self._rank)) if refused else None,
             exhaustive=self.is_grid and not self.stopped,
             stopped=self.stopped,
         )
@@ -233,31 +269,17 @@ class _Run:
     def _keep(self, point: Point, evaluation: Evaluation | None) -> None:
         self.tried[point] = None
         if evaluation is not None:
-            counts = evaluation.per_session
-            folds = tuple(fold_score(counts, fold) for fold in self.folds)
-            pooled = score(*(sum(c[i] for c in counts.values()) for i in range(3)))
-            cv = sum(folds) / len(folds)
-            self.counts[point] = counts
-            self.tried[point] = Candidate(self._params(point), cv, folds, pooled, evaluation.broken)
+            costs = evaluation.costs
+            self.tried[point] = Candidate(self._params(point), math.fsum(costs), costs, evaluation.passes)
             if self._rank(point) < self._rank(self.best):
                 self.best = point
         if self.on_progress is not None:
-            self.on_progress(len(self.tried), self.limit, self._candidate(self.best).cv_score)
+            self.on_progress(len(self.tried), self.limit, self._candidate(self.best).cost)
 
-    def _rank(self, point: Point) -> tuple[bool, float, int, float, tuple[float, ...]]:
-        """Lower is better: breaks nothing, scores higher, breaks less, is nearer to the current parameters."""
+    def _rank(self, point: Point) -> tuple[bool, float, float, tuple[float, ...]]:
+        """Lower is better: passes the replay, costs less, is nearer to the current parameters."""
         c = self._candidate(point)
-        return c.broken > 0, -_rounded(c.cv_score), c.broken, self._distance(point), tuple(float(v) for v in point)
-
-    def _expected(self) -> float:
-        """The mean score of each fold with the parameters that the other folds choose."""
-        allowed = [p for p in self.counts if self._candidate(p).broken == 0]
-        reached = []
-        for i in range(len(self.folds)):
-            others = {p: sum(s for j, s in enumerate(self._candidate(p).fold_scores) if j != i) for p in allowed}
-            chosen = min(allowed, key=lambda p: (-_rounded(others[p]), self._distance(p), tuple(map(float, p))))
-            reached.append(self._candidate(chosen).fold_scores[i])
-        return sum(reached) / len(reached)
+        return not c.passes, _rounded(c.cost), self._distance(point), tuple(float(v) for v in point)
 
     def _candidate(self, point: Point) -> Candidate:
         candidate = self.tried[point]
@@ -291,24 +313,6 @@ def axis(spec: ParamSpec, current: Value) -> list[Value]:
     return [int(v) for v in values] if spec.type == "int" else [float(v) for v in values]
 
 
-def make_folds(sessions: Iterable[str], seed: int) -> tuple[tuple[str, ...], ...]:
-    """Folds of whole sessions: one each up to five sessions, else five of even size, dealt in a seeded order."""
-    ordered = sorted(sessions)
-    if len(ordered) <= MAX_FOLDS:
-        return tuple((s,) for s in ordered)
-    shuffled = [ordered[i] for i in np.random.default_rng(seed).permutation(len(ordered))]
-    return tuple(tuple(sorted(shuffled[i::MAX_FOLDS])) for i in range(MAX_FOLDS))
-
-
-def fold_score(counts: Mapping[str, Counts], fold: Iterable[str]) -> float:
-    """The success rate of a fold's sessions together; 1 when nothing is left to count, because then nothing is wrong.
-
-    Places that want a mark always count, so an empty sum means false marks only, and all of them gone.
-    """
-    tp, fp, fn = (sum(counts[s][i] for s in fold) for i in range(3))
-    return tp / (tp + fp + fn) if tp + fp + fn else 1.0
-
-
 def _rounded(value: float) -> float:
-    """Equal for scores that differ by rounding alone."""
+    """Equal for costs that differ by rounding alone."""
     return round(value / MARGIN) * MARGIN

@@ -11,8 +11,12 @@ from PIL import Image, ImageOps
 from services.errors import InvalidInput
 
 MAX_PIXELS: Final = 40_000_000  # of all frames together; decoded, they are held in memory
-FORMATS: Final = {"PNG": ("image/png", ".png"), "JPEG": ("image/jpeg", ".jpg"), "WEBP": ("image/webp", ".webp"),
-                  "GIF": ("image/gif", ".gif")}  # fmt: skip
+FORMATS: Final = {
+    "PNG": ("image/png", ".png"),
+    "JPEG": ("image/jpeg", ".jpg"),
+    "WEBP": ("image/webp", ".webp"),
+    "GIF": ("image/gif", ".gif"),
+}
 
 # What a format can hold without a conversion; the first mode is what others become.
 _MODES: Final = {

@@ -66,12 +66,17 @@ def add(session: Session, checked: Checked, *, storage_key: str, actor: Actor) -
     session.execute(
         insert(Attachment)
         .values(
-            id=new_id(), content_sha256=digest, storage_key=storage_key, kind=checked.kind,
-            content_type=checked.content_type, name=checked.name, size_bytes=len(checked.data),
+            id=new_id(),
+            content_sha256=digest,
+            storage_key=storage_key,
+            kind=checked.kind,
+            content_type=checked.content_type,
+            name=checked.name,
+            size_bytes=len(checked.data),
             uploaded_by_id=actor.id,
         )
         .on_conflict_do_nothing(index_elements=["content_sha256"])
-    )  # fmt: skip
+    )
     return session.scalars(select(Attachment.storage_key).where(Attachment.content_sha256 == digest)).one()
 
 

@@ -67,9 +67,16 @@ def sums(connection: psycopg.Connection[tuple[object, ...]]) -> dict[str, TableS
 def dump(url: str, target: Path, *, snapshot_id: str) -> None:
     """The snapshot as a file for pg_restore. The wheel's own program: it reads servers up to its own version."""
     _run(
-        "pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot_id}",
-        *[f"--schema={name}" for name in SCHEMAS], f"--file={target}", what="The database can't be dumped",
-    )  # fmt: skip
+        "pg_dump",
+        url,
+        "--format=custom",
+        "--no-owner",
+        "--no-privileges",
+        f"--snapshot={snapshot_id}",
+        *[f"--schema={name}" for name in SCHEMAS],
+        f"--file={target}",
+        what="The database can't be dumped",
+    )
 
 
 def load(url: str, source: Path) -> None:
@@ -82,9 +89,17 @@ def load(url: str, source: Path) -> None:
         connection.commit()
     # The schema public is in every new database, and the dump would make it again.
     _run(
-        "pg_restore", url, "--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", "--clean",
-        "--if-exists", str(source), what="The database can't be restored",
-    )  # fmt: skip
+        "pg_restore",
+        url,
+        "--no-owner",
+        "--no-privileges",
+        "--exit-on-error",
+        "--single-transaction",
+        "--clean",
+        "--if-exists",
+        str(source),
+        what="The database can't be restored",
+    )
 
 
 def compare(url: str, expected: dict[str, TableSum]) -> list[str]:
@@ -94,8 +109,9 @@ def compare(url: str, expected: dict[str, TableSum]) -> list[str]:
         connection.rollback()
     return [
         f"{name}: {found[name].rows if name in found else 'no'} rows, {expected[name].rows if name in expected else 'no'} expected"
-        for name in sorted(expected | found) if found.get(name) != expected.get(name)
-    ]  # fmt: skip
+        for name in sorted(expected | found)
+        if found.get(name) != expected.get(name)
+    ]
 
 
 def revision(connection: psycopg.Connection[tuple[object, ...]]) -> str:
@@ -126,9 +142,14 @@ def _run(program: str, url: str, *arguments: str, what: str) -> None:
     address, password = _without_password(plain_url(url))
     env = environment() | ({"PGPASSWORD": password} if password else {})
     ended = subprocess.run(
-        [str(binary(program)), f"--dbname={address}", *arguments], env=env, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, errors="replace", check=False,
-    )  # fmt: skip
+        [str(binary(program)), f"--dbname={address}", *arguments],
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
     if ended.returncode != 0:
         lines = [line for line in ended.stderr.splitlines() if "error:" in line] or ended.stderr.splitlines()
         log.error("backup_program_failed", program=program, output=ended.stderr[-2000:])

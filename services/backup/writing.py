@@ -126,9 +126,17 @@ def _fill(settings: Settings, url: str, file: IO[bytes], keys: Keys, scratch: Pa
         if key.is_file():
             writer.add_file(SECRET, key)
         manifest = Manifest(
-            format=FORMAT, made_at=at, app_version=version("patterndesk"), revision=revision, postgres_major=major,
-            members=writer.members, tables=tables, refs=refs, origin=origin, current=_deployed(settings),
-        )  # fmt: skip
+            format=FORMAT,
+            made_at=at,
+            app_version=version("patterndesk"),
+            revision=revision,
+            postgres_major=major,
+            members=writer.members,
+            tables=tables,
+            refs=refs,
+            origin=origin,
+            current=_deployed(settings),
+        )
         writer.add_bytes(MANIFEST, manifest.model_dump_json(indent=1).encode())
     return manifest
 
@@ -207,9 +215,10 @@ def _retain(target: str, keep: int) -> int:
     """Removes all but the newest `keep` of our backups in a folder; how many went."""
     files, folder = url_to_fs(target)
     ours = sorted(
-        path for path in files.ls(folder, detail=False)
+        path
+        for path in files.ls(folder, detail=False)
         if Path(str(path)).name.startswith(PREFIX) and Path(str(path)).name.endswith((".tar", ".tar.age"))
-    )  # fmt: skip
+    )
     for path in ours[:-keep]:
         files.rm_file(path)
     return len(ours[:-keep])

@@ -46,15 +46,22 @@ def backup(
     if verify:
         backups.check_archive(made.target, keys=keys)
     result: dict[str, Any] = {
-        "target": made.target, "made_at": made.made_at.isoformat(), "bytes": made.size, "tables": made.tables,
-        "rows": made.rows, "stored_files": made.stored_files, "encrypted": made.encrypted, "removed": made.removed,
+        "target": made.target,
+        "made_at": made.made_at.isoformat(),
+        "bytes": made.size,
+        "tables": made.tables,
+        "rows": made.rows,
+        "stored_files": made.stored_files,
+        "encrypted": made.encrypted,
+        "removed": made.removed,
         "verified": verify,
-    }  # fmt: skip
+    }
     _print(
-        result, as_json,
+        result,
+        as_json,
         f"Backed up {made.rows:,} rows and {made.stored_files:,} stored files to {made.target} ({made.size:,} bytes"
         f"{', encrypted' if made.encrypted else ''}{', verified by a restore' if verify else ''}).",
-    )  # fmt: skip
+    )
 
 
 def restore(
@@ -79,16 +86,21 @@ def restore(
     else:
         restored = backups.restore(source, data_dir, keys=keys, database_url=get_settings().database_url)
     result: dict[str, Any] = {
-        "data_dir": None if check else str(restored.data_dir), "made_at": restored.manifest.made_at.isoformat(),
-        "revision": restored.manifest.revision, "tables": len(restored.manifest.tables), "rows": restored.rows,
-        "stored_files": restored.stored_files, "refs": len(restored.manifest.refs),
-    }  # fmt: skip
+        "data_dir": None if check else str(restored.data_dir),
+        "made_at": restored.manifest.made_at.isoformat(),
+        "revision": restored.manifest.revision,
+        "tables": len(restored.manifest.tables),
+        "rows": restored.rows,
+        "stored_files": restored.stored_files,
+        "refs": len(restored.manifest.refs),
+    }
     where = "It was tried in a scratch place" if check else f"Start it with DATA_DIR={restored.data_dir}"
     _print(
-        result, as_json,
+        result,
+        as_json,
         f"Restored {restored.rows:,} rows, {restored.stored_files:,} stored files and {len(restored.manifest.refs):,} refs; "
         f"all of them are what was backed up at {restored.manifest.made_at:%Y-%m-%d %H:%M} UTC. {where}.",
-    )  # fmt: skip
+    )
 
 
 def _passphrase(path: Path | None) -> str | None:

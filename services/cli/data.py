@@ -14,9 +14,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services import executions, exports, people
+from services import executions, exports, people, sessions
 from services.agents import registry as agents
 from services.database import embedded
+from services.database.drain import drain
 from services.database.engine import database_url, get_engine, plain_url, transaction
 from services.database.migrate import current, upgrade
 from services.deploys import registry as deploys
@@ -55,6 +56,19 @@ def by_email(session: Session, email: str | None) -> Actor | None:
     return people.actor_by_email(session, email) if email else None
 
 
+def bring_up_to_date(url: str, *, patience_s: float | None) -> None:
+    """Migrates the database and derives what the new rules count. With `patience_s` it waits for workers first."""
+    if patience_s is not None:
+        drain(url, patience_s=patience_s, say=_tell)
+    upgrade(url, drained=patience_s is not None)
+    with transaction() as session:
+        sessions.derive_places(session)
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
 def acting(email: str | None) -> Actor:
     """The person a command acts for: the named one, or the only admin there is (of a local installation)."""
     with transaction() as session:
@@ -66,6 +80,14 @@ def acting(email: str | None) -> Actor:
         if not admins:
             raise NotAllowed("There is no admin yet; name a person with --as, or build the demo first.")
         return people.actor_by_id(session, admins[0])
+
+
+def read_file(file: Path) -> bytes:
+    """What a file holds. Raises InvalidInput when it can't be read."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"The file {file} can't be read: {error.strerror}.") from error
 
 
 def information(settings: Settings) -> dict[str, Any]:

@@ -60,33 +60,53 @@ class Story:
 
 STORIES = (
     Story(
-        "swings", "Swings", "Market structure",
+        "swings",
+        "Swings",
+        "Market structure",
         "A swing is a bar whose high (or low) stands out over the bars around it and from which price turned.",
         "I look for the turning points that everything else is measured from; small wiggles inside a leg are noise.",
-        ("Find a bar whose high is above the bars before it", "Wait until the bars after it have stayed below",
-         "Ask whether it stands out by at least an average true range", "The same upside down for lows"),
+        (
+            "Find a bar whose high is above the bars before it",
+            "Wait until the bars after it have stayed below",
+            "Ask whether it stands out by at least an average true range",
+            "The same upside down for lows",
+        ),
         (("AAPL", 2300, 2549), ("GOOG", 900, 1149), ("IBM", 1200, 1449), ("IBM", 2260, 2509)),
-        True, "verified",
+        True,
+        "verified",
     ),
     Story(
-        "bos", "Break of structure", "Market structure",
+        "bos",
+        "Break of structure",
+        "Market structure",
         "A close beyond the last swing in the direction the market already moves.",
         "It tells me that the trend goes on, so I look for continuation entries afterwards.",
-        ("Know the trend from the break before", "Take the last confirmed swing on that side",
-         "The first close beyond it is the break", "Each level counts once"),
+        (
+            "Know the trend from the break before",
+            "Take the last confirmed swing on that side",
+            "The first close beyond it is the break",
+            "Each level counts once",
+        ),
         (("AAPL", 1800, 2299), ("IBM", 700, 1199), ("GOOG", 0, 499)),
-        False, "corrections",
+        False,
+        "corrections",
     ),
     Story(
-        "choch", "Change of character", "Market structure",
+        "choch",
+        "Change of character",
+        "Market structure",
         "A close beyond the last swing against the direction the market moved so far.",
         "It is the first sign that a trend has ended; I stop looking for continuation and wait.",
-        ("Know the trend from the break before", "Take the last confirmed swing on the other side",
-         "The first close beyond it is the change"),
+        (
+            "Know the trend from the break before",
+            "Take the last confirmed swing on the other side",
+            "The first close beyond it is the change",
+        ),
         (("AAPL", 2400, 2899), ("GOOG", 1500, 1999), ("IBM", 2500, 2999)),
-        True, "in_review",
+        True,
+        "in_review",
     ),
-)  # fmt: skip
+)
 
 
 def build(*, reset: bool = False) -> None:
@@ -171,10 +191,15 @@ def _datasets(actor: Actor) -> dict[str, tuple[uuid.UUID, str]]:
     found = {}
     for file in demo_files():
         row = actions.import_candles(
-            file.path.read_bytes(), filename=file.path.name, symbol=file.symbol, timeframe=file.timeframe,
-            name=f"{file.symbol} daily", licence_note=file.licence_note, price_adjustment=file.price_adjustment,
+            file.path.read_bytes(),
+            filename=file.path.name,
+            symbol=file.symbol,
+            timeframe=file.timeframe,
+            name=f"{file.symbol} daily",
+            licence_note=file.licence_note,
+            price_adjustment=file.price_adjustment,
             actor=actor,
-        )  # fmt: skip
+        )
         found[file.symbol] = (row.id, row.storage_path)
     return found
 
@@ -187,9 +212,13 @@ def _tell(story: Story, datasets: dict[str, tuple[uuid.UUID, str]], member: Acto
             session, pattern_type=story.pattern_type, name=story.name, category=story.category, actor=member
         )
         workspaces.describe(
-            session, workspace_id, description=story.description, user_reasoning=story.reasoning,
-            identification_steps=story.steps, actor=member,
-        )  # fmt: skip
+            session,
+            workspace_id,
+            description=story.description,
+            user_reasoning=story.reasoning,
+            identification_steps=story.steps,
+            actor=member,
+        )
     _say(f"{story.name}: first execution")
     _launch(workspace_id, member)
     last = len(story.windows) - 1
@@ -224,15 +253,27 @@ def _launch(workspace_id: uuid.UUID, actor: Actor) -> None:
 
 
 def _session(
-    workspace_id: uuid.UUID, story: Story, symbol: str, dataset: tuple[uuid.UUID, str], first: int, end: int,
-    actor: Actor, *, complete: bool,
-) -> uuid.UUID:  # fmt: skip
+    workspace_id: uuid.UUID,
+    story: Story,
+    symbol: str,
+    dataset: tuple[uuid.UUID, str],
+    first: int,
+    end: int,
+    actor: Actor,
+    *,
+    complete: bool,
+) -> uuid.UUID:
     dataset_id, path = dataset
     candles = load_array(get_settings().storage_root, path)
     session_id = actions.run_session(
-        workspace_id, dataset_id=dataset_id, start_index=first, end_index=end,
-        name=f"{symbol} {_year(candles, first)}–{_year(candles, end)} daily", coverage="exhaustive", actor=actor,
-    )  # fmt: skip
+        workspace_id,
+        dataset_id=dataset_id,
+        start_index=first,
+        end_index=end,
+        name=f"{symbol} {_year(candles, first)}–{_year(candles, end)} daily",
+        coverage="exhaustive",
+        actor=actor,
+    )
     _judge(session_id, story.pattern_type, candles, first, end, actor)
     if complete:
         with transaction() as session:
@@ -262,18 +303,27 @@ def _judge(session_id: uuid.UUID, pattern_type: str, candles: Candles, first: in
                 continue
             right = near(rule, *place) is not None
             feedback.judge(
-                session, uuid.UUID(mark["detection_id"]), Verdict.CONFIRMED if right else Verdict.FALSE_POSITIVE,
-                reason=None if right else "The demo's rule has no mark here.", made_by=MadeBy.RULE, actor=actor,
-            )  # fmt: skip
+                session,
+                uuid.UUID(mark["detection_id"]),
+                Verdict.CONFIRMED if right else Verdict.FALSE_POSITIVE,
+                reason=None if right else "The demo's rule has no mark here.",
+                made_by=MadeBy.RULE,
+                actor=actor,
+            )
         for m in rule:
             if any(d == m.direction and abs(i - m.index) <= 1 for i, d in seen):
                 continue
             at = sessions.bar_time(candles, m.index)
             feedback.add_missed(
-                session, session_id, kind="swing" if pattern_type == "swings" else pattern_type,
-                direction=m.direction, place=MarkPosition(m.index, at, m.price), reason="The demo's rule has a mark here.",
-                made_by=MadeBy.RULE, actor=actor,
-            )  # fmt: skip
+                session,
+                session_id,
+                kind="swing" if pattern_type == "swings" else pattern_type,
+                direction=m.direction,
+                place=MarkPosition(m.index, at, m.price),
+                reason="The demo's rule has a mark here.",
+                made_by=MadeBy.RULE,
+                actor=actor,
+            )
 
 
 def _retest(session_id: uuid.UUID, story: Story, datasets: dict[str, tuple[uuid.UUID, str]], actor: Actor) -> None:

@@ -71,14 +71,26 @@ def check(
             known = ", ".join(patterns(root)) or "none"
             raise InvalidInput(f"The commit {sha[:12]} has no detector '{pattern}'; it has {known}.")
         report = check_contract(
-            root, pattern, read_params(root, pattern) or {}, salt=kept.salt(settings.data_dir),
-            cache=settings.data_dir / "contracts", progress=progress,
-        )  # fmt: skip
+            root,
+            pattern,
+            read_params(root, pattern) or {},
+            salt=kept.salt(settings.data_dir),
+            cache=settings.data_dir / "contracts",
+            progress=progress,
+        )
     return Checked(
-        report.passed, tuple(Failure(f.name, f.detail, f.bar) for f in report.failures),
-        round(time.monotonic() - started, 2), pattern, sha, report.cuts, report.gate, report.profile,
-        report.exemptions, report.notes, report.cached,
-    )  # fmt: skip
+        report.passed,
+        tuple(Failure(f.name, f.detail, f.bar) for f in report.failures),
+        round(time.monotonic() - started, 2),
+        pattern,
+        sha,
+        report.cuts,
+        report.gate,
+        report.profile,
+        report.exemptions,
+        report.notes,
+        report.cached,
+    )
 
 
 def _open(place: str, folder: Path) -> Path:

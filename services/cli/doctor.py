@@ -48,11 +48,23 @@ class Check:
 def examine(settings: Settings) -> list[Check]:
     """Every check, in the order in which an installation needs them. None of them changes anything that stays."""
     checks: list[tuple[str, Callable[[Settings], Check]]] = [
-        ("settings", _settings), ("data folder", _data_folder), ("disk", _disk), ("port", _port), ("git", _git),
-        ("database", _database), ("clock", _clock), ("storage", _storage), ("repository", _repository),
-        ("workers", _workers), ("sandbox", _sandbox), ("agents", _agents), ("deploy targets", _targets),
-        ("browser", _browser), ("keys", _keys), ("proxy", _proxy),
-    ]  # fmt: skip
+        ("settings", _settings),
+        ("data folder", _data_folder),
+        ("disk", _disk),
+        ("port", _port),
+        ("git", _git),
+        ("database", _database),
+        ("clock", _clock),
+        ("storage", _storage),
+        ("repository", _repository),
+        ("workers", _workers),
+        ("sandbox", _sandbox),
+        ("agents", _agents),
+        ("deploy targets", _targets),
+        ("browser", _browser),
+        ("keys", _keys),
+        ("proxy", _proxy),
+    ]
     return [_tried(name, check, settings) for name, check in checks]
 
 
@@ -92,9 +104,10 @@ def _data_folder(settings: Settings) -> Check:
     except OSError as error:
         return Check("data folder", False, f"{folder} can't be written: {error.strerror}.")
     open_to_others = [
-        path.name for path in (folder / "secret.key", folder / "postgres", folder / "logs")
+        path.name
+        for path in (folder / "secret.key", folder / "postgres", folder / "logs")
         if path.exists() and stat.S_IMODE(path.stat().st_mode) & stat.S_IRWXO & ~stat.S_IXOTH
-    ]  # fmt: skip
+    ]
     if open_to_others:
         return Check(
             "data folder", False, f"Other users of this machine can read {', '.join(open_to_others)} in {folder}."

@@ -16,11 +16,16 @@ def move(url: str, *, dry_run: bool, settings: Settings, say: Callable[[str], No
         "dry_run": report.dry_run,
         "tables": {
             name: {
-                "rows": table.rows, "moved": table.moved, "moved_before": table.before, "not_moved": table.failed,
-                "problems": [{"id": old, "reason": why} for old, why in table.problems.items()], "note": table.note,
-            } for name, table in report.tables.items()
+                "rows": table.rows,
+                "moved": table.moved,
+                "moved_before": table.before,
+                "not_moved": table.failed,
+                "problems": [{"id": old, "reason": why} for old, why in table.problems.items()],
+                "note": table.note,
+            }
+            for name, table in report.tables.items()
         },
-    }  # fmt: skip
+    }
 
 
 def told(report: dict[str, Any]) -> str:

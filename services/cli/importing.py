@@ -56,20 +56,30 @@ def import_file(path: Path, options: ImportOptions, actor: Actor) -> dict[str, A
     data = read_file(path)
     try:
         imported = read_candles(
-            data, filename=path.name, reading=reading, skip_bad_rows=options.skip_bad_rows,
+            data,
+            filename=path.name,
+            reading=reading,
+            skip_bad_rows=options.skip_bad_rows,
             allow_nonpositive=options.allow_nonpositive,
-        )  # fmt: skip
+        )
         row = actions.keep_candles(imported, symbol=options.symbol, timeframe=options.timeframe, actor=actor)
     except Question as question:
         raise InvalidInput(f"{question.sentence} Give {_option(question)}.") from question
     except BadRows as bad:
         raise InvalidInput(f"{bad.sentence} Give --skip-bad-rows to leave {bad.count:,} of them out.") from bad
     return {
-        "dataset_id": str(row.id), "symbol": row.symbol, "timeframe": row.timeframe, "rows": row.rows,
-        "start_at": row.start_at.isoformat(), "end_at": row.end_at.isoformat(), "format": imported.source_format,
-        "decided": list(imported.decided), "warnings": imported.quality.warnings, "skipped": imported.quality.skipped,
+        "dataset_id": str(row.id),
+        "symbol": row.symbol,
+        "timeframe": row.timeframe,
+        "rows": row.rows,
+        "start_at": row.start_at.isoformat(),
+        "end_at": row.end_at.isoformat(),
+        "format": imported.source_format,
+        "decided": list(imported.decided),
+        "warnings": imported.quality.warnings,
+        "skipped": imported.quality.skipped,
         "existed": row.existed,
-    }  # fmt: skip
+    }
 
 
 def _option(question: Question) -> str:

@@ -47,11 +47,17 @@ def check(settings: Settings, *, budget_usd: float, say: Callable[[str], None]) 
         if not (folder / "patterns" / "detectors" / f"{PATTERN}.py").is_file():
             raise Unavailable("The execution completed, but its detector is not in the repository.")
         return {
-            "model": settings.claude_model, "pattern": PATTERN, "version": found.current_version,
-            "seconds": round(time.monotonic() - started, 1), "cost_usd": float(found.row.cost_usd),
-            "input_tokens": found.input_tokens, "output_tokens": found.output_tokens, "attempts": len(found.attempts),
-            "files": found.files_changed, "summary": found.summary,
-        }  # fmt: skip
+            "model": settings.claude_model,
+            "pattern": PATTERN,
+            "version": found.current_version,
+            "seconds": round(time.monotonic() - started, 1),
+            "cost_usd": float(found.row.cost_usd),
+            "input_tokens": found.input_tokens,
+            "output_tokens": found.output_tokens,
+            "attempts": len(found.attempts),
+            "files": found.files_changed,
+            "summary": found.summary,
+        }
 
 
 @contextmanager

@@ -108,13 +108,15 @@ def worker(concurrency: Annotated[int | None, typer.Option(help="Runs at a time.
 
 
 @app.command()
-def migrate() -> None:
-    """Bring the database to this version's schema."""
-    from services.cli.data import with_database
-    from services.database.migrate import head, upgrade
+def migrate(
+    drained: Annotated[bool, typer.Option("--drain", help="Wait for live executions instead of refusing.")] = False,
+) -> None:
+    """Bring the database to this version's schema, and count by this version's rules."""
+    from services.cli.data import bring_up_to_date, with_database
+    from services.database.migrate import head
 
     with with_database(get_settings()) as url:
-        upgrade(url)
+        bring_up_to_date(url, patience_s=3600.0 if drained else None)
         typer.echo(f"The database is at revision {head()}.")
 
 
@@ -148,9 +150,10 @@ def doctor(as_json: Json = False) -> int:
     ok = all(check.ok for check in checks)
     rows = [{"name": check.name, "ok": check.ok, "sentence": check.sentence} for check in checks]
     _print(
-        {"ok": ok, "checks": rows}, as_json,
+        {"ok": ok, "checks": rows},
+        as_json,
         lambda _: "\n".join(f"{'ok ' if check.ok else 'NOT'}  {check.name:<15} {check.sentence}" for check in checks),
-    )  # fmt: skip
+    )
     return 0 if ok else 1
 
 
@@ -174,9 +177,7 @@ def import_candles(
     from services.cli.data import acting
     from services.cli.importing import ImportOptions, import_file, summary
 
-    options = ImportOptions(
-        symbol, timeframe, tz, columns or [], date_order, decimal, skip_bad_rows, allow_nonpositive
-    )  # fmt: skip
+    options = ImportOptions(symbol, timeframe, tz, columns or [], date_order, decimal, skip_bad_rows, allow_nonpositive)
     _print(import_file(file, options, acting(person)), as_json, summary)
 
 
@@ -197,12 +198,44 @@ def import_existing(
     _print(report, as_json, told)
 
 
+@app.command()
+def fetch(
+    source: Annotated[str, typer.Argument(help="yahoo, or an exchange by its ccxt id, for example kraken.")],
+    symbol: Annotated[str, typer.Argument(help="The symbol as the source names it, or words to search for.")],
+    timeframe: Annotated[str, typer.Option(help="The length of a bar, for example 1d or 15m.")] = "1d",
+    start: Annotated[
+        str | None, typer.Option("--from", help="First time; without it what is there is extended.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Last time; now without it.")] = None,
+    search: Annotated[bool, typer.Option("--search", help="List the symbols that fit instead of fetching.")] = False,
+    person: As = None,
+    as_json: Json = False,
+) -> None:
+    """Fetch candles from an exchange or from Yahoo as a dataset (needs the extra `market`)."""
+    from services.cli.fetching import fetch_dataset, search_symbols
+
+    if search:
+        _print(
+            search_symbols(source, symbol),
+            as_json,
+            lambda r: "\n".join(f"{i['symbol']:16} {i['name']}" for i in r["found"]),
+        )
+        return
+    from services.cli.data import acting
+
+    result = fetch_dataset(source, symbol, timeframe, _time(start), _time(end), acting(person), show=not as_json)
+    _print(result, as_json, lambda r: f"Dataset {r['dataset_id']}: {r['rows']:,} candles to {r['end_at']}.")
+
+
 @app.command("run-session")
 def run_session(
     pattern: Annotated[str, typer.Argument(help="The pattern type, or the workspace's id.")],
     dataset: Annotated[str, typer.Option(help="The dataset's id.")],
     start: Annotated[str | None, typer.Option("--from", help="First time of the window, ISO.")] = None,
     end: Annotated[str | None, typer.Option("--to", help="Last time of the window, ISO.")] = None,
+    coverage: Annotated[
+        str, typer.Option(help="exhaustive when every bar will be looked at, else partial.")
+    ] = "partial",
     person: As = None,
     as_json: Json = False,
 ) -> None:
@@ -214,12 +247,102 @@ def run_session(
     with transaction() as session:
         workspace_id = workspaces.find_id(session, pattern)
     session_id = actions.run_session(
-        workspace_id, dataset_id=_uuid(dataset, "dataset"), start=_time(start), end=_time(end), actor=acting(person)
+        workspace_id,
+        dataset_id=_uuid(dataset, "dataset"),
+        start=_time(start),
+        end=_time(end),
+        coverage=coverage,
+        actor=acting(person),
     )
     with transaction() as session:
         count = sessions.get(session, session_id).detection_count
     result = {"session_id": str(session_id), "detections": count}
     _print(result, as_json, lambda r: f"Session {r['session_id']}: {r['detections']} detections.")
+
+
+@app.command("datasets")
+def list_datasets(as_json: Json = False) -> None:
+    """List the datasets."""
+    from services import datasets
+    from services.database.engine import transaction
+
+    with transaction() as session:
+        rows = datasets.list_datasets(session)
+    result = {
+        "datasets": [
+            {"id": str(r.id), "name": r.name, "symbol": r.symbol, "timeframe": r.timeframe, "rows": r.rows}
+            for r in rows
+        ]
+    }
+    _print(
+        result,
+        as_json,
+        lambda r: "\n".join("{id}  {symbol} {timeframe}, {rows} candles".format(**d) for d in r["datasets"]),
+    )
+
+
+@app.command("import-judgements")
+def import_judgements(
+    file: Annotated[Path, typer.Argument(help="A CSV file of judgements.")],
+    session: Annotated[str, typer.Option(help="The session's id.")],
+    person: As = None,
+    as_json: Json = False,
+) -> None:
+    """Judge places of an active session from a CSV file.
+
+    Columns: kind, direction, index or time, verdict, expected_index, price, low, high, reason. Also places where no
+    detector said anything. All rows are stored, or none.
+    """
+    from services import actions
+    from services.cli.data import acting, read_file
+
+    count = actions.import_judgements(read_file(file), _uuid(session, "session"), actor=acting(person))
+    _print({"judgements": count}, as_json, lambda r: f"{r['judgements']} judgements.")
+
+
+@app.command()
+def score(
+    session: Annotated[str, typer.Option(help="The session's id.")],
+    as_json: Json = False,
+) -> None:
+    """Count a session's score as its judgements have it now."""
+    from services import labels, sessions
+    from services.database.engine import transaction
+
+    session_id = _uuid(session, "session")
+    with transaction() as opened:
+        rate, coverage = labels.score_session(opened, session_id).rate, sessions.get(opened, session_id).coverage
+    result = {
+        "tp": rate.tp,
+        "fp": rate.fp,
+        "fn": rate.fn,
+        "unjudged": rate.unjudged,
+        "rate": rate.rate,
+        "ci_low": rate.ci_low,
+        "ci_high": rate.ci_high,
+        "n_effective": rate.n_effective,
+        "label": rate.label,
+        "coverage": coverage,
+        "windows": rate.coverage.words if rate.coverage else None,
+    }
+    _print(result, as_json, lambda _: f"{rate.words}.")
+
+
+@app.command()
+def recount(
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Write counters, rates and places again; frozen scores get a note.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Count every score, counter and rate again from the judgements, and say what differs."""
+    from services.cli import recount as module
+    from services.database.engine import transaction
+
+    with transaction() as session:
+        result = module.as_json(module.recount(session, fix=fix))
+    lines = "{what} of {where}: {kept} is kept, {counted} is counted".format
+    _print(result, as_json, lambda r: "\n".join(lines(**d) for d in r["differences"]) or "Nothing differs.")
 
 
 @app.command()
@@ -288,9 +411,12 @@ def live_check(
 
     result = check(get_settings(), budget_usd=budget, say=lambda line: typer.echo(line, err=as_json))
     _print(
-        result, as_json,
-        lambda r: f"{r['model']} wrote {r['pattern']} v{r['version']} in {r['seconds']:.0f} s for ${r['cost_usd']:.2f}.",
-    )  # fmt: skip
+        result,
+        as_json,
+        lambda r: (
+            f"{r['model']} wrote {r['pattern']} v{r['version']} in {r['seconds']:.0f} s for ${r['cost_usd']:.2f}."
+        ),
+    )
 
 
 @app.command()

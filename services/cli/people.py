@@ -68,9 +68,11 @@ def add(
 
 @app.command("role")
 def role_(
-    email: Email, role: Annotated[str, typer.Argument(help="viewer, member or admin.")], by: As = None,
+    email: Email,
+    role: Annotated[str, typer.Argument(help="viewer, member or admin.")],
+    by: As = None,
     as_json: Json = False,
-) -> None:  # fmt: skip
+) -> None:
     """Give a person another role. The last active admin can't step down."""
     from services import people
     from services.cli.data import by_email, with_database

@@ -110,10 +110,13 @@ class Child(Kept):
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            self._command, cwd=ROOT, start_new_session=True, stdin=subprocess.DEVNULL,
+            self._command,
+            cwd=ROOT,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
             preexec_fn=_end_with_parent,  # noqa: PLW1509  # this process has no threads at this point
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        )  # fmt: skip
+        )
 
     def ended_how(self) -> str:
         code = None if self.process is None else self.process.poll()

@@ -50,10 +50,18 @@ def list_(owner: As, as_json: Json = False) -> None:
         tokens = access_tokens.list_tokens(session, actor=people.actor_by_email(session, owner))
     rows = [
         {
-            "id": str(t.id), "name": t.name, "begins": t.hint, "reports": list(t.reports), "created_at": t.created_at,
-            "expires_at": t.expires_at, "last_used_at": t.last_used_at, "revoked_at": t.revoked_at, "active": t.is_active,
-        } for t in tokens
-    ]  # fmt: skip
+            "id": str(t.id),
+            "name": t.name,
+            "begins": t.hint,
+            "reports": list(t.reports),
+            "created_at": t.created_at,
+            "expires_at": t.expires_at,
+            "last_used_at": t.last_used_at,
+            "revoked_at": t.revoked_at,
+            "active": t.is_active,
+        }
+        for t in tokens
+    ]
     if as_json:
         typer.echo(json.dumps({"tokens": rows}, default=str))
         return

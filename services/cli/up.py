@@ -16,9 +16,10 @@ from types import FrameType
 import typer
 
 from services import running
+from services.cli.data import bring_up_to_date
 from services.cli.supervising import Children, Database
 from services.database.engine import database_url, plain_url
-from services.database.migrate import current, upgrade
+from services.database.migrate import current
 from services.errors import Unavailable
 from services.logs import configure
 from services.running import Part, Running
@@ -102,7 +103,7 @@ def _migrate(settings: Settings) -> None:
     """An embedded database always gets this version's schema; a server's unless AUTO_MIGRATE is false."""
     url = plain_url(database_url())
     if not settings.database_url or settings.auto_migrate is not False:
-        upgrade(url)
+        bring_up_to_date(url, patience_s=0.0)
     elif current(url) is None:
         raise Unavailable("The database is empty and AUTO_MIGRATE is false; run 'patterndesk migrate'.")
 

@@ -48,9 +48,13 @@ def plain_url(url: str) -> str:
 def engine_for(url: str) -> Engine:
     """One engine a process and address. Locks and statements have timeouts, so that nothing waits for ever."""
     engine = create_engine(
-        sqlalchemy_url(url), pool_size=10, max_overflow=20, pool_recycle=1800, connect_args=CONNECT_ARGS,
+        sqlalchemy_url(url),
+        pool_size=10,
+        max_overflow=20,
+        pool_recycle=1800,
+        connect_args=CONNECT_ARGS,
         json_deserializer=from_json,
-    )  # fmt: skip
+    )
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", _check_alive)
     return engine

@@ -23,19 +23,22 @@ from services.settings import ROOT
 
 ENGINE_SCHEMA: Final = "engine"  # the engine of executions keeps its tables here, in the same database
 HEAD: Final = "head"
+DRAINED: Final = "patterndesk_drained"  # in a connection's info: whether live executions may wait
 _UNREACHABLE: Final = "The database cannot be reached; check that it runs and that its address is right."
 
 
-def upgrade(url: str, revision: str = HEAD, *, with_engine: bool = True) -> None:
+def upgrade(url: str, revision: str = HEAD, *, with_engine: bool = True, drained: bool = False) -> None:
     """Migrate up to `revision`; at head the engine's own schema too. Nothing happens when both are there already.
 
-    Safe to run from several processes at once. Raises Unavailable when the database is away, is newer than this app,
+    `drained` says that no worker is at an execution, so that live ones may wait through a migration that would refuse
+    them. Safe to run from several processes at once. Raises Unavailable when the database is away, is newer than this app,
     or holds rows that a migration cannot decide about (the sentence names them).
     """
-    with _connection(url) as connection:
+    with connection_to(url) as connection:
         _refuse_newer(connection)
         _refuse_existing_system(connection)
         if revision != HEAD or _current(connection) != head():
+            connection.info[DRAINED] = drained
             alembic.command.upgrade(_config(connection), revision)
     if with_engine and revision in (HEAD, head()):
         migrate_engine(url)
@@ -46,14 +49,14 @@ def downgrade(url: str, revision: str) -> None:
 
     What the older schema cannot hold is gone afterwards; `migrations/README.md` says what survives.
     """
-    with _connection(url) as connection:
+    with connection_to(url) as connection:
         _refuse_newer(connection)
         alembic.command.downgrade(_config(connection), revision)
 
 
 def current(url: str) -> str | None:
     """The revision that the database is at, or None when nothing was migrated yet."""
-    with _connection(url) as connection:
+    with connection_to(url) as connection:
         return _current(connection)
 
 
@@ -73,14 +76,14 @@ def chain() -> list[str]:
 
 def check(url: str) -> None:
     """Raise alembic.util.CommandError when the models and the database's schema differ."""
-    with _connection(url) as connection:
+    with connection_to(url) as connection:
         alembic.command.check(_config(connection))
 
 
 def readiness(url: str) -> str | None:
     """None when the app can work with the database, else one sentence that says what is in the way."""
     try:
-        with _connection(url) as connection:
+        with connection_to(url) as connection:
             found = _current(connection)
             if found != head():
                 return _mismatch(found)
@@ -153,7 +156,7 @@ def _config(connection: Connection | None = None) -> Config:
 
 
 @contextmanager
-def _connection(url: str) -> Iterator[Connection]:
+def connection_to(url: str) -> Iterator[Connection]:
     """A connection for this work alone. Raises Unavailable when there is none to be had."""
     engine = create_engine(
         sqlalchemy_url(url),

@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from services import executions, workspaces
 from services.codec import Codec
 from services.detectors.contract import ContractReport
-from services.detectors.replay import ReplayResult
 from services.detectors.types import DetectorSpec, Matcher, Params
 from services.errors import Conflict, NotFound
 from services.lifecycle import (
@@ -25,6 +24,7 @@ from services.models import (
     PatternWorkspace,
     new_id,
 )
+from services.places import ReplayResult
 from services.states import move_version
 
 _CONTRACT = Codec(ContractReport, "contract report")
@@ -131,6 +131,7 @@ def add_candidate(
         params=dict(params),
         param_schema=[asdict(p) for p in spec.params],
         origin=origin,
+        confirmation_lag=spec.confirmation_lag,
         execution_id=execution.id,
         contract_report=kept_report,
     )
@@ -193,11 +194,11 @@ def add_replay(
     row.detector_version_id = execution.candidate_version_id
     row.baseline_version_id = workspace.deployed_version_id
     row.label_set_sha256, row.matcher = result.label_set_sha256, asdict(matcher)
-    row.tp, row.fp, row.fn, row.unjudged = result.tp, result.fp, result.fn, result.unjudged
+    row.tp, row.fp, row.fn, row.unjudged = score.tp, score.fp, score.fn, score.unjudged
     row.success_rate, row.ci_low, row.ci_high = score.rate, score.ci_low, score.ci_high
-    row.precision = result.tp / (result.tp + result.fp) if result.tp + result.fp else None
+    row.precision = score.tp / (score.tp + score.fp) if score.tp + score.fp else None
     row.fixed_ids, row.broken_ids = list(result.fixed_ids), list(result.broken_ids)
-    row.p_value, row.runtime_ms = result.p_value, runtime_ms
+    row.p_value, row.runtime_ms = result.claim.p_value if result.claim else None, runtime_ms
     executions.keep_results(row, result)
     session.flush()
     return row.id

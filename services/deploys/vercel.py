@@ -17,7 +17,7 @@ from services import releases
 from services.deploys.protocol import Deployment, DeployRequest, DeployTargetError
 from services.deploys.vercel_api import Remote, VercelApi, VercelError
 from services.deploys.vercel_following import STATUS, Following, contains, failure, kind
-from services.deploys.waiting import Pace, Watch, patiently
+from services.deploys.waiting import CancelWatch, Pace, patiently
 from services.errors import Cancelled
 from services.lifecycle import DeployStatus
 from services.logs import get_logger
@@ -47,7 +47,7 @@ class VercelDeployer:
             return self._find(request) or self._api.create(request.commit_hash, _meta(request))
 
         try:
-            return deployment_of(patiently(find_or_make, self._pace, Watch(cancelled)))
+            return deployment_of(patiently(find_or_make, self._pace, CancelWatch(cancelled)))
         except Cancelled:
             try:
                 made = self._find(request)
@@ -73,7 +73,7 @@ class VercelDeployer:
                     raise
                 return self._api.get(deployment_id)
 
-        return deployment_of(patiently(ask, self._pace, Watch(None), self._pace.cancel_s))
+        return deployment_of(patiently(ask, self._pace, CancelWatch(None), self._pace.cancel_s))
 
     def roll_back(self, pattern_type: str, commit_hash: str | None) -> Deployment:
         """Points the pattern at an earlier commit: here at once, and production at the deploy that has it.
@@ -90,9 +90,11 @@ class VercelDeployer:
         name = f"rollback-{commit_hash[:12]}"
         try:
             patience = 3 * self._pace.cancel_s
-            ready = patiently(lambda: list(self._api.deployments(state="READY")), self._pace, Watch(None), patience)
+            ready = patiently(
+                lambda: list(self._api.deployments(state="READY")), self._pace, CancelWatch(None), patience
+            )
             chosen = _to_go_back_to(ready, pattern_type, commit_hash)
-            patiently(lambda: self._api.roll_back(chosen.id), self._pace, Watch(None), patience)
+            patiently(lambda: self._api.roll_back(chosen.id), self._pace, CancelWatch(None), patience)
         except DeployTargetError as error:
             log.warning("production_not_rolled_back", pattern=pattern_type, commit=commit_hash, error=str(error))
             return Deployment(name, DeployStatus.ERROR, "ERROR", f"{error}\n", error=str(error))

@@ -9,7 +9,7 @@ from services import releases
 from services.deploys.build_log import BuildLog
 from services.deploys.protocol import Deployment, DeployTargetError
 from services.deploys.vercel_api import Remote, VercelApi, VercelError
-from services.deploys.waiting import Backoff, Pace, Watch, patiently
+from services.deploys.waiting import Backoff, CancelWatch, Pace, patiently
 from services.detectors import repository
 from services.errors import Cancelled, NotFound, RepositoryError
 from services.lifecycle import DeployStatus
@@ -35,7 +35,7 @@ class Following:
 
     def __init__(self, api: VercelApi, pace: Pace, deployment_id: str, cancelled: Callable[[], bool] | None) -> None:
         self._api, self._pace, self._id = api, pace, deployment_id
-        self._watch = Watch(cancelled)
+        self._watch = CancelWatch(cancelled)
         self._backoff = Backoff(pace)
         self._log = BuildLog(int(time.time() * 1000))
         self._seen: Remote | None = None
@@ -176,7 +176,7 @@ class Following:
 
     def _cancel(self) -> Deployment | None:
         """Asks Vercel once; what came of it is read on. A deployment when Vercel could not be asked."""
-        self._watch = Watch(None)
+        self._watch = CancelWatch(None)
         self._cancel_at = time.monotonic()
         self._log.line("Canceling")
         try:

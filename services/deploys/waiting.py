@@ -30,7 +30,7 @@ class Pace:
     cancel_s: float = 20.0  # until a cancel is confirmed
 
 
-class Watch:
+class CancelWatch:
     """Waits and calls that notice a cancel within SLICE_S and raise Cancelled then."""
 
     def __init__(self, cancelled: Callable[[], bool] | None) -> None:
@@ -101,7 +101,7 @@ class Backoff:
         return wait
 
 
-def patiently(ask: Callable[[], T], pace: Pace, watch: Watch, patience_s: float | None = None) -> T:
+def patiently(ask: Callable[[], T], pace: Pace, watch: CancelWatch, patience_s: float | None = None) -> T:
     """Asks, and asks again after faults that pass. A cancel ends the waits; it does not end a request."""
     backoff = Backoff(pace, patience_s)
     while True:

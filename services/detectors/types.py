@@ -103,29 +103,3 @@ class Matcher:
 
     tolerance_bars: int = 1
     min_iou: float = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A judged place, replayable alone. `verdict` is confirmed, false_positive, false_negative or adjustment.
-
-    `expected_index` is where the mark should be (dataset index); `original_index` where the detector put it, None for
-    a missed one. The window is inclusive. Prices bound a zone when both are given.
-    """
-
-    id: str
-    session_id: str
-    dataset_id: str
-    window_start: int
-    window_end: int
-    verdict: str
-    kind: str
-    direction: int
-    expected_index: int | None
-    original_index: int | None
-    expected_low: float | None = None
-    expected_high: float | None = None
-    original_low: float | None = None
-    original_high: float | None = None
-    tolerance_bars: int | None = None
-    split: str = "tune"

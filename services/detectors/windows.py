@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol, TypeVar
 
-from services.detectors.judging import Window, window_of
 from services.detectors.sandbox import Worker
-from services.detectors.types import Candles, Case, Detection, Params
+from services.detectors.types import Candles, Detection, Params
 
 
-def windows_of(cases: Iterable[Case]) -> list[Window]:
-    """The distinct windows of some cases, in a stable order."""
-    return sorted({window_of(c) for c in cases})
+class Stretched(Protocol):
+    """A window of a dataset; both ends inclusive."""
+
+    @property
+    def dataset_id(self) -> str: ...
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+
+
+W = TypeVar("W", bound=Stretched)
 
 
 def detect_windows(
     worker: Worker,
-    windows: Iterable[Window],
+    windows: Iterable[W],
     candles: Callable[[str], Candles],
     params: Params,
     *,
     cancelled: Callable[[], bool] | None = None,
-) -> Mapping[Window, tuple[Detection, ...]]:
+) -> Mapping[W, tuple[Detection, ...]]:
     """Detections of each window, with the warm-up before it that a session gives. Indexes are those of the dataset."""
     spec = worker.spec(cancelled=cancelled)
-    found: dict[Window, tuple[Detection, ...]] = {}
+    found: dict[W, tuple[Detection, ...]] = {}
     for window in windows:
         whole = candles(window.dataset_id)
         first = max(0, window.start - spec.warmup_bars - spec.max_age_bars)

@@ -49,13 +49,13 @@ from services.executions.records import (
     Checkpoint,
     FollowUp,
     KeptPlan,
+    KeptTestReport,
     PhaseFacts,
     PhaseState,
-    TestReport,
     UsageSum,
 )
 from services.executions.replays import KeptReplay, ReplayRow, ReplaySplits, keep_results, replay
-from services.executions.runs import Run, heartbeat, load, locked, take_over
+from services.executions.runs import ExecutionRun, heartbeat, load, locked, take_over
 
 __all__ = [
     "AGENTS",
@@ -68,16 +68,16 @@ __all__ = [
     "Continued",
     "ExecutionDetail",
     "ExecutionRow",
+    "ExecutionRun",
     "FollowUp",
     "KeptPlan",
     "KeptReplay",
+    "KeptTestReport",
     "PhaseFacts",
     "PhaseState",
     "Relative",
     "ReplayRow",
     "ReplaySplits",
-    "Run",
-    "TestReport",
     "UsageRow",
     "UsageSum",
     "accept_plan",

@@ -55,15 +55,15 @@ def batch(session: Session, workspace: PatternWorkspace, feedback_ids: Sequence[
         missing = chosen - {f.id for f in available}
         if missing:
             raise Conflict(
-                f"{len(missing)} of the chosen corrections can't be sent: they were sent, taken back or belong to a "
-                "hold-out session. Look at the prompt again."
+                f"{len(missing)} of the chosen corrections can't be sent: they were sent, taken back or are kept "
+                "for testing. Look at the prompt again."
             )
         available = [f for f in available if f.id in chosen]
     if not available and workspace.deployed_version_id is not None:
         held = len(feedback.list_feedback(session, workspace.id, states=["open"]))
         if held and feedback_ids is None:
             raise InvalidInput(
-                f"All {held} open corrections belong to hold-out sessions, which the agent never sees; "
+                f"All {held} open corrections are kept for testing, so the agent never sees them; "
                 "judge another window first."
             )
         raise InvalidInput("There is no open correction to send; judge a session or write a correction first.")

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from services.database.rows import fetch
 from services.errors import NotFound
 from services.executions.record_codec import FOLLOW_UP, checkpoints_of, phases_of, plan_of, test_report_of
-from services.executions.records import AttemptRow, Checkpoint, KeptPlan, PhaseState, TestReport, UsageSum
+from services.executions.records import AttemptRow, Checkpoint, KeptPlan, KeptTestReport, PhaseState, UsageSum
 from services.models import ClaudeExecution, PatternWorkspace, User
 from services.rules import live_sql
 
@@ -127,7 +127,7 @@ class ExecutionDetail:
     plan_accepted_at: datetime | None
     stop_after_planning: bool
     summary: str | None
-    test_report: TestReport | None
+    test_report: KeptTestReport | None
     deploy_started_at: datetime | None
     deploy_completed_at: datetime | None
     deploy_url: str | None

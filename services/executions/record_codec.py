@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from services.codec import Codec, from_json_list, from_json_map
-from services.executions.records import Checkpoint, FollowUp, KeptPlan, PhaseState, TestReport
+from services.executions.records import Checkpoint, FollowUp, KeptPlan, KeptTestReport, PhaseState
 from services.models import ClaudeExecution, ExecutionAttempt
 
 PLAN = Codec(KeptPlan, "execution's plan")
 PHASE = Codec(PhaseState, "execution's phase")
 CHECKPOINT = Codec(Checkpoint, "execution's checkpoint")
-TEST_REPORT = Codec(TestReport, "test report")
+TEST_REPORT = Codec(KeptTestReport, "test report")
 FOLLOW_UP = Codec(FollowUp, "decision after an attempt")
 
 
@@ -35,7 +35,7 @@ def add_checkpoint(execution: ClaudeExecution, checkpoint: Checkpoint) -> None:
     execution.checkpoints = [*(execution.checkpoints or []), CHECKPOINT.to_json(checkpoint)]
 
 
-def test_report_of(execution: ClaudeExecution) -> TestReport | None:
+def test_report_of(execution: ClaudeExecution) -> KeptTestReport | None:
     return TEST_REPORT.from_json(execution.test_report) if execution.test_report is not None else None
 
 

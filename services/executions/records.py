@@ -43,7 +43,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class TestReport:
+class KeptTestReport:
     """What the repository's tests came to; `output` is the end of what they wrote."""
 
     __test__ = False  # pytest takes classes of this name for tests
@@ -70,7 +70,7 @@ class PhaseFacts:
     """What a phase established about its execution; None leaves what is there."""
 
     plan: KeptPlan | None = None
-    test_report: TestReport | None = None
+    test_report: KeptTestReport | None = None
     base_commit: str | None = None
     commit_hash: str | None = None
     commit_message: str | None = None

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from services.codec import Codec, from_json_list, to_json_list
 from services.database.rows import fetch
-from services.detectors.replay import CaseResult, ReplayResult
-from services.detectors.scoring import Score
+from services.feedback import split_sql
 from services.models import Evaluation
+from services.places import CaseResult, Rate, ReplayResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,11 @@ class ReplaySplits:
     Of the hold-out the agent may learn `holdout_word` alone: better, worse or same.
     """
 
-    before: Score | None = None
-    tune: Score | None = None
-    holdout: Score | None = None
-    before_tune: Score | None = None
-    before_holdout: Score | None = None
+    before: Rate | None = None
+    tune: Rate | None = None
+    holdout: Rate | None = None
+    before_tune: Rate | None = None
+    before_holdout: Rate | None = None
     holdout_word: str | None = None
     evidence: str = ""
     disputed_ids: tuple[str, ...] = ()
@@ -84,9 +84,9 @@ JOIN detector_versions v ON v.id = ev.detector_version_id
 LEFT JOIN detector_versions b ON b.id = ev.baseline_version_id
 WHERE ev.execution_id = %(id)s AND ev.kind = 'replay' ORDER BY ev.created_at DESC LIMIT 1
 """
-_CASES: LiteralString = """
+_CASES: LiteralString = f"""
 SELECT f.id::text, f.verdict, f.expected_kind, f.expected_direction, f.candle_index, f.candle_time, f.price,
-       f.expected_index, s.name, s.split
+       f.expected_index, s.name, {split_sql()}
 FROM feedback_items f LEFT JOIN pattern_sessions s ON s.id = f.session_id WHERE f.id = ANY(%(ids)s::uuid[])
 """
 _ORDER = {"broken": 0, "fixed": 1, "unchanged": 2}
@@ -106,7 +106,7 @@ def replay(session: Session, execution_id: uuid.UUID) -> KeptReplay | None:
     rows = [
         _row(by_case[facts[0]], facts)
         for facts in fetch(session, _CASES, {"ids": list(by_case)})
-        if facts[-1] != "holdout"
+        if facts[-1] in (None, "tune")
     ]
     rows.sort(key=lambda row: (_ORDER.get(row.outcome, 3), -1 if row.candle_index is None else row.candle_index))
     kept = _SPLITS.from_json(splits) if splits else ReplaySplits()

@@ -18,7 +18,7 @@ from services.models import ClaudeExecution, PatternWorkspace, now
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ExecutionRun:
     """What the worker needs to know of an execution, read once a step."""
 
     id: uuid.UUID
@@ -56,14 +56,14 @@ class Run:
     retry_reason: str | None
 
 
-def load(session: Session, execution_id: uuid.UUID) -> Run:
+def load(session: Session, execution_id: uuid.UUID) -> ExecutionRun:
     """The execution as it is now. Raises NotFound."""
     execution = session.get(ClaudeExecution, execution_id, populate_existing=True)
     if execution is None:
         raise NotFound("There is no such execution.")
     workspace = session.get(PatternWorkspace, execution.workspace_id, populate_existing=True)
     assert workspace is not None  # held by the foreign key
-    return Run(
+    return ExecutionRun(
         id=execution.id,
         number=execution.number,
         workspace_id=workspace.id,

@@ -105,15 +105,26 @@ def workspace(desk: Desk, row: Row) -> uuid.UUID:
     if status == WorkspaceStatus.IMPLEMENTING:  # its run does not come along either
         status = WorkspaceStatus.BETA if row["implementedAt"] else WorkspaceStatus.SOON
     made = PatternWorkspace(
-        pattern_type=read.pattern_type(row["patternType"]), name=read.text(row["name"], most=120) or "Unnamed",
-        category=read.text(row["category"], most=60) or DEFAULT_CATEGORY, status=status,
-        version=read.version(row["version"]), created_at=_time(row["createdAt"]), updated_at=_time(row["updatedAt"]),
-        implemented_at=row["implementedAt"], approved_at=row["approvedAt"], verified_at=row["verifiedAt"],
-        description=read.text(row["description"]) or None, user_reasoning=read.text(row["userReasoning"]) or None,
-        identification_steps=read.steps(row["identificationSteps"]), attachments=read.words(row["attachments"]),
-        rules=_rules(row), last_tested_at=row["lastTestedAt"], created_by_id=desk.person(row["createdById"]),
-        approved_by_id=desk.id_of("User", approver), verified_by_id=desk.id_of("User", verifier),
-    )  # fmt: skip
+        pattern_type=read.pattern_type(row["patternType"]),
+        name=read.text(row["name"], most=120) or "Unnamed",
+        category=read.text(row["category"], most=60) or DEFAULT_CATEGORY,
+        status=status,
+        version=read.version(row["version"]),
+        created_at=_time(row["createdAt"]),
+        updated_at=_time(row["updatedAt"]),
+        implemented_at=row["implementedAt"],
+        approved_at=row["approvedAt"],
+        verified_at=row["verifiedAt"],
+        description=read.text(row["description"]) or None,
+        user_reasoning=read.text(row["userReasoning"]) or None,
+        identification_steps=read.steps(row["identificationSteps"]),
+        attachments=read.words(row["attachments"]),
+        rules=_rules(row),
+        last_tested_at=row["lastTestedAt"],
+        created_by_id=desk.person(row["createdById"]),
+        approved_by_id=desk.id_of("User", approver),
+        verified_by_id=desk.id_of("User", verifier),
+    )
     return _added(desk, made)
 
 
@@ -123,16 +134,26 @@ def pattern_session(desk: Desk, row: Row) -> uuid.UUID:
     status = read.session_status(row["status"])
     dataset, kept = _dataset(desk, row)
     made = PatternSession(
-        workspace_id=workspace_id, name=read.text(row["name"], most=200) or "Unnamed",
-        description=read.text(row["description"]) or None, symbol=read.text(row["symbol"], most=60) or "?",
-        timeframe=read.text(row["timeframe"], most=20) or "?", start_time=row["startTime"], end_time=row["endTime"],
-        dataset_id=dataset, start_index=0, end_index=desk.rows[dataset] - 1 if dataset else 0, status=status,
-        created_by_id=desk.person(row["createdById"]), created_at=_time(row["createdAt"]),
-        updated_at=_time(row["updatedAt"]), completed_at=_time(row["updatedAt"]) if status in _DONE else None,
-        pattern_type=read.text(row["patternType"]), pattern_version=read.text(row["patternVersion"], most=60),
+        workspace_id=workspace_id,
+        name=read.text(row["name"], most=200) or "Unnamed",
+        description=read.text(row["description"]) or None,
+        symbol=read.text(row["symbol"], most=60) or "?",
+        timeframe=read.text(row["timeframe"], most=20) or "?",
+        start_time=row["startTime"],
+        end_time=row["endTime"],
+        dataset_id=dataset,
+        start_index=0,
+        end_index=desk.rows[dataset] - 1 if dataset else 0,
+        status=status,
+        created_by_id=desk.person(row["createdById"]),
+        created_at=_time(row["createdAt"]),
+        updated_at=_time(row["updatedAt"]),
+        completed_at=_time(row["updatedAt"]) if status in _DONE else None,
+        pattern_type=read.text(row["patternType"]),
+        pattern_version=read.text(row["patternVersion"], most=60),
         pattern_settings=row["patternSettings"] if isinstance(row["patternSettings"], dict) else None,
         candle_data=kept,
-    )  # fmt: skip
+    )
     return _added(desk, made)
 
 
@@ -147,10 +168,22 @@ def detection(desk: Desk, row: Row) -> uuid.UUID:
     price, confidence = read.number(row["price"]), read.number(row["confidence"])
     meta = {"structure": read.text(row["structure"])} if row["structure"] else {}
     made = Detection(
-        session_id=session.id, detector_version_id=version_id, key=key, kind=kind, direction=direction,
-        anchor_index=index, anchor_time=row["candleTime"], start_index=index, end_index=index, price=price,
-        confirmed_index=index, confirmed_at=row["candleTime"], confidence=confidence, refs=[], meta=meta,
-    )  # fmt: skip
+        session_id=session.id,
+        detector_version_id=version_id,
+        key=key,
+        kind=kind,
+        direction=direction,
+        anchor_index=index,
+        anchor_time=row["candleTime"],
+        start_index=index,
+        end_index=index,
+        price=price,
+        confirmed_index=index,
+        confirmed_at=row["candleTime"],
+        confidence=confidence,
+        refs=[],
+        meta=meta,
+    )
     session.detection_count += 1
     session.detector_version_id = version_id
     return _added(desk, made)
@@ -174,19 +207,28 @@ def correction(desk: Desk, row: Row) -> uuid.UUID:
     placed = verdict not in (Verdict.COMMENT, Verdict.UNSURE) and session.dataset_id is not None
     moved = verdict in (Verdict.FALSE_NEGATIVE, Verdict.ADJUSTMENT)
     made = FeedbackItem(
-        workspace_id=session.workspace_id, session_id=session.id, detection_id=detection_id, author_id=author,
-        verdict=verdict, candle_index=expected if verdict == Verdict.FALSE_NEGATIVE else index,
+        workspace_id=session.workspace_id,
+        session_id=session.id,
+        detection_id=detection_id,
+        author_id=author,
+        verdict=verdict,
+        candle_index=expected if verdict == Verdict.FALSE_NEGATIVE else index,
         candle_time=row["originalTime"] or row["correctedTime"],
         price=read.number(row["originalPrice"]) or read.number(row["correctedPrice"]),
         expected_kind=read.kind(row["correctedType"] or row["originalType"]) if moved else None,
         expected_direction=read.direction(row["correctedStructure"], row["correctedType"]) if moved else None,
-        expected_index=expected if moved else None, expected_time=row["correctedTime"] if moved else None,
+        expected_index=expected if moved else None,
+        expected_time=row["correctedTime"] if moved else None,
         expected_price=read.number(row["correctedPrice"]) if moved else None,
-        dataset_id=session.dataset_id if placed else None, window_start=session.start_index if placed else None,
-        window_end=session.end_index if placed else None, reason=read.text(row["reason"]) or None,
-        attachments=read.words(row["attachments"]), state=state, created_at=_time(row["createdAt"]),
+        dataset_id=session.dataset_id if placed else None,
+        window_start=session.start_index if placed else None,
+        window_end=session.end_index if placed else None,
+        reason=read.text(row["reason"]) or None,
+        attachments=read.words(row["attachments"]),
+        state=state,
+        created_at=_time(row["createdAt"]),
         updated_at=_time(row["updatedAt"]),
-    )  # fmt: skip
+    )
     return _added(desk, made)
 
 
@@ -200,20 +242,33 @@ def execution(desk: Desk, row: Row) -> uuid.UUID:
     home.execution_seq += 1
     error = read.text(row["error"]) or ("It had not ended in the existing system." if unfinished else None)
     made = ClaudeExecution(
-        workspace_id=workspace_id, number=home.execution_seq, triggered_by=desk.person(row["triggeredBy"]),
-        triggered_at=_time(row["triggeredAt"]), status=status, phase=read.phase(row["phase"]),
-        progress=min(100, max(0, int(row["progress"] or 0))), completed_at=row["completedAt"], agent="claude",
-        files_changed=read.words(row["filesChanged"]), commit_hash=read.text(row["commitHash"]) or None,
-        commit_message=read.text(row["commitMessage"]) or None, deploy_started_at=row["deployStartedAt"],
-        deploy_completed_at=row["deployCompletedAt"], deploy_url=read.text(row["deployUrl"]) or None,
-        deploy_status=read.deploy_status(row["deployStatus"]), deploy_logs=read.text(row["deployLogs"]) or None,
-        retry_count=max(0, int(row["retryCount"] or 0)), max_retries=max(0, int(row["maxRetries"] or 0)),
+        workspace_id=workspace_id,
+        number=home.execution_seq,
+        triggered_by=desk.person(row["triggeredBy"]),
+        triggered_at=_time(row["triggeredAt"]),
+        status=status,
+        phase=read.phase(row["phase"]),
+        progress=min(100, max(0, int(row["progress"] or 0))),
+        completed_at=row["completedAt"],
+        agent="claude",
+        files_changed=read.words(row["filesChanged"]),
+        commit_hash=read.text(row["commitHash"]) or None,
+        commit_message=read.text(row["commitMessage"]) or None,
+        deploy_started_at=row["deployStartedAt"],
+        deploy_completed_at=row["deployCompletedAt"],
+        deploy_url=read.text(row["deployUrl"]) or None,
+        deploy_status=read.deploy_status(row["deployStatus"]),
+        deploy_logs=read.text(row["deployLogs"]) or None,
+        retry_count=max(0, int(row["retryCount"] or 0)),
+        max_retries=max(0, int(row["maxRetries"] or 0)),
         retry_reason=read.text(row["retryReason"]) or None,
-        parent_execution_id=desk.id_of("ClaudeExecution", row["parentExecutionId"]), error=error,
+        parent_execution_id=desk.id_of("ClaudeExecution", row["parentExecutionId"]),
+        error=error,
         errored_at=row["erroredAt"] or (_time(row["triggeredAt"]) if status == "failed" else None),
-        deploy_target="vercel" if row["deployUrl"] else "local", summary=read.text(row["claudeOutput"])[:4000] or None,
+        deploy_target="vercel" if row["deployUrl"] else "local",
+        summary=read.text(row["claudeOutput"])[:4000] or None,
         started_at=row["triggeredAt"],
-    )  # fmt: skip
+    )
     return _added(desk, made)
 
 
@@ -223,9 +278,17 @@ def comment(desk: Desk, row: Row) -> uuid.UUID:
     if not content:
         raise InvalidInput("The comment is empty.")
     return _message(
-        desk, session.workspace_id, MessageType.COMMENT, row, {}, content=content, author=desk.person(row["userId"]),
-        author_type=AuthorType.USER, session_id=session.id, edited_at=row["editedAt"],
-    )  # fmt: skip
+        desk,
+        session.workspace_id,
+        MessageType.COMMENT,
+        row,
+        {},
+        content=content,
+        author=desk.person(row["userId"]),
+        author_type=AuthorType.USER,
+        session_id=session.id,
+        edited_at=row["editedAt"],
+    )
 
 
 def message(desk: Desk, row: Row) -> uuid.UUID:
@@ -252,11 +315,21 @@ def message(desk: Desk, row: Row) -> uuid.UUID:
         kind, data, status = MessageType.COMMENT, {}, ""
         content = "\n".join(part for part in (f"[{word.replace('_', ' ')}]", title, content) if part)
     return _message(
-        desk, workspace_id, kind, row, data, title=title, content=content, author=author, author_type=author_type,
-        session_id=session_id, execution_id=execution_id, attachments=read.words(row["attachments"]),
+        desk,
+        workspace_id,
+        kind,
+        row,
+        data,
+        title=title,
+        content=content,
+        author=author,
+        author_type=author_type,
+        session_id=session_id,
+        execution_id=execution_id,
+        attachments=read.words(row["attachments"]),
         status=status if status in set(MessageStatus) else None,
         progress=min(100, max(0, int(row["progress"]))) if isinstance(row["progress"], int) else None,
-    )  # fmt: skip
+    )
 
 
 def implementation(desk: Desk, row: Row) -> uuid.UUID:
@@ -264,19 +337,31 @@ def implementation(desk: Desk, row: Row) -> uuid.UUID:
     if session_id is None:
         raise InvalidInput("The implementation belongs to no session that was moved.")
     made = ImplementationSession(
-        session_id=session_id, feedback_ids=[str(desk.id_of("PatternCorrection", old)) for old in row["feedbackIds"] or []
-                                             if desk.id_of("PatternCorrection", old)],
-        title=read.text(row["title"], most=500) or "Unnamed", description=read.text(row["description"]) or None,
-        type=read.text(row["type"]) or None, phase=read.text(row["phase"]) or None,
-        status=read.text(row["status"]).lower() or "pending", progress=min(100, max(0, int(row["progress"] or 0))),
+        session_id=session_id,
+        feedback_ids=[
+            str(desk.id_of("PatternCorrection", old))
+            for old in row["feedbackIds"] or []
+            if desk.id_of("PatternCorrection", old)
+        ],
+        title=read.text(row["title"], most=500) or "Unnamed",
+        description=read.text(row["description"]) or None,
+        type=read.text(row["type"]) or None,
+        phase=read.text(row["phase"]) or None,
+        status=read.text(row["status"]).lower() or "pending",
+        progress=min(100, max(0, int(row["progress"] or 0))),
         phases=row["phases"] if isinstance(row["phases"], dict) else None,
         checkpoints=row["checkpoints"] if isinstance(row["checkpoints"], list) else None,
-        files_changed=read.words(row["filesChanged"]), commit_hash=read.text(row["commitHash"]) or None,
-        deployment_url=read.text(row["deploymentUrl"]) or None, retry_count=max(0, int(row["retryCount"] or 0)),
-        max_retries=max(0, int(row["maxRetries"] or 0)), created_by_id=desk.person(row["createdById"]),
-        started_at=row["startedAt"], completed_at=row["completedAt"], created_at=_time(row["createdAt"]),
+        files_changed=read.words(row["filesChanged"]),
+        commit_hash=read.text(row["commitHash"]) or None,
+        deployment_url=read.text(row["deploymentUrl"]) or None,
+        retry_count=max(0, int(row["retryCount"] or 0)),
+        max_retries=max(0, int(row["maxRetries"] or 0)),
+        created_by_id=desk.person(row["createdById"]),
+        started_at=row["startedAt"],
+        completed_at=row["completedAt"],
+        created_at=_time(row["createdAt"]),
         updated_at=_time(row["updatedAt"]),
-    )  # fmt: skip
+    )
     return _added(desk, made)
 
 
@@ -318,10 +403,13 @@ def _workspace_for(desk: Desk, row: Row) -> uuid.UUID:
         return known
     pattern = read.pattern_type(row["patternType"])
     made = PatternWorkspace(
-        pattern_type=pattern, name=read.text(row["patternType"], most=120).replace("_", " ").title() or "Unnamed",
-        category=DEFAULT_CATEGORY, status=WorkspaceStatus.SOON, created_at=_time(row["createdAt"]),
+        pattern_type=pattern,
+        name=read.text(row["patternType"], most=120).replace("_", " ").title() or "Unnamed",
+        category=DEFAULT_CATEGORY,
+        status=WorkspaceStatus.SOON,
+        created_at=_time(row["createdAt"]),
         created_by_id=desk.person(row["createdById"]),
-    )  # fmt: skip
+    )
     return _added(desk, made)
 
 
@@ -340,15 +428,22 @@ def _dataset(desk: Desk, row: Row) -> tuple[uuid.UUID | None, list[Any] | None]:
     if known is None:
         times = imported.frame["time"]
         known = CandleDataset(
-            id=new_id(), name=f"{read.text(row['symbol'], most=60)} {read.text(row['timeframe'], most=20)}",
-            symbol=read.text(row["symbol"], most=60) or "?", timeframe=read.text(row["timeframe"], most=20) or "?",
-            rows=len(imported.frame), start_at=times.iloc[0].to_pydatetime(), end_at=times.iloc[-1].to_pydatetime(),
-            source_format=imported.source_format, source_sha256=imported.source_sha256,
-            content_sha256=imported.content_sha256, price_adjustment=imported.price_adjustment,
+            id=new_id(),
+            name=f"{read.text(row['symbol'], most=60)} {read.text(row['timeframe'], most=20)}",
+            symbol=read.text(row["symbol"], most=60) or "?",
+            timeframe=read.text(row["timeframe"], most=20) or "?",
+            rows=len(imported.frame),
+            start_at=times.iloc[0].to_pydatetime(),
+            end_at=times.iloc[-1].to_pydatetime(),
+            source_format=imported.source_format,
+            source_sha256=imported.source_sha256,
+            content_sha256=imported.content_sha256,
+            price_adjustment=imported.price_adjustment,
             storage_path=store.save_parquet(desk.storage_root, imported) if desk.storage_root else "dry-run",
-            quality=imported.quality.as_json(), uploaded_by_id=desk.person(row["createdById"]),
+            quality=imported.quality.as_json(),
+            uploaded_by_id=desk.person(row["createdById"]),
             created_at=_time(row["createdAt"]),
-        )  # fmt: skip
+        )
         desk.session.add(known)
         desk.session.flush()
     desk.rows[known.id] = known.rows
@@ -375,17 +470,27 @@ def _version(desk: Desk, session: PatternSession) -> uuid.UUID:
     name = read.version(session.pattern_version)
     known = desk.session.scalar(
         select(DetectorVersion.id).where(
-            DetectorVersion.workspace_id == session.workspace_id, DetectorVersion.version == name,
+            DetectorVersion.workspace_id == session.workspace_id,
+            DetectorVersion.version == name,
             DetectorVersion.commit_hash == "",
         )
-    )  # fmt: skip
+    )
     if known is not None:
         return known
     made = DetectorVersion(
-        workspace_id=session.workspace_id, version=name, build_label="existing system", commit_hash="", module_path="",
-        code_sha256="", params=session.pattern_settings or {}, param_schema=[], origin="manual",
-        status=VersionStatus.RETIRED, created_at=session.created_at, retired_at=session.created_at,
-    )  # fmt: skip
+        workspace_id=session.workspace_id,
+        version=name,
+        build_label="existing system",
+        commit_hash="",
+        module_path="",
+        code_sha256="",
+        params=session.pattern_settings or {},
+        param_schema=[],
+        origin="manual",
+        status=VersionStatus.RETIRED,
+        created_at=session.created_at,
+        retired_at=session.created_at,
+    )
     return _added(desk, made)
 
 
@@ -400,18 +505,41 @@ def _with_new_ids(
 
 
 def _message(
-    desk: Desk, workspace_id: uuid.UUID, kind: MessageType, row: Row, data: dict[str, Any], *,
-    author: uuid.UUID | None, author_type: AuthorType, title: str | None = None, content: str | None = None,
-    session_id: uuid.UUID | None = None, execution_id: uuid.UUID | None = None, attachments: list[str] | None = None,
-    status: str | None = None, progress: int | None = None, edited_at: datetime | None = None,
-) -> uuid.UUID:  # fmt: skip
+    desk: Desk,
+    workspace_id: uuid.UUID,
+    kind: MessageType,
+    row: Row,
+    data: dict[str, Any],
+    *,
+    author: uuid.UUID | None,
+    author_type: AuthorType,
+    title: str | None = None,
+    content: str | None = None,
+    session_id: uuid.UUID | None = None,
+    execution_id: uuid.UUID | None = None,
+    attachments: list[str] | None = None,
+    status: str | None = None,
+    progress: int | None = None,
+    edited_at: datetime | None = None,
+) -> uuid.UUID:
     home = desk.session.get(PatternWorkspace, workspace_id, with_for_update=True)
     assert home is not None
     home.message_seq += 1
     made = WorkspaceMessage(
-        workspace_id=workspace_id, seq=home.message_seq, type=kind, created_at=_time(row["createdAt"]),
-        author_id=author, author_type=author_type, title=title, content=content, data=data,
-        attachments=attachments or [], session_id=session_id, execution_id=execution_id, status=status,
-        progress=progress, edited_at=edited_at,
-    )  # fmt: skip
+        workspace_id=workspace_id,
+        seq=home.message_seq,
+        type=kind,
+        created_at=_time(row["createdAt"]),
+        author_id=author,
+        author_type=author_type,
+        title=title,
+        content=content,
+        data=data,
+        attachments=attachments or [],
+        session_id=session_id,
+        execution_id=execution_id,
+        status=status,
+        progress=progress,
+        edited_at=edited_at,
+    )
     return _added(desk, made)

@@ -23,10 +23,16 @@ from services.people import record
 from services.rules import asks_sql
 
 _MAKE: Final[Mapping[str, Callable[[Desk, Row], uuid.UUID]]] = {
-    "User": making.user, "PatternWorkspace": making.workspace, "PatternSession": making.pattern_session,
-    "PatternDetection": making.detection, "ClaudeExecution": making.execution, "PatternCorrection": making.correction,
-    "PatternComment": making.comment, "WorkspaceMessage": making.message, "ImplementationSession": making.implementation,
-}  # fmt: skip
+    "User": making.user,
+    "PatternWorkspace": making.workspace,
+    "PatternSession": making.pattern_session,
+    "PatternDetection": making.detection,
+    "ClaudeExecution": making.execution,
+    "PatternCorrection": making.correction,
+    "PatternComment": making.comment,
+    "WorkspaceMessage": making.message,
+    "ImplementationSession": making.implementation,
+}
 _LOCK: Final = 7_204_114_203  # one import at a time
 MOST_PROBLEMS: Final = 200  # that a report lists of each table; all of them are in the database
 log = get_logger(__name__)
@@ -51,9 +57,13 @@ class Report:
 
 
 def import_existing(
-    url: str, *, dry_run: bool, storage_root: str, say: Callable[[str], None] = lambda _line: None,
+    url: str,
+    *,
+    dry_run: bool,
+    storage_root: str,
+    say: Callable[[str], None] = lambda _line: None,
     engine: Engine | None = None,
-) -> Report:  # fmt: skip
+) -> Report:
     """Moves everything that can be moved from the existing database at `url`; what was moved before is left alone.
 
     A dry run does the same and takes it all back. Raises InvalidInput or Unavailable for the existing database,
@@ -121,9 +131,14 @@ class _Table:
     """One table's move."""
 
     def __init__(
-        self, source: Source, table: str, units: _Units, ids: dict[tuple[str, str], uuid.UUID],
-        storage_root: str | None, say: Callable[[str], None],
-    ) -> None:  # fmt: skip
+        self,
+        source: Source,
+        table: str,
+        units: _Units,
+        ids: dict[tuple[str, str], uuid.UUID],
+        storage_root: str | None,
+        say: Callable[[str], None],
+    ) -> None:
         self._source, self._table, self._units, self._ids = source, table, units, ids
         self._storage_root, self._say = storage_root, say
         self._report = TableReport(rows=source.count(table))

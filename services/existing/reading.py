@@ -21,20 +21,36 @@ from services.lifecycle import (
 from services.texts import cleaned
 
 _VERDICTS: Final = {
-    "false_positive": Verdict.FALSE_POSITIVE, "wrong": Verdict.FALSE_POSITIVE, "invalid": Verdict.FALSE_POSITIVE,
-    "remove": Verdict.FALSE_POSITIVE, "delete": Verdict.FALSE_POSITIVE,
-    "false_negative": Verdict.FALSE_NEGATIVE, "missed": Verdict.FALSE_NEGATIVE, "missing": Verdict.FALSE_NEGATIVE,
+    "false_positive": Verdict.FALSE_POSITIVE,
+    "wrong": Verdict.FALSE_POSITIVE,
+    "invalid": Verdict.FALSE_POSITIVE,
+    "remove": Verdict.FALSE_POSITIVE,
+    "delete": Verdict.FALSE_POSITIVE,
+    "false_negative": Verdict.FALSE_NEGATIVE,
+    "missed": Verdict.FALSE_NEGATIVE,
+    "missing": Verdict.FALSE_NEGATIVE,
     "add": Verdict.FALSE_NEGATIVE,
-    "adjustment": Verdict.ADJUSTMENT, "move": Verdict.ADJUSTMENT, "moved": Verdict.ADJUSTMENT,
-    "reposition": Verdict.ADJUSTMENT, "wrong_position": Verdict.ADJUSTMENT,
-    "confirmed": Verdict.CONFIRMED, "confirm": Verdict.CONFIRMED, "correct": Verdict.CONFIRMED,
+    "adjustment": Verdict.ADJUSTMENT,
+    "move": Verdict.ADJUSTMENT,
+    "moved": Verdict.ADJUSTMENT,
+    "reposition": Verdict.ADJUSTMENT,
+    "wrong_position": Verdict.ADJUSTMENT,
+    "confirmed": Verdict.CONFIRMED,
+    "confirm": Verdict.CONFIRMED,
+    "correct": Verdict.CONFIRMED,
     "unsure": Verdict.UNSURE,
-}  # fmt: skip
+}
 _STATES: Final = {
-    "resolved": FeedbackState.ADDRESSED, "implemented": FeedbackState.ADDRESSED, "accepted": FeedbackState.ADDRESSED,
-    "addressed": FeedbackState.ADDRESSED, "verified": FeedbackState.VERIFIED, "rejected": FeedbackState.WITHDRAWN,
-    "withdrawn": FeedbackState.WITHDRAWN, "closed": FeedbackState.WITHDRAWN, "disputed": FeedbackState.DISPUTED,
-}  # fmt: skip
+    "resolved": FeedbackState.ADDRESSED,
+    "implemented": FeedbackState.ADDRESSED,
+    "accepted": FeedbackState.ADDRESSED,
+    "addressed": FeedbackState.ADDRESSED,
+    "verified": FeedbackState.VERIFIED,
+    "rejected": FeedbackState.WITHDRAWN,
+    "withdrawn": FeedbackState.WITHDRAWN,
+    "closed": FeedbackState.WITHDRAWN,
+    "disputed": FeedbackState.DISPUTED,
+}
 _UP: Final = ("bull", "long", "buy", "up", "low", "support", "hl", "ll")
 _DOWN: Final = ("bear", "short", "sell", "down", "high", "resistance", "hh", "lh")
 

@@ -21,9 +21,16 @@ from services.errors import InvalidInput, Unavailable
 Row = dict[str, Any]  # one row of a foreign table: this module is where its JSON enters
 # The tables in the order in which they are moved: each after those that it refers to.
 TABLES: Final = (
-    "User", "PatternWorkspace", "PatternSession", "PatternDetection", "ClaudeExecution", "PatternCorrection",
-    "PatternComment", "WorkspaceMessage", "ImplementationSession",
-)  # fmt: skip
+    "User",
+    "PatternWorkspace",
+    "PatternSession",
+    "PatternDetection",
+    "ClaudeExecution",
+    "PatternCorrection",
+    "PatternComment",
+    "WorkspaceMessage",
+    "ImplementationSession",
+)
 LEFT: Final = {
     "PatternVote": "votes have no place here; their sums stay in the existing system",
     "Feedback": "feedback on the application itself, not on a pattern",

@@ -35,16 +35,28 @@ CONTENT_TYPES: Final[Mapping[Format, str]] = {
     Format.PARQUET: "application/vnd.apache.parquet",
 }
 _ARROW: Final[Mapping[str, pa.DataType]] = {
-    "int2": pa.int64(), "int4": pa.int64(), "int8": pa.int64(), "float4": pa.float64(), "float8": pa.float64(),
-    "numeric": pa.float64(), "bool": pa.bool_(), "timestamptz": pa.timestamp("us", tz="UTC"), "date": pa.date32(),
-}  # fmt: skip
+    "int2": pa.int64(),
+    "int4": pa.int64(),
+    "int8": pa.int64(),
+    "float4": pa.float64(),
+    "float8": pa.float64(),
+    "numeric": pa.float64(),
+    "bool": pa.bool_(),
+    "timestamptz": pa.timestamp("us", tz="UTC"),
+    "date": pa.date32(),
+}
 _BY_OID: Final[Mapping[int, pa.DataType]] = {postgres.types[name].oid: kind for name, kind in _ARROW.items()}
 
 
 def write(
-    report: str, filters: Mapping[str, str], target: IO[bytes], *, format: Format, actor_id: Any,
+    report: str,
+    filters: Mapping[str, str],
+    target: IO[bytes],
+    *,
+    format: Format,
+    actor_id: Any,
     engine: Engine | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """The report into an open binary file. CSV cells are defused for spreadsheets; JSON and Parquet hold the values
     themselves, because nothing runs them.
 

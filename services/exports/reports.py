@@ -31,10 +31,8 @@ from services.stats.runs import DURATIONS
 from services.stats.success import OVER_TIME
 
 Params = dict[str, Any]
-_ANY: Final[Params] = {
-    "w": None, "session": None, "execution": None, "status": None, "state": None, "verdict": None, "agent": None,
-    "since": "-infinity", "until": "infinity",
-}  # fmt: skip
+_OF_ONE_REPORT: Final = ("session", "execution", "status", "state", "verdict", "agent")
+_ANY: Final[Params] = stats.Filters().params() | dict.fromkeys(_OF_ONE_REPORT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +50,22 @@ class Report:
 
 
 _REPLAY_COLUMNS: Final = (
-    "case_id", "outcome", "verdict", "kind", "direction", "candle_index", "candle_time", "price", "expected_index",
-    "before", "after", "before_seen", "after_seen", "session_name", "split",
-)  # fmt: skip
+    "case_id",
+    "outcome",
+    "verdict",
+    "kind",
+    "direction",
+    "candle_index",
+    "candle_time",
+    "price",
+    "expected_index",
+    "before",
+    "after",
+    "before_seen",
+    "after_seen",
+    "session_name",
+    "split",
+)
 
 
 def _replay(session: Session, params: Params) -> pd.DataFrame:
@@ -64,11 +75,7 @@ def _replay(session: Session, params: Params) -> pd.DataFrame:
 
 
 def _statistic(function: Callable[[Session, stats.Filters], pd.DataFrame]) -> Callable[[Session, Params], pd.DataFrame]:
-    def run(session: Session, params: Params) -> pd.DataFrame:
-        since, until = (params[k] if isinstance(params[k], datetime) else None for k in ("since", "until"))
-        return function(session, stats.Filters(params["w"], since, until))
-
-    return run
+    return lambda session, params: function(session, stats.Filters.of_params(params))
 
 
 _PERIOD: Final = ("workspace", "since", "until")

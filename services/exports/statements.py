@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, LiteralString
 
+from services.stats.filters import chosen_sql
+
 WORKSPACES: Final[LiteralString] = """
 SELECT w.id, w.pattern_type, w.name, w.category, w.status, w.version, w.session_count, w.feedback_count,
        w.success_rate, w.success_tp AS tp, w.success_fp AS fp, w.success_fn AS fn,
@@ -30,7 +32,7 @@ LEFT JOIN claude_executions e ON e.id = m.execution_id
 WHERE m.workspace_id = %(w)s AND m.created_at >= %(since)s AND m.created_at < %(until)s
 ORDER BY m.created_at, m.id
 """
-SESSIONS: Final[LiteralString] = """
+SESSIONS: Final[LiteralString] = f"""
 SELECT s.id, w.pattern_type, w.name AS workspace, s.name, s.symbol, s.timeframe, coalesce(v.version, s.pattern_version)
        AS version, s.status, s.split, s.coverage, s.start_index, s.end_index, s.start_time, s.end_time,
        s.detection_count, s.tp, s.fp, s.fn, s.tp + s.fp + s.fn AS n, s.unsure_count, s.success_rate, s.ci_low,
@@ -41,7 +43,7 @@ JOIN pattern_workspaces w ON w.id = s.workspace_id
 JOIN users u ON u.id = s.created_by_id
 LEFT JOIN detector_versions v ON v.id = s.detector_version_id
 LEFT JOIN candle_datasets d ON d.id = s.dataset_id
-WHERE (%(w)s::uuid IS NULL OR s.workspace_id = %(w)s) AND (%(status)s::text IS NULL OR s.status = %(status)s)
+WHERE {chosen_sql("s.workspace_id")} AND (%(status)s::text IS NULL OR s.status = %(status)s)
   AND s.created_at >= %(since)s AND s.created_at < %(until)s
 ORDER BY s.created_at, s.id
 """
@@ -63,7 +65,7 @@ FROM feedback_items f JOIN users u ON u.id = f.author_id
 WHERE f.session_id = %(session)s AND f.detection_id IS NULL AND f.verdict = 'false_negative' AND f.state <> 'withdrawn'
 ORDER BY 4, 2, 3, 14
 """
-FEEDBACK: Final[LiteralString] = """
+FEEDBACK: Final[LiteralString] = f"""
 SELECT f.id, w.pattern_type, w.name AS workspace, s.name AS session, s.split, u.name AS author, f.made_by, f.verdict,
        f.state, f.severity, f.expected_kind AS kind, f.expected_direction AS direction, f.candle_index, f.candle_time,
        f.price, f.expected_index, f.expected_time, f.expected_price, f.expected_low, f.expected_high, f.reason,
@@ -75,12 +77,12 @@ JOIN users u ON u.id = f.author_id
 LEFT JOIN pattern_sessions s ON s.id = f.session_id
 LEFT JOIN claude_executions e ON e.id = f.execution_id
 LEFT JOIN detector_versions v ON v.id = f.resolved_version_id
-WHERE (%(w)s::uuid IS NULL OR f.workspace_id = %(w)s) AND (%(session)s::uuid IS NULL OR f.session_id = %(session)s)
+WHERE {chosen_sql("f.workspace_id")} AND (%(session)s::uuid IS NULL OR f.session_id = %(session)s)
   AND (%(state)s::text IS NULL OR f.state = %(state)s) AND (%(verdict)s::text IS NULL OR f.verdict = %(verdict)s)
   AND f.created_at >= %(since)s AND f.created_at < %(until)s
 ORDER BY f.created_at, f.id
 """
-EXECUTIONS: Final[LiteralString] = """
+EXECUTIONS: Final[LiteralString] = f"""
 SELECT e.id, w.pattern_type, w.name AS workspace, e.number, e.agent, e.status, e.canceled_at IS NOT NULL AS canceled,
        e.phase, e.progress, cardinality(e.feedback_ids) AS feedback_count, u.name AS triggered_by, e.triggered_at,
        e.started_at, e.completed_at, e.errored_at, e.canceled_at, e.retry_count, e.max_retries, e.retry_reason,
@@ -90,24 +92,24 @@ SELECT e.id, w.pattern_type, w.name AS workspace, e.number, e.agent, e.status, e
 FROM claude_executions e
 JOIN pattern_workspaces w ON w.id = e.workspace_id
 JOIN users u ON u.id = e.triggered_by
-WHERE (%(w)s::uuid IS NULL OR e.workspace_id = %(w)s) AND (%(status)s::text IS NULL OR e.status = %(status)s)
+WHERE {chosen_sql("e.workspace_id")} AND (%(status)s::text IS NULL OR e.status = %(status)s)
   AND (%(agent)s::text IS NULL OR e.agent = %(agent)s)
   AND e.triggered_at >= %(since)s AND e.triggered_at < %(until)s
 ORDER BY e.triggered_at, e.id
 """
-ATTEMPTS: Final[LiteralString] = """
+ATTEMPTS: Final[LiteralString] = f"""
 SELECT w.pattern_type, e.number AS execution_number, a.number, a.started_at, a.ended_at, a.outcome, a.reason,
        a.cost_usd, a.input_tokens, a.output_tokens, a.commit_hash, a.deployment_id, a.execution_id
 FROM execution_attempts a
 JOIN claude_executions e ON e.id = a.execution_id
 JOIN pattern_workspaces w ON w.id = e.workspace_id
-WHERE (%(w)s::uuid IS NULL OR e.workspace_id = %(w)s)
+WHERE {chosen_sql("e.workspace_id")}
   AND (%(execution)s::uuid IS NULL OR a.execution_id = %(execution)s)
   AND e.triggered_at >= %(since)s AND e.triggered_at < %(until)s
 ORDER BY e.triggered_at, e.id, a.number
 """
 # The outcomes without their marks; what they say of an address is redacted when it is written.
-NOTIFICATIONS: Final[LiteralString] = """
+NOTIFICATIONS: Final[LiteralString] = f"""
 SELECT n.created_at, w.pattern_type, w.name AS workspace, n.event, n.title, n.body, n.link, n.status, n.tries,
        n.sent_at, (SELECT jsonb_agg(o.value - 'id' ORDER BY o.ordinality)
                    FROM jsonb_array_elements(n.outcomes) WITH ORDINALITY o) AS outcomes,
@@ -115,7 +117,7 @@ SELECT n.created_at, w.pattern_type, w.name AS workspace, n.event, n.title, n.bo
 FROM notifications n
 JOIN pattern_workspaces w ON w.id = n.workspace_id
 LEFT JOIN claude_executions e ON e.id = n.execution_id
-WHERE (%(w)s::uuid IS NULL OR n.workspace_id = %(w)s) AND (%(status)s::text IS NULL OR n.status = %(status)s)
+WHERE {chosen_sql("n.workspace_id")} AND (%(status)s::text IS NULL OR n.status = %(status)s)
   AND n.created_at >= %(since)s AND n.created_at < %(until)s
 ORDER BY n.created_at, n.id
 """

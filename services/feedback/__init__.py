@@ -5,20 +5,22 @@ from services.feedback.giving import (
     add_comment_item,
     add_missed,
     judge,
+    judge_place,
     settle_dispute,
     withdraw,
 )
-from services.feedback.reading import FeedbackRow, cases, list_feedback, open_batch
+from services.feedback.reading import FeedbackRow, list_feedback, open_batch, split_sql
 
 __all__ = [
     "FeedbackRow",
     "MarkPosition",
     "add_comment_item",
     "add_missed",
-    "cases",
     "judge",
+    "judge_place",
     "list_feedback",
     "open_batch",
     "settle_dispute",
+    "split_sql",
     "withdraw",
 ]

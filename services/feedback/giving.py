@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +12,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services import timeline, workspaces
-from services.detectors.scoring import consensus
+from services import labels, timeline, workspaces
 from services.errors import Conflict, InvalidInput, NotFound
 from services.lifecycle import FeedbackState, MadeBy, MessageType, SessionStatus, Verdict
-from services.models import Detection, FeedbackItem, PatternSession, new_id
+from services.models import CandleDataset, Detection, FeedbackItem, PatternSession, new_id, now
 from services.people import Actor, require
+from services.places import Judgement, Spot, refusal
 from services.rules import asks, is_original
 from services.states import move_correction
 from services.texts import cleaned
@@ -61,6 +62,7 @@ def judge(
     row = _active(session, detection.session_id)
     if expected is not None:
         _inside(row, expected.index)
+        _refuse_odd_prices(expected)
     item = session.scalar(
         select(FeedbackItem).where(
             FeedbackItem.detection_id == detection_id,
@@ -81,7 +83,9 @@ def judge(
         session.add(item)
     elif item.state not in (FeedbackState.OPEN, FeedbackState.DISPUTED) and is_original(item.made_by):
         raise Conflict(f"This correction is {item.state} already; it can't be changed any more.")
+    _refuse_standing_still(detection, verdict, expected)
     _fill(item, row, detection, verdict, expected)
+    item.judged_at = now()
     item.reason, item.made_by = _reason(reason), made_by
     move_correction(item, FeedbackState.OPEN)
     item.attachments = list(attachments) or item.attachments or []
@@ -91,6 +95,45 @@ def judge(
         _announce(session, item, actor)
     _dispute(session, row, detection)
     return item.id
+
+
+def _refuse_standing_still(detection: Detection, verdict: Verdict, expected: MarkPosition | None) -> None:
+    """A move to where the mark is already moves nothing."""
+    if verdict != Verdict.ADJUSTMENT or expected is None or expected.index != detection.anchor_index:
+        return
+    zone = (expected.low, expected.high)
+    if zone in ((None, None), (detection.price_low, detection.price_high)):
+        raise InvalidInput("The mark is there already; a move needs another bar or another zone.")
+
+
+def _refuse_contradiction(
+    session: Session, row: PatternSession, kind: str, direction: int, place: MarkPosition, actor: Actor
+) -> None:
+    """A missed place must not contradict the person's own judgements of the session. Raises Conflict."""
+    dataset = session.get(CandleDataset, row.dataset_id) if row.dataset_id else None
+    if dataset is None:
+        return
+    own = labels.judgements(session, row.workspace_id, session_id=row.id, person_id=actor.id)
+    at = Spot(place.index + dataset.series_offset, int(place.time.timestamp()), place.low, place.high)
+    new = Judgement(
+        "", 0.0, str(actor.id), str(row.id), str(dataset.series_id), kind, direction, Verdict.FALSE_NEGATIVE,
+        expected=at,
+    )  # fmt: skip
+    sentence = refusal(new, own, offset=dataset.series_offset)
+    if sentence is not None:
+        raise Conflict(sentence)
+
+
+def _refuse_odd_prices(place: MarkPosition | None) -> None:
+    """Prices are finite numbers, and a zone has both bounds, the lower one first."""
+    if place is None:
+        return
+    if any(v is not None and not math.isfinite(v) for v in (place.price, place.low, place.high)):
+        raise InvalidInput("A price must be a finite number.")
+    if (place.low is None) is not (place.high is None):
+        raise InvalidInput("A zone has a lower and an upper bound.")
+    if place.low is not None and place.high is not None and place.low > place.high:
+        raise InvalidInput("A zone's lower bound lies below its upper one.")
 
 
 def _fill(
@@ -148,19 +191,8 @@ def add_missed(
     _inside(row, place.index)
     if direction not in (-1, 0, 1):
         raise InvalidInput("The direction is up (1), down (-1) or none (0).")
-    twice = session.scalar(
-        select(FeedbackItem.id).where(
-            FeedbackItem.session_id == session_id,
-            FeedbackItem.author_id == actor.id,
-            FeedbackItem.detection_id.is_(None),
-            FeedbackItem.expected_kind == kind,
-            FeedbackItem.expected_direction == direction,
-            FeedbackItem.expected_index == place.index,
-            FeedbackItem.state != FeedbackState.WITHDRAWN,
-        )
-    )
-    if twice:
-        raise Conflict(f"You have marked #{place.index} as missed already.")
+    _refuse_odd_prices(place)
+    _refuse_contradiction(session, row, kind, direction, place, actor)
     item = FeedbackItem(
         id=new_id(),
         workspace_id=row.workspace_id,
@@ -188,6 +220,74 @@ def add_missed(
     session.flush()
     _count(session, row.workspace_id, 1)
     _announce(session, item, actor)
+    return item.id
+
+
+def judge_place(
+    session: Session,
+    session_id: uuid.UUID,
+    verdict: Verdict,
+    *,
+    kind: str,
+    direction: int,
+    place: MarkPosition,
+    expected: MarkPosition | None = None,
+    reason: str | None = None,
+    actor: Actor,
+) -> uuid.UUID:
+    """A verdict on a place where the session has no mark: right, wrong, moved or unsure. Returns the item's id.
+
+    So a mark that a new version lost is settled, and labels are given before there is any detector. A person's second
+    verdict on the same place replaces the first.
+    """
+    require(actor, "judge")
+    if verdict in (Verdict.FALSE_NEGATIVE, Verdict.COMMENT):
+        raise InvalidInput("A place is judged right, wrong, moved or unsure.")
+    if verdict == Verdict.ADJUSTMENT and expected is None:
+        raise InvalidInput("Say where the mark should be: click the candle it belongs to.")
+    if (
+        expected is not None
+        and expected.index == place.index
+        and (expected.low, expected.high) == (place.low, place.high)
+    ):
+        raise InvalidInput("The mark is there already; a move needs another bar or another zone.")
+    row = _active(session, session_id)
+    for one in (place, expected):
+        if one is not None:
+            _inside(row, one.index)
+            _refuse_odd_prices(one)
+    if direction not in (-1, 0, 1):
+        raise InvalidInput("The direction is up (1), down (-1) or none (0).")
+    item = session.scalar(
+        select(FeedbackItem).where(
+            FeedbackItem.session_id == session_id, FeedbackItem.author_id == actor.id,
+            FeedbackItem.detection_id.is_(None), FeedbackItem.verdict != Verdict.FALSE_NEGATIVE,
+            FeedbackItem.expected_kind == kind, FeedbackItem.expected_direction == direction,
+            FeedbackItem.candle_index == place.index, FeedbackItem.state != FeedbackState.WITHDRAWN,
+        )
+    )  # fmt: skip
+    was_asking = item is not None and asks(item.verdict)
+    if item is None:
+        item = FeedbackItem(
+            id=new_id(), workspace_id=row.workspace_id, session_id=row.id, author_id=actor.id, made_by=MadeBy.PERSON,
+            state=FeedbackState.OPEN,
+        )  # fmt: skip
+        session.add(item)
+    elif item.state != FeedbackState.OPEN:
+        raise Conflict(f"This correction is {item.state} already; it can't be changed any more.")
+    wanted = place if verdict == Verdict.CONFIRMED else expected
+    item.verdict, item.judged_at, item.reason = verdict, now(), _reason(reason)
+    item.candle_index, item.candle_time, item.price = place.index, place.time, place.price
+    item.dataset_id, item.window_start, item.window_end = row.dataset_id, row.start_index, row.end_index
+    item.original = {"price_low": place.low, "price_high": place.high}
+    item.expected_kind, item.expected_direction = kind, direction
+    item.expected_index, item.expected_time = (wanted.index, wanted.time) if wanted else (None, None)
+    item.expected_price = wanted.price if wanted else None
+    item.expected_low, item.expected_high = (wanted.low, wanted.high) if wanted else (None, None)
+    session.flush()
+    _count(session, row.workspace_id, (1 if asks(verdict) else 0) - (1 if was_asking else 0))
+    if asks(verdict):
+        _announce(session, item, actor)
     return item.id
 
 
@@ -332,7 +432,8 @@ def _dispute(session: Session, row: PatternSession, detection: Detection) -> Non
             FeedbackItem.state.in_([FeedbackState.OPEN, FeedbackState.DISPUTED]),
         )
     ).all()
-    tied = consensus({str(i.author_id): i.verdict for i in items}) == "disputed"
+    right = sum(i.verdict == Verdict.CONFIRMED for i in items)
+    tied = right > 0 and 2 * right == sum(i.verdict != Verdict.UNSURE for i in items)
     fresh = tied and any(i.state == FeedbackState.OPEN for i in items)
     for item in items:
         move_correction(item, FeedbackState.DISPUTED if tied else FeedbackState.OPEN)

@@ -10,9 +10,9 @@ from typing import Any, LiteralString
 
 from sqlalchemy.orm import Session
 
+from services import labels
 from services.database.rows import fetch
-from services.detectors.types import Case
-from services.rules import correction_sql, original_sql
+from services.rules import correction_sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,16 @@ class FeedbackRow:
     created_at: datetime
 
 
+def split_sql() -> LiteralString:
+    """Whether an item `f` may be sent: one of its places that is kept for testing keeps the whole of it."""
+    return (
+        "(SELECT p.split FROM place_judgements j JOIN places p ON p.id = j.place_id WHERE j.feedback_id = f.id "
+        "ORDER BY p.split = 'tune', p.split DESC LIMIT 1)"
+    )
+
+
 _LIST: LiteralString = f"""
-SELECT f.id, f.workspace_id, f.session_id, s.name, s.split, f.detection_id, u.name, f.made_by, f.verdict, f.state,
+SELECT f.id, f.workspace_id, f.session_id, s.name, {split_sql()}, f.detection_id, u.name, f.made_by, f.verdict, f.state,
        f.expected_kind, f.expected_direction, f.candle_index, f.candle_time, f.price, f.expected_index,
        f.expected_time, f.reason, f.attachments, f.original, f.dataset_id, f.window_start, f.window_end,
        f.execution_id, f.created_at
@@ -83,55 +91,6 @@ def list_feedback(
 
 
 def open_batch(session: Session, workspace_id: uuid.UUID) -> list[FeedbackRow]:
-    """What a launch would send: open corrections, without those of hold-out sessions."""
-    return [f for f in list_feedback(session, workspace_id, states=["open"]) if f.split != "holdout"]
-
-
-# Of one author's judgements of the same place, on a retest say, the latest is what they think.
-_CASES: LiteralString = f"""
-WITH latest AS (
-    SELECT DISTINCT ON (author_id, dataset_id, expected_kind, expected_direction, candle_index) *
-    FROM feedback_items
-    WHERE workspace_id = %(w)s AND verdict <> 'comment' AND state <> 'withdrawn' AND {original_sql()}
-      AND dataset_id IS NOT NULL AND expected_kind IS NOT NULL AND expected_direction IS NOT NULL
-      AND candle_index IS NOT NULL AND window_start IS NOT NULL
-      AND session_id IN (SELECT id FROM pattern_sessions WHERE status IN ('active', 'completed'))
-    ORDER BY author_id, dataset_id, expected_kind, expected_direction, candle_index, created_at DESC, id DESC
-)
-SELECT f.id, f.session_id, f.dataset_id, f.window_start, f.window_end, f.verdict, f.expected_kind,
-       f.expected_direction, f.expected_index,
-       CASE WHEN f.detection_id IS NULL THEN NULL ELSE f.candle_index END,
-       f.expected_low, f.expected_high, (f.original->>'price_low')::float8, (f.original->>'price_high')::float8,
-       f.tolerance_bars, s.split
-FROM latest f JOIN pattern_sessions s ON s.id = f.session_id
-WHERE f.verdict IN ('confirmed', 'false_positive', 'false_negative', 'adjustment') AND f.state <> 'disputed'
-ORDER BY f.created_at, f.id
-"""
-
-
-def cases(session: Session, workspace_id: uuid.UUID) -> list[Case]:
-    """Every judged place of a workspace as a regression case; carried verdicts are their originals' cases already.
-
-    Each author's latest judgement of a place (dataset, kind, direction, bar) stands for the ones before it.
-    """
-    return [
-        Case(
-            id=str(r[0]),
-            session_id=str(r[1]),
-            dataset_id=str(r[2]),
-            window_start=r[3],
-            window_end=r[4],
-            verdict=r[5],
-            kind=r[6],
-            direction=r[7],
-            expected_index=r[8],
-            original_index=r[9],
-            expected_low=r[10],
-            expected_high=r[11],
-            original_low=r[12],
-            original_high=r[13],
-            tolerance_bars=r[14],
-            split=r[15],
-        )
-        for r in fetch(session, _CASES, {"w": workspace_id})
-    ]
+    """What a launch would send: open corrections, without those that are kept for testing."""
+    labels.keep_current(session, workspace_id)
+    return [f for f in list_feedback(session, workspace_id, states=["open"]) if f.split in (None, "tune")]

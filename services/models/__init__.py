@@ -13,6 +13,15 @@ from services.models.execution import (
 from services.models.existing import MovedRow
 from services.models.feedback import FeedbackItem
 from services.models.notification import Notification
+from services.models.place import (
+    PlaceDecision,
+    PlaceJudgement,
+    PlacePin,
+    PlaceRow,
+    ReleasedBlock,
+    SeenPlace,
+    SessionCoverage,
+)
 from services.models.record import Attachment, AuditEvent, Setting
 from services.models.session import CandleDataset, Detection, ImportReading, PatternSession
 from services.models.token import AccessToken
@@ -40,7 +49,14 @@ __all__ = [
     "Notification",
     "PatternSession",
     "PatternWorkspace",
+    "PlaceDecision",
+    "PlaceJudgement",
+    "PlacePin",
+    "PlaceRow",
     "ReadMarker",
+    "ReleasedBlock",
+    "SeenPlace",
+    "SessionCoverage",
     "Setting",
     "User",
     "WorkspaceMessage",

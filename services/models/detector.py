@@ -40,6 +40,7 @@ class DetectorVersion(Base):
     params: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'::jsonb"))
     param_schema: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
     origin: Mapped[str]
+    confirmation_lag: Mapped[int | None]  # bars, as the module declares it
     execution_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("claude_executions.id"))
     contract_report: Mapped[dict[str, Any] | None]
     status: Mapped[str] = mapped_column(default=VersionStatus.CANDIDATE, server_default=VersionStatus.CANDIDATE)

@@ -75,6 +75,7 @@ class FeedbackItem(Base):
     execution_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("claude_executions.id"))
     resolved_version_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("detector_versions.id"))
     created_at: Mapped[CreatedAt]
+    judged_at: Mapped[datetime] = mapped_column(server_default=func.now(), default=now)  # when the verdict was given
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), default=now, onupdate=now)
 
     # As they stood before workspaces; kept so that the way back loses nothing.

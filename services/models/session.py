@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, fun
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.lifecycle import SessionStatus
-from services.models.base import Base, CreatedAt, Id, UserRef, now, one_of
+from services.models.base import Base, CreatedAt, Id, UserRef, new_id, now, one_of
 
 
 class CandleDataset(Base):
@@ -19,6 +19,7 @@ class CandleDataset(Base):
     __tablename__ = "candle_datasets"
     __table_args__ = (
         UniqueConstraint("content_sha256"),
+        Index(None, "series_id"),
         CheckConstraint("rows > 0", name="has_rows"),
         CheckConstraint("price_adjustment IN ('raw', 'split', 'total', 'unknown')", name="price_adjustment_known"),
     )
@@ -40,6 +41,10 @@ class CandleDataset(Base):
     uploaded_by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[CreatedAt]
     archived_at: Mapped[datetime | None]  # put away: no list offers it, what rests on it stays
+    # The series these candles are a part of: permanent, kept by renaming and shared by later imports of the same
+    # symbol and timeframe. A bar of the series is a dataset's index plus the offset.
+    series_id: Mapped[uuid.UUID] = mapped_column(default=new_id, server_default=func.gen_random_uuid())
+    series_offset: Mapped[int] = mapped_column(default=0, server_default=text("0"))
 
 
 class ImportReading(Base):
@@ -98,6 +103,10 @@ class PatternSession(Base):
     recall: Mapped[float | None]
     ci_low: Mapped[float | None]
     ci_high: Mapped[float | None]
+    unjudged_count: Mapped[int | None]
+    n_effective: Mapped[float | None]
+    label_set_sha256: Mapped[str | None]  # of the places that the frozen score was counted on
+    score_note: Mapped[str | None]  # where the frozen score and what the rule says now differ
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), default=now, onupdate=now)
     completed_at: Mapped[datetime | None]
@@ -134,5 +143,6 @@ class Detection(Base):
     confirmed_index: Mapped[int]
     confirmed_at: Mapped[datetime]
     confidence: Mapped[float | None]
+    slack: Mapped[float | None]  # a tenth of the average true range at the anchor, in price units
     refs: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
     meta: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'::jsonb"))

@@ -25,6 +25,8 @@ class PatternWorkspace(Base):
         Index(None, "created_by_id"),
         CheckConstraint("session_count >= 0 AND feedback_count >= 0", name="counts_not_negative"),
         CheckConstraint("success_rate IS NULL OR (success_rate >= 0 AND success_rate <= 1)", name="success_rate_range"),
+        CheckConstraint("replay_policy IN ('strict', 'net')", name="replay_policy_known"),
+        CheckConstraint("holdout_share >= 0 AND holdout_share <= 0.5", name="holdout_share_range"),
         CheckConstraint("pattern_type ~ '^[a-z][a-z0-9_]{1,62}$'", name="pattern_type_form"),
         CheckConstraint(r"version ~ '^\d+\.\d+\.\d+$'", name="version_form"),
         CheckConstraint(
@@ -77,6 +79,10 @@ class PatternWorkspace(Base):
     execution_seq: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     holdout_share: Mapped[float] = mapped_column(default=0.2, server_default=text("0.2"))
     notification_urls: Mapped[list[str]] = mapped_column(default=list, server_default=text("'{}'"))
+    replay_policy: Mapped[str | None]  # strict or net; NULL follows the status
+    approval_policy: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'::jsonb"))
+    rate: Mapped[dict[str, Any] | None]  # the success rate with its interval and coverage, as `labels.rates` writes it
+    places_at: Mapped[datetime | None]  # when the places were last derived from the judgements
 
 
 class WorkspaceMessage(Base):

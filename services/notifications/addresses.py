@@ -54,7 +54,7 @@ def _fault(url: str) -> str | None:
     logging.getLogger("apprise").disabled = True  # it may quote an address
     try:
         sender.service(url)
-    except sender.Refused as error:
+    except sender.AddressRefused as error:
         return str(error)
     except Exception:  # noqa: BLE001  # whatever a plugin makes of rubbish
         return "apprise can't read it"

@@ -8,10 +8,10 @@ from typing import Final, LiteralString
 from sqlalchemy.orm import Session
 
 from services.database.rows import fetch
-from services.detectors.scoring import Score, score
 from services.lifecycle import NotificationEvent
 from services.models import ClaudeExecution, DetectorVersion, PatternWorkspace
 from services.notifications.writing import notify
+from services.places import Rate, rate
 from services.rules import PROVISIONAL_BELOW
 
 
@@ -19,19 +19,25 @@ def run_failed(session: Session, execution: ClaudeExecution) -> None:
     """A run ended as failed. Nothing when its deploy is what failed: that was told already."""
     where = f" while {execution.phase}" if execution.phase else ""
     _ended(
-        session, execution, NotificationEvent.RUN_FAILED, f"execution {execution.number} failed",
+        session,
+        execution,
+        NotificationEvent.RUN_FAILED,
+        f"execution {execution.number} failed",
         f"It failed for good{where}{_tries(execution)}: {execution.error}\n\nIts corrections are open again. Look at "
         "the execution's log, then run it again or continue it.",
-    )  # fmt: skip
+    )
 
 
 def deploy_failed(session: Session, execution: ClaudeExecution, error: str) -> None:
     """A run's deploy failed and is not tried again, so the run ends with it."""
     _ended(
-        session, execution, NotificationEvent.DEPLOY_FAILED, f"the deploy of execution {execution.number} failed",
+        session,
+        execution,
+        NotificationEvent.DEPLOY_FAILED,
+        f"the deploy of execution {execution.number} failed",
         f"It failed for good{_tries(execution)}: {error}\n\nWhat was live before stays live, and its corrections are "
         "open again. Read the deploy's log at the execution, then continue it or run it again.",
-    )  # fmt: skip
+    )
 
 
 def _tries(execution: ClaudeExecution) -> str:
@@ -41,9 +47,15 @@ def _tries(execution: ClaudeExecution) -> str:
 def _ended(session: Session, execution: ClaudeExecution, event: NotificationEvent, title: str, body: str) -> None:
     """One notice an execution: its end is told once, by the first that tells it."""
     notify(
-        session, execution.workspace_id, event, title=f"{_name(session, execution.workspace_id)}: {title}", body=body,
-        link=f"/execution?id={execution.id}", execution_id=execution.id, dedupe_key=f"ended:{execution.id}",
-    )  # fmt: skip
+        session,
+        execution.workspace_id,
+        event,
+        title=f"{_name(session, execution.workspace_id)}: {title}",
+        body=body,
+        link=f"/execution?id={execution.id}",
+        execution_id=execution.id,
+        dedupe_key=f"ended:{execution.id}",
+    )
 
 
 def _name(session: Session, workspace_id: uuid.UUID) -> str:
@@ -52,18 +64,21 @@ def _name(session: Session, workspace_id: uuid.UUID) -> str:
 
 
 def review_waiting(
-    session: Session, workspace: PatternWorkspace, *, approver: str, comment: str | None, marks: Score
+    session: Session, workspace: PatternWorkspace, *, approver: str, comment: str | None, marks: Rate
 ) -> None:
     """Somebody approved; an admin is to verify or return it."""
     said = f"\nComment: {comment[:500]}" if comment else ""
     assert workspace.approved_at is not None  # set by the approval
     notify(
-        session, workspace.id, NotificationEvent.REVIEW_WAITING,
+        session,
+        workspace.id,
+        NotificationEvent.REVIEW_WAITING,
         title=f"{workspace.name[:80]} v{workspace.version} waits for review",
         body=f"{approver} approved it on a success rate of {_rate(marks)}.{said}\n\nAn admin who is not the approver "
         "looks at the evidence, then verifies it or returns it with a reason.",
-        link=f"/review?id={workspace.id}", dedupe_key=f"review:{workspace.id}:{workspace.approved_at.isoformat()}",
-    )  # fmt: skip
+        link=f"/review?id={workspace.id}",
+        dedupe_key=f"review:{workspace.id}:{workspace.approved_at.isoformat()}",
+    )
 
 
 _BEFORE: Final[LiteralString] = """
@@ -77,28 +92,31 @@ ORDER BY v.deployed_at DESC, v.id DESC LIMIT 1
 
 def session_completed(session: Session, workspace: PatternWorkspace) -> None:
     """Tells once a version when the deployed one does worse than the last one before it that was judged enough."""
-    now = score(workspace.success_tp, workspace.success_fp, workspace.success_fn)
+    now = rate(workspace.success_tp, workspace.success_fp, workspace.success_fn)
     version = session.get(DetectorVersion, workspace.deployed_version_id) if workspace.deployed_version_id else None
     if version is None or version.deployed_at is None or now.provisional:
         return
     found = fetch(session, _BEFORE, {"w": workspace.id, "at": version.deployed_at, "enough": PROVISIONAL_BELOW})
     if not found:
         return
-    before = score(*found[0][1:])
+    before = rate(*found[0][1:])
     assert now.rate is not None and before.rate is not None  # both have marks
     if now.rate >= before.rate:
         return
     short = f"{_percent(before.rate, now.rate)} to {_percent(now.rate, before.rate)}"
     notify(
-        session, workspace.id, NotificationEvent.SUCCESS_RATE_FELL,
+        session,
+        workspace.id,
+        NotificationEvent.SUCCESS_RATE_FELL,
         title=f"{workspace.name[:80]}: success rate fell from {short}",
         body=f"v{found[0][0]} had {_rate(before, now)}. v{version.version}, which followed it, has "
         f"{_rate(now, before)} so far.\n{_evidence(before, now)}",
-        link=f"/workspace?id={workspace.id}", dedupe_key=f"rate:{version.id}",
-    )  # fmt: skip
+        link=f"/workspace?id={workspace.id}",
+        dedupe_key=f"rate:{version.id}",
+    )
 
 
-def _evidence(before: Score, now: Score) -> str:
+def _evidence(before: Rate, now: Rate) -> str:
     """What the two 95 % Wilson intervals say. Intervals that touch overlap."""
     assert before.ci_low is not None and now.ci_high is not None
     if now.ci_high >= before.ci_low:
@@ -112,7 +130,7 @@ def _evidence(before: Score, now: Score) -> str:
     )
 
 
-def _rate(found: Score, beside: Score | None = None) -> str:
+def _rate(found: Rate, beside: Rate | None = None) -> str:
     """ "71% (95% interval 61–79%, n 96)"."""
     if found.rate is None or found.ci_low is None or found.ci_high is None:
         return "– (n 0)"

@@ -52,8 +52,16 @@ def latest(session: Session, workspace_id: uuid.UUID, *, limit: int = LATEST, ac
     )
     return [
         NoticeRow(
-            n.id, n.event, n.title, n.body, n.link, n.status, n.tries,
-            [AddressOutcome(o["address"], o["state"], o["said"]) for o in n.outcomes or []], n.created_at, n.sent_at,
+            n.id,
+            n.event,
+            n.title,
+            n.body,
+            n.link,
+            n.status,
+            n.tries,
+            [AddressOutcome(o["address"], o["state"], o["said"]) for o in n.outcomes or []],
+            n.created_at,
+            n.sent_at,
         )
         for n in rows
-    ]  # fmt: skip
+    ]

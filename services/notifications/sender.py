@@ -4,7 +4,7 @@ Run by its path as a process of its own, it reads one job as a line of JSON and 
 answers. The worker can kill it whatever an address does, a crash in a plugin stays in it, and a service that never
 ends its answer holds no thread of a run. It ends at once when its standard input closes, so a dead worker leaves none.
 
-Taken are services that are reached over a network. Refused are those that work on the server itself: its desktop
+Taken are services that are reached over a network. AddressRefused are those that work on the server itself: its desktop
 (`dbus`, `kde`, `qt`, `glib`, `gio`, `gnome`, `macosx`, `windows`), its log (`syslog`; `rsyslog` is a network's), a
 device at its USB port (`blink1`), any later plugin that needs no address at all, and parameters by which a service
 reads a file of the server (keys, templates, subscriptions; apprise takes `file://` and bare paths there). Plugins of
@@ -38,12 +38,12 @@ UNREACHABLE: Final = "It could not be reached, or did not answer."
 NO_REASON: Final = "It did not take the notice, and gave no reason that can be shown."
 
 
-class Refused(ValueError):
+class AddressRefused(ValueError):
     """An address that is not taken; the sentence's second half, which never repeats the address."""
 
 
 def service(url: str) -> NotifyBase:
-    """The service behind an address. Raises Refused."""
+    """The service behind an address. Raises AddressRefused."""
     from apprise import Apprise
     from apprise.manager_attachment import AttachmentManager
     from apprise.manager_plugins import NotificationManager
@@ -51,26 +51,28 @@ def service(url: str) -> NotifyBase:
 
     parts = url_to_dict(url)  # type: ignore[no-untyped-call]
     if not parts:
-        raise Refused("it is no address that apprise knows; it begins with a service, as mailtos:// or slack:// do")
+        raise AddressRefused(
+            "it is no address that apprise knows; it begins with a service, as mailtos:// or slack:// do"
+        )
     scheme = str(parts["schema"])
     plugin = NotificationManager()[scheme]  # type: ignore[no-untyped-call]
     if scheme in LOCAL or any(re.fullmatch(r"\{schema\}://[_/]*", form) for form in plugin.templates):
-        raise Refused(
+        raise AddressRefused(
             f"{scheme}:// works on the server itself (its desktop, log or files); only services on a network are taken"
         )
     asked = set(parts.get("qsd") or {}) | {name for name, value in parts.items() if value is not None}
     for name in (*FILES, *(("template",) if scheme in TEMPLATE_FILES else ())):
         if name in asked:
-            raise Refused(f"its parameter '{name}' would read a file of the server")
+            raise AddressRefused(f"its parameter '{name}' would read a file of the server")
     if not plugin.enabled:
-        raise Refused(f"{scheme}:// needs a package that is not installed on the server")
+        raise AddressRefused(f"{scheme}:// needs a package that is not installed on the server")
     for name in OURS:
         parts.pop(name, None)
     # Whatever a plugin attaches by itself, it is no file from here.
     AttachmentManager().remove("file", unload=False)  # type: ignore[no-untyped-call]
     made = Apprise.instantiate(parts, asset=_asset())
     if made is None:
-        raise Refused(f"a part of it is missing or wrong; apprise's page on {scheme}:// says what it needs")
+        raise AddressRefused(f"a part of it is missing or wrong; apprise's page on {scheme}:// says what it needs")
     return made
 
 
@@ -79,10 +81,20 @@ def _asset() -> AppriseAsset:
     from apprise import AppriseAsset, PersistentStoreMode
 
     return AppriseAsset(
-        storage_mode=PersistentStoreMode.MEMORY, app_id="Pattern Desk", app_desc="Pattern Desk", app_url="",
-        image_url_mask="", image_url_logo="", async_mode=False, service_timeout=0, interpret_emojis=False,
-        interpret_escapes=False, default_service_retry=0, pgp_autogen=False, pem_autogen=False,
-    )  # fmt: skip
+        storage_mode=PersistentStoreMode.MEMORY,
+        app_id="Pattern Desk",
+        app_desc="Pattern Desk",
+        app_url="",
+        image_url_mask="",
+        image_url_logo="",
+        async_mode=False,
+        service_timeout=0,
+        interpret_emojis=False,
+        interpret_escapes=False,
+        default_service_retry=0,
+        pgp_autogen=False,
+        pem_autogen=False,
+    )
 
 
 def send(url: str, title: str, body: str, kind: str) -> tuple[bool, str]:
@@ -91,7 +103,7 @@ def send(url: str, title: str, body: str, kind: str) -> tuple[bool, str]:
 
     try:
         made = service(url)
-    except Refused as error:
+    except AddressRefused as error:
         return False, f"The address is not taken: {error}."
     sender = Apprise(asset=_asset())
     sender.add(made)

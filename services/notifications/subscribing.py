@@ -36,9 +36,14 @@ def set_urls(session: Session, workspace_id: uuid.UUID, urls: Sequence[str], *, 
     if kept != workspace.notification_urls:
         before, workspace.notification_urls = workspace.notification_urls, kept
         record(
-            session, actor=actor, action="notification_addresses_changed", object_type="workspace",
-            object_id=workspace_id, before=_summary(before), after=_summary(kept),
-        )  # fmt: skip
+            session,
+            actor=actor,
+            action="notification_addresses_changed",
+            object_type="workspace",
+            object_id=workspace_id,
+            before=_summary(before),
+            after=_summary(kept),
+        )
     return kept
 
 
@@ -52,17 +57,22 @@ def send_test(session: Session, workspace_id: uuid.UUID, *, actor: Actor) -> uui
     if not workspace.notification_urls:
         raise InvalidInput("There are no addresses yet; add one and save it first.")
     waiting = select(Notification.id).where(
-        Notification.workspace_id == workspace_id, Notification.event == NotificationEvent.TEST,
+        Notification.workspace_id == workspace_id,
+        Notification.event == NotificationEvent.TEST,
         Notification.status == NotificationStatus.PENDING,
-    )  # fmt: skip
+    )
     if session.scalars(waiting).first() is not None:
         raise Conflict("A test is under way already; its outcome shows here in a moment.")
     sent = notify(
-        session, workspace_id, NotificationEvent.TEST, title=f"{workspace.name[:80]}: a test",
+        session,
+        workspace_id,
+        NotificationEvent.TEST,
+        title=f"{workspace.name[:80]}: a test",
         body=f"{actor.name} tries the addresses of this workspace. Failed runs and deploys, reviews that wait and a "
-        "success rate that fell are told here.",
-        link=f"/workspace?id={workspace_id}", dedupe_key=f"test:{new_id()}",
-    )  # fmt: skip
+        "success rate that fell are reported here.",
+        link=f"/workspace?id={workspace_id}",
+        dedupe_key=f"test:{new_id()}",
+    )
     if sent is None:
         raise Conflict("The test could not be queued; try again in a moment.")
     return sent

@@ -69,14 +69,19 @@ def _write(
         return None
     notification_id = new_id()
     values: dict[str, Any] = {
-        "id": notification_id, "workspace_id": workspace_id, "execution_id": execution_id, "event": event.value,
-        "dedupe_key": dedupe_key, "title": plain(" ".join(title.split()), TITLE), "body": plain(body, BODY),
+        "id": notification_id,
+        "workspace_id": workspace_id,
+        "execution_id": execution_id,
+        "event": event.value,
+        "dedupe_key": dedupe_key,
+        "title": plain(" ".join(title.split()), TITLE),
+        "body": plain(body, BODY),
         "link": get_settings().address + link,
         "outcomes": [
             {"id": mark(notification_id, url), "address": redacted(url), "state": "waiting", "said": None, "at": None}
             for url in urls
         ],
-    }  # fmt: skip
+    }
     statement = insert(Notification).values(values).on_conflict_do_nothing(index_elements=["dedupe_key"])
     if session.scalar(statement.returning(Notification.id)) is None:
         return None

@@ -12,11 +12,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 
-from services.places.values import Place
+from services.places.values import Place, Stretch
 
 BLOCK_BARS = 250
 DEFAULT_SHARE = 0.2
@@ -63,6 +64,28 @@ class Blocks:
         near = (bar - self.embargo, bar + self.embargo)
         return "holdout" if all(self._at(b, times) for b in near) else "embargo"
 
+    def stretches(
+        self, first: int, last: int, times: Sequence[int] | np.ndarray, *, lag: int = 0
+    ) -> dict[Split, tuple[Stretch, ...]]:
+        """The bars from `first` to `last` by split: where a mark may count for which.
+
+        Tune bars whose confirmation (the lag) would fall into hold-out are embargo as well.
+        """
+        found: dict[Split, list[Stretch]] = {"tune": [], "holdout": [], "embargo": []}
+        held = [self._at(b, times) for b in range(first - self.embargo, last + max(self.embargo, lag) + 1)]
+        for bar in range(first, last + 1):
+            at = bar - first + self.embargo
+            if held[at]:
+                split: Split = "holdout" if all(held[at - self.embargo : at + self.embargo + 1]) else "embargo"
+            else:
+                split = "embargo" if any(held[at : at + lag + 1]) else "tune"
+            its = found[split]
+            if its and its[-1].last == bar - 1:
+                its[-1] = Stretch(self.series, its[-1].first, bar)
+            else:
+                its.append(Stretch(self.series, bar, bar))
+        return {split: tuple(its) for split, its in found.items()}
+
     def _at(self, bar: int, times: Sequence[int] | np.ndarray) -> bool:
         """Whether a bar is hold-out; bars beyond the candles go on at the timeframe's pace."""
         last = len(times) - 1
@@ -76,9 +99,15 @@ def embargo_bars(confirmation_lag: int, tolerance_bars: int) -> int:
 
 def in_share(series: str, block: int, share: float) -> bool:
     """Whether the rule of the module's docstring makes a block hold-out."""
-    return (block * _PHI + offset(series)) % _TURN < int(Fraction(share).limit_denominator(10_000) * _TURN)
+    return (block * _PHI + offset(series)) % _TURN < _below(share)
 
 
+@lru_cache(maxsize=64)
+def _below(share: float) -> int:
+    return int(Fraction(share).limit_denominator(10_000) * _TURN)
+
+
+@lru_cache(maxsize=4096)
 def offset(series: str) -> int:
     """The series' offset in units of 2^-64 turns: the first eight bytes of the SHA-256 of its permanent id."""
     return int.from_bytes(hashlib.sha256(series.encode()).digest()[:8], "big")

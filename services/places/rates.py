@@ -64,14 +64,14 @@ class Rate:
     tp: int
     fp: int
     fn: int
-    unjudged: int
     rate: float | None
     n: int
     ci_low: float | None
     ci_high: float | None
-    n_effective: float
-    blocks: int
-    label: Label
+    unjudged: int = 0
+    n_effective: float = 0.0
+    blocks: int = 0
+    label: Label = ""
     coverage: Coverage | None = None
 
     @property
@@ -129,13 +129,13 @@ def rate_of(units: Sequence[Unit], counts: Counts, coverage: Coverage | None = N
     n, counted = counts.n, [u for u in units if u.n]
     blocks = len({u.block for u in counted})
     if n == 0:
-        return Rate(counts.tp, counts.fp, counts.fn, counts.unjudged, None, 0, None, None, 0.0, 0, "", coverage)
+        return Rate(counts.tp, counts.fp, counts.fn, None, 0, None, None, counts.unjudged, coverage=coverage)
     worth = effective_n(counted)
     share = counts.tp / n
     low, high = wilson(share * worth, worth)
     label: Label = "few windows" if blocks < FEW_BLOCKS else ""
     return Rate(
-        counts.tp, counts.fp, counts.fn, counts.unjudged, share, n, min(low, share), max(high, share), worth, blocks,
+        counts.tp, counts.fp, counts.fn, share, n, min(low, share), max(high, share), counts.unjudged, worth, blocks,
         label, coverage,
     )  # fmt: skip
 

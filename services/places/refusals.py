@@ -9,11 +9,11 @@ from services.places.matching import distance
 from services.places.values import Judgement, Spot, statements
 
 
-def refusal(new: Judgement, own: Iterable[Judgement], matcher: Matcher | None = None) -> str | None:
+def refusal(new: Judgement, own: Iterable[Judgement], matcher: Matcher | None = None, *, offset: int = 0) -> str | None:
     """Why a person's new judgement can't stand beside the person's others of the session; None when it can.
 
     A missed place where one's own right mark stands (or where one said it belongs), the same miss twice, and a move to
-    where the mark is already.
+    where the mark is already. `offset` is taken off bars of the series for the sentence.
     """
     rule = matcher or Matcher()
     if (
@@ -33,11 +33,14 @@ def refusal(new: Judgement, own: Iterable[Judgement], matcher: Matcher | None = 
                 continue
             if distance(said.spot, new.expected, rule, tolerance_bars=one.tolerance_bars) is None:
                 continue
+            bar = said.spot.bar - offset
             if one.verdict == "false_negative":
-                return f"You have marked #{said.spot.bar} as missed already."
+                if not same(said.spot, new.expected):
+                    continue  # two misses side by side are two places
+                return f"You have marked #{bar} as missed already."
             if one.verdict == "adjustment":
-                return f"You moved a mark to #{said.spot.bar} already, so none is missed there."
-            return f"You judged the mark at #{said.spot.bar} right, so none is missed there."
+                return f"You moved a mark to #{bar} already, so none is missed there."
+            return f"You judged the mark at #{bar} right, so none is missed there."
     return None
 
 

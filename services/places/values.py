@@ -33,8 +33,9 @@ class Spot:
 class Judgement:
     """One person's standing judgement. `said` is where the detector put its mark, `expected` where one belongs.
 
-    `at` orders judgements, with `id` for ties; a carried copy has the time of its original. `detection` is the stable
-    key of the judged mark, None for a missed one.
+    `at` orders judgements, with `id` for ties; a carried copy has the time of its original. `given` is when the verdict
+    was given, which tells a person's newest one; None is `at`. `detection` is the stable key of the judged mark, None
+    for a missed one.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Judgement:
     expected: Spot | None = None
     detection: str | None = None
     tolerance_bars: int | None = None
+    given: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,9 @@ class Statement:
 
     @property
     def rank(self) -> tuple[float, str]:
-        return self.judgement.at, self.judgement.id
+        """Orders one person's statements by when they were given."""
+        given = self.judgement.given
+        return self.judgement.at if given is None else given, self.judgement.id
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Sessions: one detector version run over a window of candles, judged by people."""
 
-from services.sessions.reading import SessionDetail, SessionRow, exhaustive_windows, get, gone, list_sessions, marks
+from services.sessions.reading import SessionDetail, SessionRow, get, gone, list_sessions, marks
 from services.sessions.running import (
     DEFAULT_WINDOW,
     INTERRUPTED,
@@ -14,7 +14,8 @@ from services.sessions.running import (
     record,
     rename,
 )
-from services.sessions.scores import consensus_tally
+from services.sessions.scores import freeze, note_rate
+from services.sessions.upkeep import derive_places, note_difference
 
 __all__ = [
     "DEFAULT_WINDOW",
@@ -25,15 +26,17 @@ __all__ = [
     "SessionRow",
     "bar_time",
     "complete",
-    "consensus_tally",
     "create",
-    "exhaustive_windows",
+    "derive_places",
     "fail",
     "fail_interrupted",
+    "freeze",
     "get",
     "gone",
     "list_sessions",
     "marks",
+    "note_difference",
+    "note_rate",
     "record",
     "rename",
 ]

@@ -3,44 +3,42 @@
 from __future__ import annotations
 
 import uuid
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import LiteralString
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services import workspaces
+from services import labels, workspaces
 from services.database.rows import fetch
 from services.lifecycle import FeedbackState, MadeBy, Verdict
 from services.models import Detection, FeedbackItem, PatternSession
-from services.rules import asks, asks_sql
+from services.places import Fit, Mark, Place
+from services.rules import asks
 from services.states import move_correction
 
 
 def carry_over(session: Session, row: PatternSession) -> int:
-    """Copies the verdicts on detections that stayed the same, and missed places that are still missed."""
-    new_by_key = {d.key: d for d in session.scalars(select(Detection).where(Detection.session_id == row.id))}
-    places = {(d.kind, d.direction, d.anchor_index) for d in new_by_key.values()}
-    old = session.execute(
-        select(FeedbackItem, Detection.key)
-        .outerjoin(Detection, Detection.id == FeedbackItem.detection_id)
-        .where(
-            FeedbackItem.session_id == row.retest_of_id,
-            FeedbackItem.state.not_in([FeedbackState.WITHDRAWN, FeedbackState.DISPUTED]),
-            FeedbackItem.verdict != Verdict.COMMENT,
-        )
-    ).all()
-    carried = 0
-    asking = 0
-    for item, key in old:
-        detection = new_by_key.get(key) if key else None
-        still_missed = (
-            key is None
-            and item.verdict == Verdict.FALSE_NEGATIVE
-            and (item.expected_kind, item.expected_direction, item.expected_index) not in places
-        )
-        if detection is None and not still_missed:
+    """Copies the verdicts on marks that the new version still has, and the missed places that it still misses.
+
+    Which mark is which place is the one matcher's to say, as in the score.
+    """
+    at_places = _by_judgement(labels.score_session(session, row.id).fit)
+    of_key = {d.key: d.id for d in session.scalars(select(Detection).where(Detection.session_id == row.id))}
+    carried = asking = 0
+    taken: set[tuple[uuid.UUID, uuid.UUID]] = set()  # a person judges a mark once
+    for item in _standing(session, row.retest_of_id):
+        places = at_places.get(str(item.id), [])
+        mark = _mark_judged(item, places)
+        if not places or (item.verdict == Verdict.FALSE_NEGATIVE) is (mark is not None):
             continue
-        session.add(_carried(item, row, detection.id if detection else None))
+        detection_id = of_key[mark.key] if mark is not None else None
+        if detection_id is not None:
+            if (item.author_id, detection_id) in taken:
+                continue
+            taken.add((item.author_id, detection_id))
+        session.add(_carried(item, row, detection_id))
         carried += 1
         asking += asks(item.verdict)
     if asking:
@@ -48,6 +46,36 @@ def carry_over(session: Session, row: PatternSession) -> int:
         workspace.feedback_count += asking
     session.flush()
     return carried
+
+
+def _standing(session: Session, session_id: uuid.UUID | None) -> Sequence[FeedbackItem]:
+    return session.scalars(
+        select(FeedbackItem)
+        .where(
+            FeedbackItem.session_id == session_id,
+            FeedbackItem.state.not_in([FeedbackState.WITHDRAWN, FeedbackState.DISPUTED]),
+            FeedbackItem.verdict != Verdict.COMMENT,
+        )
+        .order_by(FeedbackItem.created_at, FeedbackItem.id)
+    ).all()
+
+
+def _by_judgement(fitted: Fit) -> dict[str, list[tuple[Place, Mark | None]]]:
+    """The places of each judgement with the mark that is there now, by bar."""
+    found: dict[str, list[tuple[Place, Mark | None]]] = defaultdict(list)
+    for place, mark in [*((f.place, f.mark) for f in fitted.fates), *fitted.unsettled]:
+        for judgement in place.judgements:
+            found[judgement].append((place, mark))
+    return {judgement: sorted(its, key=lambda p: (p[0].spot.bar, p[0].id)) for judgement, its in found.items()}
+
+
+def _mark_judged(item: FeedbackItem, places: list[tuple[Place, Mark | None]]) -> Mark | None:
+    """The mark that stands where the judged one stood: of a move, at the place it moves away from."""
+    if not places:
+        return None
+    to, of = item.expected_index, item.candle_index
+    backwards = item.verdict == Verdict.ADJUSTMENT and to is not None and of is not None and to < of
+    return places[-1 if backwards else 0][1]
 
 
 _CARRIED_COLUMNS = (
@@ -88,30 +116,26 @@ def _carried(item: FeedbackItem, row: PatternSession, detection_id: uuid.UUID | 
     )
 
 
-# What a retest goes back to, and the originals of the corrections that it finds still wrong.
+# What a retest goes back to.
 _RETESTED: LiteralString = """
 WITH RECURSIVE chain AS (
     SELECT retest_of_id AS id FROM pattern_sessions WHERE id = %(id)s AND retest_of_id IS NOT NULL
     UNION SELECT s.retest_of_id FROM pattern_sessions s JOIN chain c ON c.id = s.id WHERE s.retest_of_id IS NOT NULL
 ) SELECT id FROM chain
 """
-_STILL_WRONG: LiteralString = f"""
-WITH RECURSIVE origin AS (
-    SELECT carried_from_id AS id FROM feedback_items
-    WHERE session_id = %(id)s AND state <> 'withdrawn' AND {asks_sql()}
-    UNION SELECT f.carried_from_id FROM feedback_items f JOIN origin o ON o.id = f.id
-) SELECT id FROM origin WHERE id IS NOT NULL
-"""
 
 
-def settle_addressed(session: Session, row: PatternSession) -> None:
+def settle_addressed(session: Session, row: PatternSession, fitted: Fit) -> None:
     """A completed retest says of each correction that counts as fixed whether it holds: verified, or open again.
 
-    A retest of a retest speaks of the first session's corrections too, because the copies between lead back to them.
+    It holds when all its places are right now. A retest of a retest speaks of the first session's corrections too.
     """
     session.flush()
     retested = [r[0] for r in fetch(session, _RETESTED, {"id": row.id})]
-    still_wrong = {r[0] for r in fetch(session, _STILL_WRONG, {"id": row.id})}
+    right: dict[str, bool] = {}
+    for fate in fitted.fates:
+        for judgement in fate.place.judgements:
+            right[judgement] = right.get(judgement, True) and fate.right
     fixed = session.scalars(
         select(FeedbackItem).where(
             FeedbackItem.session_id.in_(retested),
@@ -120,4 +144,5 @@ def settle_addressed(session: Session, row: PatternSession) -> None:
         )
     )
     for item in fixed:
-        move_correction(item, FeedbackState.OPEN if item.id in still_wrong else FeedbackState.VERIFIED)
+        if str(item.id) in right:
+            move_correction(item, FeedbackState.VERIFIED if right[str(item.id)] else FeedbackState.OPEN)

@@ -10,6 +10,7 @@ from typing import Any, LiteralString
 import pandas as pd
 from sqlalchemy.orm import Session
 
+from services import labels
 from services.database.rows import fetch, fetch_dicts
 from services.errors import NotFound
 
@@ -179,31 +180,24 @@ def marks(session: Session, session_id: uuid.UUID, *, viewer_id: uuid.UUID | Non
 
 
 _GONE: LiteralString = """
-SELECT f.id AS feedback_id, f.verdict, f.expected_kind AS kind, f.expected_direction AS direction,
-       f.candle_index, f.candle_time, f.price, f.reason
-FROM pattern_sessions s
-JOIN feedback_items f ON f.session_id = s.retest_of_id
-JOIN detections d ON d.id = f.detection_id
-WHERE s.id = %(id)s AND f.verdict = 'confirmed' AND f.state <> 'withdrawn'
-  AND NOT EXISTS (SELECT 1 FROM detections n WHERE n.session_id = s.id AND n.key = d.key)
+SELECT DISTINCT ON (f.candle_index, f.expected_kind, f.expected_direction) f.id AS feedback_id, f.verdict,
+       f.expected_kind AS kind, f.expected_direction AS direction, f.candle_index, f.candle_time, f.price, f.reason
+FROM feedback_items f JOIN pattern_sessions s ON s.retest_of_id = f.session_id
+WHERE s.id = %(id)s AND f.id = ANY(%(judgements)s) AND f.verdict = 'confirmed'
   AND NOT EXISTS (SELECT 1 FROM feedback_items m WHERE m.session_id = s.id AND m.detection_id IS NULL
-                  AND m.state <> 'withdrawn' AND m.expected_index = f.candle_index
-                  AND m.expected_kind = f.expected_kind AND m.expected_direction = f.expected_direction)
-ORDER BY f.candle_index
+                  AND m.state <> 'withdrawn' AND m.id = ANY(%(judgements)s))
+ORDER BY f.candle_index, f.expected_kind, f.expected_direction, f.id
 """
 
 
 def gone(session: Session, session_id: uuid.UUID) -> list[dict[str, Any]]:
-    """Marks that were right in the session this one retests, and that the new version no longer has."""
-    return fetch_dicts(session, _GONE, {"id": session_id})
+    """Marks that were right in the session this one retests, and that the new version has no more.
 
-
-_EXHAUSTIVE: LiteralString = """
-SELECT DISTINCT dataset_id, start_index, end_index FROM pattern_sessions
-WHERE workspace_id = %(w)s AND status = 'completed' AND coverage = 'exhaustive' AND dataset_id IS NOT NULL
-"""
-
-
-def exhaustive_windows(session: Session, workspace_id: uuid.UUID) -> list[tuple[uuid.UUID, int, int]]:
-    """Windows (dataset, first and last bar) that a completed session of this workspace declares fully checked."""
-    return [(r[0], r[1], r[2]) for r in fetch(session, _EXHAUSTIVE, {"w": workspace_id})]
+    Each counts as missing until a person settles it by a judgement in this session.
+    """
+    found: list[dict[str, Any]] = []
+    for fate in labels.score_session(session, session_id).fit.fates:
+        if fate.place.status == "present" and not fate.right:
+            its = [uuid.UUID(j) for j in fate.place.judgements]
+            found += fetch_dicts(session, _GONE, {"id": session_id, "judgements": its})[:1]
+    return found

@@ -15,9 +15,8 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from services import notifications, timeline, workspaces
-from services.detectors.scoring import precision_recall, score
-from services.detectors.splits import SplitWindow, split_beside
+from services import labels, notifications, timeline, workspaces
+from services.candles.ranges import slack_at
 from services.detectors.types import Candles, Detection
 from services.errors import Conflict, InvalidInput, NotFound
 from services.lifecycle import MessageType, SessionStatus, WorkspaceStatus
@@ -26,13 +25,14 @@ from services.models import (
     DetectorVersion,
     PatternSession,
     PatternWorkspace,
+    SessionCoverage,
     new_id,
     now,
 )
 from services.models import Detection as DetectionRow
 from services.people import Actor, require
 from services.sessions.carrying import carry_over, settle_addressed
-from services.sessions.scores import consensus_tally
+from services.sessions.scores import freeze, note_rate
 from services.states import move_session, move_sessions
 from services.texts import cleaned
 
@@ -97,7 +97,6 @@ def create(
         params=version.params,
         retest_of_id=retest_of_id,
         created_by_id=actor.id,
-        split=_split(session, workspace, dataset, start, end),
         status=SessionStatus.RUNNING,
         pattern_type=workspace.pattern_type,
         pattern_version=version.version,
@@ -105,6 +104,8 @@ def create(
     )
     session.add(row)
     workspace.session_count += 1
+    session.flush()
+    session.add(SessionCoverage(session_id=row.id, person_id=actor.id, coverage=coverage))
     session.flush()
     return SessionPlan(
         row.id,
@@ -141,16 +142,6 @@ def _window(dataset: CandleDataset, start: int | None, end: int | None) -> tuple
     if end - start + 1 > MAX_WINDOW:
         raise InvalidInput(f"A session covers up to {MAX_WINDOW:,} candles; this window has {end - start + 1:,}.")
     return start, end
-
-
-def _split(session: Session, workspace: PatternWorkspace, dataset: CandleDataset, start: int, end: int) -> str:
-    others = session.execute(
-        select(PatternSession.start_index, PatternSession.end_index, PatternSession.split).where(
-            PatternSession.workspace_id == workspace.id, PatternSession.dataset_id == dataset.id
-        )
-    )
-    windows = [SplitWindow(a, b, s) for a, b, s in others]  # type: ignore[arg-type]  # a CHECK holds the two words
-    return split_beside(dataset.content_sha256, start, end, windows, holdout_share=workspace.holdout_share)
 
 
 def record(
@@ -216,6 +207,7 @@ def _values(row: PatternSession, d: Detection, candles: Candles) -> dict[str, An
         "direction": d.direction,
         "anchor_index": d.anchor_index,
         "anchor_time": bar_time(candles, d.anchor_index),
+        "slack": slack_at(candles, d.anchor_index),
         "start_index": d.start_index,
         "end_index": d.end_index,
         "price": d.price,
@@ -255,22 +247,15 @@ def complete(session: Session, session_id: uuid.UUID, *, actor: Actor) -> None:
     workspace = workspaces.lock(session, row.workspace_id)
     if row.status != SessionStatus.ACTIVE:
         raise Conflict(f"This session is {row.status}; only an active one can be completed.")
-    tally = consensus_tally(session, session_id)
-    result = score(tally.tp, tally.fp, tally.fn)
-    pr = precision_recall(tally.tp, tally.fp, tally.fn, exhaustive=row.coverage == "exhaustive")
-    row.tp, row.fp, row.fn, row.unsure_count = tally.tp, tally.fp, tally.fn, tally.unsure
-    row.success_rate, row.ci_low, row.ci_high = result.rate, result.ci_low, result.ci_high
-    row.precision, row.recall = pr.precision, pr.recall
+    result = freeze(session, row)
     move_session(row, SessionStatus.COMPLETED)
     row.completed_at = now()
     workspace.last_tested_at = row.completed_at
-    if row.detector_version_id is not None and row.detector_version_id == workspace.deployed_version_id:
-        workspace.success_tp += row.tp
-        workspace.success_fp += row.fp
-        workspace.success_fn += row.fn
-        workspace.success_rate = score(workspace.success_tp, workspace.success_fp, workspace.success_fn).rate
+    session.flush()
+    known = labels.keep(session, workspace.id)
+    note_rate(session, workspace, known)
     if row.retest_of_id:
-        settle_addressed(session, row)
+        settle_addressed(session, row, result.fit)
     session.flush()
     timeline.append(
         session,

@@ -1,37 +1,40 @@
-"""The verdicts of a session, counted: one vote a place, the majority of its reviewers, ties left out."""
+"""The score that completing a session freezes, and the workspace's success rate. Both are counted on places."""
 
 from __future__ import annotations
 
-import uuid
-from collections import defaultdict
-
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.detectors.scoring import Tally, consensus, tally
-from services.lifecycle import FeedbackState, Verdict
-from services.models import FeedbackItem
+from services import labels
+from services.labels import SessionScore
+from services.models import PatternSession, PatternWorkspace
+from services.places import LabelSet
 
 
-def consensus_tally(session: Session, session_id: uuid.UUID) -> Tally:
-    """TP, FP, FN and unsure of a session. Disputed and withdrawn marks don't count."""
-    rows = session.execute(
-        select(
-            FeedbackItem.detection_id,
-            FeedbackItem.expected_kind,
-            FeedbackItem.expected_direction,
-            FeedbackItem.expected_index,
-            FeedbackItem.author_id,
-            FeedbackItem.verdict,
-        ).where(
-            FeedbackItem.session_id == session_id,
-            FeedbackItem.state.not_in([FeedbackState.WITHDRAWN, FeedbackState.DISPUTED]),
-            FeedbackItem.verdict != Verdict.COMMENT,
-        )
-    )
-    votes: dict[tuple[object, ...], dict[str, str]] = defaultdict(dict)
-    for detection_id, kind, direction, index, author_id, verdict in rows:
-        place = (detection_id,) if detection_id else (kind, direction, index)
-        votes[place][str(author_id)] = verdict
-    decided = (consensus(by_reviewer) for by_reviewer in votes.values())
-    return tally(v for v in decided if v is not None and v != "disputed")
+def freeze(session: Session, row: PatternSession) -> SessionScore:
+    """Writes a session's score, and the hash of the label set it was counted on, into its row."""
+    result = labels.score_session(session, row.id)
+    rate, counts = result.rate, result.fit.counts
+    row.tp, row.fp, row.fn, row.unsure_count = rate.tp, rate.fp, rate.fn, result.unsure
+    row.success_rate, row.ci_low, row.ci_high = rate.rate, rate.ci_low, rate.ci_high
+    row.unjudged_count, row.n_effective = rate.unjudged, rate.n_effective
+    row.label_set_sha256, row.score_note = result.label_set_sha256, None
+    row.precision = counts.precision
+    # Where nobody looked for marks, those that were missed are unknown, so a recall would be invented.
+    known = row.coverage == "exhaustive" and rate.tp + rate.fn > 0
+    row.recall = rate.tp / (rate.tp + rate.fn) if known else None
+    return result
+
+
+def note_rate(session: Session, workspace: PatternWorkspace, known: LabelSet | None = None) -> None:
+    """Writes the workspace's success rate: the deployed version's over its completed sessions, each place once."""
+    if workspace.deployed_version_id is None:
+        workspace.rate = workspace.success_rate = None
+        workspace.success_tp = workspace.success_fp = workspace.success_fn = 0
+        return
+    rates = labels.version_rates(session, workspace.id, workspace.deployed_version_id, labels=known)
+    workspace.success_tp, workspace.success_fp, workspace.success_fn = rates.all.tp, rates.all.fp, rates.all.fn
+    workspace.success_rate = rates.all.rate
+    workspace.rate = {
+        "all": labels.rate_to_json(rates.all), "seen": labels.rate_to_json(rates.seen),
+        "unseen": labels.rate_to_json(rates.unseen),
+    }  # fmt: skip

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, LiteralString
 
@@ -41,7 +41,22 @@ class Filters:
         """The period of the same length just before this one; None when this one has no beginning."""
         if self.since is None:
             return None
-        return Filters(self.workspace_id, self.since - ((self.until or datetime.now(UTC)) - self.since), self.since)
+        length = (self.until or datetime.now(UTC)) - self.since
+        return replace(self, since=self.since - length, until=self.since)
+
+    @classmethod
+    def of_params(cls, params: Mapping[str, Any]) -> Filters:
+        """What `params` came from; parameters that are no filter of a statistic are left out."""
+        since, until = (at if isinstance(at, datetime) else None for at in (params["since"], params["until"]))
+        return cls(workspace_id=params["w"], since=since, until=until)
+
+
+def chosen_sql(workspace_id: LiteralString) -> LiteralString:
+    """The condition that a row's workspace is among the chosen ones; `workspace_id` is the statement's column.
+
+    Every statistic and report narrows by it, so a filter that concerns the workspace is added here alone.
+    """
+    return "(%(w)s::uuid IS NULL OR " + workspace_id + " = %(w)s)"
 
 
 ALL: Final = Filters()  # every workspace, all the time

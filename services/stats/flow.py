@@ -8,9 +8,9 @@ import pandas as pd
 from sqlalchemy.orm import Session
 
 from services.rules import correction_sql
-from services.stats.filters import ALL, Filters, frame
+from services.stats.filters import ALL, Filters, chosen_sql, frame
 
-_CORRECTIONS: LiteralString = f"{correction_sql('f')} AND (%(w)s::uuid IS NULL OR f.workspace_id = %(w)s)"
+_CORRECTIONS: LiteralString = f"{correction_sql('f')} AND {chosen_sql('f.workspace_id')}"
 _FLOW: LiteralString = (
     """
 SELECT date_trunc('week', at, 'UTC'), state, count(*)
@@ -44,7 +44,7 @@ GROUP BY 1, 2 ORDER BY 1, 2
 )
 _FIXED: LiteralString = (
     "x.outcome = 'fixed' AND e.status = 'completed' AND e.completed_at >= %(since)s AND e.completed_at < %(until)s "
-    "AND f.state IN ('addressed', 'verified') AND (%(w)s::uuid IS NULL OR f.workspace_id = %(w)s)"
+    f"AND f.state IN ('addressed', 'verified') AND {chosen_sql('f.workspace_id')}"
 )
 # A correction that was fixed, reopened and fixed again counts once, with the fix that stands.
 TIME_TO_FIX: LiteralString = (
@@ -70,10 +70,10 @@ TIME_TO_FIX_COLUMNS: Final = (
     "fixed_at",
     "seconds",
 )
-_DEPLOYS: LiteralString = """
+_DEPLOYS: LiteralString = f"""
 SELECT date_trunc('day', coalesce(deploy_started_at, triggered_at), 'UTC'), deploy_target, deploy_status, count(*)
 FROM claude_executions
-WHERE deploy_status IS NOT NULL AND (%(w)s::uuid IS NULL OR workspace_id = %(w)s)
+WHERE deploy_status IS NOT NULL AND {chosen_sql("workspace_id")}
   AND triggered_at >= %(since)s AND triggered_at < %(until)s
 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """

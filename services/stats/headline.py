@@ -8,8 +8,8 @@ from typing import LiteralString
 from sqlalchemy.orm import Session
 
 from services.database.rows import fetch
-from services.detectors.scoring import Score, score
-from services.stats.filters import ALL, Filters
+from services.places import Rate, rate
+from services.stats.filters import ALL, Filters, chosen_sql
 from services.stats.flow import TIME_TO_FIX
 
 
@@ -35,20 +35,20 @@ class Headline:
     """
 
     success_rate: Metric
-    success: Score
-    previous_success: Score
+    success: Rate
+    previous_success: Rate
     executions: Metric
     time_to_fix_s: Metric
     cost_usd: Metric
 
 
 # Of each workspace the deployed version, and the one deployed last before it that has judged marks.
-_SUCCESS: LiteralString = """
+_SUCCESS: LiteralString = f"""
 WITH sums AS (
     SELECT s.workspace_id, s.detector_version_id AS id, v.deployed_at, v.created_at, sum(s.tp) AS tp, sum(s.fp) AS fp,
            sum(s.fn) AS fn
     FROM pattern_sessions s JOIN detector_versions v ON v.id = s.detector_version_id
-    WHERE s.status = 'completed' AND (%(w)s::uuid IS NULL OR s.workspace_id = %(w)s)
+    WHERE s.status = 'completed' AND {chosen_sql("s.workspace_id")}
     GROUP BY s.workspace_id, s.detector_version_id, v.deployed_at, v.created_at
 ), previous AS (
     SELECT DISTINCT ON (s.workspace_id) s.*
@@ -65,9 +65,9 @@ UNION ALL
 SELECT coalesce(sum(tp), 0)::int, coalesce(sum(fp), 0)::int, coalesce(sum(fn), 0)::int, true FROM previous
 ORDER BY 4
 """
-_RUNS: LiteralString = """
+_RUNS: LiteralString = f"""
 SELECT count(*), coalesce(sum(cost_usd), 0)::float8 FROM claude_executions
-WHERE (%(w)s::uuid IS NULL OR workspace_id = %(w)s) AND triggered_at >= %(since)s AND triggered_at < %(until)s
+WHERE {chosen_sql("workspace_id")} AND triggered_at >= %(since)s AND triggered_at < %(until)s
 """
 _MEDIAN: LiteralString = (
     "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds), count(*) FROM (" + TIME_TO_FIX + ") fixes"
@@ -76,7 +76,7 @@ _MEDIAN: LiteralString = (
 
 def headline(session: Session, filters: Filters = ALL) -> Headline:
     """The four numbers for a workspace or for all, with their change."""
-    now, before = (score(tp, fp, fn) for tp, fp, fn, _ in fetch(session, _SUCCESS, filters.params()))
+    now, before = (rate(tp, fp, fn) for tp, fp, fn, _ in fetch(session, _SUCCESS, filters.params()))
     earlier = filters.before()
     runs, spent = fetch(session, _RUNS, filters.params())[0]
     median, fixes = fetch(session, _MEDIAN, filters.params())[0]

@@ -7,28 +7,29 @@ from typing import Final, LiteralString
 import pandas as pd
 from sqlalchemy.orm import Session
 
-from services.stats.filters import ALL, Filters, frame
+from services.stats.filters import ALL, Filters, chosen_sql, frame
 
 # The seed has no canceled status: a canceled run is a failed one with the time of its cancellation.
 _OUTCOME: LiteralString = "CASE WHEN status = 'failed' AND canceled_at IS NOT NULL THEN 'canceled' ELSE status END"
-_ENDED: LiteralString = """
+_ENDED: LiteralString = f"""
 FROM claude_executions
-WHERE status IN ('completed', 'failed') AND (%(w)s::uuid IS NULL OR workspace_id = %(w)s)
+WHERE status IN ('completed', 'failed') AND {chosen_sql("workspace_id")}
   AND triggered_at >= %(since)s AND triggered_at < %(until)s
 """
 _BY_DAY: LiteralString = (
     "SELECT date_trunc('day', triggered_at, 'UTC'), " + _OUTCOME + ", count(*)" + _ENDED + "GROUP BY 1, 2 ORDER BY 1, 2"
 )
 _RETRIES: LiteralString = "SELECT retry_count, " + _OUTCOME + ", count(*)" + _ENDED + "GROUP BY 1, 2 ORDER BY 1, 2"
-_COST: LiteralString = """
+_COST: LiteralString = f"""
 SELECT date_trunc('day', triggered_at, 'UTC'), agent, count(*), sum(cost_usd)::float8, sum(input_tokens)::bigint,
        sum(output_tokens)::bigint
 FROM claude_executions
-WHERE (%(w)s::uuid IS NULL OR workspace_id = %(w)s) AND triggered_at >= %(since)s AND triggered_at < %(until)s
+WHERE {chosen_sql("workspace_id")} AND triggered_at >= %(since)s AND triggered_at < %(until)s
 GROUP BY 1, 2 ORDER BY 1, 2
 """
 # The CASE keeps a row whose phases are no object from ending the whole statement.
-DURATIONS: LiteralString = r"""
+DURATIONS: LiteralString = (
+    r"""
 SELECT execution_id, workspace, number, agent, triggered_at, phase, phase_status,
        extract(epoch FROM completed_at - started_at)::float8 AS seconds
 FROM (
@@ -41,12 +42,15 @@ FROM (
     FROM claude_executions e
     JOIN pattern_workspaces w ON w.id = e.workspace_id
     CROSS JOIN LATERAL jsonb_each(CASE WHEN jsonb_typeof(e.phases) = 'object' THEN e.phases ELSE '{}' END) p
-    WHERE (%(w)s::uuid IS NULL OR e.workspace_id = %(w)s) AND e.triggered_at >= %(since)s
+    WHERE """
+    + chosen_sql("e.workspace_id")
+    + r""" AND e.triggered_at >= %(since)s
       AND e.triggered_at < %(until)s
 ) timed
 WHERE completed_at >= started_at
 ORDER BY triggered_at, execution_id, started_at
 """
+)
 DURATION_COLUMNS: Final = (
     "execution_id",
     "workspace",

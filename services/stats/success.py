@@ -7,17 +7,17 @@ from typing import Final, LiteralString
 import pandas as pd
 from sqlalchemy.orm import Session
 
-from services.detectors.scoring import score
+from services.places import rate
 from services.rules import is_provisional
-from services.stats.filters import ALL, Filters, frame
+from services.stats.filters import ALL, Filters, chosen_sql, frame
 
-_BY_VERSION: LiteralString = """
+_BY_VERSION: LiteralString = f"""
 SELECT w.name, w.pattern_type, v.id::text, v.version, v.status, v.origin, v.created_at, v.deployed_at, count(*),
        max(s.completed_at), sum(s.tp)::int, sum(s.fp)::int, sum(s.fn)::int
 FROM pattern_sessions s
 JOIN detector_versions v ON v.id = s.detector_version_id
 JOIN pattern_workspaces w ON w.id = s.workspace_id
-WHERE s.status = 'completed' AND (%(w)s::uuid IS NULL OR s.workspace_id = %(w)s)
+WHERE s.status = 'completed' AND {chosen_sql("s.workspace_id")}
   AND s.completed_at >= %(since)s AND s.completed_at < %(until)s
 GROUP BY w.id, v.id
 ORDER BY w.name, w.id, v.created_at, v.id
@@ -44,12 +44,12 @@ def success_by_version(session: Session, filters: Filters = ALL) -> pd.DataFrame
 
     Columns: workspace, pattern_type, version_id, version, status, origin, created_at, deployed_at, sessions,
     last_completed_at, tp, fp, fn, n (judged marks), rate, ci_low, ci_high (fractions, NaN when nothing was judged),
-    provisional. Source of rate and interval: `services.detectors.scoring.score`.
+    provisional. Source of rate and interval: `services.places.rates`.
     """
     table = frame(
         session, _BY_VERSION, filters, _BY_VERSION_COLUMNS, times=("created_at", "deployed_at", "last_completed_at")
     )
-    scores = [score(tp, fp, fn) for tp, fp, fn in zip(table["tp"], table["fp"], table["fn"], strict=True)]
+    scores = [rate(tp, fp, fn) for tp, fp, fn in zip(table["tp"], table["fp"], table["fn"], strict=True)]
     table["n"] = pd.Series([s.n for s in scores], dtype="int64")
     for name in ("rate", "ci_low", "ci_high"):
         table[name] = pd.Series([getattr(s, name) for s in scores], dtype="float64")
@@ -58,7 +58,7 @@ def success_by_version(session: Session, filters: Filters = ALL) -> pd.DataFrame
 
 
 # The running sums are those of the version's whole life, so that the line does not start anew with the period.
-OVER_TIME: LiteralString = """
+OVER_TIME: LiteralString = f"""
 SELECT workspace, pattern_type, session_id, session, version_id, version, completed_at, tp, fp, fn, tp + fp + fn AS n,
        rate, ci_low, ci_high, version_tp, version_n, version_tp::float8 / nullif(version_n, 0) AS version_rate
 FROM (
@@ -70,7 +70,7 @@ FROM (
     JOIN pattern_workspaces w ON w.id = s.workspace_id
     LEFT JOIN detector_versions v ON v.id = s.detector_version_id
     WHERE s.status = 'completed' AND s.completed_at IS NOT NULL
-      AND (%(w)s::uuid IS NULL OR s.workspace_id = %(w)s)
+      AND {chosen_sql("s.workspace_id")}
     WINDOW life AS (PARTITION BY s.workspace_id, s.detector_version_id, coalesce(v.version, s.pattern_version)
                     ORDER BY s.completed_at, s.id)
 ) points

@@ -28,10 +28,15 @@ FILTERS: Mapping[str, tuple[T, ...]] = {
     "corrections": (T.FEEDBACK_ADDED, T.FEEDBACK_BATCH_SENT, T.SESSION_COMPLETED, T.MARK_DISPUTED),
     "executions": (T.CLAUDE_STARTED, T.CLAUDE_PHASE_UPDATE, T.CLAUDE_CHECKPOINT, T.CLAUDE_COMPLETED, T.CLAUDE_FAILED),
     "deploys": (
-        T.DEPLOY_STARTED, T.DEPLOY_BUILDING, T.DEPLOY_SUCCESS, T.DEPLOY_FAILED, T.DEPLOY_RETRY, T.VERSION_UPDATED,
+        T.DEPLOY_STARTED,
+        T.DEPLOY_BUILDING,
+        T.DEPLOY_SUCCESS,
+        T.DEPLOY_FAILED,
+        T.DEPLOY_RETRY,
+        T.VERSION_UPDATED,
         T.VERSION_ROLLED_BACK,
     ),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +64,24 @@ class TimelineEntry:
     def as_json(self) -> EntryJson:
         """The entry for the timeline component: strings, numbers and nulls alone."""
         return {
-            "id": str(self.id), "seq": self.seq, "type": self.type, "created_at": self.created_at.isoformat(),
-            "author": self.author, "author_type": AuthorType(self.author_type), "title": self.title, "content": self.content,
-            "data": self.data, "attachments": self.attachments, "session": self.session, "feedback": self.feedback,
-            "execution": self.execution, "status": self.status, "progress": self.progress,
-            "edited_at": _iso(self.edited_at), "deleted_at": _iso(self.deleted_at),
-        }  # fmt: skip
+            "id": str(self.id),
+            "seq": self.seq,
+            "type": self.type,
+            "created_at": self.created_at.isoformat(),
+            "author": self.author,
+            "author_type": AuthorType(self.author_type),
+            "title": self.title,
+            "content": self.content,
+            "data": self.data,
+            "attachments": self.attachments,
+            "session": self.session,
+            "feedback": self.feedback,
+            "execution": self.execution,
+            "status": self.status,
+            "progress": self.progress,
+            "edited_at": _iso(self.edited_at),
+            "deleted_at": _iso(self.deleted_at),
+        }
 
 
 # What is referred to goes by the text of its id: making and hashing UUID objects was a tenth of a page's time.
@@ -171,11 +188,26 @@ def _entries(session: Session, rows: list[tuple[Any, ...]]) -> list[TimelineEntr
     authors, sessions, feedback, executions = _related(session, rows)
     return [
         TimelineEntry(
-            r[0], r[1], r[2], r[3], authors.get(r[4]), r[5], r[6], r[7], r[8] or {}, r[9], sessions.get(r[10]),
-            feedback.get(r[11]), executions.get(r[12]), r[13], r[14], r[15], r[16],
+            r[0],
+            r[1],
+            r[2],
+            r[3],
+            authors.get(r[4]),
+            r[5],
+            r[6],
+            r[7],
+            r[8] or {},
+            r[9],
+            sessions.get(r[10]),
+            feedback.get(r[11]),
+            executions.get(r[12]),
+            r[13],
+            r[14],
+            r[15],
+            r[16],
         )
         for r in rows
-    ]  # fmt: skip
+    ]
 
 
 def _related(session: Session, rows: list[tuple[Any, ...]]) -> list[dict[str | None, Any]]:
@@ -203,18 +235,35 @@ def _session(r: tuple[Any, ...]) -> SessionJson:
 
 def _feedback(r: tuple[Any, ...]) -> FeedbackJson:
     return {
-        "id": r[0], "verdict": r[1], "state": r[2], "kind": r[3], "direction": r[4], "candle_index": r[5],
-        "candle_time": _iso(r[6]), "price": r[7], "execution_number": r[8],
-    }  # fmt: skip
+        "id": r[0],
+        "verdict": r[1],
+        "state": r[2],
+        "kind": r[3],
+        "direction": r[4],
+        "candle_index": r[5],
+        "candle_time": _iso(r[6]),
+        "price": r[7],
+        "execution_number": r[8],
+    }
 
 
 def _execution(r: tuple[Any, ...]) -> ExecutionJson:
     return {
-        "id": r[0], "number": r[1], "status": r[2], "phase": r[3], "progress": r[4], "agent": r[5],
-        "canceled": r[6], "cost_usd": float(r[7]), "feedback_count": r[8], "started_at": _iso(r[9]),
-        "completed_at": _iso(r[10]), "phases": {name: phase_json(kept) for name, kept in (r[11] or {}).items()},
-        "live": is_live(r[2]), "agent_name": agent_name(r[5]),
-    }  # fmt: skip
+        "id": r[0],
+        "number": r[1],
+        "status": r[2],
+        "phase": r[3],
+        "progress": r[4],
+        "agent": r[5],
+        "canceled": r[6],
+        "cost_usd": float(r[7]),
+        "feedback_count": r[8],
+        "started_at": _iso(r[9]),
+        "completed_at": _iso(r[10]),
+        "phases": {name: phase_json(kept) for name, kept in (r[11] or {}).items()},
+        "live": is_live(r[2]),
+        "agent_name": agent_name(r[5]),
+    }
 
 
 # The column of a message's reference, the query for what it refers to, and the value made of a row.

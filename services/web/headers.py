@@ -18,8 +18,19 @@ REQUESTS = Counter("patterndesk_http_requests_total", "HTTP answers", ["method",
 SESSIONS = Gauge("patterndesk_websocket_connections", "Open screens")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
 
-PERMISSIONS = ("accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "magnetometer", "microphone",
-               "midi", "payment", "usb", "browsing-topics")  # fmt: skip
+PERMISSIONS = (
+    "accelerometer",
+    "camera",
+    "display-capture",
+    "geolocation",
+    "gyroscope",
+    "magnetometer",
+    "microphone",
+    "midi",
+    "payment",
+    "usb",
+    "browsing-topics",
+)
 
 
 class _InlineScripts(HTMLParser):

@@ -46,9 +46,11 @@ async def answer(request: Request, secret: str) -> Response:
     limiting.check("wrong_token", address)
     file, tag = await run_in_threadpool(_written, secret, report, format, dict(request.query_params), address)
     headers = {
-        "Cache-Control": "private, no-cache", "ETag": tag, "Vary": "Authorization, Accept-Encoding",
+        "Cache-Control": "private, no-cache",
+        "ETag": tag,
+        "Vary": "Authorization, Accept-Encoding",
         "Content-Disposition": f'attachment; filename="{report}.{format}"',
-    }  # fmt: skip
+    }
     known = {part.strip() for part in request.headers.get("if-none-match", "").split(",")}
     if tag in known or "*" in known:
         file.close()

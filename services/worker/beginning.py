@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from services import executions, releases
-from services.agents.protocol import Refusal
+from services.agents.protocol import GateRefusal
 from services.database.engine import transaction
 from services.detectors import repository
-from services.executions import Continued, Run
+from services.executions import Continued, ExecutionRun
 from services.worker.context import RunContext
 from services.worker.results import Begun, CommittedChange, PlanAccepted, PlanAwaited, Resume
 
@@ -39,11 +39,11 @@ def _resume_from(ctx: RunContext, parent: Continued) -> Resume | None:
     ctx.write(f"Going on from commit {parent.commit_hash[:12]} of the run before")
     refusal = None
     if parent.kind == "deploy.failed":
-        refusal = Refusal(parent.kind, parent.reason, parent.deploy_logs[-LOG_CHARACTERS:])
+        refusal = GateRefusal(parent.kind, parent.reason, parent.deploy_logs[-LOG_CHARACTERS:])
     return Resume(_committed(parent), refusal)
 
 
-def _committed(earlier: Run | Continued) -> CommittedChange:
+def _committed(earlier: ExecutionRun | Continued) -> CommittedChange:
     """A change that is committed already, as implementing it would have described it."""
     return CommittedChange(earlier.summary or "", (earlier.commit_message,) if earlier.commit_message else ())
 

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from services import datasets, deployments, executions, feedback, releases, sessions, storage
+from services import datasets, deployments, executions, labels, releases, storage
 from services.agents import registry as agent_registry
 from services.agents.protocol import Used, Work
 from services.candles.store import load_array
 from services.database.engine import transaction
 from services.detectors import repository
 from services.detectors.bundle import read_params
-from services.detectors.judging import Window
-from services.detectors.types import Candles, Case, DetectorSpec, Params
-from services.detectors.windows import windows_of
+from services.detectors.types import Candles, DetectorSpec, Params
 from services.errors import Cancelled, RepositoryError, StaleEpoch
-from services.executions import Run, UsageRow
+from services.executions import ExecutionRun, UsageRow
 from services.lifecycle import ExecutionPhase
 from services.logs import get_logger
+from services.places import LabelSet, Place, Policy
 from services.settings import get_settings
 from services.worker.run_log import RunLog
 
@@ -42,7 +41,7 @@ class RunContext:
         self._used: dict[str, UsageRow] = {}
         self._used_lock = threading.Lock()
 
-    def run(self) -> Run:
+    def run(self) -> ExecutionRun:
         with transaction() as session:
             return executions.load(session, self.execution_id)
 
@@ -173,16 +172,27 @@ class RunContext:
         """Brings what another machine kept of this run; nothing when there is no remote, or it has none."""
         releases.fetch_kept(self.execution_id, update_ref=True, cancelled=self.cancelled)
 
-    def cases(self) -> list[Case]:
+    def labels(self, run: ExecutionRun) -> LabelSet:
+        """Every judged place of the workspace as it stands now, the hold-out's too."""
         with transaction() as session:
-            run = executions.load(session, self.execution_id)
-            return feedback.cases(session, run.workspace_id)
+            return labels.keep(session, run.workspace_id)
 
-    def exhaustive(self, run: Run) -> frozenset[Window]:
-        """Windows that a completed session declares fully checked."""
+    def known_labels(self, run: ExecutionRun) -> LabelSet:
+        """The places that an agent may know of. A search has them all, so from now on they count as seen."""
+        known = self.labels(run).only("tune")
+        sent = set(run.feedback_ids)
+        self.saw(run, [p for p in known.places if run.agent == "tuner" or sent & set(p.judgements)])
+        return known
+
+    def saw(self, run: ExecutionRun, places: Iterable[Place]) -> None:
+        """Notes for ever that the agent of this run has had these places."""
         with transaction() as session:
-            windows = sessions.exhaustive_windows(session, run.workspace_id)
-        return frozenset(Window(str(dataset), first, last) for dataset, first, last in windows)
+            labels.mark_seen(session, run.workspace_id, places, execution_id=run.id)
+
+    def policy(self, run: ExecutionRun) -> Policy:
+        """What the replay lets pass in this workspace."""
+        with transaction() as session:
+            return labels.replay_policy(session, run.workspace_id)
 
     def candles(self, dataset_id: str) -> Candles:
         with transaction() as session:
@@ -227,11 +237,9 @@ class RunContext:
                 task=task,
             )
 
-    def work(self, run: Run, phase: ExecutionPhase, attempt: int, round_number: int = 0) -> Work:
-        """The execution as the agent sees it: tune cases alone."""
+    def work(self, run: ExecutionRun, phase: ExecutionPhase, attempt: int, round_number: int = 0) -> Work:
+        """The execution as the agent sees it: without anything that is kept for testing."""
         prompt = storage.get(get_settings().storage_root, run.prompt_file) if run.prompt_file else b"{}"
-
-        cases = [c for c in self.cases() if c.split != "holdout"]
 
         def checkpoint(key: str, text: str, details: str | None = None, ok: bool = True) -> None:
             self.checkpoint(phase, attempt, f"{phase}:{round_number}:{key}", text, details, ok)
@@ -243,9 +251,9 @@ class RunContext:
             is_first=run.is_first,
             worktree=self.worktree,
             prompt=prompt,
-            cases=cases,
+            labels=self.known_labels(run),
+            policy=self.policy(run),
             refused_params=self.refused_params(),
-            exhaustive=self.exhaustive(run) & frozenset(windows_of(cases)),
             sent_ids=frozenset(run.feedback_ids),
             current_params=self.base_params(run),
             candles=self.candles,
@@ -267,7 +275,7 @@ class RunContext:
         with transaction() as session:
             return tuple(deployments.candidate_params(session, self.execution_id))
 
-    def base_params(self, run: Run) -> Params | None:
+    def base_params(self, run: ExecutionRun) -> Params | None:
         """The parameters the execution began with: those at its base commit."""
         if run.deployed_version_id is None or run.base_commit is None:
             return None

@@ -30,7 +30,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class FailureDecision:
     """What follows. `pause_s` is waited durably before it; `advice` tells the person what to do when it is final."""
 
     action: Action
@@ -68,7 +68,9 @@ RULES: Mapping[str, Rule] = {
         "Give the key's workspace access to the model in the Claude console, or set CLAUDE_MODEL to one it may use, "
         "then continue it or run it again."
     ),
-    "agent.unknown_model": _final("Set CLAUDE_MODEL to a model that exists, restart the worker, then continue it or run it again."),
+    "agent.unknown_model": _final(
+        "Set CLAUDE_MODEL to a model that exists, restart the worker, then continue it or run it again."
+    ),
     "agent.bad_request": _final(
         "Open the execution's log for what the API said. If the text of a correction causes it, change that text and "
         "run it again."
@@ -98,10 +100,16 @@ RULES: Mapping[str, Rule] = {
         "Then continue it or run it again.",
         most=3,
     ),
-    "agent.no_answer": _passing("Open the execution's log for what it said instead, then continue it or run it again.", most=1),
+    "agent.no_answer": _passing(
+        "Open the execution's log for what it said instead, then continue it or run it again.", most=1
+    ),
     # Limits that a person set. More of the same would spend more.
-    "agent.deadline": _final("Send fewer corrections at once, or raise CLAUDE_DEADLINE_S, then continue it or run it again."),
-    "agent.turns": _final("Send fewer corrections at once, or raise CLAUDE_MAX_TURNS, then continue it or run it again."),
+    "agent.deadline": _final(
+        "Send fewer corrections at once, or raise CLAUDE_DEADLINE_S, then continue it or run it again."
+    ),
+    "agent.turns": _final(
+        "Send fewer corrections at once, or raise CLAUDE_MAX_TURNS, then continue it or run it again."
+    ),
     "agent.budget": _final("Send fewer corrections at once, or raise CLAUDE_BUDGET_USD, and run it again."),
     # The agent can't work here, or not on this.
     "agent.not_connected": _final(
@@ -131,7 +139,9 @@ RULES: Mapping[str, Rule] = {
     "git.no_access": _final(
         "Give the worker a key or credentials that the pattern repository's remote accepts, then continue it or run it again."
     ),
-    "git.unreachable": _passing("Look at the network and at the pattern repository's remote, then continue it or run it again."),
+    "git.unreachable": _passing(
+        "Look at the network and at the pattern repository's remote, then continue it or run it again."
+    ),
     "git.busy": _passing(
         "Another program works in the pattern repository, or one that was cut off left a .lock file there. Remove that "
         "file when no git runs, then continue it or run it again.",
@@ -147,7 +157,9 @@ RULES: Mapping[str, Rule] = {
         Action.REFINE,
         "Read the deploy's log on the execution's page, mend what it names, and continue the run.",
     ),
-    "target.refused": _final("Look at the deploy target's settings under Admin, Connections, and at its own pages, and continue the run."),
+    "target.refused": _final(
+        "Look at the deploy target's settings under Admin, Connections, and at its own pages, and continue the run."
+    ),
     "target.not_connected": _final(
         f"To see which settings are missing, {_CONNECTIONS}; set them and restart the worker, or deploy to this machine."
     ),
@@ -155,12 +167,15 @@ RULES: Mapping[str, Rule] = {
     "target.rate_limited": _passing("Look at the deploy target's usage and limits on its own pages."),
     "target.overtaken": _passing("Continue the run when fewer deploys go to the target at the same time."),
     # The machine and the app.
-    "disk": _passing("Make room on the worker's disk, see that its data folder can be written, then continue it or run it again.", most=3),
+    "disk": _passing(
+        "Make room on the worker's disk, see that its data folder can be written, then continue it or run it again.",
+        most=3,
+    ),
     "engine.unavailable": _passing(
         "Look under Admin whether the database and the storage are there, and continue the run."
     ),
     "engine": _final("Run it again; the reference finds it in the log."),
-}  # fmt: skip
+}
 
 
 def pause(retry: int) -> float:
@@ -168,7 +183,7 @@ def pause(retry: int) -> float:
     return min(FIRST_PAUSE_S * 2.0 ** min(retry - 1, 60), LONGEST_PAUSE_S)
 
 
-def decide(failure: Failure, *, retry_count: int, max_retries: int, in_a_row: int = 1) -> Decision:
+def decide(failure: Failure, *, retry_count: int, max_retries: int, in_a_row: int = 1) -> FailureDecision:
     """What follows a failure. `retry_count` retries were made before; `in_a_row` failures of this kind just now.
 
     Passing faults are retried and failed deploys go back to the agent, until the retries are spent. A pause is never
@@ -185,11 +200,11 @@ def decide(failure: Failure, *, retry_count: int, max_retries: int, in_a_row: in
         return _fail(spent + rule.advice)
     if rule.most is not None and in_a_row > rule.most:
         return _fail(f"It was tried {in_a_row} times in a row. {rule.advice}")
-    return Decision(rule.action, max(pause(retry_count + 1), asked), None)
+    return FailureDecision(rule.action, max(pause(retry_count + 1), asked), None)
 
 
-def _fail(advice: str) -> Decision:
-    return Decision(Action.FAIL, 0.0, advice)
+def _fail(advice: str) -> FailureDecision:
+    return FailureDecision(Action.FAIL, 0.0, advice)
 
 
 def _duration(seconds: float) -> str:

@@ -10,7 +10,7 @@ from services.deploys import registry as deploy_registry
 from services.deploys.protocol import Deployer, Deployment, DeployRequest
 from services.detectors import repository
 from services.errors import Cancelled, RepositoryError
-from services.executions import PhaseFacts, Run
+from services.executions import ExecutionRun, PhaseFacts
 from services.lifecycle import DeployStatus, ExecutionPhase
 from services.worker.context import RunContext
 from services.worker.phases import in_phase, open_worktree
@@ -32,7 +32,7 @@ Outcome = Deployed | Rebased | StepFailed
 def deploy(ctx: RunContext, attempt: int) -> Outcome:
     """Deploys the candidate. A deploy that failed is a result, with its log, for the phase is at its end."""
 
-    def body(run: Run) -> tuple[Outcome, PhaseFacts]:
+    def body(run: ExecutionRun) -> tuple[Outcome, PhaseFacts]:
         open_worktree(ctx, run)
         repository.pull(ctx.repository, cancelled=ctx.cancelled)
         if not _is_on_main(ctx):
@@ -67,7 +67,7 @@ def _rebase(ctx: RunContext, attempt: int) -> tuple[Outcome, PhaseFacts]:
     return Rebased(), PhaseFacts(commit_hash=head, base_commit=main)
 
 
-def _deploy(ctx: RunContext, run: Run, attempt: int) -> tuple[Outcome, PhaseFacts]:
+def _deploy(ctx: RunContext, run: ExecutionRun, attempt: int) -> tuple[Outcome, PhaseFacts]:
     deployer = deploy_registry.make(run.deploy_target)
     with transaction() as session:
         assert run.candidate_version_id is not None  # testing registered it
@@ -125,7 +125,7 @@ def _asked_to_stop(ctx: RunContext) -> bool:
     return ctx.cancelled()
 
 
-def _merge(ctx: RunContext, run: Run, deployer: Deployer, commit_hash: str) -> None:
+def _merge(ctx: RunContext, run: ExecutionRun, deployer: Deployer, commit_hash: str) -> None:
     """Brings what is live onto main; when that can't be, the pattern goes back to what it ran before.
 
     Raises _Moved when somebody was quicker.
@@ -168,7 +168,7 @@ def _refuse_moved(_commit: str) -> None:
     raise _Moved("Others merged meanwhile.")
 
 
-def _undo(run: Run, deployer: Deployer) -> None:
+def _undo(run: ExecutionRun, deployer: Deployer) -> None:
     """Has the target run again what it ran before this deploy; nothing when it was the pattern's first."""
     commit_hash = None
     if run.deployed_version_id is not None:

@@ -9,14 +9,14 @@ from typing import TypeVar
 
 from services import deployments, executions
 from services.agents import registry as agent_registry
-from services.agents.protocol import AgentChange, Plan, Refusal
+from services.agents.protocol import AgentChange, GateRefusal, Plan
 from services.database.engine import transaction
 from services.detectors import repository
 from services.detectors.bundle import code_sha256, owned_paths, patterns
 from services.detectors.sandbox import describe
 from services.detectors.types import DetectorSpec
 from services.errors import RepositoryError
-from services.executions import KeptPlan, PhaseFacts, Run
+from services.executions import ExecutionRun, KeptPlan, PhaseFacts
 from services.lifecycle import ExecutionPhase
 from services.worker.context import RunContext
 from services.worker.results import Changed, CommittedChange, Deployed, NothingToRefine, Planned, Unchanged
@@ -30,7 +30,7 @@ def in_phase(
     phase: ExecutionPhase,
     attempt: int,
     task: str,
-    body: Callable[[Run], tuple[T, PhaseFacts]],
+    body: Callable[[ExecutionRun], tuple[T, PhaseFacts]],
 ) -> T:
     """Enters the phase, runs `body`, leaves it with the facts that `body` established, and keeps the work."""
     with transaction() as session:
@@ -48,7 +48,7 @@ def in_phase(
     return result
 
 
-def spec_of(ctx: RunContext, run: Run) -> DetectorSpec | None:
+def spec_of(ctx: RunContext, run: ExecutionRun) -> DetectorSpec | None:
     """What the pattern's module in the worktree declares, None when there is no module. Kept by the code's hash."""
     if run.pattern_type not in patterns(ctx.worktree):
         return None
@@ -61,7 +61,7 @@ def spec_of(ctx: RunContext, run: Run) -> DetectorSpec | None:
 def plan(ctx: RunContext, attempt: int) -> Planned:
     """Checks the repository, makes the worktree at the base commit, and has the agent plan."""
 
-    def body(run: Run) -> tuple[Planned, PhaseFacts]:
+    def body(run: ExecutionRun) -> tuple[Planned, PhaseFacts]:
         repo = ctx.repository
         repository.check_repository(repo)
         _check_deployed(ctx, run)
@@ -74,7 +74,7 @@ def plan(ctx: RunContext, attempt: int) -> Planned:
     return in_phase(ctx, PLANNING, attempt, "Reading the corrections", body)
 
 
-def _check_deployed(ctx: RunContext, run: Run) -> None:
+def _check_deployed(ctx: RunContext, run: ExecutionRun) -> None:
     """The repository has to hold what is deployed, else it is not the one the workspace was made with."""
     if run.deployed_version_id is None:
         return
@@ -90,7 +90,7 @@ def _check_deployed(ctx: RunContext, run: Run) -> None:
         ) from error
 
 
-def open_worktree(ctx: RunContext, run: Run) -> None:
+def open_worktree(ctx: RunContext, run: ExecutionRun) -> None:
     """The run's worktree: kept when it is there and whole, else made from the kept ref or the base commit."""
     repo = ctx.repository
     ready = ctx.folder / "tree.ready"
@@ -118,7 +118,7 @@ def _is_sound(ctx: RunContext) -> bool:
 def implement(ctx: RunContext, attempt: int) -> Changed | Unchanged:
     """Has the agent change the worktree, and commits what belongs to this pattern."""
 
-    def body(run: Run) -> tuple[Changed | Unchanged, PhaseFacts]:
+    def body(run: ExecutionRun) -> tuple[Changed | Unchanged, PhaseFacts]:
         open_worktree(ctx, run)
         agent = agent_registry.make(run.agent)
         plan = Plan(run.plan.summary, run.plan.steps) if run.plan is not None else Plan("")
@@ -128,10 +128,10 @@ def implement(ctx: RunContext, attempt: int) -> Changed | Unchanged:
     return in_phase(ctx, IMPLEMENTING, attempt, "Changing the detector", body)
 
 
-def refine(ctx: RunContext, attempt: int, refusal: Refusal, round_number: int) -> Changed | Unchanged:
+def refine(ctx: RunContext, attempt: int, refusal: GateRefusal, round_number: int) -> Changed | Unchanged:
     """Gives a refusal back to the agent, and commits what it changes."""
 
-    def body(run: Run) -> tuple[Changed | Unchanged, PhaseFacts]:
+    def body(run: ExecutionRun) -> tuple[Changed | Unchanged, PhaseFacts]:
         open_worktree(ctx, run)
         agent = agent_registry.make(run.agent)
         key, text = f"refine:{round_number}:told", "The refusal went back to the agent"
@@ -146,7 +146,7 @@ def refine(ctx: RunContext, attempt: int, refusal: Refusal, round_number: int) -
 def refine_nothing(ctx: RunContext, attempt: int, round_number: int) -> NothingToRefine:
     """The refining phase of a change that passed every gate: it says so."""
 
-    def body(run: Run) -> tuple[NothingToRefine, PhaseFacts]:
+    def body(run: ExecutionRun) -> tuple[NothingToRefine, PhaseFacts]:
         open_worktree(ctx, run)
         ctx.checkpoint(REFINING, attempt, f"refine:{round_number}:none", "Nothing to refine: every gate passed")
         return NothingToRefine(), PhaseFacts()
@@ -155,7 +155,7 @@ def refine_nothing(ctx: RunContext, attempt: int, round_number: int) -> NothingT
 
 
 def commit(
-    ctx: RunContext, run: Run, change: AgentChange, phase: ExecutionPhase, attempt: int, key: str
+    ctx: RunContext, run: ExecutionRun, change: AgentChange, phase: ExecutionPhase, attempt: int, key: str
 ) -> tuple[Changed | Unchanged, PhaseFacts]:
     """Commits the agent's change once: a step that runs again finds its own commit and makes no second."""
     unchanged = Unchanged(change.summary), PhaseFacts(summary=change.summary)
@@ -180,7 +180,7 @@ def commit(
     return Changed(CommittedChange(change.summary, change.changes)), facts
 
 
-def origin_of(run: Run) -> str:
+def origin_of(run: ExecutionRun) -> str:
     """Where a version comes from, as `detector_versions.origin` says it."""
     if run.agent == "claude":
         return "agent"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.agents.protocol import Refusal
+from services.agents.protocol import GateRefusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Resume:
     """What an attempt begins with instead of planning: a change to test, or to refine first after a refusal."""
 
     change: CommittedChange
-    refusal: Refusal | None = None
+    refusal: GateRefusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +97,21 @@ class ReplayCounts:
 
 @dataclass(frozen=True, slots=True)
 class GatesPassed:
-    """`fixed_ids` are the judged places that hold now and did not before; `replay` is None without any judged place."""
+    """`fixed_ids` are the judgements that hold now and did not before; `replay` is None without any judged place.
+
+    `holdout_lost` says that the change loses too much of what is kept for testing: the run ends without a deploy.
+    """
 
     fixed_ids: tuple[str, ...] = ()
     replay: ReplayCounts | None = None
+    holdout_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class GatesRefused:
     """A gate did not pass."""
 
-    refusal: Refusal
+    refusal: GateRefusal
 
 
 @dataclass(frozen=True, slots=True)

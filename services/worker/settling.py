@@ -7,13 +7,13 @@ import shutil
 from sqlalchemy.orm import Session
 
 from services import deployments, executions
-from services.agents.protocol import Refusal
+from services.agents.protocol import GateRefusal
 from services.database.engine import transaction
 from services.detectors import repository
 from services.errors import Cancelled
 from services.executions import FollowUp
 from services.worker.context import RunContext
-from services.worker.decisions import Action, Decision, Failure, decide
+from services.worker.decisions import Action, Failure, FailureDecision, decide
 from services.worker.results import (
     CommittedChange,
     Completed,
@@ -30,11 +30,12 @@ from services.worker.results import (
 
 
 def complete_without_change(ctx: RunContext, summary: str) -> Completed:
-    """Ends a run whose agent changed nothing."""
+    """Ends a run that deploys nothing: its agent changed nothing, or what is kept for testing spoke against it."""
     with transaction() as session:
         execution = executions.locked(session, ctx.execution_id, ctx.epoch)
         if execution.canceled_at is not None:
             raise Cancelled("The run was canceled.")
+        deployments.reject_candidate(session, ctx.execution_id, epoch=ctx.epoch)
         executions.complete(session, execution, summary=summary)
     clean(ctx)
     return Completed()
@@ -129,12 +130,12 @@ def _follow_decision(
     return RetryPlanned(decision.pause_s, _resume(decision, failed, change))
 
 
-def _resume(decision: Decision, failed: StepFailed, change: CommittedChange | None) -> Resume | None:
+def _resume(decision: FailureDecision, failed: StepFailed, change: CommittedChange | None) -> Resume | None:
     """What the next attempt begins with; None when there is no change yet, so that it begins anew."""
     if change is None:
         return None
     if decision.action == Action.REFINE:
-        return Resume(change, Refusal(failed.kind, failed.sentence, failed.deploy_log))
+        return Resume(change, GateRefusal(failed.kind, failed.sentence, failed.deploy_log))
     return Resume(change)
 
 

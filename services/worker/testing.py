@@ -5,21 +5,20 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-from services import deployments, executions, feedback, releases, sessions
-from services.agents.protocol import Refusal
+from services import deployments, executions, labels, releases, sessions
+from services.agents.protocol import GateRefusal
 from services.database.engine import transaction
 from services.detectors import repository
 from services.detectors.bundle import code_sha256, module_path, owned_paths, read_params, tests_path
 from services.detectors.contract import ContractReport, check_contract
 from services.detectors.gate import kept
-from services.detectors.replay import ReplayResult, compare
 from services.detectors.repository_tests import run_tests
 from services.detectors.sandbox import warm
-from services.detectors.scoring import Score
-from services.detectors.types import Candles, Case, DetectorSpec, Matcher, Params
-from services.detectors.windows import detect_windows, windows_of
-from services.executions import PhaseFacts, Run, TestReport
+from services.detectors.types import Candles, DetectorSpec, Params
+from services.detectors.windows import detect_windows
+from services.executions import ExecutionRun, KeptTestReport, PhaseFacts
 from services.lifecycle import ExecutionPhase
+from services.places import ReplayResult, replay_versions
 from services.settings import get_settings
 from services.texts import storable
 from services.worker import own_tests
@@ -31,7 +30,6 @@ TESTING = ExecutionPhase.TESTING
 OWN_BARS = 5000  # of the workspace's candles that the contract is checked on, beside its own
 PROGRESS_S = 2.0
 LOG_CHARACTERS = 8000  # of a refusal, as the agent gets it
-MATCHER = Matcher()
 
 
 class _Refused(Exception):
@@ -39,7 +37,7 @@ class _Refused(Exception):
 
     def __init__(self, gate: str, sentence: str, log: str = "", broken_ids: tuple[str, ...] = ()) -> None:
         super().__init__(sentence)
-        self.refusal = Refusal(gate, sentence, log[-LOG_CHARACTERS:], broken_ids)
+        self.refusal = GateRefusal(gate, sentence, log[-LOG_CHARACTERS:], broken_ids)
 
 
 class _Check(Protocol):
@@ -51,7 +49,7 @@ class _Check(Protocol):
 def test(ctx: RunContext, attempt: int, round_number: int) -> GatesPassed | GatesRefused:
     """Runs all gates on the worktree's commit; registers the candidate and stores its replay."""
 
-    def body(run: Run) -> tuple[GatesPassed | GatesRefused, PhaseFacts]:
+    def body(run: ExecutionRun) -> tuple[GatesPassed | GatesRefused, PhaseFacts]:
         open_worktree(ctx, run)
         gates = _Gates(ctx, run, attempt, round_number)
         try:
@@ -66,9 +64,9 @@ def test(ctx: RunContext, attempt: int, round_number: int) -> GatesPassed | Gate
 class _Gates:
     """One round of testing. `test_report` is there once the repository's tests have run."""
 
-    def __init__(self, ctx: RunContext, run: Run, attempt: int, round_number: int) -> None:
+    def __init__(self, ctx: RunContext, run: ExecutionRun, attempt: int, round_number: int) -> None:
         self._ctx, self._run, self._attempt, self._round = ctx, run, attempt, round_number
-        self.test_report: TestReport | None = None
+        self.test_report: KeptTestReport | None = None
 
     def run_all(self) -> GatesPassed:
         """Raises _Refused at the first gate that does not pass."""
@@ -82,14 +80,16 @@ class _Gates:
         params = read_params(ctx.worktree, run.pattern_type) or spec.defaults()
         self._check_contract(spec, params)
         ctx.report(TESTING, self._attempt, 0.65, "Replaying all judged places")
-        result, cases = _replay(ctx, run, params)
+        result = _replay(ctx, run, params)
         if result is None:
             self._check("replay", "Replay: no judged places yet")
             return GatesPassed()
         with transaction() as session:
             waived = executions.waived_ids(session, run.id)
-        _judge_replay(result, cases, self._check, waived)
-        return GatesPassed(result.fixed_ids, ReplayCounts(len(result.fixed_ids), len(result.broken_ids)))
+        _judge_replay(result, self._check, waived)
+        change = result.tune_change
+        counts = ReplayCounts(change.fixed_count, change.broken_count) if change is not None else ReplayCounts(0, 0)
+        return GatesPassed(result.fixed_ids, counts, holdout_lost=result.holdout_ends and not waived)
 
     def _check(self, key: str, text: str, details: str | None = None, ok: bool = True) -> None:
         self._ctx.checkpoint(TESTING, self._attempt, f"test:{self._round}:{key}", text, details, ok)
@@ -97,7 +97,7 @@ class _Gates:
     def _run_tests(self) -> None:
         tests = run_tests(self._ctx.worktree, cancelled=self._ctx.cancelled)
         self._ctx.write(tests.output)
-        self.test_report = TestReport(
+        self.test_report = KeptTestReport(
             tests.passed,
             tests.total,
             tests.failed,
@@ -124,7 +124,7 @@ class _Gates:
             raise _Refused("contract", failure.detail)
 
 
-def _refuse_strangers(ctx: RunContext, run: Run) -> None:
+def _refuse_strangers(ctx: RunContext, run: ExecutionRun) -> None:
     """A change for one pattern touches nothing that others run on."""
     changed = repository.changed_files(ctx.worktree, run.base_commit) if run.base_commit else []
     strange = [name for name in changed if name not in owned_paths(run.pattern_type)]
@@ -133,7 +133,7 @@ def _refuse_strangers(ctx: RunContext, run: Run) -> None:
         raise _Refused("files", f"The change touches {strange[0]}{more}, which belongs to other patterns too.")
 
 
-def _refuse_fewer_tests(ctx: RunContext, run: Run, check: _Check) -> None:
+def _refuse_fewer_tests(ctx: RunContext, run: ExecutionRun, check: _Check) -> None:
     """Tests that were there at the base commit are still there, and still run. Changed ones get a checkpoint."""
     if run.base_commit is None:
         return
@@ -151,24 +151,30 @@ def _refuse_fewer_tests(ctx: RunContext, run: Run, check: _Check) -> None:
     check("own-tests", f"The pattern's own tests were changed: {added}, none removed", "Read them in the diff.")
 
 
-def _contract(ctx: RunContext, run: Run, params: Params, attempt: int) -> ContractReport:
-    told = 0.0
+def _contract(ctx: RunContext, run: ExecutionRun, params: Params, attempt: int) -> ContractReport:
+    reported_at = 0.0
 
     def progress(done: int, planned: int) -> None:
-        nonlocal told
-        if time.monotonic() - told > PROGRESS_S:
-            told = time.monotonic()
+        nonlocal reported_at
+        if time.monotonic() - reported_at > PROGRESS_S:
+            reported_at = time.monotonic()
             part = 0.35 + 0.3 * done / planned
             ctx.report(TESTING, attempt, part, f"Checking the detector contract: {done:,} of {planned:,} runs")
 
     folder = get_settings().data_dir
     return check_contract(
-        ctx.worktree, run.pattern_type, params, own=_own_candles(ctx, run), salt=kept.salt(folder),
-        cache=folder / "contracts", cancelled=ctx.cancelled, progress=progress,
-    )  # fmt: skip
+        ctx.worktree,
+        run.pattern_type,
+        params,
+        own=_own_candles(ctx, run),
+        salt=kept.salt(folder),
+        cache=folder / "contracts",
+        cancelled=ctx.cancelled,
+        progress=progress,
+    )
 
 
-def _own_candles(ctx: RunContext, run: Run) -> Candles | None:
+def _own_candles(ctx: RunContext, run: ExecutionRun) -> Candles | None:
     """Candles of the workspace's latest session and what lies before, None when there is none yet."""
     with transaction() as session:
         latest = sessions.list_sessions(session, workspace_id=run.workspace_id, limit=5)
@@ -181,7 +187,7 @@ def _own_candles(ctx: RunContext, run: Run) -> Candles | None:
 
 
 def _register_candidate(
-    ctx: RunContext, run: Run, spec: DetectorSpec, params: Params, contract: ContractReport
+    ctx: RunContext, run: ExecutionRun, spec: DetectorSpec, params: Params, contract: ContractReport
 ) -> None:
     head = repository.head(ctx.worktree)
     with transaction() as session:
@@ -199,57 +205,54 @@ def _register_candidate(
         )
 
 
-def _replay(ctx: RunContext, run: Run, params: Params) -> tuple[ReplayResult | None, list[Case]]:
-    """All judged places, hold-out ones too: the gate needs them, the agent never sees them."""
+def _replay(ctx: RunContext, run: ExecutionRun, params: Params) -> ReplayResult | None:
+    """Both versions on all judged places. Of the hold-out the gate needs a word alone, the agent gets nothing."""
+    known = ctx.labels(run)
     with transaction() as session:
-        cases = feedback.cases(session, run.workspace_id)
         version = deployments.get_version(session, run.deployed_version_id) if run.deployed_version_id else None
-    if not cases:
-        return None, []
+        waived, copies = executions.waived_ids(session, run.id), labels.copies(session, run.workspace_id)
+    if not known.judged:
+        return None
     started = time.monotonic()
-    windows = windows_of(cases)
     with warm(ctx.worktree, run.pattern_type) as worker:
-        after = detect_windows(worker, windows, ctx.candles, params, cancelled=ctx.cancelled)
+        after = detect_windows(worker, known.windows, ctx.candles, params, cancelled=ctx.cancelled)
     before = None
     if version is not None:
         with warm(releases.release(version.commit_hash), run.pattern_type) as worker:
-            before = detect_windows(worker, windows, ctx.candles, version.params, cancelled=ctx.cancelled)
-    result = compare(cases, before, after, matcher=MATCHER, exhaustive_windows=ctx.exhaustive(run) & set(windows))
+            before = detect_windows(worker, known.windows, ctx.candles, version.params, cancelled=ctx.cancelled)
+    result = replay_versions(known, before, after, policy=ctx.policy(run), waived=waived, copies=copies)
     with transaction() as session:
         deployments.add_replay(
             session,
             run.id,
             epoch=ctx.epoch,
             result=result,
-            matcher=MATCHER,
+            matcher=known.matcher,
             runtime_ms=round((time.monotonic() - started) * 1000),
         )
-    return result, cases
+    told = set(result.blocking_ids)
+    if told:
+        ctx.saw(run, [p for p in known.only("tune").places if told & set(p.judgements)])
+    return result
 
 
-def _judge_replay(result: ReplayResult, cases: list[Case], check: _Check, waived: frozenset[str]) -> None:
-    """Refuses what breaks judged places, but for those that a person waived."""
-    broken = [i for i in result.broken_ids if i not in waived]
-    forgiven = len(result.broken_ids) - len(broken)
-    text = f"Replay: {len(result.fixed_ids)} fixed, {len(result.broken_ids)} broken, {result.unchanged} unchanged"
-    check("replay", text, _before_after(result), not broken)
+def _judge_replay(result: ReplayResult, check: _Check, waived: frozenset[str]) -> None:
+    """Refuses what the workspace's policy does not let pass. What is said carries nothing of the hold-out."""
+    if result.verdict is None or result.tune_change is None:
+        check("replay", "Replay: no version before to compare with", _before_after(result))
+        return
+    verdict, change = result.verdict, result.tune_change
+    text = f"Replay: {change.fixed_count} fixed, {change.broken_count} broken of {change.places} judged places"
+    check("replay", text, _before_after(result), verdict.passes)
+    forgiven = sum(i in waived for i in result.broken_ids)
     if forgiven:
         check("waived", f"{forgiven} of the broken places were waived by a person")
-    if broken:
-        holdout = {c.id for c in cases if c.split == "holdout"}
-        told_to_agent = tuple(i for i in broken if i not in holdout)
-        hidden = len(broken) - len(told_to_agent)
-        more = f" ({hidden} of them in hold-out sessions)" if hidden else ""
-        raise _Refused("replay", f"{len(broken)} judged places that were right are broken{more}.", text, told_to_agent)
+    if not verdict.passes:
+        raise _Refused("replay", verdict.sentence, text, result.blocking_ids)
 
 
 def _before_after(result: ReplayResult) -> str:
-    def one(name: str, before: Score | None, after: Score | None) -> str:
-        if after is None:
-            return ""
-        now = f"{after.rate:.0%}" if after.rate is not None else "–"
-        old = f"{before.rate:.0%} → " if before is not None and before.rate is not None else ""
-        return f"{name} {old}{now} (n {after.n})"
-
-    parts = [one("tune", result.before_tune, result.tune), one("hold-out", result.before_holdout, result.holdout)]
-    return "; ".join([p for p in parts if p] + [result.evidence])
+    if result.tune is None:
+        return result.evidence
+    old = f"{result.before_tune.words} → " if result.before_tune is not None else ""
+    return f"Seen places: {old}{result.tune.words}"

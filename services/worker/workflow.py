@@ -51,6 +51,10 @@ from services.worker.steps import gate, run_step
 
 ROUNDS = 3  # times that testing may refuse a change within one attempt
 MOVES = 10  # times that a change may be rebased on what others merged, within one attempt
+HOLDOUT_LOST = (
+    "The change passed every gate on the places that the agent may know of, but it loses what is kept for testing; "
+    "the version before stays."
+)
 ENDED = (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED)
 log = get_logger(__name__)
 _worker_id = "unknown"
@@ -230,6 +234,8 @@ def _test_and_deploy(ctx: RunContext, attempt: int, change: CommittedChange) -> 
     while moved < MOVES:
         turn = refused + moved + 1
         match run_step(ctx, step_codec.TEST, f"{attempt}.{turn}", partial(testing.test, ctx, attempt, turn)):
+            case GatesPassed(holdout_lost=True):
+                return _complete_without_change(ctx, attempt, HOLDOUT_LOST)
             case GatesPassed() as passed:
                 match _deploy(ctx, attempt, turn, change, passed):
                     case Rebased():

@@ -1,4 +1,4 @@
-"""The parameter search against real score surfaces: swings on a made-up price path, judged by a rule."""
+"""The parameter search against real cost surfaces: swings on a made-up price path, judged by a rule."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.agents.search import Evaluation, SearchResult, Value, axis, fold_score, make_folds, search
-from services.detectors.scoring import Counts
+from services.agents.search import Evaluation, SearchResult, Value, axis, choose, clear_gain, nested_gain, search
 from services.detectors.types import ParamSpec
 from services.errors import InvalidInput
 
@@ -30,46 +29,42 @@ def swings(path: np.ndarray, left: int, right: int) -> set[int]:
     }
 
 
-def judged_by(left: int, right: int, sessions: int) -> Callable[[dict[str, Value]], Evaluation]:
-    """Sessions whose reviewer marks what swings(left, right) finds, and rejects the rest."""
-    paths = [np.random.default_rng(i).normal(size=150).cumsum() for i in range(sessions)]
+def judged_by(left: int, right: int, blocks: int) -> Callable[[dict[str, Value]], Evaluation]:
+    """Blocks whose reviewer marks what swings(left, right) finds, and rejects the rest."""
+    paths = [np.random.default_rng(i).normal(size=150).cumsum() for i in range(blocks)]
     truth = [swings(p, left, right) for p in paths]
 
     def evaluate(params: dict[str, Value]) -> Evaluation:
-        counts = {}
-        for i, (path, marks) in enumerate(zip(paths, truth, strict=True)):
-            found = swings(path, int(params["left"]), int(params["right"]))
-            counts[f"s{i}"] = Counts(len(found & marks), len(found - marks), len(marks - found))
-        return Evaluation(counts)
+        each = [swings(path, int(params["left"]), int(params["right"])) for path in paths]
+        return Evaluation(tuple(float(len(found ^ marks)) for found, marks in zip(each, truth, strict=True)))
 
     return evaluate
 
 
-def surface(peak: Params, sessions: int = 4, items: int = 40) -> Callable[[dict[str, Value]], Evaluation]:
-    """Every session gets fewer hits the further the parameters are from the peak."""
+def surface(peak: Params, blocks: int = 4, items: int = 40) -> Callable[[dict[str, Value]], Evaluation]:
+    """Every block costs more the further the parameters are from the peak."""
 
     def evaluate(params: dict[str, Value]) -> Evaluation:
-        off = int(sum(abs(float(params[k]) - float(v)) for k, v in peak.items()))
-        missed = min(items, off)
-        return Evaluation({f"s{i}": Counts(items - missed, 0, missed) for i in range(sessions)})
+        off = sum(abs(float(params[k]) - float(v)) for k, v in peak.items())
+        return Evaluation((min(float(items), off),) * blocks)
 
     return evaluate
 
 
-@pytest.mark.parametrize(("sessions", "method"), [(1, "resubstitution"), (4, "leave-one-session-out"), (9, "k-fold")])
-def test_it_finds_the_parameters_that_the_judgements_follow(sessions: int, method: str) -> None:
-    result = search([LEFT, RIGHT], {"left": 2, "right": 1}, judged_by(5, 4, sessions), judged=60, seed=1)
-    assert result.best_score == 1.0 > result.current_score
-    assert (
-        judged_by(5, 4, sessions)(result.best_params).per_session
-        == judged_by(5, 4, sessions)({"left": 5, "right": 4}).per_session
-    )
+def test_it_finds_the_parameters_that_the_judgements_follow() -> None:
+    evaluate = judged_by(5, 4, 8)
+    result = search([LEFT, RIGHT], {"left": 2, "right": 1}, evaluate, judged=60, seed=1)
     assert result.improved and result.exhaustive and result.evaluated == 144
-    assert result.method == method
-    assert len(result.folds) == min(sessions, 5)
-    assert (result.expected_score is None) == (sessions == 1)
-    assert len(result.best.fold_scores) == len(result.folds)
-    assert result.best.pooled.rate == 1.0
+    assert result.best.cost < result.current.cost / 4
+    assert sum(evaluate(result.best_params).costs) == result.best.cost
+    assert result.expected_gain is not None and result.gain_error is not None
+    assert 0 < result.expected_gain <= result.current.cost, "what it gains on bars it did not see"
+    assert clear_gain(result.expected_gain, result.gain_error, result.blocks)
+
+
+def test_under_four_blocks_nothing_can_be_told_and_the_old_parameters_stay() -> None:
+    result = search([LEFT, RIGHT], {"left": 2, "right": 1}, judged_by(5, 4, 3), judged=60, seed=1)
+    assert not result.improved and result.expected_gain is None and result.best_params == {"left": 2, "right": 1}
 
 
 def test_each_point_is_evaluated_once_and_progress_ends_at_the_total() -> None:
@@ -87,8 +82,8 @@ def test_each_point_is_evaluated_once_and_progress_ends_at_the_total() -> None:
     )
     assert len(seen) == len(set(seen)) == result.evaluated == 25  # the grid and the current point beside it
     assert [t[0] for t in told] == list(range(1, 26))
-    assert told[-1] == (25, 25, 1.0)
-    assert [t[2] for t in told] == sorted(t[2] for t in told)
+    assert told[-1] == (25, 25, 0.0)
+    assert [t[2] for t in told] == sorted((t[2] for t in told), reverse=True)
     assert result.best_params == {"left": 6, "strict": False}
 
 
@@ -97,18 +92,18 @@ def test_a_large_space_is_searched_within_its_budget_and_refined() -> None:
     peak = {"p0": 13, "p1": 41, "p2": 3, "p3": 57}
     result = search(specs, {s.name: 30 for s in specs}, surface(peak, items=200), judged=200, seed=3, max_points=300)
     assert result.evaluated <= 300 and not result.exhaustive
-    assert result.best_score > 0.97 > 0.6 > result.current_score
+    assert result.best.cost < result.current.cost / 10
 
 
-def test_it_refuses_below_twenty_judged_marks() -> None:
-    with pytest.raises(InvalidInput, match=r"^The tuner needs at least 20 judged marks; there are 19\.$"):
+def test_it_refuses_below_twenty_judged_places() -> None:
+    with pytest.raises(InvalidInput, match=r"^The tuner needs at least 20 judged places; there are 19\.$"):
         search([LEFT], {}, surface({"left": 3}), judged=19, seed=0)
     assert search([LEFT], {}, surface({"left": 3}), judged=20, seed=0).improved
 
 
-def test_it_refuses_without_a_session_or_a_detector_that_runs() -> None:
-    with pytest.raises(InvalidInput, match="held out"):
-        search([LEFT], {}, lambda _: Evaluation({}), judged=30, seed=0)
+def test_it_refuses_without_a_place_or_a_detector_that_runs() -> None:
+    with pytest.raises(InvalidInput, match="kept for testing"):
+        search([LEFT], {}, lambda _: Evaluation(()), judged=30, seed=0)
     with pytest.raises(InvalidInput, match="current parameters"):
         search([LEFT], {}, lambda _: None, judged=30, seed=0)
 
@@ -121,47 +116,37 @@ def test_the_old_parameters_stay_when_nothing_is_strictly_better() -> None:
 
 def test_among_equals_the_nearest_to_the_current_ones_wins() -> None:
     def evaluate(params: dict[str, Value]) -> Evaluation:
-        good = int(params["left"]) <= 3
-        return Evaluation({"a": Counts(9, 0, 0 if good else 3), "b": Counts(9, 0, 0)})
+        return Evaluation((0.0 if int(params["left"]) <= 3 else 3.0,) * 5)
 
     result = search([LEFT, RIGHT], {"left": 8, "right": 5}, evaluate, judged=30, seed=0)
     assert result.best_params == {"left": 3, "right": 5}
 
 
-def test_what_breaks_a_passing_case_comes_after_all_that_does_not() -> None:
+def test_what_the_replay_would_refuse_comes_after_all_that_it_lets_pass() -> None:
     def evaluate(params: dict[str, Value]) -> Evaluation:
         left = int(params["left"])
-        return Evaluation({"a": Counts(left, 0, 12 - left), "b": Counts(left, 0, 12 - left)}, max(0, left - 8))
+        return Evaluation((12.0 - left,) * 4, left <= 8)
 
     result = search([LEFT], {"left": 2}, evaluate, judged=24, seed=0)
-    assert (result.best_params, result.best.broken) == ({"left": 8}, 0)
-    assert result.best_breaking is not None
-    assert (result.best_breaking.params, result.best_breaking.broken) == ({"left": 12}, 4)
+    assert result.best_params == {"left": 8} and result.best.passes
+    assert result.best_refused is not None and result.best_refused.params == {"left": 12}
     worse = search([LEFT], {"left": 8}, evaluate, judged=24, seed=0)
     assert not worse.improved and worse.best_params == {"left": 8}
 
 
-def test_one_long_session_does_not_outvote_the_others() -> None:
-    def evaluate(params: dict[str, Value]) -> Evaluation:
-        many = bool(params["strict"])
-        small = Counts(0 if many else 5, 0, 5 if many else 0)
-        return Evaluation({"long": Counts(100 if many else 60, 0, 0 if many else 40), "x": small, "y": small})
+def test_within_one_standard_error_of_the_best_the_nearest_is_taken() -> None:
+    """The cheapest (4 in all) is as far from the second (5) as its spread; the third (9) is not in its reach."""
+    costs = np.array([[9.0, 0.0, 0.0, 0.0], [2.0, 2.0, 1.0, 0.0], [0.0, 0.0, 2.0, 2.0]])
+    assert choose(costs, np.array([0.0, 1.0, 2.0])) == 0, "9 with all of it in one block is within its own spread"
+    even = np.array([[2.25, 2.25, 2.25, 2.25], [1.0, 1.0, 1.0, 2.0], [1.0, 1.0, 1.0, 1.0]])
+    assert choose(even, np.array([0.0, 1.0, 2.0])) == 1
 
-    assert search([STRICT], {"strict": False}, evaluate, judged=110, seed=0).best_params == {"strict": False}
 
-
-def test_the_expected_score_is_of_sessions_that_did_not_choose() -> None:
-    """Each session likes another value best, so what the others choose never helps the one left out."""
-
-    def evaluate(params: dict[str, Value]) -> Evaluation:
-        left = int(params["left"])
-        return Evaluation(
-            {s: Counts(8 if left == i + 5 else 4, 0, 0 if left == i + 5 else 4) for i, s in enumerate("abc")}
-        )
-
-    result = search([LEFT], {"left": 1}, evaluate, judged=24, seed=0)
-    assert result.best_score == pytest.approx(2 / 3)
-    assert result.expected_score == pytest.approx(1 / 2)
+def test_what_one_block_alone_likes_gains_nothing_on_the_others() -> None:
+    """Each block likes another point best, so what the others choose never helps the one left out."""
+    costs = np.vstack([np.full(5, 4.0), 4.0 - 4.0 * np.eye(5)])
+    gain, error = nested_gain(costs, np.arange(6.0))
+    assert gain == 0.0 and not clear_gain(gain, error, 5)
 
 
 def test_parameters_that_the_detector_refuses_are_passed_over() -> None:
@@ -192,20 +177,6 @@ def test_axes_hold_the_declared_steps() -> None:
     assert axis(ParamSpec("odd", "int", 1, 1, 10, 4), 1) == [1, 5, 9]
 
 
-@given(st.sets(st.text(min_size=1, max_size=4), min_size=1, max_size=23), st.integers(0, 9))
-def test_folds_hold_each_session_once_and_are_even(sessions: set[str], seed: int) -> None:
-    folds = make_folds(sessions, seed)
-    assert sorted(s for f in folds for s in f) == sorted(sessions)
-    assert len(folds) == min(5, len(sessions))
-    assert max(map(len, folds)) - min(map(len, folds)) <= 1
-    assert folds == make_folds(sorted(sessions, reverse=True), seed)
-
-
-def test_a_fold_with_nothing_left_to_count_has_nothing_wrong() -> None:
-    assert fold_score({"a": Counts(0, 0, 0), "b": Counts(1, 1, 0)}, ["a"]) == 1.0
-    assert fold_score({"a": Counts(0, 0, 0), "b": Counts(1, 1, 0)}, ["a", "b"]) == 0.5
-
-
 @settings(max_examples=30, deadline=None)
 @given(
     st.integers(0, 2**32 - 1),
@@ -213,8 +184,8 @@ def test_a_fold_with_nothing_left_to_count_has_nothing_wrong() -> None:
     st.integers(20, 60),
     st.tuples(st.integers(1, 12), st.integers(1, 12), st.floats(0, 2), st.booleans()),
 )
-def test_it_never_returns_worse_and_is_deterministic(
-    noise: int, sessions: int, max_points: int, start: tuple[int, int, float, bool]
+def test_it_keeps_the_old_or_gains_and_is_deterministic(
+    noise: int, blocks: int, max_points: int, start: tuple[int, int, float, bool]
 ) -> None:
     specs = [LEFT, RIGHT, DEPTH, STRICT]
     current: dict[str, Value] = dict(zip(("left", "right", "depth", "strict"), start, strict=True))
@@ -222,16 +193,14 @@ def test_it_never_returns_worse_and_is_deterministic(
     def evaluate(params: dict[str, Value]) -> Evaluation:
         key = [noise, *(round(float(v) * 1e6) for v in params.values())]
         rng = np.random.default_rng(key)
-        counts = {f"s{i}": Counts(*(int(c) for c in rng.integers(0, 9, 3))) for i in range(sessions)}
-        return Evaluation(counts, int(rng.integers(0, 2)) if params != current else 0)
+        return Evaluation(tuple(float(c) for c in rng.integers(0, 9, blocks)), bool(rng.integers(0, 2)))
 
     def run() -> SearchResult:
         return search(specs, current, evaluate, judged=40, seed=noise, max_points=max_points)
 
     result = run()
-    assert result.best_score >= result.current_score
-    assert result.best.broken == 0
-    assert result.improved == (result.best_score > result.current_score)
+    assert result.best.passes or not result.improved
     assert result.improved or result.best_params == current
+    assert not result.improved or (result.expected_gain or 0) > 0
     assert result.evaluated <= max_points
     assert run() == result

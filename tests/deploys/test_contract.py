@@ -166,7 +166,7 @@ def test_rolling_back_points_at_the_earlier_commit(target: Target) -> None:
 
 
 @pytest.mark.parametrize("name", ["dpl_0", f"local-{uuid.UUID(int=0)}", "../x", "a/b", "", "x" * 200])
-def test_an_unknown_deploy_is_said_to_be_unknown(target: Target, name: str) -> None:
+def test_an_unknown_deploy_is_refused_by_its_id(target: Target, name: str) -> None:
     with pytest.raises(NotFound, match="no such deployment"):
         list(target.deployer().follow(name))
     with pytest.raises(NotFound, match="no such deployment"):

@@ -20,7 +20,7 @@ from pages.components.charts.base import safe
 from pages.components.charts.view import date_labels, view_around
 from pages.components.drawn import lifecycle_stops, rate_texts, tally_items
 from pages.components.parts import ChartClick, chart_click
-from pages.components.timeline.component import LOOKS, TimelineAction, action
+from pages.components.timeline.component import TimelineAction, action
 from pages.components.workspaces.grid import card_view
 from services import lifecycle
 
@@ -257,7 +257,7 @@ def test_triggers_of_the_browser_are_checked() -> None:
     assert sent(refresh={"at": 1}, delete=known) == TimelineAction("delete", None, known)
     assert sent(older={"at": 1}) == TimelineAction("older") and sent() is None
     assert sent(open={"kind": "admin", "id": known}) is None and sent(edit="1; drop table") is None
-    assert set(LOOKS["phases"]) == {str(p) for p in lifecycle.ExecutionPhase}
+    assert set(looks.FOR_COMPONENTS["phases"]) == {str(p) for p in lifecycle.ExecutionPhase}
 
 
 def test_a_card_says_what_is_known_and_what_is_not() -> None:

@@ -12,9 +12,8 @@ from services import people
 from services.database.engine import transaction
 from services.errors import Conflict
 from services.lifecycle import Role
-from tests.pages.session_world import ROUTER, World, open_page, words, world
+from tests.support.product import ROUTER, World, open_page, words
 
-__all__ = ["world"]
 PAGES = sorted({*links.FILES.values()} - {"workspaces.py"})
 
 

@@ -16,6 +16,7 @@ def test_missed_where_ones_own_right_mark_stands() -> None:
 
 def test_the_same_miss_twice_and_one_where_a_move_points() -> None:
     assert refusal(missed(10), [missed(10)]) == "You have marked #10 as missed already."
+    assert refusal(missed(11), [missed(10)]) is None, "two misses side by side are two places"
     assert refusal(missed(14), [moved(10, 14)]) == "You moved a mark to #14 already, so none is missed there."
     assert refusal(missed(10), [moved(10, 14)]) is None
 

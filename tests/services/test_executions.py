@@ -107,7 +107,7 @@ def test_what_can_not_be_launched_says_why(
     assert scenarios.lies(session) == []
 
 
-def test_a_second_launch_is_refused_with_the_way_to_the_first(session: Session, member: Actor, home: uuid.UUID) -> None:
+def test_a_second_launch_is_refused_with_a_link_to_the_first(session: Session, member: Actor, home: uuid.UUID) -> None:
     words(session, home, member, 1)
     first = scenarios.launch(session, home, member)
     words(session, home, member, 1)
@@ -237,7 +237,7 @@ def test_a_worker_that_lost_its_run_can_write_nothing(session: Session, member: 
         assert scenarios.everything(session) == before, name
 
 
-def test_every_write_of_a_worker_bears_a_second_run(session: Session, member: Actor, home: uuid.UUID) -> None:
+def test_every_write_of_a_worker_may_run_twice(session: Session, member: Actor, home: uuid.UUID) -> None:
     words(session, home, member)
     made = scenarios.launch(session, home, member)
     epoch = executions.take_over(session, made, worker_id="w")

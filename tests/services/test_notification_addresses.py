@@ -85,7 +85,7 @@ def test_every_service_that_needs_no_address_is_refused() -> None:
     local = {s for s in manager.schemas() if any(re.fullmatch(r"\{schema\}://[_/]*", f) for f in manager[s].templates)}
     assert local | {"vapid"} == sender.LOCAL
     for scheme in sender.LOCAL:
-        with pytest.raises(sender.Refused):
+        with pytest.raises(sender.AddressRefused):
             sender.service(f"{scheme}://")
 
 
@@ -105,7 +105,7 @@ def test_a_plugin_s_own_attachment_is_never_a_file(monkeypatch: pytest.MonkeyPat
     token = "abcdefghij" * 8
     assert sender.service(f"discord://1234567890/{token}") is not None
     for path in ("/etc/passwd", "file:///etc/passwd", "etc/passwd"):
-        with pytest.raises(sender.Refused, match="missing or wrong"):
+        with pytest.raises(sender.AddressRefused, match="missing or wrong"):
             sender.service(f"discord://1234567890/{token}?template={path}")
 
 

@@ -53,14 +53,14 @@ def test_only_completed_sessions_of_the_deployed_version_are_evidence(
     assert review.evidence(session, home).session_ids == []
 
 
-def test_a_live_run_keeps_the_approval_away(session: Session, member: Actor, home: uuid.UUID) -> None:
+def test_a_live_run_refuses_the_approval(session: Session, member: Actor, home: uuid.UUID) -> None:
     scenarios.judged(session, home, member, right=10, wrong=1)
     scenarios.launch(session, home, member)
     with pytest.raises(GuardFailed, match="Execution 2 is live"):
         review.approve(session, home, actor=member)
 
 
-def test_the_approver_withdraws_and_nobody_else(session: Session, member: Actor, admin: Actor, home: uuid.UUID) -> None:
+def test_only_the_approver_withdraws(session: Session, member: Actor, admin: Actor, home: uuid.UUID) -> None:
     scenarios.judged(session, home, member)
     review.approve(session, home, actor=member)
     for other in (admin, factories.person(session)):
@@ -90,7 +90,7 @@ def test_returning_and_reopening_need_a_reason(
     assert scenarios.row(session, home).status == W.VERIFIED
 
 
-def test_the_way_to_verified_and_back_is_told_step_by_step(
+def test_each_step_to_verified_and_back_is_a_message(
     session: Session, member: Actor, admin: Actor, home: uuid.UUID
 ) -> None:
     scenarios.judged(session, home, member)

@@ -9,14 +9,13 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services import feedback, sessions
-from services.detectors.scoring import score
-from services.detectors.splits import split_of
+from services import feedback, labels, sessions
 from services.errors import Conflict, InvalidInput, NotFound
 from services.feedback import MarkPosition
 from services.lifecycle import FeedbackState, SessionStatus, Verdict, VersionStatus
 from services.models import FeedbackItem, PatternSession, WorkspaceMessage, now
 from services.people import Actor
+from services.places.rates import wilson
 from tests import factories
 from tests.support import scenarios
 
@@ -31,7 +30,7 @@ def stored(session: Session, member: Actor) -> factories.DatasetRow:
 def judge_all(session: Session, made: uuid.UUID, actor: Actor, verdicts: dict[int, Verdict]) -> dict[int, uuid.UUID]:
     """The given verdict on the detection at each anchor; the items by anchor."""
     found = scenarios.detections(session, made)
-    place = MarkPosition(15, now())
+    place = MarkPosition(17, now())
     return {
         anchor: feedback.judge(
             session, found[anchor], verdict, expected=place if verdict == V.ADJUSTMENT else None, actor=actor
@@ -121,27 +120,6 @@ def test_a_run_that_fails_says_so_and_can_not_be_completed(
     assert scenarios.lies(session) == []
 
 
-def test_windows_of_the_same_bars_share_their_split(
-    session: Session, member: Actor, home: uuid.UUID, stored: factories.DatasetRow
-) -> None:
-    def split(start: int, end: int) -> str:
-        plan = sessions.create(session, home, dataset_id=stored.id, start_index=start, end_index=end, actor=member)
-        return row(session, plan.session_id).split
-
-    first = split(0, 29)
-    assert first == split_of(stored.content_sha256, 0, 29, holdout_share=0.2)
-    row(session, _only(session, home)).split = other = "holdout" if first == "tune" else "tune"
-    session.flush()
-    assert split(10, 40) == other
-    scenarios.row(session, home).holdout_share = 1.0 if other == "tune" else 0.0
-    assert split(41, 59) != other  # overlaps nothing, so the hash and the share decide
-    assert split(35, 42) == other  # shares more bars with the first two
-
-
-def _only(session: Session, home: uuid.UUID) -> uuid.UUID:
-    return sessions.list_sessions(session, workspace_id=home)[0].id
-
-
 def test_completing_counts_each_verdict_and_freezes_the_score(
     session: Session, member: Actor, home: uuid.UUID, stored: factories.DatasetRow
 ) -> None:
@@ -153,11 +131,16 @@ def test_completing_counts_each_verdict_and_freezes_the_score(
     feedback.add_comment_item(session, home, "words", session_id=made, actor=member)
     sessions.complete(session, made, actor=member)
     done = row(session, made)
-    assert (done.tp, done.fp, done.fn, done.unsure_count) == (2, 2, 2, 1)
-    expected = score(2, 2, 2)
-    assert (done.success_rate, done.ci_low, done.ci_high) == (expected.rate, expected.ci_low, expected.ci_high)
-    assert (done.precision, done.recall) == (0.5, 0.5)
-    assert scenarios.row(session, home).success_rate == pytest.approx(1 / 3)
+    # 25 and 30 were judged by nobody, in bars that the reviewer declares fully checked.
+    assert (done.tp, done.fp, done.fn, done.unsure_count, done.unjudged_count) == (2, 4, 2, 1, 0)
+    # Eight counted, the two ends of the move once, all in one block of bars: worth seven over 1.5.
+    assert done.n_effective == pytest.approx(7 / 1.5)
+    assert (done.success_rate, done.ci_low, done.ci_high) == (0.25, *(pytest.approx(v) for v in wilson(7 / 6, 7 / 1.5)))
+    assert (done.precision, done.recall) == (pytest.approx(1 / 3), 0.5)
+    assert done.label_set_sha256
+    assert scenarios.row(session, home).success_rate == 0.25
+    rate = labels.rate_from_json((scenarios.row(session, home).rate or {})["all"])
+    assert rate is not None and rate.words == "25% (5 to 67%) of 8, on 1 of 1 window, few windows"
     assert scenarios.lies(session) == []
     before = scenarios.everything(session)
     detection = scenarios.detections(session, made)[0]
@@ -184,7 +167,7 @@ def test_a_session_without_verdicts_has_no_rate(
     assert (message.data["tp"], "success_rate" in message.data) == (0, False)
 
 
-def test_the_workspace_s_rate_is_that_of_the_deployed_version_alone(
+def test_the_workspace_s_rate_is_of_the_deployed_version_only(
     session: Session, member: Actor, home: uuid.UUID, stored: factories.DatasetRow
 ) -> None:
     old = scenarios.run_session(session, home, member, stored)
@@ -194,10 +177,10 @@ def test_the_workspace_s_rate_is_that_of_the_deployed_version_alone(
     assert (scenarios.row(session, home).success_rate, scenarios.row(session, home).success_tp) == (None, 0)
     judge_all(session, old, member, {10: V.CONFIRMED})
     sessions.complete(session, old, actor=member)
-    assert row(session, old).success_rate == 1.0
+    assert (row(session, old).tp, row(session, old).fn) == (1, 3), "the other session's marks are of the same bars"
     assert scenarios.row(session, home).success_rate is None  # it ran the version before
     scenarios.judged(session, home, member, right=1, wrong=1)
-    assert scenarios.row(session, home).success_rate == 0.5
+    assert scenarios.row(session, home).success_rate == 0.25, "two marks that were right are gone"
     assert scenarios.lies(session) == []
 
 
@@ -246,7 +229,7 @@ def test_a_retest_carries_over_what_stayed_and_settles_what_was_addressed(
     assert states(session, items) == {
         10: S.OPEN, 20: S.VERIFIED, 30: S.OPEN, 40: S.OPEN, 5: S.VERIFIED, 6: S.OPEN,
     }  # fmt: skip
-    assert (row(session, new).tp, row(session, new).fp, row(session, new).fn) == (1, 2, 1)
+    assert (row(session, new).tp, row(session, new).fp, row(session, new).fn) == (2, 2, 1)
     assert scenarios.row(session, home).deployed_version_id == row(session, new).detector_version_id
 
 

@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 
 from services import stats
 from services.database.rows import driver, fetch
-from services.detectors.scoring import score
 from services.errors import InvalidInput
 from services.lifecycle import ExecutionStatus, FeedbackState, SessionStatus, Verdict, VersionStatus
 from services.models import FeedbackItem
 from services.people import Actor
+from services.places import rate
 from services.stats import Filters, filters
 from services.stats.runs import _BY_DAY
 from tests.factories import (
@@ -67,7 +67,7 @@ def test_success_by_version_sums_completed_sessions_alone(
         ("Swings", "0.1.0", "retired", 2, 18, 1, 6, 25, False),
         ("Swings", "0.2.0", "deployed", 1, 3, 1, 0, 4, True),
     ]
-    expected = score(18, 1, 6)
+    expected = rate(18, 1, 6)
     assert rows(table, "rate", "ci_low", "ci_high")[0] == (expected.rate, expected.ci_low, expected.ci_high)
     everywhere = stats.success_by_version(session)
     assert list(everywhere["workspace"]) == ["BOS", "Swings", "Swings"]
@@ -218,7 +218,7 @@ def test_the_headline_compares_with_the_version_and_the_period_before(
     completed_session(session, home, third, member, tp=9, fp=1, fn=0, at=DAY_ONE + days(4))
     found = stats.headline(session, week)
     assert found.success_rate.delta == pytest.approx(0.4)
-    assert (found.success, found.previous_success) == (score(9, 1, 0), score(5, 5, 0))
+    assert (found.success, found.previous_success) == (rate(9, 1, 0), rate(5, 5, 0))
     assert (found.executions.value, found.executions.previous, found.executions.delta) == (2, 1, 1)
     assert (found.cost_usd.value, found.cost_usd.previous) == (3.0, 0.5)
     assert (found.time_to_fix_s.value, found.time_to_fix_s.previous) == (25 * 3600.0, 25 * 3600.0)

@@ -34,9 +34,24 @@ CODECS = {
     "services/timeline/payloads.py": "payloads of messages",
     "services/signing_in.py": "claims of an identity provider",
     "services/logs.py": "events of the log",
+    "services/candles/json_shapes.py": "candles as JSON files hold them",
+    "services/notifications/sender.py": "jobs of the sender's process",
+    "services/cli/main.py": "what --json prints",
+    "services/cli/people.py": "what --json prints",
+    "services/cli/backup.py": "what --json prints",
+    "services/cli/existing.py": "what --json prints",
+    "services/cli/importing.py": "what --json prints",
+    "services/cli/data.py": "what --json prints",
+    "services/cli/live_check.py": "what --json prints",
+    "services/cli/recount.py": "what --json prints",
+    "services/existing/reading.py": "messages as the existing system keeps them",
+    "services/existing/making.py": "messages as the existing system keeps them",
+    "services/existing/source.py": "rows of the existing system",
+    "services/labels/rates.py": "rates as sessions and evaluations keep them",
+    "services/candles/mapping.py": "mappings as datasets keep them",
 }
 # What is left elsewhere. The numbers may fall, and whoever lets one fall lowers it here.
-MOST = {"services": 42, "pages": 48, "app.py": 2, "benchmarks": 4}
+MOST = {"services": 32, "pages": 47, "app.py": 2, "benchmarks": 4}
 # These have none, and stay so.
 TYPED = (
     "services/worker",

@@ -16,6 +16,7 @@ import psutil
 from services.agents.claude.agent import ClaudeAgent
 from services.agents.protocol import Used, Work
 from services.detectors import repository
+from services.places import LabelSet
 from services.settings import Settings
 from tests.support.messages_api import MessagesApi
 
@@ -58,7 +59,7 @@ class AgentSetup:
 
         return Work(
             execution_id=self.execution_id, pattern_type=PATTERN, name="Swings", is_first=is_first,
-            worktree=self.worktree, prompt=self.prompt, cases=(), exhaustive=frozenset(), sent_ids=frozenset(),
+            worktree=self.worktree, prompt=self.prompt, labels=LabelSet((), ()), policy="net", sent_ids=frozenset(),
             current_params=None, refused_params=(), candles=_no_candles,
             report=lambda fraction, task: self.reports.append((fraction, task)), checkpoint=checkpoint,
             cancelled=lambda: self.cancelled(), log=self.log.append, used=self.used.append, spent_usd=self.spent_usd,

@@ -156,14 +156,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _events(number: int, turn: Turn, model: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    message = {
+    message: dict[str, Any] = {
         "id": f"msg_{number:04}", "type": "message", "role": "assistant", "model": model, "content": [],
         "stop_reason": None, "stop_sequence": None, "usage": USAGE | {"output_tokens": 1},
     }  # fmt: skip
     yield "message_start", {"type": "message_start", "message": message}
     for index, block in enumerate(turn.blocks or [text("…")]):
         if block["type"] == "text":
-            start, delta = {"type": "text", "text": ""}, {"type": "text_delta", "text": block["text"]}
+            start: dict[str, Any] = {"type": "text", "text": ""}
+            delta = {"type": "text_delta", "text": block["text"]}
         else:
             start = {"type": "tool_use", "id": f"toolu_{number:04}_{index}", "name": block["name"], "input": {}}
             delta = {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}

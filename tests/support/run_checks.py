@@ -1,4 +1,4 @@
-"""What must hold after a run: everything told once, or canceled with nothing left."""
+"""What must hold after a run: each event is one message; or the run is canceled and nothing is left of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SOON = 5.0  # seconds; two on a machine with nothing else to do
 BROKEN = "SPEC = 1\n"  # a detector that no deploy accepts
 
 
-def assert_told_once(installation: Installation, execution_id: uuid.UUID, *, turns: int = 1) -> None:
+def assert_each_event_once(installation: Installation, execution_id: uuid.UUID, *, turns: int = 1) -> None:
     """Every event of a run that came to its end in one attempt is one message, in the order of the phases.
 
     `turns` is how often it was tested.

@@ -10,6 +10,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from services import deployments, executions, feedback, sessions
+from services.datasets import DatasetRow
 from services.detectors.types import Detection as Found
 from services.detectors.types import DetectorSpec, ParamSpec
 from services.lifecycle import DeployStatus, ExecutionPhase, Verdict
@@ -110,7 +111,7 @@ def in_beta(session: Session, actor: Actor, pattern_type: str | None = None) -> 
 
 
 def run_session(
-    session: Session, workspace_id: uuid.UUID, actor: Actor, stored: factories.DatasetRow, *,
+    session: Session, workspace_id: uuid.UUID, actor: Actor, stored: DatasetRow, *,
     anchors: Sequence[int] = (10, 20, 30), retest_of: uuid.UUID | None = None, coverage: str = "partial",
 ) -> uuid.UUID:  # fmt: skip
     """A session of the deployed version over the whole dataset, with a detection at each anchor."""

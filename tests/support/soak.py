@@ -77,7 +77,7 @@ class Run:
         """Launches, hits so often, and waits for the end."""
         installation, started = self.installation, time.monotonic()
         for _ in range(2):
-            installation.worker(**self.env)
+            installation.worker(**self.env)  # type: ignore[arg-type]  # all of it is environment
         workspace_id = installation.workspace_id()
         self.execution_id = installation.launch(workspace_id, agent=self.row.agent, deploy_target=self.row.target)
         for phase in sorted(self.dice.choices(PHASES, k=hits), key=PHASES.index):
@@ -127,7 +127,7 @@ class Run:
                 self.row.orphans += 1
                 self.row.wrong.append(f"killed in {phase}: {len(family)} processes lived on")
         self.row.phases.append(str(phase))
-        self.installation.worker(**self.env)
+        self.installation.worker(**self.env)  # type: ignore[arg-type]  # all of it is environment
 
         def taken() -> bool:
             status, _, _, now = self._now()

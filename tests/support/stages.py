@@ -126,7 +126,7 @@ def make_new(installation: Installation) -> None:
 
 
 def make_beta(installation: Installation) -> None:
-    installation.worker(contract_cuts=None)
+    installation.worker()
     installation.run(installation.workspace_id())
 
 

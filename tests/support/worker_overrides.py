@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from services.agents import registry
-from services.agents.protocol import AgentChange, Plan, Refusal, Work
+from services.agents.protocol import AgentChange, GateRefusal, Plan, Work
 from services.deploys import local, vercel, waiting
 from services.detectors import sandbox
 from services.detectors.bundle import write_params
+from services.detectors.contract import check_contract
+from services.detectors.gate.plan import SMALL
 from services.detectors.types import DetectorSpec
 from services.worker import decisions, notifying, testing
 
@@ -24,11 +27,11 @@ def short_pauses() -> None:
 
 
 def shortest_pauses() -> None:
-    """Pauses so short that a run gets through all of its retries, and still grow up to a longest one; fewer cuts of the
-    contract, and quicker looks at a deploy."""
+    """Pauses so short that a run gets through all of its retries, and still grow up to a longest one; and
+    quicker looks at a deploy."""
     decisions.FIRST_PAUSE_S = 0.1
     decisions.LONGEST_PAUSE_S = 0.4
-    vercel.Pace = partial(waiting.Pace, poll_s=0.2)  # type: ignore[misc, assignment]
+    setattr(vercel, "Pace", partial(waiting.Pace, poll_s=0.2))  # noqa: B010  # the module's name of another's class
 
 
 def endless_pause() -> None:
@@ -71,7 +74,7 @@ class WorseAgent:
         write_params(work.worktree, work.pattern_type, {"left": 20, "right": 20, "prominence": 4.0})
         return AgentChange(True, "Stricter.", "Be stricter", ("everything stricter",))
 
-    def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> AgentChange:
+    def refine(self, work: Work, spec: DetectorSpec | None, refusal: GateRefusal, round_number: int) -> AgentChange:
         return AgentChange(False, "I have nothing better.")
 
 
@@ -87,8 +90,8 @@ class SharedFileAgent(WorseAgent):
 class EndlessSearchAgent(WorseAgent):
     """Refuses to find anything better: its refining runs the detector until it is told to stop."""
 
-    def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> AgentChange:
-        candles = work.candles(str(work.cases[0].dataset_id))
+    def refine(self, work: Work, spec: DetectorSpec | None, refusal: GateRefusal, round_number: int) -> AgentChange:
+        candles = work.candles(work.labels.windows[0].dataset_id)
         with sandbox.warm(work.worktree, work.pattern_type) as worker:
             while True:
                 worker.detect(candles, {}, cancelled=work.cancelled)
@@ -100,12 +103,13 @@ def endless_search_agent() -> None:
 
 def endless_contract() -> None:
     """The contract is tried at so many cuts that it takes minutes."""
-    testing.CUTS = 20_000
+    endless = replace(SMALL, name="endless", dense=20_000)
+    setattr(testing, "check_contract", partial(check_contract, profile=endless))  # noqa: B010  # another's name
 
 
 def endless_local_deploy() -> None:
     """The local deploy tries each detector so often that it takes minutes."""
-    local.patterns = lambda root: ["swings"] * 100_000  # type: ignore[assignment]
+    setattr(local, "patterns", lambda _root: ["swings"] * 100_000)  # noqa: B010  # the module's name of another's
 
 
 def worse_agent() -> None:

@@ -1,4 +1,4 @@
-"""A cancel in each phase, of both agents and both targets: soon nothing of the run is alive, and the next one is clean."""
+"""A cancel in each phase, of both agents and both targets: soon no process of the run is left, and the next run starts clean."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def test_after_a_failed_deploy_the_child_deploys_the_same_commit(new_installatio
     told = next(
         m for m in installation.messages(child, "claude_checkpoint") if m["title"].startswith("The refusal went back")
     )
-    assert told["content"] == failed.attempts[-1]["reason"], "the failed deploy is what it began with"
+    assert told["content"] == failed.attempts[-1].reason, "the failed deploy is what it began with"
     assert installation.messages(child, "version_updated")[0]["data"]["changes"] == [failed.commit_message]
     installation.assert_at_rest()
 
@@ -100,5 +100,5 @@ def test_a_waiver_covers_the_places_that_were_seen_and_no_others(installation: I
         session.connection().exec_driver_sql("UPDATE gate_waivers SET broken_ids = broken_ids[1:1]")
     found = installation.wait(child)
     assert found.row.status == "failed"
-    assert "judged places that were right are broken" in (found.row.error or "")
+    assert "3 fixed for each broken one" in (found.row.error or "")
     assert found.current_version == "0.1.0"

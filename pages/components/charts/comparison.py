@@ -118,10 +118,12 @@ def time_to_fix(frame: pd.DataFrame) -> go.Figure:
     _, size, unit = next(row for row in _UNITS if float(seconds.median()) >= row[0])
     figure.add_trace(
         go.Histogram(
-            x=seconds / size, nbinsx=24, marker={"color": ACCENT},
+            x=seconds / size,
+            nbinsx=24,
+            marker={"color": ACCENT},
             hovertemplate="%{x} " + unit + ": %{y:,}<extra></extra>",
         )
-    )  # fmt: skip
+    )
     figure.update_xaxes(ticksuffix=f" {unit}", nticks=7)
     figure.update_yaxes(tickformat=",d", nticks=5)
     return figure
@@ -145,9 +147,12 @@ def over_period(figure: go.Figure, since: datetime, until: datetime, *, step: ti
     dates = [pd.to_datetime(pd.Series(list(trace.x)), utc=True).min() for trace in figure.data if trace.x is not None]
     first = min([since, *dates])
     figure.update_xaxes(
-        range=[first - step / 2, until + step / 2], dtick=None, tickmode="auto", nticks=6,
+        range=[first - step / 2, until + step / 2],
+        dtick=None,
+        tickmode="auto",
+        nticks=6,
         tickformat="%b %Y" if until - since > timedelta(days=200) else "%-d %b",
-    )  # fmt: skip
+    )
     figure.update_traces(width=0.74 * step.total_seconds() * 1000, selector={"type": "bar"})
     return figure
 

@@ -1,4 +1,4 @@
-"""Marks on the session's chart: swings as triangles, breaks as segments, zones as boxes, all in the verdict's colour."""
+"""Marks on the session's chart: swings as triangles, breaks as segments, zones as boxes, in the verdict's colour."""
 
 from __future__ import annotations
 

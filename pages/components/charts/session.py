@@ -39,7 +39,7 @@ def session_chart(
     """
     items = as_marks(marks, candles)
     chosen = next((m for m in items if m.id == current), None)
-    shown = inside(view, candles, chosen.anchor if chosen else None)
+    in_view = inside(view, candles, chosen.anchor if chosen else None)
     shapes, annotations = [], []
     if picked is not None:
         shapes.append(_band(picked - 0.5, picked + 0.5, rgba(looks.MARKS["false_negative"], 0.28)))
@@ -47,14 +47,14 @@ def session_chart(
         margin = max(2, round((chosen.end - chosen.start) * 0.05))
         shapes.append(_band(chosen.start - margin, chosen.end + margin, BAND[dark]))
         annotations.append(_name(chosen))
-    prices = [p for m in items if shown[0] <= m.start and m.end <= shown[1] for p in (m.low, m.high)]
-    low, high = price_range(candles, shown, prices)
+    prices = [p for m in items if in_view[0] <= m.start and m.end <= in_view[1] for p in (m.low, m.high)]
+    low, high = price_range(candles, in_view, prices)
     layout = shared_layout(height, hovermode="closest", dragmode="pan", barmode="overlay", bargap=0) | {
         "shapes": shapes,
         "annotations": annotations,
         "xaxis": XAXIS
         | {
-            "range": [shown[0] - 1, shown[1] + 1],
+            "range": [in_view[0] - 1, in_view[1] + 1],
             "tickformat": "d",
             "labelalias": date_labels(candles["time"]) | _beyond(candles),
             "nticks": 8,

@@ -212,24 +212,6 @@ def cost_per_day(frame: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def sparkline(values: Sequence[float], *, height: int = 36) -> go.Figure:
-    """A line of rates without axes, its last point marked."""
-    figure = blank(height, showlegend=False)
-    figure.update_layout(margin={"l": 2, "r": 4, "t": 4, "b": 4})
-    figure.add_trace(
-        go.Scatter(
-            y=list(values),
-            mode="lines+markers",
-            line={"color": ACCENT, "width": 1.8},
-            marker={"color": ACCENT, "size": [0] * (len(values) - 1) + [6], "opacity": 1},
-            hoverinfo="skip",
-        )
-    )
-    figure.update_xaxes(visible=False, fixedrange=True)
-    figure.update_yaxes(visible=False, fixedrange=True)
-    return figure
-
-
 def _rate_text(row: Mapping[object, object]) -> str:
     name = f"<b>v{safe(row['version'])}</b><br>" if row.get("version") else ""
     n = int(row["n"])  # type: ignore[call-overload]

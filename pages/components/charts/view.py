@@ -30,8 +30,8 @@ def inside(view: View | None, candles: pd.DataFrame, center: int | None) -> View
 
 def price_range(candles: pd.DataFrame, view: View, extra: Iterable[float] = ()) -> tuple[float, float]:
     """Lowest and highest price to show: the candles in view, the marks' prices in view, and some air."""
-    shown = candles.loc[view[0] : view[1]]
-    prices = [float(shown["low"].min()), float(shown["high"].max()), *extra]
+    in_view = candles.loc[view[0] : view[1]]
+    prices = [float(in_view["low"].min()), float(in_view["high"].max()), *extra]
     low, high = min(prices), max(prices)
     pad = (high - low) * PAD or abs(high) * 0.01 or 1.0
     return low - pad, high + pad

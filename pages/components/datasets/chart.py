@@ -18,25 +18,52 @@ def dataset_chart(candles: pd.DataFrame, highlighted: int | None = None) -> go.F
     """Candles indexed by dataset index; closing hours take no room. `highlighted` is an index to point at."""
     at = candles.index.to_list()
     times = candles["time"].dt.strftime("%Y-%m-%d %H:%M").to_list()
-    ticks = list(range(0, len(at), max(1, len(at) // 8)))
+    ticks = list(range(0, len(at), max(1, len(at) // 4)))
     bars = {
-        "type": "candlestick", "x": at, "name": "", "text": times, "hovertext": times,
+        "type": "candlestick",
+        "x": at,
+        "name": "",
+        "text": times,
+        "hovertext": times,
         **{name: candles[name].to_list() for name in ("open", "high", "low", "close")},
-        "increasing": {"line": {"color": _UP, "width": 1}}, "decreasing": {"line": {"color": _DOWN, "width": 1}},
-        "xaxis": "x", "yaxis": "y",
-    }  # fmt: skip
+        "increasing": {"line": {"color": _UP, "width": 1}},
+        "decreasing": {"line": {"color": _DOWN, "width": 1}},
+        "xaxis": "x",
+        "yaxis": "y",
+    }
     volume = {
-        "type": "bar", "x": at, "y": candles["volume"].to_list(), "yaxis": "y2", "xaxis": "x", "name": "Volume",
-        "marker": {"color": "rgba(127,140,157,.45)"}, "hoverinfo": "y",
-    }  # fmt: skip
+        "type": "bar",
+        "x": at,
+        "y": candles["volume"].to_list(),
+        "yaxis": "y2",
+        "xaxis": "x",
+        "name": "Volume",
+        "marker": {"color": "rgba(127,140,157,.45)"},
+        "hoverinfo": "y",
+    }
     shapes = []
     if highlighted is not None:
-        shapes = [{"type": "line", "x0": highlighted, "x1": highlighted, "y0": 0, "y1": 1, "yref": "paper",
-                   "line": {"color": "#C97F1A", "width": 2, "dash": "dot"}}]  # fmt: skip
+        shapes = [
+            {
+                "type": "line",
+                "x0": highlighted,
+                "x1": highlighted,
+                "y0": 0,
+                "y1": 1,
+                "yref": "paper",
+                "line": {"color": "#C97F1A", "width": 2, "dash": "dot"},
+            }
+        ]
     layout = shared_layout(HEIGHT, showlegend=False, shapes=shapes) | {
-        "xaxis": XAXIS | {"rangeslider": {"visible": False}, "tickvals": [at[i] for i in ticks],
-                          "ticktext": [times[i] for i in ticks]},
+        "xaxis": XAXIS
+        | {
+            "rangeslider": {"visible": False},
+            "tickvals": [at[i] for i in ticks],
+            "ticktext": [times[i].replace(" ", "<br>") for i in ticks],
+            "anchor": "y2",
+            "tickangle": 0,
+        },
         "yaxis": YAXIS | {"domain": [0.22, 1], "side": "right"},
         "yaxis2": YAXIS | {"domain": [0, 0.18], "side": "right", "showgrid": False, "showticklabels": False},
-    }  # fmt: skip
+    }
     return unchecked([bars, volume], layout)

@@ -10,10 +10,10 @@ import pandas as pd
 import streamlit as st
 
 from pages.components import looks
+from pages.components.columns import clicked_row
 from pages.components.datasets.import_dialog import warnings
 from pages.components.errors import guarded
 from pages.components.links import go
-from pages.components.sessions.table import clicked_row
 from services import dataset_changes
 from services.database.engine import transaction
 from services.dataset_changes import DatasetUse
@@ -33,17 +33,27 @@ def quality(dataset: DatasetRow, times: pd.DatetimeIndex, width: int) -> None:
         frame.columns = pd.Index(["After", "Before", "Missing candles (estimate)", "Row of the file"])
         st.caption("Gaps in time. Click a row to see it on the chart.")
         event = st.dataframe(
-            frame, hide_index=True, height=min(37 + 35 * len(frame), 260), key="dataset-gaps", on_select="rerun",
-            selection_mode="single-cell", alt="Gaps in time",
-        )  # fmt: skip
+            frame,
+            hide_index=True,
+            height=min(37 + 35 * len(frame), 260),
+            key="dataset-gaps",
+            on_select="rerun",
+            selection_mode="single-cell",
+            alt="Gaps in time",
+        )
         at = clicked_row(event, len(gaps))
         if at is not None:
             point(int(times.searchsorted(pd.Timestamp(gaps[at]["before"]))), width, len(times))
     skipped = dataset.quality.get("skipped") or 0
     if skipped:
         st.caption(f"{skipped:,} rows of the file were left out by choice.")
-        st.dataframe(pd.DataFrame(dataset.quality.get("skipped_rows") or []), hide_index=True, key="dataset-skipped",
-                     height=200, alt="Rows left out")  # fmt: skip
+        st.dataframe(
+            pd.DataFrame(dataset.quality.get("skipped_rows") or []),
+            hide_index=True,
+            key="dataset-skipped",
+            height=200,
+            alt="Rows left out",
+        )
     decided = dataset.quality.get("decided") or []
     if decided:
         with st.expander("How the file was read", icon=":material/table_view:"):
@@ -64,12 +74,27 @@ def used(rows: Sequence[DatasetUse]) -> None:
         st.caption("No session runs on these candles yet.")
         return
     frame = pd.DataFrame(
-        [(r.session_name, r.workspace_name, looks.look(looks.SESSIONS, r.status).label,
-          f"#{r.start_index}–#{r.end_index}", r.judged) for r in rows],
+        [
+            (
+                r.session_name,
+                r.workspace_name,
+                looks.look(looks.SESSIONS, r.status).label,
+                f"#{r.start_index}–#{r.end_index}",
+                r.judged,
+            )
+            for r in rows
+        ],
         columns=["Session", "Pattern", "Status", "Window", "Verdicts"],
-    )  # fmt: skip
-    event = st.dataframe(frame, hide_index=True, key="dataset-uses", on_select="rerun", selection_mode="single-cell",
-                         height=min(37 + 35 * len(frame), 300), alt="Sessions on these candles")  # fmt: skip
+    )
+    event = st.dataframe(
+        frame,
+        hide_index=True,
+        key="dataset-uses",
+        on_select="rerun",
+        selection_mode="single-cell",
+        height=min(37 + 35 * len(frame), 300),
+        alt="Sessions on these candles",
+    )
     at = clicked_row(event, len(rows))
     if at is not None:
         go("session", id=rows[at].session_id)
@@ -87,8 +112,9 @@ def names_form(dataset: DatasetRow, actor: Actor) -> None:
     if sent:
         with guarded():
             with transaction() as session:
-                dataset_changes.rename(session, dataset.id, name=name, symbol=symbol, timeframe=timeframe,
-                                       licence_note=note, actor=actor)  # fmt: skip
+                dataset_changes.rename(
+                    session, dataset.id, name=name, symbol=symbol, timeframe=timeframe, licence_note=note, actor=actor
+                )
             st.rerun()
 
 

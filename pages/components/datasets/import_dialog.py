@@ -10,12 +10,12 @@ import pandas as pd
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
-from pages.components import looks, parts
+from pages.components import drawn, looks
 from pages.components.actor import require_actor
 from pages.components.datasets.mapping_form import DECIMALS, mapping_form, zone_choice
 from pages.components.datasets.preview import Preview, glance, preview
+from pages.components.datasets.table import ADJUSTMENTS
 from pages.components.errors import guarded
-from pages.components.sessions.table import ADJUSTMENTS
 from services import actions, dataset_changes
 from services.candles.importer import Glance, Reading
 from services.candles.moments import NO_ZONE
@@ -24,9 +24,24 @@ from services.database.engine import transaction
 from services.datasets import DatasetRow
 
 KINDS: Final = (
-    "csv", "txt", "tsv", "json", "jsonl", "ndjson", "parquet", "feather", "xlsx", "ods", "gz", "bz2", "xz", "zip", "prn",
-    "dat", "asc",
-)  # fmt: skip
+    "csv",
+    "txt",
+    "tsv",
+    "json",
+    "jsonl",
+    "ndjson",
+    "parquet",
+    "feather",
+    "xlsx",
+    "ods",
+    "gz",
+    "bz2",
+    "xz",
+    "zip",
+    "prn",
+    "dat",
+    "asc",
+)
 MOST_WARNINGS: Final = 8
 
 
@@ -35,10 +50,12 @@ def import_dialog() -> None:
     """Takes a file, shows what was recognised, asks for the rest, and stores the candles."""
     actor = require_actor()
     uploaded = st.file_uploader(
-        "A file of candles", type=list(KINDS), key="import-file",
+        "A file of candles",
+        type=list(KINDS),
+        key="import-file",
         help="CSV and other text, Excel, Parquet, Feather or JSON, as charts, brokers, exchanges and libraries write "
         "them; alone in a zip or gzip archive, too.",
-    )  # fmt: skip
+    )
     if uploaded is None:
         st.caption("It is recognised by its content. Nothing is stored before you have seen what was found in it.")
         return
@@ -72,10 +89,18 @@ def import_dialog() -> None:
     if details is not None:
         with guarded():
             made = actions.import_candles(
-                data, filename=uploaded.name, symbol=details.symbol, timeframe=details.timeframe, reading=reading,
-                skip_bad_rows=skip, name=details.name, licence_note=details.licence_note,
-                price_adjustment=details.price_adjustment, allow_nonpositive=negative, actor=actor,
-            )  # fmt: skip
+                data,
+                filename=uploaded.name,
+                symbol=details.symbol,
+                timeframe=details.timeframe,
+                reading=reading,
+                skip_bad_rows=skip,
+                name=details.name,
+                licence_note=details.licence_note,
+                price_adjustment=details.price_adjustment,
+                allow_nonpositive=negative,
+                actor=actor,
+            )
             if table is not None and reading != Reading():
                 with transaction() as session:
                     dataset_changes.remember(session, table.shape, reading, actor=actor)
@@ -119,8 +144,14 @@ def _ask(found: Preview, reading: Reading, digest: str) -> Reading | None:
         return None
     asks_order = found.asks == "date_order"
     choices = {o: WORDS[o] for o in found.options} if asks_order else DECIMALS
-    chosen = st.radio("Dates are" if asks_order else "The decimal sign is", list(choices), index=None, horizontal=True,
-                      format_func=choices.__getitem__, key=f"import-ask-{found.asks}-{digest}")  # fmt: skip
+    chosen = st.radio(
+        "Dates are" if asks_order else "The decimal sign is",
+        list(choices),
+        index=None,
+        horizontal=True,
+        format_func=choices.__getitem__,
+        key=f"import-ask-{found.asks}-{digest}",
+    )
     if chosen is None:
         st.info(looks.plain(found.problem or ""), icon=":material/help:")
         return None
@@ -131,8 +162,13 @@ def _bad_rows(found: Preview, digest: str) -> None:
     """The rows that can't be used, and the choice to leave them out."""
     if found.bad:
         frame = pd.DataFrame(found.bad, columns=["Row", "What is wrong"])
-        st.dataframe(frame, hide_index=True, height=min(37 + 35 * len(frame), 220), key=f"import-bad-{digest}",
-                     alt="Rows that can't be used")  # fmt: skip
+        st.dataframe(
+            frame,
+            hide_index=True,
+            height=min(37 + 35 * len(frame), 220),
+            key=f"import-bad-{digest}",
+            alt="Rows that can't be used",
+        )
     count = f"the {found.bad_count:,} rows" if found.bad_count else "rows"
     st.toggle(
         f"Leave out {count} that can't be used; the quality report keeps their count", key=f"import-skip-{digest}"
@@ -154,11 +190,14 @@ def note_imported(dataset: DatasetRow) -> None:
 
 
 def _shown(found: Preview) -> None:
-    parts.facts(
-        [("Recognised as", found.source_format), ("Candles", f"{found.rows:,}"),
-         ("First and last", f"{found.first} to {found.last} (UTC)")],
+    drawn.facts(
+        [
+            ("Recognised as", found.source_format),
+            ("Candles", f"{found.rows:,}"),
+            ("First and last", f"{found.first} to {found.last} (UTC)"),
+        ],
         key="import-facts",
-    )  # fmt: skip
+    )
     if found.decided:
         st.markdown("**What was decided**")
         st.markdown("\n".join(f"- {looks.plain(sentence)}" for sentence in found.decided))
@@ -196,12 +235,18 @@ def _details(found: Preview, digest: str) -> Details | None:
     with st.form(f"import-details-{digest}", border=False):
         with st.container(horizontal=True, gap="small"):
             symbol = st.text_input("Symbol", value=found.symbol, max_chars=32)
-            timeframe = st.text_input("Timeframe", value=found.timeframe, max_chars=6,
-                                      help="Guessed from the spacing of the candles: 5m, 1h, 4h, 1d, 1w")  # fmt: skip
+            timeframe = st.text_input(
+                "Timeframe",
+                value=found.timeframe,
+                max_chars=6,
+                help="Guessed from the spacing of the candles: 5m, 1h, 4h, 1d, 1w",
+            )
             adjustment: str = st.selectbox(
-                "Prices", list(ADJUSTMENTS), index=list(ADJUSTMENTS).index(found.price_adjustment),
+                "Prices",
+                list(ADJUSTMENTS),
+                index=list(ADJUSTMENTS).index(found.price_adjustment),
                 format_func=ADJUSTMENTS.__getitem__,
-            )  # fmt: skip
+            )
         name = st.text_input("Name (optional)", max_chars=120, placeholder="Symbol and timeframe")
         licence = st.text_input(
             "Where the candles come from, and what may be done with them (optional)", max_chars=2000

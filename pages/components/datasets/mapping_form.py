@@ -13,9 +13,14 @@ from services.candles.importer import Glance, Reading
 from services.candles.orders import WORDS
 
 ROLES: Final = {
-    "time": "Time", "clock": "Time of day (if apart)", "open": "Open", "high": "High", "low": "Low", "close": "Close",
+    "time": "Time",
+    "clock": "Time of day (if apart)",
+    "open": "Open",
+    "high": "High",
+    "low": "Low",
+    "close": "Close",
     "volume": "Volume",
-}  # fmt: skip
+}
 DECIMALS: Final = {".": "Point (1,234.5)", ",": "Comma (1.234,5)"}
 
 
@@ -30,9 +35,14 @@ def zone_choice(label: str, likely: tuple[str, ...], key: str, value: str | None
     """A zone, searched by city or abbreviation; an offset may be typed."""
     known = list(dict.fromkeys([*likely, *([value] if value else []), *zones.zone_names()]))
     chosen: str | None = st.selectbox(
-        label, known, index=known.index(value) if value else None, accept_new_options=True, format_func=zone_label,
-        placeholder="A city, an abbreviation such as EST, or an offset such as +02:00", key=key,
-    )  # fmt: skip
+        label,
+        known,
+        index=known.index(value) if value else None,
+        accept_new_options=True,
+        format_func=zone_label,
+        placeholder="A city, an abbreviation such as EST, or an offset such as +02:00",
+        key=key,
+    )
     return chosen
 
 
@@ -51,20 +61,41 @@ def mapping_form(table: Glance, found: Preview, reading: Reading, digest: str) -
         with st.container(horizontal=True, gap="small"):
             for role, label in ROLES.items():
                 chosen = st.selectbox(
-                    label, places, index=_place(table, taken.get(role, "")), format_func=head, width=170,
-                    placeholder="Not in the file", key=f"import-{role}-{digest}",
-                )  # fmt: skip
+                    label,
+                    places,
+                    index=_place(table, taken.get(role, "")),
+                    format_func=head,
+                    width=170,
+                    placeholder="Not in the file",
+                    key=f"import-{role}-{digest}",
+                )
                 if chosen:
                     columns[role] = chosen
         with st.container(horizontal=True, gap="small"):
-            order = st.selectbox("Dates", list(WORDS), index=_at(list(WORDS), reading.date_order),
-                                 format_func=WORDS.__getitem__, placeholder="As decided", width=190,
-                                 key=f"import-order-{digest}")  # fmt: skip
-            decimal = st.selectbox("Decimal sign", list(DECIMALS), index=_at(list(DECIMALS), reading.decimal),
-                                   format_func=DECIMALS.__getitem__, placeholder="As decided", width=190,
-                                   key=f"import-decimal-{digest}")  # fmt: skip
-            tz = zone_choice("Zone of times without one", found.options if found.asks == "tz" else (),
-                             f"import-mapping-zone-{digest}", reading.tz)  # fmt: skip
+            order = st.selectbox(
+                "Dates",
+                list(WORDS),
+                index=_at(list(WORDS), reading.date_order),
+                format_func=WORDS.__getitem__,
+                placeholder="As decided",
+                width=190,
+                key=f"import-order-{digest}",
+            )
+            decimal = st.selectbox(
+                "Decimal sign",
+                list(DECIMALS),
+                index=_at(list(DECIMALS), reading.decimal),
+                format_func=DECIMALS.__getitem__,
+                placeholder="As decided",
+                width=190,
+                key=f"import-decimal-{digest}",
+            )
+            tz = zone_choice(
+                "Zone of times without one",
+                found.options if found.asks == "tz" else (),
+                f"import-mapping-zone-{digest}",
+                reading.tz,
+            )
         if not st.form_submit_button("Read it so", icon=":material/refresh:"):
             return None
     if "clock" in columns:

@@ -46,15 +46,22 @@ class Preview:
 
 @st.cache_data(max_entries=8, show_spinner="Reading the file")
 def preview(
-    data: bytes, filename: str, reading: dict[str, Any] | None = None, *, skip: bool = False,
+    data: bytes,
+    filename: str,
+    reading: dict[str, Any] | None = None,
+    *,
+    skip: bool = False,
     allow_nonpositive: bool = False,
-) -> Preview:  # fmt: skip
+) -> Preview:
     """Reads a file of candles. `reading` is `Reading.as_json()`."""
     try:
         found = read_candles(
-            data, filename=filename, reading=Reading.from_json(reading or {}), skip_bad_rows=skip,
+            data,
+            filename=filename,
+            reading=Reading.from_json(reading or {}),
+            skip_bad_rows=skip,
             allow_nonpositive=allow_nonpositive,
-        )  # fmt: skip
+        )
     except Question as question:
         return Preview(question.sentence, question.asks, question.options)
     except BadRows as bad:
@@ -63,11 +70,19 @@ def preview(
         return Preview(error.sentence)
     first, last = (looks.candle_label(None, t.to_pydatetime()) for t in found.frame["time"].iloc[[0, -1]])
     return Preview(
-        rows=len(found.frame), first=first, last=last, source_format=found.source_format, symbol=found.symbol or "",
-        timeframe=found.timeframe or "", price_adjustment=found.price_adjustment, decided=found.decided,
-        warnings=tuple(found.quality.warnings), gaps=len(found.quality.gaps), columns=dict(found.columns),
+        rows=len(found.frame),
+        first=first,
+        last=last,
+        source_format=found.source_format,
+        symbol=found.symbol or "",
+        timeframe=found.timeframe or "",
+        price_adjustment=found.price_adjustment,
+        decided=found.decided,
+        warnings=tuple(found.quality.warnings),
+        gaps=len(found.quality.gaps),
+        columns=dict(found.columns),
         ends=_ends(found.frame),
-    )  # fmt: skip
+    )
 
 
 def _ends(frame: pd.DataFrame) -> pd.DataFrame:

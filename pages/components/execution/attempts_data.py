@@ -10,15 +10,17 @@ from typing import Final
 import pandas as pd
 
 from pages.components import looks
-from pages.components.execution.replay import Cell
 from pages.components.looks import Look
+from pages.components.runs.cells import Cell
 from pages.components.runs.state import is_paid, moment, state
 from services.executions import AttemptRow, ExecutionDetail, ExecutionRow, FollowUp, UsageSum
 
 _OUTCOMES: Final = {
-    "completed": looks.EXECUTIONS["completed"], "failed": looks.EXECUTIONS["failed"],
-    "retry": Look("orange", "replay", "Retried"), "canceled": looks.EXECUTIONS["canceled"],
-}  # fmt: skip
+    "completed": looks.EXECUTIONS["completed"],
+    "failed": looks.EXECUTIONS["failed"],
+    "retry": Look("orange", "replay", "Retried"),
+    "canceled": looks.EXECUTIONS["canceled"],
+}
 
 
 def attempt_head(*, paid: bool) -> list[Cell]:
@@ -70,7 +72,7 @@ def decision_text(attempt: AttemptRow) -> str:
     if follow_up.action == "retry":
         return f"Tried again{after}"
     if follow_up.action == "refine":
-        what = "with the deploy's log" if attempt.deploy_log_key or attempt.deployment_id else "with what was said"
+        what = "with the deploy's log" if attempt.deploy_log_key or attempt.deployment_id else "with the reason"
         return f"Went back to the agent{after}, {what}"
     if follow_up.action == "fail":
         return f"Failed for good: {follow_up.advice}" if follow_up.advice else "Failed for good"
@@ -89,9 +91,20 @@ def attempt_span(attempt: AttemptRow, now: datetime) -> str:
 
 
 ATTEMPT_COLUMNS: Final = (
-    "number", "started_at", "ended_at", "outcome", "phase", "reason", "decision", "commit_hash", "deployment_id",
-    "deploy_status", "cost_usd", "input_tokens", "output_tokens",
-)  # fmt: skip
+    "number",
+    "started_at",
+    "ended_at",
+    "outcome",
+    "phase",
+    "reason",
+    "decision",
+    "commit_hash",
+    "deployment_id",
+    "deploy_status",
+    "cost_usd",
+    "input_tokens",
+    "output_tokens",
+)
 
 
 def attempt_frame(detail: ExecutionDetail) -> pd.DataFrame:
@@ -132,8 +145,13 @@ def _used(attempt: str, turn: str, model: str, used: Sequence[UsageSum]) -> list
     ]
 
 
-_GATES: Final = {"deploy.failed": "a failed deploy", "tests": "failed tests", "contract": "a broken contract",
-                 "replay": "broken places", "files": "files it may not touch"}  # fmt: skip
+_GATES: Final = {
+    "deploy.failed": "a failed deploy",
+    "tests": "failed tests",
+    "contract": "a broken contract",
+    "replay": "broken places",
+    "files": "files it may not touch",
+}
 _TURNS: Final = {"plan": "Planning", "implement": "Implementing", "refine": "Refining"}
 
 

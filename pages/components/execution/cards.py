@@ -2,55 +2,48 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
 from pages.components import looks
-from pages.components.actor import require_actor
+from pages.components.actor import acting
 from pages.components.errors import guarded
-from pages.components.execution import log as logs
-from pages.components.execution import wording as view
-from pages.components.execution.read import Facts
-from pages.components.execution.replay import Cell
+from pages.components.execution import logs, wording
+from pages.components.execution.read import ExecutionView
 from pages.components.execution.text_viewer import passage
 from pages.components.links import go, link_to
-from pages.components.runs import component as drawn
+from pages.components.runs import component
+from pages.components.runs.cells import Cell
+from pages.components.runs.phases import phase_run
 from pages.components.runs.state import is_live
 from services import executions
 from services.database.engine import transaction
 from services.deployments import VersionRow
-from services.executions import ExecutionDetail, KeptPlan, Relative
+from services.executions import KeptPlan, Relative
 
 TABS_KEY: Final = "execution-tabs"
 DEPLOY_LOG_KEY: Final = "execution-deploy-log"
 
 
-def viewer_now() -> datetime:
-    """The time now in the reader's own zone."""
-    try:
-        return datetime.now(ZoneInfo(st.context.timezone or "UTC"))
-    except (ZoneInfoNotFoundError, ValueError):
-        return datetime.now(UTC)
-
-
-def offers_to_continue(facts: Facts, broken: tuple[int, int]) -> bool:
+def offers_to_continue(view: ExecutionView, broken: tuple[int, int]) -> bool:
     """Whether continuing is the one thing to do, so that the error's own card has the button."""
-    step = view.next_step(facts.detail, broken=broken[0], hidden=broken[1], may_continue=facts.why_not_continue is None)
+    step = wording.next_step(
+        view.detail, broken=broken[0], hidden=broken[1], may_continue=view.why_not_continue is None
+    )
     return step is not None and step.action == "continue"
 
 
-def error_card(facts: Facts, *, broken: tuple[int, int], may_run: bool) -> str | None:
+def error_card(view: ExecutionView, broken: tuple[int, int]) -> str | None:
     """Why it failed, what to do next, and the button for it. Returns "again" or "continue" when that was pressed.
 
     `broken` counts the broken cases that the replay shows, and those of hold-out sessions that it doesn't.
     """
-    reason, advice = view.error_parts(facts.detail)
-    may_continue = may_run and facts.why_not_continue is None
-    step = view.next_step(facts.detail, broken=broken[0], hidden=broken[1], may_continue=may_continue)
-    color, symbol = ("gray", "block") if facts.detail.row.canceled else ("red", "error")
+    reason, advice = wording.error_parts(view.detail)
+    may_run = view.actor.may("launch")
+    may_continue = may_run and view.why_not_continue is None
+    step = wording.next_step(view.detail, broken=broken[0], hidden=broken[1], may_continue=may_continue)
+    color, symbol = ("gray", "block") if view.detail.row.canceled else ("red", "error")
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f":{color}[:material/{symbol}:]", width="content")
         with st.container(width="stretch", gap="xxsmall"):
@@ -67,13 +60,13 @@ def error_card(facts: Facts, *, broken: tuple[int, int], may_run: bool) -> str |
     elif step.action == "deploy_log":
         st.session_state[DEPLOY_LOG_KEY] = True
     elif step.action == "workspace":
-        go("workspace", id=facts.detail.row.workspace_id)
+        go("workspace", id=view.detail.row.workspace_id)
     return {"run_again": "again", "continue": "continue"}.get(step.action)
 
 
-def plan_card(detail: ExecutionDetail, *, may_accept: bool) -> None:
+def plan_card(view: ExecutionView) -> None:
     """The plan of a run that waits for a yes."""
-    plan = detail.plan or KeptPlan()
+    plan, may_accept = view.detail.plan or KeptPlan(), view.actor.may("launch")
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown("**The plan**", width="content")
@@ -88,79 +81,87 @@ def plan_card(detail: ExecutionDetail, *, may_accept: bool) -> None:
     if pressed:
         with guarded():
             with transaction() as session:
-                executions.accept_plan(session, detail.row.id, actor=require_actor())
+                executions.accept_plan(session, view.detail.row.id, actor=acting())
             st.rerun()
 
 
-def phase_card(detail: ExecutionDetail, now: datetime, workers: int | None) -> None:
+def phase_card(view: ExecutionView) -> None:
     """Five segments, what it does now, percent, time, attempt, cost, and what a reader should know beside it."""
+    detail, now = view.detail, view.now
     with st.container(border=True, gap="xsmall"):
-        drawn.phases(view.phase_run(detail.row, detail.phases, now), key="execution-phases")
+        component.phases(phase_run(detail.row, detail.phases, now), key="execution-phases")
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             with st.container(width="stretch"):
-                st.markdown(f":small[{looks.plain(view.task(detail))}]")
-            figures = looks.plain(" · ".join(view.figures(detail, now)))
+                st.markdown(f":small[{looks.plain(wording.task(detail))}]")
+            figures = looks.plain(" · ".join(wording.figures(detail, now)))
             percent = f":blue[**{detail.row.progress}%**] " if detail.row.status == "running" else ""
             st.markdown(f":small[{percent}:gray[{figures}]]", width="content")
-        for notice in view.notices(detail, now, workers):
+        for notice in wording.notices(detail, now, view.workers):
             st.markdown(f":small[:{notice.color}[:material/{notice.symbol}:] {looks.plain(notice.text)}]")
 
 
-def checkpoint_list(detail: ExecutionDetail, now: datetime) -> None:
+def checkpoint_list(view: ExecutionView) -> None:
     """What was done and found, by phase."""
     st.subheader("Checkpoints", anchor=False)
-    groups = view.checkpoint_groups(detail, now)
+    groups = wording.checkpoint_groups(view.detail, view.now)
     if groups:
-        drawn.checkpoints(groups, key="execution-checkpoints")
+        component.checkpoints(groups, key="execution-checkpoints")
     else:
-        st.caption("None yet." if is_live(detail.row) else "It ended before its first checkpoint.")
+        st.caption("None yet." if is_live(view.detail.row) else "It ended before its first checkpoint.")
 
 
-def deploy_facts(facts: Facts) -> None:
+def deploy_facts(view: ExecutionView) -> None:
     """Where it deploys to, how far that is, and which versions are concerned."""
-    detail = facts.detail
+    detail = view.detail
     row = detail.row
     st.subheader("Deploy", anchor=False)
     state = looks.look(looks.DEPLOYS, row.deploy_status) if row.deploy_status else looks.PHASE_STATES["next"]
     rows: list[tuple[str, Cell]] = [
-        ("Target", {"t": row.deploy_target}), ("State", {"t": state.label, "badge": state.color, "icon": state.symbol})
-    ]  # fmt: skip
+        ("Target", {"t": row.deploy_target}),
+        ("State", {"t": state.label, "badge": state.color, "icon": state.symbol}),
+    ]
     if detail.deploy_state_raw and detail.deploy_state_raw.lower() != row.deploy_status:
-        rows.append(("Target's word", {"t": detail.deploy_state_raw}))
+        rows.append(("State in the target's own words", {"t": detail.deploy_state_raw}))
     if row.commit_hash:
-        said = f"{row.commit_hash}: {detail.commit_message or ''}"
-        rows.append(("Commit", {"t": row.commit_hash[:7], "mono": True, "title": said}))
-    rows += [(name, {"t": value}) for name, value in _versions(facts)]
+        whole = f"{row.commit_hash}: {detail.commit_message or ''}"
+        rows.append(("Commit", {"t": row.commit_hash[:7], "mono": True, "title": whole}))
+    rows += [(name, {"t": value}) for name, value in _versions(view)]
     if detail.deploy_url:
         rows.append(("Address", {"t": detail.deploy_url, "mono": True}))
     if detail.deploy_started_at and detail.deploy_completed_at:
         took = (detail.deploy_completed_at - detail.deploy_started_at).total_seconds()
         rows.append(("Duration", {"t": looks.duration(took)}))
-    drawn.facts(rows, key="execution-deploy")
+    component.facts(rows, key="execution-deploy")
     if detail.deploy_url and detail.deploy_url.startswith("https://"):
         st.link_button("Open the deploy", detail.deploy_url, icon=":material/open_in_new:")
-    _deploy_log(facts)
+    _deploy_log(view)
 
 
-def _deploy_log(facts: Facts) -> None:
+def _deploy_log(view: ExecutionView) -> None:
     """The newest deploy's log, read once it is opened."""
-    row = facts.detail.row
-    attempts = [a for a in facts.detail.attempts if a.deploy_log_key]
-    if not facts.detail.deploy_logs and not attempts:
+    row = view.detail.row
+    attempts = [a for a in view.detail.attempts if a.deploy_log_key]
+    if not view.detail.deploy_logs and not attempts:
         return
     with st.expander("Deploy log", key=DEPLOY_LOG_KEY, on_change="rerun", icon=":material/article:") as opened:
         if not opened.open:
             return
-        own = facts.detail.deploy_logs
+        own = view.detail.deploy_logs
         key = attempts[-1].deploy_log_key if attempts and (not own or not is_live(row)) else None
         log = logs.of_key(key) if key else logs.of_text(own or "", grows=is_live(row))
-        passage(log, label="The deploy's log", file_name=f"{row.pattern_type}-execution-{row.number}-deploy",
-                key="execution-deploy-log-text", nothing="", height="20rem")  # fmt: skip
+        passage(
+            log,
+            label="The deploy's log",
+            file_name=f"{row.pattern_type}-execution-{row.number}-deploy",
+            key="execution-deploy-log-text",
+            nothing="",
+            height="20rem",
+        )
 
 
-def _versions(facts: Facts) -> list[tuple[str, str]]:
+def _versions(view: ExecutionView) -> list[tuple[str, str]]:
     """The version that runs now and the one this execution makes, each with its commit."""
-    candidate, deployed = facts.candidate, facts.deployed
+    candidate, deployed = view.candidate, view.deployed
     rows = [("Runs now", _version(deployed))] if deployed else [("Runs now", "no version yet")]
     if candidate is None or (deployed and candidate.id == deployed.id):
         return rows
@@ -176,8 +177,9 @@ def _version(version: VersionRow) -> str:
     return f"v{version.version} · {version.commit_hash[:7]}"
 
 
-def related(detail: ExecutionDetail) -> None:
+def related(view: ExecutionView) -> None:
     """Where it belongs, what it follows and what followed it."""
+    detail = view.detail
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         workspace = f"/workspace?id={detail.row.workspace_id}"
         link_to(workspace, looks.plain(detail.row.workspace_name), icon=":material/forum:")

@@ -9,34 +9,36 @@ from typing import Final
 
 import streamlit as st
 
+from pages.components.actor import viewer_now
 from pages.components.runs.state import is_live, is_stalled, waits_for_worker
-from services import deployments, executions, prompts, releases, storage, system, workspaces
+from services import deployments, executions, releases, system, workspaces
 from services.database.engine import transaction
 from services.deployments import VersionRow
 from services.detectors import repository
 from services.errors import RepositoryError
 from services.executions import ExecutionDetail, KeptReplay, UsageSum
 from services.lifecycle import ExecutionStatus
-from services.prompts import Size
-from services.settings import get_settings
+from services.people import Actor
 
 FETCH_SECONDS: Final = 10.0
 NOT_FAILED: Final = "Only a run that failed can be continued."
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """One execution with the version that is deployed now and its own candidate."""
+class ExecutionView:
+    """What the screen of one execution shows, and for whom: read in one transaction, and handed whole to what draws."""
 
     detail: ExecutionDetail
     deployed: VersionRow | None
     candidate: VersionRow | None
     workspace_status: str
     workers: int | None  # how many are connected; counted only where the run waits for one
+    actor: Actor
+    now: datetime  # in the reader's own zone
     why_not_continue: str | None  # None when a new execution can go on from where this one failed
 
 
-def read(execution_id: uuid.UUID) -> Facts:
+def execution_view(execution_id: uuid.UUID, actor: Actor) -> ExecutionView:
     """Raises NotFound."""
     with transaction() as session:
         detail = executions.get(session, execution_id)
@@ -51,10 +53,10 @@ def read(execution_id: uuid.UUID) -> Facts:
         why_not = (
             executions.why_not_continue(session, execution_id) if row.status == ExecutionStatus.FAILED else NOT_FAILED
         )
-    return Facts(detail, deployed, candidate, workspace.status, workers, why_not)
+    return ExecutionView(detail, deployed, candidate, workspace.status, workers, actor, viewer_now(), why_not)
 
 
-def read_replay(execution_id: uuid.UUID) -> KeptReplay | None:
+def replay_of(execution_id: uuid.UUID) -> KeptReplay | None:
     """The newest replay of the execution's candidate; None before testing."""
     with transaction() as session:
         return executions.replay(session, execution_id)
@@ -66,17 +68,10 @@ def waivable(execution_id: uuid.UUID) -> int:
         return len(executions.waivable(session, execution_id))
 
 
-def read_usage(execution_id: uuid.UUID) -> list[UsageSum]:
+def usage_of(execution_id: uuid.UUID) -> list[UsageSum]:
     """What the agent used, by attempt, turn and model."""
     with transaction() as session:
         return executions.usage(session, execution_id)
-
-
-@st.cache_data(max_entries=100, show_spinner=False)
-def prompt(key: str) -> tuple[bytes, str, Size]:
-    """The stored prompt as it was sent, as text, and how much it holds. A key names the same bytes for ever."""
-    data = storage.get(get_settings().storage_root, key)
-    return data, prompts.readable(prompts.read(data)), prompts.measure(data)
 
 
 @st.cache_data(max_entries=50, show_spinner=False)

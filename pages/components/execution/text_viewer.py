@@ -1,71 +1,52 @@
-"""Long texts of an execution on its screen: shown up to a cap, searched, and whole as a file."""
+"""A long text of an execution on its screen: its end up to a limit, a search in it, and the whole as a file."""
 
 from __future__ import annotations
-
-from typing import Final
 
 import streamlit as st
 
 from pages.components import looks
-from pages.components.execution import log as logs
-from pages.components.execution.log import Log
-from pages.components.execution.read import prompt
-from pages.components.runs import component as drawn
-from services.prompts import Size
-
-BYTES_A_TOKEN: Final = 3  # of JSON full of numbers; an estimate for people, nothing is reckoned with it
+from pages.components.execution import logs
+from pages.components.execution.logs import Log
+from pages.components.runs import component
 
 
 def passage(log: Log, *, label: str, file_name: str, key: str, nothing: str, height: str = "30rem") -> None:
-    """A text with a search, what is shown of it said, and the whole as a file."""
+    """A text with a search, a note on how much of it shows, and the whole as a file."""
     if not log.text:
         st.caption(nothing)
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         note = st.container(width="stretch")
         words = st.text_input(
-            "Find in it", type="search", placeholder="Find", label_visibility="collapsed", width=160, live=True,
+            "Find in it",
+            type="search",
+            placeholder="Find",
+            label_visibility="collapsed",
+            width=160,
+            live=True,
             key=f"{key}-find",
-        )  # fmt: skip
+        )
         st.download_button(
-            "File", log.all, file_name=f"{file_name}.txt", mime="text/plain", icon=":material/download:",
-            on_click="ignore", type="tertiary", key=f"{key}-file", help=f"{label}, {looks.size(log.size)}",
-        )  # fmt: skip
+            "File",
+            log.all,
+            file_name=f"{file_name}.txt",
+            mime="text/plain",
+            icon=":material/download:",
+            on_click="ignore",
+            type="tertiary",
+            key=f"{key}-file",
+            help=f"{label}, {looks.size(log.size)}",
+        )
     words = (words or "").strip()
     lines = logs.matching(log.text, words) if words else None
-    shown, cut = logs.end_of(log.text if lines is None else "\n".join(lines))
+    end, cut = logs.end_of(log.text if lines is None else "\n".join(lines))
     with note:
         st.caption(_note(log, lines, cut))
     if lines == []:
         st.caption(f"No line holds “{looks.plain(words)}”.")
         return
     follow = log.grows and lines is None
-    drawn.text(shown, label=label, key=key, follow=follow, height=height)
-
-
-def prompt_view(stored: str, *, name: str, key: str, height: str) -> None:
-    """A stored prompt: how much it holds, its two files, and the text as people read it."""
-    content, text, size = prompt(stored)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(looks.plain(size_text(size)), width="stretch")
-        st.download_button(
-            "JSON", content, file_name=f"{name}.json", mime="application/json", icon=":material/download:",
-            on_click="ignore", type="tertiary", key=f"{key}-json", help="Exactly the file that is sent",
-        )  # fmt: skip
-        st.download_button(
-            "Text", text, file_name=f"{name}.txt", mime="text/plain", icon=":material/download:", on_click="ignore",
-            type="tertiary", key=f"{key}-text", help="The same as people read it, without the candles",
-        )  # fmt: skip
-    drawn.text(text, label="The prompt", key=key, height=height)
-
-
-def size_text(size: Size) -> str:
-    """ "8 corrections of 2 sessions · 200 candles · 48 kB, about 16k tokens" """
-    sessions = f" of {looks.count(size.sessions, 'session')}" if size.sessions else ""
-    what = f"{looks.count(size.corrections, 'correction')}{sessions}" if size.corrections else "The description"
-    candles = [looks.count(size.candles, "candle")] if size.candles else []
-    amount = f"{looks.size(size.size)}, about {looks.tokens(size.size // BYTES_A_TOKEN)} tokens"
-    return " · ".join([what, *candles, amount])
+    component.text(end, label=label, key=key, follow=follow, height=height)
 
 
 def _note(log: Log, lines: list[str] | None, cut: bool) -> str:

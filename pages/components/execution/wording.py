@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, NotRequired, TypedDict
+from typing import Any, Final
 
 from pages.components import looks
 from pages.components.looks import Look
-from pages.components.runs import state as states
-from pages.components.runs.state import agent, hour, is_canceling, is_live, moment
-from services.executions import SPANS, Checkpoint, ExecutionDetail, ExecutionRow, PhaseState
+from pages.components.runs.cells import Point, PointGroup
+from pages.components.runs.state import (
+    STALLED,
+    agent_name,
+    hour,
+    is_canceling,
+    is_live,
+    is_paid,
+    is_stalled,
+    moment,
+    retry_text,
+    stalled_text,
+    state,
+    waiting_text,
+    waits_for_worker,
+)
+from services.executions import Checkpoint, ExecutionDetail
 from services.lifecycle import ExecutionPhase, ExecutionStatus
-from services.timeline import PhaseJson, PhaseRun
 
 TESTS_FOLDER: Final = "tests/"
-
-
-class Point(TypedDict):
-    """A checkpoint: when it was, in short and in full, and what was done or found."""
-
-    color: str
-    symbol: str
-    text: str
-    details: str | None
-    time: str
-    title: NotRequired[str]
-
-
-class PointGroup(TypedDict):
-    title: str
-    items: list[Point]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,7 @@ class Step:
 
 def badge(detail: ExecutionDetail, now: datetime) -> Look:
     """The status as people read it."""
-    return states.state(detail.row, now)
+    return state(detail.row, now)
 
 
 def caption(detail: ExecutionDetail, now: datetime) -> str:
@@ -63,21 +60,21 @@ def caption(detail: ExecutionDetail, now: datetime) -> str:
     row = detail.row
     verb = "started" if row.started_at else "launched"
     start = moment(row.started_at or row.triggered_at, now)
-    return f"{row.workspace_name} · {agent(row.agent)} · {verb} {start} by {row.triggered_by_name}"
+    return f"{row.workspace_name} · {agent_name(row.agent)} · {verb} {start} by {row.triggered_by_name}"
 
 
 def signature(detail: ExecutionDetail, now: datetime) -> tuple[Any, ...]:
     """What the header and the buttons hang on: when it changes, the whole screen is drawn again."""
-    return detail.row.status, states.state(detail.row, now).label, tuple(child.id for child in detail.children)
+    return detail.row.status, state(detail.row, now).label, tuple(child.id for child in detail.children)
 
 
 def notices(detail: ExecutionDetail, now: datetime, workers: int | None = None) -> list[Notice]:
     """What a person should know about a run beside its phases. `workers` counts those connected where it matters."""
-    found = [*_about_state(detail, now, workers)]
+    lines = [*_about_state(detail, now, workers)]
     if tests := changed_tests(detail.files_changed):
         names = ", ".join(tests[:3]) + (f" and {len(tests) - 3} more" if len(tests) > 3 else "")
-        found.append(Notice("orange", "labs", f"The agent changed the pattern's own tests: {names}. See them in Diff."))
-    return found
+        lines.append(Notice("orange", "labs", f"The agent changed the pattern's own tests: {names}. See them in Diff."))
+    return lines
 
 
 def _about_state(detail: ExecutionDetail, now: datetime, workers: int | None) -> list[Notice]:
@@ -88,54 +85,20 @@ def _about_state(detail: ExecutionDetail, now: datetime, workers: int | None) ->
         by = f" by {detail.canceled_by_name}" if detail.canceled_by_name else ""
         asked = moment(detail.canceled_at, now)
         return [Notice("gray", "block", f"Cancel was asked for at {asked}{by}; the worker is ending what it started.")]
-    if states.waits_for_worker(row):
-        text = states.waiting_text(row, 1 if workers is None else workers)
+    if waits_for_worker(row):
+        text = waiting_text(row, 1 if workers is None else workers)
         return [Notice("gray", "hourglass_empty", text) if workers != 0 else Notice("orange", "cloud_off", text)]
     if row.status == ExecutionStatus.RETRY:
-        return [Notice("orange", "replay", states.retry_text(row, row.retry_reason, now))]
-    if states.is_stalled(row, now):
+        return [Notice("orange", "replay", retry_text(row, row.retry_reason, now))]
+    if is_stalled(row, now):
         over = "another worker takes over within seconds" if workers != 0 else "no worker is connected to take over"
-        return [Notice("orange", "heart_broken", f"{states.stalled_text(row, now)}; {over}.")]
+        return [Notice("orange", "heart_broken", f"{stalled_text(row, now)}; {over}.")]
     return []
 
 
 def changed_tests(files: Sequence[str]) -> list[str]:
     """Those of the changed files that are tests, which a reviewer has to look at."""
     return [name for name in files if name.startswith(TESTS_FOLDER)]
-
-
-def phase_run(row: ExecutionRow, kept: Mapping[str, PhaseState], now: datetime) -> PhaseRun:
-    """The run as the phase bar draws it: `progress` is how full the current phase's segment is, 0 to 100; `states`
-    are looks in place of the usual ones. `kept` is what the execution keeps of its phases; a list knows nothing of it.
-    """
-    phases = {name: _drawn_phase(state) for name, state in kept.items()}
-    if row.phase and row.status in (ExecutionStatus.FAILED, ExecutionStatus.RETRY):
-        phases.setdefault(row.phase, {})["status"] = "failed"  # a phase may end well and what it came to end the run
-    if row.phase and row.waits_for_plan:
-        phases.setdefault(row.phase, {})["status"] = "completed"
-    other = {}
-    if row.canceled:
-        other["failed"] = states.CANCELED_PHASE
-    elif states.is_stalled(row, now):
-        other["now"] = states.STALLED
-    return {
-        "status": row.status, "live": is_live(row), "phase": row.phase, "phases": phases, "canceled": row.canceled,
-        "progress": round(100 * phase_fraction(row.phase, row.progress)),
-        "states": {name: look.data() for name, look in other.items()},
-    }  # fmt: skip
-
-
-def _drawn_phase(state: PhaseState) -> PhaseJson:
-    started, completed = (at.isoformat() if at else None for at in (state.started_at, state.completed_at))
-    return {"status": state.status, "started_at": started, "completed_at": completed}
-
-
-def phase_fraction(phase: str | None, progress: int) -> float:
-    """How much of the current phase is done, 0 to 1, from the progress of the whole."""
-    if phase is None:
-        return 0.0
-    low, high = SPANS[ExecutionPhase(phase)]
-    return min(max((progress - low) / (high - low), 0.0), 1.0)
 
 
 def task(detail: ExecutionDetail) -> str:
@@ -152,20 +115,20 @@ def task(detail: ExecutionDetail) -> str:
         return "The plan is made; it goes on when somebody accepts it"
     if row.status == ExecutionStatus.RETRY:
         return f"Attempt {row.retry_count} failed in {phase.lower()}; the next one begins after a pause"
-    state = detail.phases.get(row.phase or "")
-    return (state.current_task if state is not None else None) or phase
+    phase_state = detail.phases.get(row.phase or "")
+    return (phase_state.current_task if phase_state is not None else None) or phase
 
 
 def figures(detail: ExecutionDetail, now: datetime) -> list[str]:
     """Elapsed time, attempt and cost, as far as they mean something."""
     row = detail.row
     ended = row.completed_at or row.errored_at or now
-    found = [looks.duration((ended - row.started_at).total_seconds())] if row.started_at else []
+    parts = [looks.duration((ended - row.started_at).total_seconds())] if row.started_at else []
     if row.status == ExecutionStatus.PENDING:
-        found.append(f"waiting {looks.duration((now - row.triggered_at).total_seconds())}")
+        parts.append(f"waiting {looks.duration((now - row.triggered_at).total_seconds())}")
     if row.started_at:
-        found.append(f"attempt {row.retry_count + 1} of {row.max_retries + 1}")
-    return [*found, *spent(row.cost_usd, row.input_tokens, row.output_tokens)] if states.is_paid(row) else found
+        parts.append(f"attempt {row.retry_count + 1} of {row.max_retries + 1}")
+    return [*parts, *spent(row.cost_usd, row.input_tokens, row.output_tokens)] if is_paid(row) else parts
 
 
 def spent(cost: Any, input_tokens: int, output_tokens: int) -> list[str]:
@@ -181,16 +144,16 @@ def checkpoint_groups(detail: ExecutionDetail, now: datetime) -> list[PointGroup
     for point in detail.checkpoints:
         _add(groups, _group_title(point.phase, point.attempt, several), _point(point, now))
     if detail.row.status == ExecutionStatus.RUNNING and detail.row.phase and not detail.row.waits_for_plan:
-        state = detail.phases.get(detail.row.phase)
-        if state is not None and state.status == "running" and state.current_task:
+        phase_state = detail.phases.get(detail.row.phase)
+        if phase_state is not None and phase_state.status == "running" and phase_state.current_task:
             title = _group_title(detail.row.phase, detail.row.retry_count + 1, several)
-            look = states.STALLED if states.is_stalled(detail.row, now) else looks.PHASE_STATES["now"]
+            look = STALLED if is_stalled(detail.row, now) else looks.PHASE_STATES["now"]
             item: Point = {
                 "color": look.color,
                 "symbol": look.symbol,
                 "time": "now",
                 "details": None,
-                "text": state.current_task,
+                "text": phase_state.current_task,
             }
             _add(groups, title, item)
     return groups
@@ -229,7 +192,7 @@ def error_parts(detail: ExecutionDetail) -> tuple[str, str]:
 
 def next_step(detail: ExecutionDetail, *, broken: int, hidden: int = 0, may_continue: bool = False) -> Step | None:
     """The one thing to do about a failed run, None for a canceled one. `broken` counts the judged places that its
-    candidate broke and that the replay shows, `hidden` those that it tells as a whole only."""
+    candidate broke and that the replay shows, `hidden` those that it only counts."""
     row = detail.row
     if row.canceled:
         return None

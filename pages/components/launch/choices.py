@@ -48,8 +48,8 @@ def may_work(agent: str, workspace_id: uuid.UUID) -> bool:
     if not known:
         st.warning(
             looks.plain(
-                f"The tuner searches parameters and has no detector of '{workspace.pattern_type}' to begin with, so this "
-                "run would fail. Connect Claude to have one written: set ANTHROPIC_API_KEY for the workers."
+                f"The tuner searches parameters and has no detector of '{workspace.pattern_type}' to begin with, so "
+                "this run would fail. Connect Claude to have one written: set ANTHROPIC_API_KEY for the workers."
             ),
             icon=":material/block:",
         )

@@ -11,7 +11,7 @@ from typing import Final, Literal, NotRequired, TypedDict
 
 from pages.components import looks
 from pages.components.assets import Component, asset, component
-from services.detectors.scoring import score
+from services.places import rate as counted
 from services.review import QueueRow
 from services.sessions import SessionRow
 
@@ -107,8 +107,8 @@ def session_table(rows: Sequence[SessionRow], *, key: str) -> uuid.UUID | None:
 
 def badges(items: Sequence[tuple[str, str | None, str]], *, key: str) -> None:
     """A line of (colour, symbol, text)."""
-    shown: list[BadgeData] = [{"color": color, "symbol": symbol, "text": text} for color, symbol, text in items]
-    _REVIEW({"kind": "badges", "items": shown}, key=key)
+    drawn: list[BadgeData] = [{"color": color, "symbol": symbol, "text": text} for color, symbol, text in items]
+    _REVIEW({"kind": "badges", "items": drawn}, key=key)
 
 
 def change_view(files: Sequence[ChangedFile], *, key: str) -> None:
@@ -126,20 +126,22 @@ def queue_card(row: QueueRow, now: datetime) -> QueueCard:
     name = (row.verified_by_name if decided else row.approved_by_name) or "somebody"
     verb = "Verified" if decided else "Approved"
     right = round((row.success_rate or 0) * row.success_n)
-    low = score(right, row.success_n - right, 0).ci_low
+    low = counted(right, row.success_n - right, 0).ci_low
     color = "gray" if row.success_rate is None else "green" if low is not None and low > 0.5 else "orange"
     rate: BadgeData = {"color": color, "text": looks.percent(row.success_rate)}
     broken: BadgeData = {"color": "orange" if row.broken else "gray", "text": f"{row.broken or 0:,} broken"}
     n: BadgeData = {"color": "gray", "text": f"n {row.success_n:,}"}
-    shown = [rate, n] if row.broken is None else [rate, n, broken]
+    badges_of_card = [rate, n] if row.broken is None else [rate, n, broken]
     return {
         "id": str(row.workspace_id),
         "name": row.name,
         "version": f"v{row.version}",
         "by": f"{verb} by {name}",
         "when": looks.ago(row.verified_at if decided else row.approved_at, now),
-        "badges": shown,
-        "spoken": ", ".join([row.name, f"v{row.version}", f"{verb.lower()} by {name}", *(b["text"] for b in shown)]),
+        "badges": badges_of_card,
+        "spoken": ", ".join(
+            [row.name, f"v{row.version}", f"{verb.lower()} by {name}", *(b["text"] for b in badges_of_card)]
+        ),
     }
 
 

@@ -9,26 +9,26 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.actor import require_actor
+from pages.components.drawn import checks
 from pages.components.errors import guarded
-from pages.components.parts import checks
 from services import review, workspaces
 from services.database.engine import transaction
 from services.lifecycle import verified_version
 
-_TOLD: Final = "review-told"
+_NOTICE: Final = "review-notice"
 
 
 def _done(sentence: str, symbol: str) -> NoReturn:
     """Closes the dialog; the next run says what was done, because a toast doesn't outlive the run it is made in."""
-    st.session_state[_TOLD] = sentence, symbol
+    st.session_state[_NOTICE] = sentence, symbol
     st.rerun()
 
 
 def tell() -> None:
     """Says once what a dialog of the run before has done."""
-    told: tuple[str, str] | None = st.session_state.pop(_TOLD, None)
-    if told is not None:
-        st.toast(looks.plain(told[0]), icon=f":material/{told[1]}:")
+    notice: tuple[str, str] | None = st.session_state.pop(_NOTICE, None)
+    if notice is not None:
+        st.toast(looks.plain(notice[0]), icon=f":material/{notice[1]}:")
 
 
 @st.dialog("Return to beta", icon=":material/undo:")
@@ -37,8 +37,13 @@ def return_to_beta(workspace_id: uuid.UUID) -> None:
     actor = require_actor()
     st.text("The approval is taken away and the workspace goes back to beta. The reason shows on its timeline.")
     with st.form("return", border=False):
-        reason = st.text_area("Reason", height=110, max_chars=4000, key="return-reason",
-                              placeholder="What has to change before it can be verified")  # fmt: skip
+        reason = st.text_area(
+            "Reason",
+            height=110,
+            max_chars=4000,
+            key="return-reason",
+            placeholder="What has to change before it can be verified",
+        )
         if not st.form_submit_button("Return", type="primary", icon=":material/undo:", key="return-yes"):
             return
     with guarded() as outcome, transaction() as session:
@@ -52,10 +57,10 @@ def verify(workspace_id: uuid.UUID) -> None:
     """What is verified and what it becomes, with the guards as they stand at this moment."""
     actor = require_actor()
     with guarded(stop=True), transaction() as session:
-        found = workspaces.get(session, workspace_id)
+        workspace = workspaces.get(session, workspace_id)
         guards = review.verification_guards(session, workspace_id, actor)
-    new = verified_version(found.version)
-    st.markdown(f"**{looks.plain(found.name)} v{looks.plain(found.version)}** becomes **v{looks.plain(new)}**.")
+    new = verified_version(workspace.version)
+    st.markdown(f"**{looks.plain(workspace.name)} v{looks.plain(workspace.version)}** becomes **v{looks.plain(new)}**.")
     checks([(guard.holds, guard.sentence) for guard in guards], key="verify-checks")
     with st.form("verify", border=False):
         comment = st.text_area("Comment (optional)", height=90, max_chars=4000, key="verify-comment")
@@ -64,4 +69,4 @@ def verify(workspace_id: uuid.UUID) -> None:
     with guarded() as outcome, transaction() as session:
         review.verify(session, workspace_id, comment=comment, actor=actor)
     if outcome.ok:
-        _done(f"{found.name} is verified as v{new}.", "verified")
+        _done(f"{workspace.name} is verified as v{new}.", "verified")

@@ -10,8 +10,8 @@ import pandas as pd
 import streamlit as st
 
 from pages.components import looks, uploads
+from pages.components.drawn import rate_table
 from pages.components.links import exists, go
-from pages.components.parts import rate_table
 from pages.components.review.component import badges, change_view, session_table
 from pages.components.review.since_verified import change
 from pages.components.timeline.component import TimelineAction, timeline
@@ -65,7 +65,7 @@ def read(workspace_id: uuid.UUID, actor: Actor) -> Dossier:
             workspace=workspace,
             found=found,
             guards=review.verification_guards(session, workspace_id, actor),
-            by_version=stats.success_by_version(session, stats.Filters(workspace_id)),
+            by_version=stats.success_by_version(session, stats.Filters(workspace_id=workspace_id)),
             versions=deployments.list_versions(session, workspace_id),
             replay=review.deployed_replay(session, found.version_id) if found.version_id else None,
             sessions=[row for row in completed if str(row.id) in behind],
@@ -78,8 +78,10 @@ def _verified_before(session: Any, workspace: WorkspaceDetail) -> str | None:
     """The commit of the verification before the one that is asked for, or that this workspace has by now."""
     if workspace.status != WorkspaceStatus.VERIFIED:
         return review.last_verified_commit(session, workspace.id)
-    told = entries_of.page(session, workspace.id, kinds="people", limit=_BATCH)
-    commits = [(e.data.get("evidence") or {}).get("commit_hash") for e in told if e.type == MessageType.ADMIN_VERIFIED]
+    entries = entries_of.page(session, workspace.id, kinds="people", limit=_BATCH)
+    commits = [
+        (e.data.get("evidence") or {}).get("commit_hash") for e in entries if e.type == MessageType.ADMIN_VERIFIED
+    ]
     return commits[-2] if len(commits) > 1 else None
 
 
@@ -117,8 +119,10 @@ def _by_version(dossier: Dossier) -> None:
     if tested.empty:
         st.caption("No completed session has judged marks yet.")
         return
-    rows = [(str(r.version), float(r.rate), float(r.ci_low), float(r.ci_high), int(r.n))  # type: ignore[arg-type]
-            for r in tested.head(SHOWN_VERSIONS).itertuples()]  # fmt: skip
+    rows = [
+        (str(r.version), float(r.rate), float(r.ci_low), float(r.ci_high), int(r.n))  # type: ignore[arg-type]
+        for r in tested.head(SHOWN_VERSIONS).itertuples()
+    ]
     rate_table(rows, key="review-rates")
     if len(tested) > SHOWN_VERSIONS:
         st.caption(f"and {looks.count(len(tested) - SHOWN_VERSIONS, 'older version')}")
@@ -143,13 +147,19 @@ def _replay(dossier: Dossier) -> None:
     splits = replay["splits"] or {}
     names = {"tune": "Seen sessions", "holdout": "Hold-out"}
     scores = [(label, splits.get(name)) for name, label in names.items()]
-    rows = [(label, s["rate"], s["ci_low"], s["ci_high"], s["n"]) if s else (label, None, None, None, 0)
-            for label, s in scores]  # fmt: skip
+    rows = [
+        (label, s["rate"], s["ci_low"], s["ci_high"], s["n"]) if s else (label, None, None, None, 0)
+        for label, s in scores
+    ]
     if any(row[-1] for row in rows):
         rate_table(rows, name="Set", key="review-splits")
     if replay["execution_id"] and exists("execution"):
-        st.page_link("execution.py", label="Cases of the replay", icon=":material/rule:",
-                     query_params={"id": str(replay["execution_id"])})  # fmt: skip
+        st.page_link(
+            "execution.py",
+            label="Cases of the replay",
+            icon=":material/rule:",
+            query_params={"id": str(replay["execution_id"])},
+        )
 
 
 def _outcome(name: str, count: int) -> tuple[str, str | None, str]:
@@ -174,21 +184,26 @@ def _change(dossier: Dossier) -> None:
     if dossier.deployed is None:
         st.caption("No version is deployed.")
         return
-    found = change(dossier.workspace.pattern_type, dossier.deployed, dossier.versions, dossier.verified_commit)
-    st.caption(looks.plain(found.sentence))
-    if found.problem:
-        st.text(found.problem)
-    if found.files:
-        change_view(found.files, key="review-change")
+    difference = change(dossier.workspace.pattern_type, dossier.deployed, dossier.versions, dossier.verified_commit)
+    st.caption(looks.plain(difference.sentence))
+    if difference.problem:
+        st.text(difference.problem)
+    if difference.files:
+        change_view(difference.files, key="review-change")
 
 
 def since_approval(dossier: Dossier) -> None:
     """The timeline from the approval on, to read."""
     st.markdown("**Since approval**")
     action = timeline(
-        dossier.entries, live_url=None, can_load_older=False, viewer_id="", key=f"review-timeline-{dossier.workspace.id}",
-        empty=("Nothing since", "What happens after the approval shows up here."), height="auto",
-    )  # fmt: skip
+        dossier.entries,
+        live_url=None,
+        can_load_older=False,
+        viewer_id="",
+        key=f"review-timeline-{dossier.workspace.id}",
+        empty=("Nothing since", "What happens after the approval shows up here."),
+        height="auto",
+    )
     _open(action)
 
 

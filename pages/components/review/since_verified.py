@@ -32,14 +32,18 @@ def first_deployed(versions: Sequence[VersionRow]) -> VersionRow | None:
 def change(
     pattern_type: str, deployed: VersionRow, versions: Sequence[VersionRow], verified_commit: str | None
 ) -> Change:
-    """The deployed version beside the last verified one; for a first verification beside the first that was deployed."""
+    """The deployed version beside the last verified one, or beside the first deployed one when none was verified."""
     first = first_deployed(versions)
     if verified_commit is not None:
         same = "Nothing has changed since the last verification: it is the same commit."
         sentence, base = f"Since commit {verified_commit[:7]}, which was verified last.", verified_commit
     elif first is None or first.commit_hash == deployed.commit_hash:
-        return _guarded("First verification of the first version, so there is nothing to compare: the whole detector.",
-                        pattern_type, None, deployed.commit_hash)  # fmt: skip
+        return _guarded(
+            "First verification of the first version, so there is nothing to compare: the whole detector.",
+            pattern_type,
+            None,
+            deployed.commit_hash,
+        )
     else:
         same = f"First verification. The code and its parameters are those of v{first.version}, the first version."
         sentence, base = f"First verification: compared with v{first.version}, the first version.", first.commit_hash

@@ -1,4 +1,4 @@
-"""The drawings of an execution's screen, as one component. Text reaches the page by text nodes alone, never as markup."""
+"""The drawings of executions, as one component. Text reaches the page by text nodes alone, never as markup."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal, NotRequired, TypedDict
 
+from pages.components import looks
 from pages.components.assets import Component, asset, component
-from pages.components.execution.replay import Cell, DiffFile
-from pages.components.execution.wording import PointGroup
-from pages.components.timeline.component import LOOKS, LooksData
+from pages.components.looks import LooksData
+from pages.components.runs.cells import Cell, DiffFile, PointGroup
 from services.timeline import LookJson, PhaseRun
 
 _HERE: Final = Path(__file__).parent
@@ -91,7 +91,7 @@ _EXECUTION: Component[ExecutionData] = component("execution", ExecutionData, css
 
 def phases(run: PhaseRun, *, key: str) -> None:
     """Five segments; the current one fills."""
-    _EXECUTION({"kind": "phases", "run": run, "looks": LOOKS}, key=key)
+    _EXECUTION({"kind": "phases", "run": run, "looks": looks.FOR_COMPONENTS}, key=key)
 
 
 def checkpoints(groups: Sequence[PointGroup], *, key: str) -> None:
@@ -109,9 +109,13 @@ def pick_table(
 ) -> int | None:
     """A table whose rows can be chosen by a click or the keyboard; returns the number of the row chosen in this run."""
     data: TableData = {
-        "kind": "table", "head": list(head), "rows": [list(row) for row in rows], "label": label,
-        "numbers": list(numbers), "chosen": chosen,
-    }  # fmt: skip
+        "kind": "table",
+        "head": list(head),
+        "rows": [list(row) for row in rows],
+        "label": label,
+        "numbers": list(numbers),
+        "chosen": chosen,
+    }
     picked = getattr(_EXECUTION(data, key=key), "open", None)
     return next((number for number in numbers if number == picked), None)
 
@@ -133,14 +137,12 @@ def diff(files: Sequence[DiffFile], *, key: str) -> None:
 
 def text(content: str, *, label: str, key: str, follow: bool = False, wrap: bool = True, height: str = "30rem") -> None:
     """A text in its own scroller; `follow` keeps a reader who is at its end there while it grows."""
-    data: TextData = {
-        "kind": "text", "text": content, "label": label, "follow": follow, "wrap": wrap, "height": height,
-    }  # fmt: skip
+    data: TextData = {"kind": "text", "text": content, "label": label, "follow": follow, "wrap": wrap, "height": height}
     _EXECUTION(data, key=key)
 
 
 def live_runs(runs: Sequence[RunCard], *, key: str) -> uuid.UUID | None:
     """Live executions as cards; returns the id of the one that was opened in this run, if any."""
-    data: RunsData = {"kind": "runs", "runs": list(runs), "looks": LOOKS}
+    data: RunsData = {"kind": "runs", "runs": list(runs), "looks": looks.FOR_COMPONENTS}
     opened = getattr(_EXECUTION(data, key=key), "open", None)
     return next((uuid.UUID(run["id"]) for run in runs if run["id"] == opened), None)

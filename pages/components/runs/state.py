@@ -39,7 +39,7 @@ def kind(row: ExecutionRow) -> str:
 
 
 def is_stalled(row: ExecutionRow, now: datetime) -> bool:
-    """It is under way with a worker, and that has said nothing for longer than a worker is ever silent."""
+    """A worker runs it and has sent no heartbeat for longer than a working one ever waits."""
     return (
         is_silent(row.heartbeat_at, now)
         and row.status == ExecutionStatus.RUNNING
@@ -109,12 +109,12 @@ def remark(row: ExecutionRow, now: datetime, *, workers: int | None = None) -> s
     return NO_WORKER if workers == 0 and waits_for_worker(row) else None
 
 
-def agent(name: str) -> str:
+def agent_name(name: str) -> str:
     return rules.agent_name(name)
 
 
 def is_paid(row: ExecutionRow) -> bool:
-    """Whether it has a cost to tell of; the tuner has none."""
+    """Whether it costs money; the tuner is free."""
     return row.agent == "claude" or bool(row.cost_usd)
 
 

@@ -57,8 +57,12 @@ def retest_button(detail: SessionDetail, actor: Actor) -> None:
     if not another or detail.dataset_id is None or not actor.may("run_session"):
         return
     label = f"Retest with v{detail.deployed_version}"
-    if st.button(label, key="session-retest", icon=":material/replay:",
-                 help="The same candles with the deployed version. Verdicts on marks that stayed the same carry over."):  # fmt: skip
+    if st.button(
+        label,
+        key="session-retest",
+        icon=":material/replay:",
+        help="The same candles with the deployed version. Verdicts on marks that stayed the same carry over.",
+    ):
         with guarded(), st.spinner("The detector is running…"):
             made = actions.retest(detail.id, actor=actor)
             go("session", id=made)
@@ -72,10 +76,15 @@ def run_again(detail: SessionDetail, actor: Actor) -> None:
             if again:
                 with guarded(), st.spinner("The detector is running…"):
                     made = actions.run_session(
-                        detail.workspace_id, dataset_id=detail.dataset_id, start_index=detail.start_index,
-                        end_index=detail.end_index, name=detail.name, coverage=detail.coverage,
-                        retest_of_id=detail.retest_of_id, actor=actor,
-                    )  # fmt: skip
+                        detail.workspace_id,
+                        dataset_id=detail.dataset_id,
+                        start_index=detail.start_index,
+                        end_index=detail.end_index,
+                        name=detail.name,
+                        coverage=detail.coverage,
+                        retest_of_id=detail.retest_of_id,
+                        actor=actor,
+                    )
                     go("session", id=made)
         link_to(f"/workspace?id={detail.workspace_id}", detail.workspace_name, icon=":material/forum:")
 

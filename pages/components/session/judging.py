@@ -172,9 +172,13 @@ def judge(
         return
     with transaction() as session:
         made = feedback.judge(
-            session, uuid.UUID(row["detection_id"]), Verdict(verdict), reason=reason or None, expected=expected,
+            session,
+            uuid.UUID(row["detection_id"]),
+            Verdict(verdict),
+            reason=reason or None,
+            expected=expected,
             actor=actor,
-        )  # fmt: skip
+        )
     own = row if row["author_id"] == str(actor.id) and row["verdict"] is not None else None
     board.history.append(Done(str(made), row["id"], verdict, own))
     board.calm()
@@ -239,9 +243,14 @@ def undo(board: Board, candles: pd.DataFrame, *, actor: Actor) -> None:
         else:
             before = last.before
             feedback.judge(
-                session, uuid.UUID(before["detection_id"]), Verdict(before["verdict"]), reason=before["reason"],
-                expected=_place_of(before, candles), made_by=before["made_by"], actor=actor,
-            )  # fmt: skip
+                session,
+                uuid.UUID(before["detection_id"]),
+                Verdict(before["verdict"]),
+                reason=before["reason"],
+                expected=_place_of(before, candles),
+                made_by=before["made_by"],
+                actor=actor,
+            )
     board.calm()
     if last.verdict != Verdict.FALSE_NEGATIVE:
         board.current = last.mark_id

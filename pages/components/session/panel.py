@@ -9,10 +9,10 @@ from typing import Any, Final
 import pandas as pd
 import streamlit as st
 
-from pages.components import looks, parts
+from pages.components import drawn, looks, parts
 from pages.components.charts.marks import BREAKS
 from pages.components.session.judging import Board, Row, find, is_open
-from services.detectors.scoring import Tally, score
+from services.labels import SessionScore
 from services.lifecycle import SessionStatus
 from services.sessions import SessionDetail
 
@@ -35,7 +35,7 @@ def mark_card(board: Board, rows: Sequence[Row], candles: pd.DataFrame) -> None:
             st.caption(f"{left} left" if left else "all judged", width="content")
         st.progress((len(rows) - left) / len(rows))
         st.markdown(f"**{looks.kind_label(str(row['kind']), int(row['direction']))}**")
-        parts.facts(facts_of(row, candles), key="mark-facts")
+        drawn.facts(facts_of(row, candles), key="mark-facts")
         if row["verdict"] is not None:
             _verdict(row)
 
@@ -82,29 +82,31 @@ def _candle(index: int, candles: pd.DataFrame) -> str:
     return looks.candle_label(index, candles["time"].loc[index] if index in candles.index else None)
 
 
-def score_card(detail: SessionDetail, rows: Sequence[Row], tally: Tally) -> None:
+def score_card(detail: SessionDetail, rows: Sequence[Row], score: SessionScore) -> None:
     """The success rate with its interval and n: the frozen one of a completed session, else as it stands now."""
     counts = Counter(str(r["verdict"]) for r in rows if r["verdict"] is not None)
     shown = {verdict: counts.get(verdict, 0) for verdict in COUNTED}
-    now = score(tally.tp, tally.fp, tally.fn)
+    now = score.rate
     frozen = detail.status == SessionStatus.COMPLETED
     with st.container(border=True, gap="small"):
         if frozen:
             n = detail.tp + detail.fp + detail.fn
             values = (detail.success_rate, detail.ci_low, detail.ci_high, n)
-            parts.rate_card("Score at completion", *values, key="session-score", counts=shown)
+            drawn.rate_card("Score at completion", *values, key="session-score", counts=shown)
             if (now.tp, now.fp, now.fn) != (detail.tp, detail.fp, detail.fn):
-                st.caption(f"The consensus now says {looks.percent(now.rate)} (n {now.n}).")
+                st.caption(f"Counted now, it is {now.words}.")
             _precision(detail)
         else:
-            parts.rate_card("So far", now.rate, now.ci_low, now.ci_high, now.n, key="session-score", counts=shown)
+            drawn.rate_card("So far", now.rate, now.ci_low, now.ci_high, now.n, key="session-score", counts=shown)
+            if now.rate is not None:
+                st.caption(f"{now.words}.")
 
 
 def _precision(detail: SessionDetail) -> None:
     found = [("Precision", looks.percent(detail.precision))]
     if detail.recall is not None:
         found.append(("Recall", looks.percent(detail.recall)))
-    parts.facts(found, key="session-precision")
+    drawn.facts(found, key="session-precision")
 
 
 def gone_card(gone: Sequence[Mapping[str, Any]], *, may_judge: bool) -> tuple[str, Mapping[str, Any]] | None:

@@ -57,24 +57,49 @@ def candle_row(detail: SessionDetail, board: Board, rows: Sequence[Row], candles
         )
         _number(detail, index, f"{key}-at", on_change=lambda: _go_to(board, f"{key}-at"))
         if len(kinds) > 1:
-            st.selectbox("Kind", kinds, format_func=looks.kind_label, key=f"{key}-kind", width=150,
-                         label_visibility="collapsed")  # fmt: skip
+            st.selectbox(
+                "Kind", kinds, format_func=looks.kind_label, key=f"{key}-kind", width=150, label_visibility="collapsed"
+            )
         st.segmented_control(
-            "Direction", list(sides), default=judging.likely_direction(candles, index), required=True,
-            format_func=lambda side: sides[side], key=f"{key}-side", label_visibility="collapsed",
-        )  # fmt: skip
-        st.text_input("Reason", key=f"{key}-reason", placeholder="Reason (optional)", label_visibility="collapsed",
-                      max_chars=2000, on_change="ignore", width=220)  # fmt: skip
-        st.button("Add missed here", key="missed-add", type="primary", on_click=_added,
-                  args=(detail, board, candles, index, kinds, actor))  # fmt: skip
+            "Direction",
+            list(sides),
+            default=judging.likely_direction(candles, index),
+            required=True,
+            format_func=lambda side: sides[side],
+            key=f"{key}-side",
+            label_visibility="collapsed",
+        )
+        st.text_input(
+            "Reason",
+            key=f"{key}-reason",
+            placeholder="Reason (optional)",
+            label_visibility="collapsed",
+            max_chars=2000,
+            on_change="ignore",
+            width=220,
+        )
+        st.button(
+            "Add missed here",
+            key="missed-add",
+            type="primary",
+            on_click=_added,
+            args=(detail, board, candles, index, kinds, actor),
+        )
         st.button("Cancel", key="missed-cancel", type="tertiary", on_click=board.calm)
 
 
 def _number(detail: SessionDetail, value: int, key: str, on_change: Callable[[], None] | None = None) -> None:
     st.number_input(
-        "Candle", min_value=detail.start_index, max_value=detail.end_index, value=value, step=1, key=key,
-        label_visibility="collapsed", width=130, on_change=on_change or "ignore",
-    )  # fmt: skip
+        "Candle",
+        min_value=detail.start_index,
+        max_value=detail.end_index,
+        value=value,
+        step=1,
+        key=key,
+        label_visibility="collapsed",
+        width=130,
+        on_change=on_change or "ignore",
+    )
 
 
 def _go_to(board: Board, key: str) -> None:

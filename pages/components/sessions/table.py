@@ -1,111 +1,54 @@
-"""Sessions and datasets as tables: what the lists' rows come to, and how their columns look."""
+"""The list of sessions: its columns."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from operator import attrgetter
 
-import pandas as pd
 import streamlit as st
 
 from pages.components import looks
-from services.datasets import DatasetRow
+from pages.components.columns import Column
 from services.sessions import SessionRow
 
-SESSION_COLUMNS: Final = (
-    "Session", "Pattern", "Version", "Status", "Judged", "Success", "Interval, n", "Window", "Candles", "Notes",
-    "By", "Made",
-)  # fmt: skip
-DATASET_COLUMNS: Final = (
-    "Dataset", "Symbol", "Timeframe", "Candles", "From", "To", "Prices", "Format", "Warnings", "By", "Imported",
-)  # fmt: skip
-ADJUSTMENTS: Final = {
-    "raw": "Raw, as traded",
-    "split": "Adjusted for splits",
-    "total": "Adjusted for splits and dividends",
-    "unknown": "Not known",
-}
 
-
-def session_table(rows: Sequence[SessionRow]) -> pd.DataFrame:
-    """The rows as the table shows them, in the same order."""
-    return pd.DataFrame([_session(row) for row in rows], columns=list(SESSION_COLUMNS))
-
-
-def _session(row: SessionRow) -> tuple[Any, ...]:
-    n = row.tp + row.fp + row.fn
-    scored = row.success_rate is not None
-    share = 100 * row.judged_count / row.detection_count if row.detection_count else None
-    words = ["hold-out"] if row.split == "holdout" else []
-    words += ["fully checked"] if row.coverage == "exhaustive" else []
-    return (
-        row.name,
-        row.workspace_name,
-        row.version or looks.MISSING,
-        [looks.look(looks.SESSIONS, row.status).label],
-        None if share is None else min(share, 100.0),
-        looks.percent(row.success_rate),
-        f"{looks.interval(row.ci_low, row.ci_high)}, n {n}" if scored else looks.MISSING,
-        f"{row.symbol} {row.timeframe} #{row.start_index}–#{row.end_index}",
-        row.end_index - row.start_index + 1,
-        ", ".join(words) or looks.MISSING,
-        row.created_by_name,
-        looks.ago(row.created_at).capitalize(),
-    )
-
-
-def session_columns() -> dict[str, Any]:
+def session_columns() -> list[Column[SessionRow]]:
+    """The list's columns. Its CSV is the report of sessions, which holds more rows than the list."""
     kinds = st.column_config
     states = list(looks.SESSIONS.values())
-    return {
-        "Session": kinds.TextColumn(width="medium"),
-        "Version": kinds.TextColumn(width="small"),
-        "Status": kinds.MultiselectColumn(
-            options=[look.label for look in states], color=[look.color for look in states], width="small"
-        ),
-        "Judged": kinds.ProgressColumn(min_value=0, max_value=100, format="%d%%", width="small"),
-        "Success": kinds.TextColumn(width="small", alignment="right", help="Frozen when the session was completed"),
-        "Interval, n": kinds.TextColumn(width="small", help="95% interval of the success rate, and on how many marks"),
-        "Candles": kinds.NumberColumn(width="small"),
-        "By": kinds.TextColumn(width="small"),
-        "Made": kinds.TextColumn(width="small"),
-    }
-
-
-def dataset_table(rows: Sequence[DatasetRow]) -> pd.DataFrame:
-    """The rows as the table shows them, in the same order."""
-    return pd.DataFrame([_dataset(row) for row in rows], columns=list(DATASET_COLUMNS))
-
-
-def _dataset(row: DatasetRow) -> tuple[Any, ...]:
-    return (
-        row.name,
-        row.symbol,
-        row.timeframe,
-        row.rows,
-        f"{looks.day(row.start_at)} {row.start_at.year}",
-        f"{looks.day(row.end_at)} {row.end_at.year}",
-        ADJUSTMENTS.get(row.price_adjustment, row.price_adjustment),
-        row.source_format,
-        len(row.warnings),
-        row.uploaded_by_name or looks.MISSING,
-        looks.ago(row.created_at).capitalize(),
+    small = kinds.TextColumn(width="small")
+    status = kinds.MultiselectColumn(
+        options=[look.label for look in states], color=[look.color for look in states], width="small"
     )
+    success = kinds.TextColumn(width="small", alignment="right", help="Frozen when the session was completed")
+    interval = kinds.TextColumn(width="small", help="95% interval of the success rate, and on how many marks")
+    judged = kinds.ProgressColumn(min_value=0, max_value=100, format="%d%%", width="small")
+    return [
+        Column("Session", attrgetter("name"), kinds.TextColumn(width="medium")),
+        Column("Pattern", attrgetter("workspace_name")),
+        Column("Version", lambda row: row.version or looks.MISSING, small),
+        Column("Status", lambda row: [looks.look(looks.SESSIONS, row.status).label], status),
+        Column("Judged", _judged_percent, judged),
+        Column("Success", lambda row: looks.percent(row.success_rate), success),
+        Column("Interval, n", _interval, interval),
+        Column("Window", lambda row: f"{row.symbol} {row.timeframe} #{row.start_index}–#{row.end_index}"),
+        Column("Candles", lambda row: row.end_index - row.start_index + 1, kinds.NumberColumn(width="small")),
+        Column("Notes", _notes),
+        Column("By", attrgetter("created_by_name"), small),
+        Column("Made", lambda row: looks.ago(row.created_at).capitalize(), small),
+    ]
 
 
-def dataset_columns() -> dict[str, Any]:
-    kinds = st.column_config
-    return {
-        "Dataset": kinds.TextColumn(width="medium"),
-        "Symbol": kinds.TextColumn(width="small"),
-        "Timeframe": kinds.TextColumn(width="small"),
-        "Candles": kinds.NumberColumn(width="small"),
-        "Warnings": kinds.NumberColumn(width="small", help="Click a row for its quality report"),
-        "Format": kinds.TextColumn(width="small"),
-    }
+def _judged_percent(row: SessionRow) -> float | None:
+    return min(100 * row.judged_count / row.detection_count, 100.0) if row.detection_count else None
 
 
-def clicked_row(event: Any, count: int) -> int | None:
-    """The row of the cell that was clicked in a table of `count` rows."""
-    cells = event["selection"]["cells"]
-    return int(cells[0][0]) if cells and cells[0][0] < count else None
+def _interval(row: SessionRow) -> str:
+    if row.success_rate is None:
+        return looks.MISSING
+    return f"{looks.interval(row.ci_low, row.ci_high)}, n {row.tp + row.fp + row.fn}"
+
+
+def _notes(row: SessionRow) -> str:
+    notes = ["hold-out"] if row.split == "holdout" else []
+    notes += ["fully checked"] if row.coverage == "exhaustive" else []
+    return ", ".join(notes) or looks.MISSING

@@ -5,10 +5,10 @@ A card's frame holds exactly the rows and columns that its chart shows; the CSV 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -82,20 +82,20 @@ class Card:
 
 
 def cards(session: Any, filters: Filters, period: Period) -> list[Card]:
-    """The charts in the order of the page. Of all patterns, the charts that need one pattern give way to a comparison."""
+    """The charts in the order of the page; of all patterns, a comparison stands for those that need one pattern."""
     one = filters.workspace_id is not None
     by_version = stats.success_by_version(session, filters)
     first = _by_version(by_version, period) if one else _by_pattern(by_version, period)
-    shown = [
+    charts = [
         first,
         _executions(stats.executions_by_day(session, filters), period),
         _durations(stats.duration_by_phase(session, filters), period),
         _flow(stats.feedback_flow(session, filters), period),
     ]
     if one:
-        shown.append(_over_time(stats.success_over_time(session, filters), period))
+        charts.append(_over_time(stats.success_over_time(session, filters), period))
     return [
-        *shown,
+        *charts,
         _deploys(stats.deploy_outcomes(session, filters), period),
         _retries(stats.retries(session, filters), period),
         _time_to_fix(stats.time_to_fix(session, filters), period),
@@ -106,9 +106,13 @@ def cards(session: Any, filters: Filters, period: Period) -> list[Card]:
 def _by_version(frame: pd.DataFrame, period: Period) -> Card:
     columns = ["workspace", "version", "sessions", "tp", "fp", "fn", "n", "rate", "ci_low", "ci_high", "provisional"]
     return Card(
-        "success by version", "Success rate by version", "95% interval; open: provisional",
-        frame.dropna(subset=["rate"])[columns], success_by_version, f"No completed session {period.words}",
-    )  # fmt: skip
+        "success by version",
+        "Success rate by version",
+        "95% interval; open: provisional",
+        frame.dropna(subset=["rate"])[columns],
+        success_by_version,
+        f"No completed session {period.words}",
+    )
 
 
 def _by_pattern(frame: pd.DataFrame, period: Period) -> Card:
@@ -119,66 +123,101 @@ def _by_pattern(frame: pd.DataFrame, period: Period) -> Card:
     if len(deployed) > len(most):
         note = f"the {len(most)} of {len(deployed):,} with the most judged marks"
     return Card(
-        "success by pattern", "Success rate by pattern", note, most[columns], comparison.success_by_pattern,
+        "success by pattern",
+        "Success rate by pattern",
+        note,
+        most[columns],
+        comparison.success_by_pattern,
         f"No completed session of a deployed version {period.words}",
-    )  # fmt: skip
+    )
 
 
 def _executions(frame: pd.DataFrame, period: Period) -> Card:
     return Card(
-        f"executions {period.per}", f"Executions {period.per}", "by outcome",
-        period.summed(frame, ["outcome"], ["count"]), lambda shown: executions_per_day(_as_days(shown, period)),
-        f"No execution ended {period.words}", step=period.step, counts=True,
-    )  # fmt: skip
+        f"executions {period.per}",
+        f"Executions {period.per}",
+        "by outcome",
+        period.summed(frame, ["outcome"], ["count"]),
+        lambda shown: executions_per_day(_as_days(shown, period)),
+        f"No execution ended {period.words}",
+        step=period.step,
+        counts=True,
+    )
 
 
 def _durations(frame: pd.DataFrame, period: Period) -> Card:
     runs = looks.count(frame["execution_id"].nunique(), "execution")
     return Card(
-        "duration by phase", "Duration by phase", runs if len(frame) else "", frame, duration_by_phase,
+        "duration by phase",
+        "Duration by phase",
+        runs if len(frame) else "",
+        frame,
+        duration_by_phase,
         f"No finished phase {period.words}",
-    )  # fmt: skip
+    )
 
 
 def _flow(frame: pd.DataFrame, period: Period) -> Card:
     return Card(
-        "corrections by state", "Corrections by state", "per week", frame, comparison.feedback_flow,
-        f"No correction {period.words}", step=WEEK, counts=True,
-    )  # fmt: skip
+        "corrections by state",
+        "Corrections by state",
+        "per week",
+        frame,
+        comparison.feedback_flow,
+        f"No correction {period.words}",
+        step=WEEK,
+        counts=True,
+    )
 
 
 def _over_time(frame: pd.DataFrame, period: Period) -> Card:
     columns = ["session", "version", "time", "tp", "fp", "fn", "n", "rate", "ci_low", "ci_high", "provisional"]
-    shown = frame.rename(columns={"completed_at": "time"}).dropna(subset=["rate"])[columns]
+    sessions = frame.rename(columns={"completed_at": "time"}).dropna(subset=["rate"])[columns]
     return Card(
-        "success over time", "Success rate over time", "each completed session; 95% interval", shown,
+        "success over time",
+        "Success rate over time",
+        "each completed session; 95% interval",
+        sessions,
         lambda drawn: comparison.sessions_over_time(drawn, period.since, period.until),
         f"No completed session {period.words}",
-    )  # fmt: skip
+    )
 
 
 def _deploys(frame: pd.DataFrame, period: Period) -> Card:
     return Card(
-        f"deploys {period.per}", f"Deploys {period.per}", "by outcome",
+        f"deploys {period.per}",
+        f"Deploys {period.per}",
+        "by outcome",
         period.summed(frame, ["target", "status"], ["count"]),
         lambda shown: comparison.deploys_per_day(_as_days(shown, period)),
-        f"No deploy {period.words}", step=period.step, counts=True,
-    )  # fmt: skip
+        f"No deploy {period.words}",
+        step=period.step,
+        counts=True,
+    )
 
 
 def _retries(frame: pd.DataFrame, period: Period) -> Card:
     return Card(
-        "executions by retries", "Retries", "ended executions by outcome", frame, comparison.executions_by_retries,
-        f"No execution ended {period.words}", counts=True,
-    )  # fmt: skip
+        "executions by retries",
+        "Retries",
+        "ended executions by outcome",
+        frame,
+        comparison.executions_by_retries,
+        f"No execution ended {period.words}",
+        counts=True,
+    )
 
 
 def _time_to_fix(frame: pd.DataFrame, period: Period) -> Card:
     note = f"{looks.count(len(frame), 'correction')}, median {looks.duration(_median(frame['seconds']))}"
     return Card(
-        "time to fix", "Time from feedback to fix", note if len(frame) else "", frame, comparison.time_to_fix,
+        "time to fix",
+        "Time from feedback to fix",
+        note if len(frame) else "",
+        frame,
+        comparison.time_to_fix,
         f"No correction was fixed {period.words}",
-    )  # fmt: skip
+    )
 
 
 def _cost(frame: pd.DataFrame, period: Period) -> Card:
@@ -186,9 +225,14 @@ def _cost(frame: pd.DataFrame, period: Period) -> Card:
     paid = period.summed(frame[frame["cost_usd"] > 0], [], sums)
     note = f"{period.per}, {looks.money(float(paid['cost_usd'].sum()))} in all" if len(paid) else ""
     return Card(
-        f"cost {period.per}", "Agent cost", note, paid, lambda shown: cost_per_day(_as_days(shown, period)),
-        f"No agent cost {period.words}", step=period.step,
-    )  # fmt: skip
+        f"cost {period.per}",
+        "Agent cost",
+        note,
+        paid,
+        lambda shown: cost_per_day(_as_days(shown, period)),
+        f"No agent cost {period.words}",
+        step=period.step,
+    )
 
 
 def _as_days(frame: pd.DataFrame, period: Period) -> pd.DataFrame:
@@ -200,52 +244,63 @@ def _median(values: pd.Series[float]) -> float | None:
     return float(values.median()) if len(values) else None
 
 
-def metrics(found: Headline, period: Period, *, version: str | None) -> list[Mapping[str, Any]]:
-    """The four figures for `parts.metric_cards`; `version` is the deployed one when a single pattern is shown."""
+@dataclass(frozen=True, slots=True)
+class KeyFigure:
+    """One of the figures at the top. `delta_color` is Streamlit's colour for a rise: "normal" where more is better,
+    "inverse" where less is, "off" where neither is."""
+
+    label: str
+    value: str
+    note: str | None
+    delta: str | int | None = None
+    delta_color: Literal["normal", "inverse", "off"] = "normal"
+    help: str | None = None
+
+
+def key_figures(headline: Headline, period: Period, *, version: str | None) -> list[KeyFigure]:
+    """The four figures at the top; `version` is the deployed one when a single pattern is shown."""
     return [
-        _success(found, version),
-        _figure("Executions", found.executions, lambda v: f"{v:,.0f}", note=period.before, good="off"),
-        _figure(
+        _success(headline, version),
+        _key_figure("Executions", headline.executions, lambda v: f"{v:,.0f}", note=period.before, rise="off"),
+        _key_figure(
             "Median time to fix",
-            found.time_to_fix_s,
+            headline.time_to_fix_s,
             looks.duration,
             note="from a correction to its fix",
-            good="inverse",
+            rise="inverse",
         ),
-        _figure("Agent cost", found.cost_usd, looks.money, note=period.before, good="off"),
+        _key_figure("Agent cost", headline.cost_usd, looks.money, note=period.before, rise="off"),
     ]
 
 
-def _success(found: Headline, version: str | None) -> Mapping[str, Any]:
-    score, metric = found.success, found.success_rate
+def _success(headline: Headline, version: str | None) -> KeyFigure:
+    score, metric = headline.success, headline.success_rate
     label = f"Success rate, v{version}" if version else "Success rate, deployed versions"
     if score.n == 0:
-        last = found.previous_success
+        last = headline.previous_success
         note = f"the version before had {looks.percent(last.rate)}, n {last.n:,}" if last.n else None
-        return {"label": label, "value": "Not tested", "note": note}
-    note = f"{looks.interval(score.ci_low, score.ci_high)} · n {score.n:,}" + (
-        " · provisional" if score.provisional else ""
-    )
+        return KeyFigure(label, "Not tested", note)
+    provisional = " · provisional" if score.provisional else ""
     # Of all patterns the versions before are of other patterns, so the two rates can't be compared.
     points = None if metric.delta is None or version is None else round(100 * metric.delta)
-    return {
-        "label": label,
-        "value": looks.percent(metric.value),
-        "delta": points if not points else f"{points:+d} {'pt' if abs(points) == 1 else 'pts'}",
-        "note": note,
-        "help": "Of the deployed version over all its completed sessions, with its 95% interval. The change is against "
+    return KeyFigure(
+        label,
+        looks.percent(metric.value),
+        f"{looks.interval(score.ci_low, score.ci_high)} · n {score.n:,}{provisional}",
+        delta=points if not points else f"{points:+d} {'pt' if abs(points) == 1 else 'pts'}",
+        help="Of the deployed version over all its completed sessions, with its 95% interval. The change is against "
         "the version before it."
         if version
         else "Of all deployed versions together, with the 95% interval.",
-    }
+    )
 
 
-def _figure(label: str, metric: Metric, read: Callable[[float], str], *, note: str, good: str) -> Mapping[str, Any]:
-    """`good` is Streamlit's colour for a rise; it is off where more is neither better nor worse."""
+def _key_figure(
+    label: str, metric: Metric, read: Callable[[float], str], *, note: str, rise: Literal["normal", "inverse", "off"]
+) -> KeyFigure:
     value = looks.MISSING if metric.value is None else read(metric.value)
-    item: dict[str, Any] = {"label": label, "value": value, "note": note}
     if metric.delta is None:
-        return item
+        return KeyFigure(label, value, note)
     sign = "-" if metric.delta < 0 else "+"
-    flat = read(abs(metric.delta)) == read(0)
-    return item | {"delta": 0 if flat else f"{sign}{read(abs(metric.delta))}", "delta_color": good}
+    same = read(abs(metric.delta)) == read(0)
+    return KeyFigure(label, value, note, 0 if same else f"{sign}{read(abs(metric.delta))}", rise)

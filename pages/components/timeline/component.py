@@ -10,7 +10,8 @@ from typing import Any, Final, TypedDict
 
 from pages.components import looks
 from pages.components.assets import Component, asset, component
-from services.timeline import EntryJson, LookJson
+from pages.components.looks import LooksData
+from services.timeline import EntryJson
 
 HTML: Final = """
 <div class="root">
@@ -34,19 +35,6 @@ JS: Final = asset(
 )
 # What a person did comes before what the browser asks for by itself.
 TRIGGERS: Final = ("open", "edit", "delete", "older", "renew", "refresh")
-
-
-class LooksData(TypedDict):
-    """How each state looks, by the name of the state."""
-
-    statuses: dict[str, LookJson]
-    verdicts: dict[str, LookJson]
-    states: dict[str, LookJson]
-    executions: dict[str, LookJson]
-    phases: dict[str, LookJson]
-    phase_states: dict[str, LookJson]
-    deploys: dict[str, LookJson]
-    kinds: dict[str, str]
 
 
 class EmptyData(TypedDict):
@@ -97,7 +85,7 @@ def timeline(
     empty: tuple[str, str] = NOTHING_YET,
     height: str = "calc(100dvh - 306px)",
 ) -> TimelineAction | None:
-    """Draws entries (oldest first, in the shape of `TimelineEntry.as_json()`) and returns what was asked for, if anything.
+    """Draws entries (oldest first, as `TimelineEntry.as_json()` shapes them) and returns what was asked for, if anything.
 
     `scope` names the filter and the search: when it changes, the list starts anew at its end. `kinds` are the message
     types that the filter lets through, so that live ones obey it too; pass `live_url=None` while searching. `last_seq`
@@ -114,7 +102,7 @@ def timeline(
         "last_seq": last_seq,
         "empty": {"title": empty[0], "text": empty[1]},
         "height": height,
-        "looks": LOOKS,
+        "looks": looks.FOR_COMPONENTS,
     }
     return action(_TIMELINE(data, key=key))
 
@@ -147,19 +135,3 @@ def _uuid(value: object) -> str | None:
         return str(uuid.UUID(value)) if isinstance(value, str) else None
     except ValueError:
         return None
-
-
-def _table(table: Mapping[str, looks.Look]) -> dict[str, LookJson]:
-    return {name: look.data() for name, look in table.items()}
-
-
-LOOKS: Final[LooksData] = {
-    "statuses": _table(looks.STATUSES),
-    "verdicts": _table(looks.VERDICTS),
-    "states": _table(looks.FEEDBACK_STATES),
-    "executions": _table(looks.EXECUTIONS),
-    "phases": _table(looks.PHASES),
-    "phase_states": _table(looks.PHASE_STATES),
-    "deploys": _table(looks.DEPLOYS),
-    "kinds": dict(looks.KINDS),
-}

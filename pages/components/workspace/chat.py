@@ -33,14 +33,21 @@ def chat_box(workspace_id: uuid.UUID, actor: Actor) -> None:
             with st.container(width="stretch"):
                 st.chat_input(
                     "Comment, or attach a chart to a correction" if actor.may("comment") else "Viewers read along",
-                    key=key, accept_file="multiple", file_type=uploads.FILE_TYPES, submit_mode="disable",
-                    disabled=not actor.may("comment"), on_submit=_post, args=(workspace_id, key),
-                )  # fmt: skip
+                    key=key,
+                    accept_file="multiple",
+                    file_type=uploads.FILE_TYPES,
+                    submit_mode="disable",
+                    disabled=not actor.may("comment"),
+                    on_submit=_post,
+                    args=(workspace_id, key),
+                )
             with st.container(width=WIDTH):
                 st.toggle(
-                    "Send as a correction", key=_AS_CORRECTION, disabled=not actor.may("judge"),
+                    "Send as a correction",
+                    key=_AS_CORRECTION,
+                    disabled=not actor.may("judge"),
                     help="A correction goes to the agent with the next launch; a comment is for people.",
-                )  # fmt: skip
+                )
 
 
 def _post(workspace_id: uuid.UUID, key: str) -> None:

@@ -1,36 +1,21 @@
-"""The dialogs of a workspace that people fill in: describe, comment, approve, withdraw, reopen, archive, cancel."""
+"""The dialogs of a workspace that people fill in: describe, comment, approve, withdraw, reopen, archive."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Final
 
 import streamlit as st
 
 from pages.components import looks, uploads
 from pages.components.actor import acting, require_actor
+from pages.components.drawn import checks
 from pages.components.errors import guarded
-from pages.components.parts import checks
-from services import executions, review, timeline, workspaces
+from services import review, timeline, workspaces
 from services.database.engine import transaction
 from services.people import Actor
 from services.review import Guard
 from services.workspaces import WorkspaceDetail
-
-_ASKED: Final = "workspace-dialog"
-
-
-def ask(name: str, *details: object) -> None:
-    """Opens a dialog in the next run of the whole page, so that live updates of a part can't close it."""
-    st.session_state[_ASKED] = (name, details)
-    st.rerun()
-
-
-def asked() -> tuple[str, tuple[object, ...]] | None:
-    """The dialog to open in this run, once."""
-    found: tuple[str, tuple[object, ...]] | None = st.session_state.pop(_ASKED, None)
-    return found
 
 
 def _detail(workspace_id: uuid.UUID) -> WorkspaceDetail:
@@ -45,21 +30,29 @@ def describe(workspace_id: uuid.UUID) -> None:
 
 
 @st.dialog("Describe the pattern", width="medium")
-def _describe(workspace_id: uuid.UUID, found: WorkspaceDetail) -> None:
+def _describe(workspace_id: uuid.UUID, workspace: WorkspaceDetail) -> None:
     with st.form("describe", border=False):
         description = st.text_area(
-            "Description", found.description or "", height=110, key=f"describe-description-{workspace_id}",
+            "Description",
+            workspace.description or "",
+            height=110,
+            key=f"describe-description-{workspace_id}",
             placeholder="What the pattern is, and where it begins and ends.",
-        )  # fmt: skip
+        )
         reasoning = st.text_area(
-            "Reasoning", found.user_reasoning or "", height=110, key=f"describe-reasoning-{workspace_id}",
+            "Reasoning",
+            workspace.user_reasoning or "",
+            height=110,
+            key=f"describe-reasoning-{workspace_id}",
             placeholder="Why it matters, and how you tell it from what looks alike.",
-        )  # fmt: skip
+        )
         steps = st.text_area(
-            "Identification steps, one a line", "\n".join(found.identification_steps), height=110,
+            "Identification steps, one a line",
+            "\n".join(workspace.identification_steps),
+            height=110,
             key=f"describe-steps-{workspace_id}",
             placeholder="Find the last confirmed swing\nWait for a close beyond it",
-        )  # fmt: skip
+        )
         files = st.file_uploader(
             "Charts and files", uploads.FILE_TYPES, accept_multiple_files=True, key=f"describe-files-{workspace_id}"
         )
@@ -69,10 +62,14 @@ def _describe(workspace_id: uuid.UUID, found: WorkspaceDetail) -> None:
         actor, kept = acting(), uploads.stored(files)
         with transaction() as session:
             workspaces.describe(
-                session, workspace_id, description=description, user_reasoning=reasoning,
-                identification_steps=steps.splitlines(), attachments=uploads.recorded(session, kept, actor=actor),
+                session,
+                workspace_id,
+                description=description,
+                user_reasoning=reasoning,
+                identification_steps=steps.splitlines(),
+                attachments=uploads.recorded(session, kept, actor=actor),
                 actor=actor,
-            )  # fmt: skip
+            )
         st.rerun()
 
 
@@ -90,11 +87,11 @@ def _worded(
     if lead:
         st.text(lead)
     with st.form("worded", border=False):
-        said = st.text_area(label, text, height=110, key=f"worded-{button}-{about}")
+        words = st.text_area(label, text, height=110, key=f"worded-{button}-{about}")
         if not st.form_submit_button(button, type="primary", icon=f":material/{symbol}:"):
             return
     with guarded():
-        act(said, acting())
+        act(words, acting())
         st.rerun()
 
 
@@ -118,9 +115,9 @@ def approve(workspace_id: uuid.UUID) -> None:
 def _approve(workspace_id: uuid.UUID, guards: Sequence[Guard]) -> None:
     checks([(guard.holds, guard.sentence) for guard in guards], key="approve-checks")
 
-    def act(said: str, actor: Actor) -> None:
+    def act(words: str, actor: Actor) -> None:
         with transaction() as session:
-            review.approve(session, workspace_id, comment=said, actor=actor)
+            review.approve(session, workspace_id, comment=words, actor=actor)
 
     _worded("Comment for the admin (optional)", act, about=workspace_id, button="Approve", symbol="thumb_up")
 
@@ -129,9 +126,9 @@ def _approve(workspace_id: uuid.UUID, guards: Sequence[Guard]) -> None:
 def withdraw(workspace_id: uuid.UUID) -> None:
     """Back to beta by the person who approved."""
 
-    def act(said: str, actor: Actor) -> None:
+    def act(words: str, actor: Actor) -> None:
         with transaction() as session:
-            review.withdraw(session, workspace_id, reason=said.strip() or None, actor=actor)
+            review.withdraw(session, workspace_id, reason=words.strip() or None, actor=actor)
 
     lead = "The workspace goes back to beta."
     _worded("Reason (optional)", act, about=workspace_id, button="Withdraw", symbol="undo", lead=lead)
@@ -141,9 +138,9 @@ def withdraw(workspace_id: uuid.UUID) -> None:
 def reopen(workspace_id: uuid.UUID) -> None:
     """From verified back to beta, with a reason."""
 
-    def act(said: str, actor: Actor) -> None:
+    def act(words: str, actor: Actor) -> None:
         with transaction() as session:
-            review.reopen(session, workspace_id, reason=said, actor=actor)
+            review.reopen(session, workspace_id, reason=words, actor=actor)
 
     lead = "The workspace goes back to beta; the reason shows on the timeline."
     _worded("Reason", act, about=workspace_id, button="Reopen", symbol="lock_open", lead=lead)
@@ -157,8 +154,12 @@ def archive(workspace_id: uuid.UUID) -> None:
         with transaction() as session:
             workspaces.archive(session, workspace_id, actor=actor)
 
-    _confirmed("It disappears from the lists; all of it is kept, and an admin can restore it.", act, button="Archive",
-               symbol="archive")  # fmt: skip
+    _confirmed(
+        "It disappears from the lists; all of it is kept, and an admin can restore it.",
+        act,
+        button="Archive",
+        symbol="archive",
+    )
 
 
 @st.dialog("Restore")
@@ -172,31 +173,19 @@ def restore(workspace_id: uuid.UUID) -> None:
     _confirmed("It comes back into the lists as it was.", act, button="Restore", symbol="unarchive")
 
 
-@st.dialog("Cancel the execution")
-def cancel(execution_id: uuid.UUID, number: int) -> None:
-    """Ends a live execution; its corrections are open again."""
-
-    def act(actor: Actor) -> None:
-        with transaction() as session:
-            executions.cancel(session, execution_id, actor=actor)
-
-    _confirmed(f"Execution {number} ends, nothing of it is deployed, and its corrections are open again.", act,
-               button=f"Cancel execution {number}", symbol="stop_circle")  # fmt: skip
-
-
 def edit_comment(message_id: uuid.UUID) -> None:
     """Changes one's own comment."""
     with guarded(stop=True), transaction() as session:
-        found = timeline.entry(session, message_id)
-    _edit_comment(message_id, (found.content or "") if found else "")
+        comment = timeline.entry(session, message_id)
+    _edit_comment(message_id, (comment.content or "") if comment else "")
 
 
 @st.dialog("Edit comment")
 def _edit_comment(message_id: uuid.UUID, text: str) -> None:
 
-    def act(said: str, actor: Actor) -> None:
+    def act(words: str, actor: Actor) -> None:
         with transaction() as session:
-            timeline.edit_comment(session, message_id, said, actor=actor)
+            timeline.edit_comment(session, message_id, words, actor=actor)
 
     _worded("Comment", act, about=message_id, button="Save", symbol="check", text=text)
 
@@ -209,23 +198,24 @@ def delete_comment(message_id: uuid.UUID) -> None:
         with transaction() as session:
             timeline.delete_comment(session, message_id, actor=actor)
 
-    _confirmed("Its place on the timeline stays and says that a comment was deleted.", act, button="Delete",
-               symbol="delete")  # fmt: skip
+    _confirmed(
+        "Its place on the timeline stays and says that a comment was deleted.", act, button="Delete", symbol="delete"
+    )
 
 
 @st.dialog("The pattern as it was described", width="medium")
 def description(workspace_id: uuid.UUID) -> None:
     """What the agents work from, to read."""
-    actor, found = require_actor(), _detail(workspace_id)
-    if not found.is_described:
+    actor, workspace = require_actor(), _detail(workspace_id)
+    if not workspace.is_described:
         st.caption("Nobody has described this pattern yet.")
         return
-    for label, text in (("Description", found.description), ("Reasoning", found.user_reasoning)):
+    for label, text in (("Description", workspace.description), ("Reasoning", workspace.user_reasoning)):
         st.markdown(f"**{label}**")
         st.text(text or looks.MISSING)
     st.markdown("**Identification steps**")
-    st.text("\n".join(f"{n}. {step}" for n, step in enumerate(found.identification_steps, 1)))
-    _pictures(found.attachments, actor)
+    st.text("\n".join(f"{n}. {step}" for n, step in enumerate(workspace.identification_steps, 1)))
+    _pictures(workspace.attachments, actor)
 
 
 def _pictures(keys: Sequence[str], actor: Actor) -> None:

@@ -93,9 +93,10 @@ def _beta(workspace: WorkspaceDetail, live: ExecutionRow | None, sendable: int, 
     if sendable:
         asks = "asks" if sendable == 1 else "ask"
         return NextStep(
-            f"{looks.count(sendable, 'open correction')} {asks} for a better version.", send(sendable),
+            f"{looks.count(sendable, 'open correction')} {asks} for a better version.",
+            send(sendable),
             (*approve, RUN_SESSION),
-        )  # fmt: skip
+        )
     if ready:
         return NextStep(
             f"The evidence for v{workspace.version} is there. Approve it for review.", APPROVE, (RUN_SESSION,)

@@ -23,8 +23,8 @@ EXAMPLES: Final = (
     "slack://TokenA/TokenB/TokenC/#patterns",
 )
 LEAD: Final = (
-    "A run or a deploy that failed for good, a review that waits, and a success rate that fell after a deploy are told "
-    "to these addresses."
+    "These addresses get a message when a run or a deploy fails for good, when a review waits, and when the success "
+    "rate falls after a deploy."
 )
 EVENTS: Final = {
     "run_failed": "Failed run",
@@ -56,28 +56,33 @@ def body(workspace_id: uuid.UUID) -> None:
 def _addresses(workspace_id: uuid.UUID, saved: list[str]) -> None:
     with st.form("notify", border=False):
         text = st.text_area(
-            "Addresses, one a line", "\n".join(saved), height=120, key=f"notify-urls-{workspace_id}",
+            "Addresses, one a line",
+            "\n".join(saved),
+            height=120,
+            key=f"notify-urls-{workspace_id}",
             help=f"Up to {notifications.MOST}, of any service on a network that apprise knows: mail, chat, phones, web "
             "hooks. They hold tokens and passwords: members see them here, and nothing else shows them.",
-        )  # fmt: skip
+        )
         if not saved:
-            st.caption("Nobody is told yet. An address names a service and what it needs to let you in, for example:")
+            st.caption("Nobody gets messages yet. An address names a service and its password or token, for example:")
             st.code("\n".join(EXAMPLES), language=None, wrap_lines=True)
         with st.container(horizontal=True, gap="small"):
             save_now = st.form_submit_button("Save", type="primary", icon=":material/check:", key="notify-save")
             test_now = st.form_submit_button("Send a test", icon=":material/send:", key="notify-test")
     if save_now or test_now:
         with guarded() as outcome:
-            said = save(workspace_id, text, acting()) if save_now else send_test(workspace_id, text, acting())
+            sentence = save(workspace_id, text, acting()) if save_now else send_test(workspace_id, text, acting())
         if outcome.ok:
-            st.success(looks.plain(said), icon=":material/check:")
+            st.success(looks.plain(sentence), icon=":material/check:")
 
 
 def save(workspace_id: uuid.UUID, text: str, actor: Actor) -> str:
-    """Keeps the addresses of a text; says how many they are."""
+    """Keeps the addresses of a text; returns a sentence with their number."""
     with transaction() as session:
         kept = notifications.set_urls(session, workspace_id, text.split("\n"), actor=actor)
-    return f"Saved {looks.count(len(kept), 'address', 'addresses')}." if kept else "Saved. Nobody is told any more."
+    return (
+        f"Saved {looks.count(len(kept), 'address', 'addresses')}." if kept else "Saved. Nobody gets messages any more."
+    )
 
 
 def send_test(workspace_id: uuid.UUID, text: str, actor: Actor) -> str:
@@ -133,8 +138,8 @@ def facts(row: NoticeRow) -> str:
 def line(number: int, outcome: AddressOutcome) -> str:
     """What came of one address, as a line of Markdown. The number tells apart those that look the same."""
     look = looks.look(looks.NOTICE_ADDRESSES, outcome.state)
-    said = looks.plain(outcome.said or look.label)
-    return f":small[:{look.color}[{look.icon}] :gray[{number}] {looks.plain(outcome.address)} :gray[{said}]]"
+    outcome_text = looks.plain(outcome.said or look.label)
+    return f":small[:{look.color}[{look.icon}] :gray[{number}] {looks.plain(outcome.address)} :gray[{outcome_text}]]"
 
 
 def _report(workspace_id: uuid.UUID, actor: Actor) -> bytes:

@@ -65,19 +65,19 @@ def groups(rows: Sequence[WorkspaceRow]) -> list[PatternGroup]:
 def _item(row: WorkspaceRow) -> PatternItem:
     status = looks.look(looks.STATUSES, row.status)
     live = is_live(row.execution_status)
-    shown = looks.look(looks.EXECUTIONS, row.execution_status) if live else status
+    drawn_look = looks.look(looks.EXECUTIONS, row.execution_status) if live else status
     if is_silent(row.execution_heartbeat_at, datetime.now(UTC)):
-        shown = STALLED
+        drawn_look = STALLED
     spoken = [row.name, status.label]
     if live:
-        spoken.append(f"execution {row.execution_number} is {'stalled' if shown is STALLED else 'live'}")
+        spoken.append(f"execution {row.execution_number} is {'stalled' if drawn_look is STALLED else 'live'}")
     if row.success_rate is not None:
         spoken.append(looks.percent(row.success_rate))
     return {
         "id": str(row.id),
         "name": row.name,
-        "symbol": shown.symbol,
-        "color": shown.color,
+        "symbol": drawn_look.symbol,
+        "color": drawn_look.color,
         "rate": looks.percent(row.success_rate),
         "spoken": ", ".join(spoken),
     }

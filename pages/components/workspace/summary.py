@@ -10,19 +10,19 @@ from typing import Any, Final
 import streamlit as st
 
 from pages.components import looks
+from pages.components.actor import viewer_now
+from pages.components.dialogs import ask_now
+from pages.components.drawn import facts, lifecycle, rate_card
 from pages.components.errors import guarded
-from pages.components.execution.cards import viewer_now
 from pages.components.links import exists, go
-from pages.components.parts import facts, lifecycle, rate_card
 from pages.components.runs.state import is_paid, remark, state, waits_for_worker
-from pages.components.workspace.dialogs import ask
 from pages.components.workspace.next_step import NextStep, Offer, next_step
 from services import executions, feedback, review, sessions, system, workspaces
 from services.database.engine import transaction
-from services.detectors.scoring import score
 from services.executions import ExecutionDetail, ExecutionRow
 from services.lifecycle import WorkspaceStatus
 from services.people import Actor
+from services.places import rate
 from services.rules import is_live
 from services.sessions import SessionRow
 from services.workspaces import WorkspaceDetail
@@ -50,19 +50,21 @@ class View:
 def read(workspace_id: uuid.UUID, actor: Actor) -> View:
     """Raises NotFound."""
     with transaction() as session:
-        found = workspaces.get(session, workspace_id)
+        workspace = workspaces.get(session, workspace_id)
         newest = executions.list_executions(session, workspace_id=workspace_id, limit=1)
         active = sessions.list_sessions(session, workspace_id=workspace_id, status="active", limit=1)
         guards = review.approval_guards(review.evidence(session, workspace_id))
-        sendable = len(feedback.open_batch(session, workspace_id)) if found.open_count else 0
+        sendable = len(feedback.open_batch(session, workspace_id)) if workspace.open_count else 0
         latest = executions.get(session, newest[0].id) if newest else None
         return View(
-            workspace=found,
+            workspace=workspace,
             latest=latest,
             active=active[0] if active else None,
             trend=workspaces.sparklines(session, [workspace_id]).get(workspace_id, []),
             first_launch=_first_launch(session, latest),
-            step=next_step(found, latest=latest.row if latest else None, sendable=sendable, guards=guards, actor=actor),
+            step=next_step(
+                workspace, latest=latest.row if latest else None, sendable=sendable, guards=guards, actor=actor
+            ),
         )
 
 
@@ -90,7 +92,7 @@ def summary(view: View, actor: Actor) -> None:
 
 
 def _live_card(drawn: ExecutionDetail, read_at: datetime, actor: Actor) -> None:
-    """The live execution; reads it again by itself, because one that says nothing raises no event either."""
+    """The live execution; reads it again by itself, because a stalled one raises no event."""
     now = viewer_now()
     with guarded(stop=True):
         live = drawn if now - read_at < timedelta(seconds=LIVE_SECONDS / 2) else _again(drawn.row.id)
@@ -113,7 +115,7 @@ def _live_card(drawn: ExecutionDetail, read_at: datetime, actor: Actor) -> None:
             if actor.may("cancel") and st.button(
                 "Cancel", icon=":material/stop_circle:", width="stretch", key="cancel", disabled=row.canceled
             ):
-                ask("cancel", row.id, row.number)
+                ask_now("cancel", row.id)
 
 
 def _again(execution_id: uuid.UUID) -> ExecutionDetail:
@@ -140,36 +142,41 @@ def _doing(live: ExecutionDetail, now: datetime) -> str:
 
 
 def _numbers_card(view: View) -> None:
-    found = view.workspace
-    counted = score(found.success_tp, found.success_fp, found.success_fn)
-    tested = found.success_rate is not None
-    label = f"Success rate, v{found.version}" if found.deployed_version_id else "Success rate"
+    workspace = view.workspace
+    counted = rate(workspace.success_tp, workspace.success_fp, workspace.success_fn)
+    tested = workspace.success_rate is not None
+    label = f"Success rate, v{workspace.version}" if workspace.deployed_version_id else "Success rate"
     if not tested and view.trend:
         label += f"; the version before had {looks.percent(view.trend[-1])}"
     counts = {"confirmed": counted.tp, "false_positive": counted.fp, "false_negative": counted.fn}
-    holdout = f", {found.holdout_count} hold-out" if found.holdout_count else ""
+    holdout = f", {workspace.holdout_count} hold-out" if workspace.holdout_count else ""
     with st.container(border=True, gap="xxsmall"):
         rate_card(
-            label, found.success_rate, counted.ci_low if tested else None, counted.ci_high if tested else None,
-            counted.n if tested else 0, key="rate", trend=view.trend if len(view.trend) > 1 else (),
+            label,
+            workspace.success_rate,
+            counted.ci_low if tested else None,
+            counted.ci_high if tested else None,
+            counted.n if tested else 0,
+            key="rate",
+            trend=view.trend if len(view.trend) > 1 else (),
             counts=counts if tested else None,
-        )  # fmt: skip
+        )
         rows = [
-            ("Open corrections", f"{found.open_count:,}"),
-            ("Sessions", f"{found.session_count:,}{holdout}"),
-            ("Last tested", looks.ago(found.last_tested_at)),
+            ("Open corrections", f"{workspace.open_count:,}"),
+            ("Sessions", f"{workspace.session_count:,}{holdout}"),
+            ("Last tested", looks.ago(workspace.last_tested_at)),
         ]
         facts(rows, key="counts")
 
 
 def _dates(view: View) -> dict[str, datetime | None]:
-    found = view.workspace
+    workspace = view.workspace
     return {
-        "soon": found.created_at,
+        "soon": workspace.created_at,
         "implementing": view.first_launch,
-        "beta": found.implemented_at,
-        "in_review": found.approved_at,
-        "verified": found.verified_at if found.status == WorkspaceStatus.VERIFIED else None,
+        "beta": workspace.implemented_at,
+        "in_review": workspace.approved_at,
+        "verified": workspace.verified_at if workspace.status == WorkspaceStatus.VERIFIED else None,
     }
 
 
@@ -186,12 +193,16 @@ def _next(view: View) -> None:
 
 def _button(offer: Offer, *, main: bool = False, enabled: bool = True) -> bool:
     return st.button(
-        offer.label, icon=f":material/{offer.symbol}:", type="primary" if main and enabled else "secondary",
-        width="stretch", disabled=not enabled, key=f"next-{offer.action}",
-    )  # fmt: skip
+        offer.label,
+        icon=f":material/{offer.symbol}:",
+        type="primary" if main and enabled else "secondary",
+        width="stretch",
+        disabled=not enabled,
+        key=f"next-{offer.action}",
+    )
 
 
 def _take(offer: Offer, view: View) -> None:
     if offer.action == "review" and exists("review"):
         go("review", id=view.workspace.id)
-    ask(offer.action, view.workspace.id)
+    ask_now(offer.action, view.workspace.id)

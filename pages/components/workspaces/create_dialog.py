@@ -55,16 +55,23 @@ def _create(categories: list[str]) -> None:
             "Pattern type", key=_TYPE, max_chars=63, help="One workspace per pattern type; agents and files go by it."
         )
         category = st.selectbox(
-            "Category", categories, index=None, accept_new_options=True, key="create-category",
+            "Category",
+            categories,
+            index=None,
+            accept_new_options=True,
+            key="create-category",
             placeholder="Choose one or type a new one",
-        )  # fmt: skip
+        )
         if not st.form_submit_button("Create", type="primary", icon=":material/add:"):
             return
     with guarded():
         with transaction() as session:
             workspace_id = workspaces.create(
-                session, pattern_type=st.session_state[_TYPE], name=st.session_state[_NAME],
-                category=category or "", actor=acting(),
-            )  # fmt: skip
+                session,
+                pattern_type=st.session_state[_TYPE],
+                name=st.session_state[_NAME],
+                category=category or "",
+                actor=acting(),
+            )
         _closed()
         go("workspace", id=workspace_id)

@@ -56,10 +56,10 @@ def workspace_grid(cards: Sequence[Mapping[str, Any]], key: str, *, now: datetim
     A card: id, name, category, version, status, rate, ci_low, ci_high (0..1 or None), n, provisional, spark (rates),
     sessions, open_feedback, last_tested_at (datetime or None), live ({phase, progress, status, stalled} or None).
     """
-    shown = [card_view(card, now or datetime.now(UTC)) for card in cards]
-    result = _GRID({"cards": shown}, key=key)
+    views = [card_view(card, now or datetime.now(UTC)) for card in cards]
+    result = _GRID({"cards": views}, key=key)
     opened = getattr(result, "open", None)
-    return opened if opened in {card["id"] for card in shown} else None
+    return opened if opened in {card["id"] for card in views} else None
 
 
 def card_view(card: Mapping[str, Any], now: datetime) -> CardData:

@@ -12,13 +12,13 @@ from services.database.engine import transaction
 
 def demo_banner() -> None:
     """Says that the demo is being built and which step it is at, or why it could not be."""
-    found = None
+    demo = None
     with guarded(), transaction() as session:
-        found = demo_state.read(session)
-    if found is None or found.state == "ready":
+        demo = demo_state.read(session)
+    if demo is None or demo.state == "ready":
         return
-    step = looks.plain(found.step).rstrip(".")
-    if found.state == "building":
+    step = looks.plain(demo.step).rstrip(".")
+    if demo.state == "building":
         st.info("The demo is being built" + (f": {step}." if step else "."), icon=":material/construction:")
     else:
         st.warning("The demo could not be built" + (f": {step}." if step else "."), icon=":material/warning:")

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, Final
 
-import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from pages.components import looks
+from pages.components.columns import Column
 from pages.components.runs.state import is_silent
 from services import rules
-from services.detectors.scoring import score
 from services.lifecycle import ExecutionStatus
+from services.places import Rate, rate
 from services.workspaces import WorkspaceRow
 
 NO_VERSION: Final = "0.0.0"
-_COLUMNS: Final = (
-    "Pattern", "Category", "Status", "Version", "Success", "95% interval, n", "Trend", "Execution", "Progress",
-    "Sessions", "Open", "Tested",
-)  # fmt: skip
 
 
 def is_live(row: WorkspaceRow) -> bool:
@@ -31,9 +29,13 @@ def is_live(row: WorkspaceRow) -> bool:
 
 def card(row: WorkspaceRow, spark: Sequence[float]) -> dict[str, Any]:
     """A card of the grid."""
-    found = score(row.success_tp, row.success_fp, row.success_fn)
-    live = {"phase": row.execution_phase, "progress": row.execution_progress, "status": row.execution_status,
-            "stalled": is_silent(row.execution_heartbeat_at, datetime.now(UTC))}  # fmt: skip
+    judged = rate(row.success_tp, row.success_fp, row.success_fn)
+    live = {
+        "phase": row.execution_phase,
+        "progress": row.execution_progress,
+        "status": row.execution_status,
+        "stalled": is_silent(row.execution_heartbeat_at, datetime.now(UTC)),
+    }
     return {
         "id": str(row.id),
         "name": row.name,
@@ -41,10 +43,10 @@ def card(row: WorkspaceRow, spark: Sequence[float]) -> dict[str, Any]:
         "version": None if row.version == NO_VERSION else row.version,
         "status": row.status,
         "rate": row.success_rate,
-        "ci_low": found.ci_low,
-        "ci_high": found.ci_high,
-        "n": found.n,
-        "provisional": found.provisional,
+        "ci_low": judged.ci_low,
+        "ci_high": judged.ci_high,
+        "n": judged.n,
+        "provisional": judged.provisional,
         "spark": list(spark),
         "sessions": row.session_count,
         "open_feedback": row.open_count,
@@ -53,29 +55,64 @@ def card(row: WorkspaceRow, spark: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def table(rows: Sequence[WorkspaceRow], sparks: Mapping[uuid.UUID, Sequence[float]]) -> pd.DataFrame:
-    """The rows as the table shows them, in the same order."""
-    return pd.DataFrame([_line(row, sparks.get(row.id, [])) for row in rows], columns=list(_COLUMNS))
-
-
-def _line(row: WorkspaceRow, spark: Sequence[float]) -> tuple[Any, ...]:
-    found = score(row.success_tp, row.success_fp, row.success_fn)
-    tested = row.success_rate is not None
-    interval = f"{looks.interval(found.ci_low, found.ci_high)}, n {found.n}" if tested else looks.MISSING
-    return (
-        row.name,
-        row.category,
-        [looks.look(looks.STATUSES, row.status).label],
-        looks.MISSING if row.version == NO_VERSION else row.version,
-        looks.percent(row.success_rate),
-        interval,
-        list(spark) if len(spark) > 1 else None,
-        _execution(row),
-        row.execution_progress if is_live(row) else None,
-        row.session_count,
-        row.open_count,
-        looks.ago(row.last_tested_at).capitalize(),
+def columns(sparks: Mapping[uuid.UUID, Sequence[float]]) -> list[Column[WorkspaceRow]]:
+    """The list's columns; `sparks` are the success rates of each workspace's versions, the oldest first."""
+    kinds = st.column_config
+    statuses = list(looks.STATUSES.values())
+    small = kinds.TextColumn(width="small")
+    count = kinds.NumberColumn(width="small")
+    status = kinds.MultiselectColumn(
+        options=[look.label for look in statuses], color=[look.color for look in statuses], width="small"
     )
+    trend = kinds.LineChartColumn(y_min=0, y_max=1, width="small", help="Success rate by version")
+    progress = kinds.ProgressColumn(min_value=0, max_value=100, format="%d%%", width="small", color="blue")
+
+    def sparkline(row: WorkspaceRow) -> list[float] | None:
+        rates = sparks.get(row.id, [])
+        return list(rates) if len(rates) > 1 else None
+
+    return [
+        _both("Pattern", attrgetter("name"), kinds.TextColumn(width="medium")),
+        _both("Category", attrgetter("category")),
+        Column("Status", _status, status, attrgetter("status")),
+        _both("Version", lambda row: looks.MISSING if row.version == NO_VERSION else row.version, small),
+        Column(
+            "Success",
+            lambda row: looks.percent(row.success_rate),
+            kinds.TextColumn(width="small", alignment="right"),
+            attrgetter("success_rate"),
+        ),
+        Column("95% interval, n", _interval, small),
+        Column("Interval low", raw=lambda row: _score(row).ci_low),
+        Column("Interval high", raw=lambda row: _score(row).ci_high),
+        Column("n", raw=lambda row: _score(row).n),
+        _both("Trend", sparkline, trend),
+        _both("Execution", _execution),
+        _both("Progress", lambda row: row.execution_progress if is_live(row) else None, progress),
+        _both("Sessions", attrgetter("session_count"), count),
+        _both("Open", attrgetter("open_count"), kinds.NumberColumn(width="small", help="Open corrections")),
+        Column("Tested", lambda row: looks.ago(row.last_tested_at).capitalize(), small, attrgetter("last_tested_at")),
+    ]
+
+
+def _both(heading: str, read: Callable[[WorkspaceRow], Any], look: ColumnConfig | None = None) -> Column[WorkspaceRow]:
+    """A column that reads the same in the table and in the CSV."""
+    return Column(heading, read, look, read)
+
+
+def _score(row: WorkspaceRow) -> Rate:
+    return rate(row.success_tp, row.success_fp, row.success_fn)
+
+
+def _status(row: WorkspaceRow) -> list[str]:
+    return [looks.look(looks.STATUSES, row.status).label]
+
+
+def _interval(row: WorkspaceRow) -> str:
+    if row.success_rate is None:
+        return looks.MISSING
+    judged = _score(row)
+    return f"{looks.interval(judged.ci_low, judged.ci_high)}, n {judged.n}"
 
 
 def _execution(row: WorkspaceRow) -> str:
@@ -87,36 +124,3 @@ def _execution(row: WorkspaceRow) -> str:
     if is_silent(row.execution_heartbeat_at, datetime.now(UTC)):
         return f"Stalled, {phase.lower()}"
     return f"Retrying, {phase.lower()}" if row.execution_status == ExecutionStatus.RETRY else phase
-
-
-def as_csv(rows: Sequence[WorkspaceRow], sparks: Mapping[uuid.UUID, Sequence[float]]) -> pd.DataFrame:
-    """The same rows with the numbers as numbers, for the download."""
-    frame = table(rows, sparks)
-    scores = [score(row.success_tp, row.success_fp, row.success_fn) for row in rows]
-    frame["Status"] = [row.status for row in rows]
-    frame["Success"] = [row.success_rate for row in rows]
-    frame["Tested"] = [row.last_tested_at for row in rows]
-    frame.insert(5, "Interval low", [found.ci_low for found in scores])
-    frame.insert(6, "Interval high", [found.ci_high for found in scores])
-    frame.insert(7, "n", [found.n for found in scores])
-    return frame.drop(columns=["95% interval, n"])
-
-
-def table_columns() -> dict[str, Any]:
-    """How the table's columns look."""
-    kinds = st.column_config
-    statuses = list(looks.STATUSES.values())
-    return {
-        "Pattern": kinds.TextColumn(width="medium"),
-        "Status": kinds.MultiselectColumn(
-            options=[look.label for look in statuses], color=[look.color for look in statuses], width="small"
-        ),
-        "Version": kinds.TextColumn(width="small"),
-        "Success": kinds.TextColumn(width="small", alignment="right"),
-        "95% interval, n": kinds.TextColumn(width="small"),
-        "Trend": kinds.LineChartColumn(y_min=0, y_max=1, width="small", help="Success rate by version"),
-        "Progress": kinds.ProgressColumn(min_value=0, max_value=100, format="%d%%", width="small", color="blue"),
-        "Sessions": kinds.NumberColumn(width="small"),
-        "Open": kinds.NumberColumn(width="small", help="Open corrections"),
-        "Tested": kinds.TextColumn(width="small"),
-    }

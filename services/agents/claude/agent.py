@@ -14,7 +14,7 @@ from services.agents.claude import confinement, faults, process, prompts
 from services.agents.claude.job import Job, Phase, commands_for
 from services.agents.claude.results import ChangeAnswer, PlanAnswer, schema_of
 from services.agents.claude.spend import FILE, Entry, Ledger
-from services.agents.protocol import AgentChange, Plan, Refusal, Used, Work
+from services.agents.protocol import AgentChange, GateRefusal, Plan, Used, Work
 from services.detectors import repository
 from services.detectors.bundle import owned_paths
 from services.detectors.types import DetectorSpec
@@ -50,7 +50,7 @@ class ClaudeAgent:
 
         return self._change(work, "implement", "implement", prompt)
 
-    def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> AgentChange:
+    def refine(self, work: Work, spec: DetectorSpec | None, refusal: GateRefusal, round_number: int) -> AgentChange:
         """Mends what a gate refused, with the gate's words in hand."""
 
         def prompt(resumed: bool) -> str:

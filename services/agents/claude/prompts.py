@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from services.agents.protocol import Plan, Refusal
+from services.agents.protocol import GateRefusal, Plan
 
 LONGEST_TEXT = 4000  # characters of one text of a person
 LARGEST = 400_000  # characters of the data; about 150,000 tokens
@@ -37,7 +37,7 @@ def implementing(prompt: bytes, name: str, plan: Plan, *, resumed: bool) -> str:
     )
 
 
-def refining(prompt: bytes, name: str, refusal: Refusal, round_number: int, *, resumed: bool) -> str:
+def refining(prompt: bytes, name: str, refusal: GateRefusal, round_number: int, *, resumed: bool) -> str:
     """Asks to mend what the app refused."""
     refused = {
         "gate": refusal.gate,

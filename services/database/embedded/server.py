@@ -192,10 +192,21 @@ def _create_cluster(home: Home, account: Account, *, durable: bool) -> None:
     """initdb beside the final place, then one rename: a kill half-way leaves nothing that looks like a cluster."""
     unfinished = home.unfinished_cluster()
     result = account.run(
-        home, "initdb", "-D", str(unfinished), "-U", "postgres", "-E", "UTF8",
-        "--locale-provider=builtin", "--locale=C.UTF-8", "--auth-local=trust", "--auth-host=reject",
-        "--no-instructions", *([] if durable else ["--no-sync"]),
-    )  # fmt: skip
+        home,
+        "initdb",
+        "-D",
+        str(unfinished),
+        "-U",
+        "postgres",
+        "-E",
+        "UTF8",
+        "--locale-provider=builtin",
+        "--locale=C.UTF-8",
+        "--auth-local=trust",
+        "--auth-host=reject",
+        "--no-instructions",
+        *([] if durable else ["--no-sync"]),
+    )
     if result.returncode != 0:
         raise Unavailable(f"The database in {home.path} could not be created: {_telling_line(result.stdout)}.")
     unfinished.rename(home.cluster)

@@ -28,7 +28,7 @@ def fault_of(agent_setup: AgentSetup) -> AgentFault:
     return raised.value
 
 
-def test_a_silent_stream_is_stopped_and_paid_for(agent_setup: AgentSetup) -> None:
+def test_a_silent_stream_is_stopped_and_its_cost_counted(agent_setup: AgentSetup) -> None:
     agent_setup.with_settings(claude_idle_s=6.0, claude_max_retries=0)
     agent_setup.api.script = [
         Turn([use("Read", file_path=str(agent_setup.worktree / "AGENTS.md"))]),
@@ -40,7 +40,7 @@ def test_a_silent_stream_is_stopped_and_paid_for(agent_setup: AgentSetup) -> Non
     assert agent_setup.alive() == []
 
 
-def test_the_deadline_ends_what_is_busy(agent_setup: AgentSetup) -> None:
+def test_the_deadline_ends_a_busy_agent(agent_setup: AgentSetup) -> None:
     agent_setup.with_settings(claude_deadline_s=8.0, claude_max_turns=1000)
     agent_setup.api.script, agent_setup.api.forever = (
         [Turn([use("Read", file_path=str(agent_setup.worktree / "AGENTS.md"))])],

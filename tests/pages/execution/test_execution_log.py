@@ -5,16 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from pages.components import looks
-from pages.components.execution import log as execution_log
+from pages.components.execution import logs
 from services import executions, releases, storage
 from services.database.engine import transaction
 from services.detectors import repository
 from services.settings import get_settings
-from tests.pages.execution.test_execution import HOSTILE, drawn, open_execution, running, said
-from tests.pages.execution.test_following import badges
-from tests.pages.session_world import World, head, world
-
-__all__ = ["world"]
+from tests.support.execution_screen import HOSTILE, badges, open_execution, running, said
+from tests.support.product import World, drawn, head
 
 
 def test_the_log_of_a_run_on_another_machine_is_shown_from_its_tail(world: World) -> None:
@@ -51,7 +48,7 @@ def test_a_long_log_is_capped_on_the_page_searched_and_whole_as_a_file(world: Wo
     assert "No line holds “no such words”." in said(at) and not drawn(at, "text")
     with transaction() as session:
         found = executions.get(session, execution_id)
-    assert execution_log.read(found, 1).all() == "".join(lines), "the file is the whole log"
+    assert logs.read(found, 1).all() == "".join(lines), "the file is the whole log"
 
 
 def test_the_log_of_fifty_megabytes_is_not_read_whole_for_a_page(world: World) -> None:
@@ -62,11 +59,11 @@ def test_the_log_of_fifty_megabytes_is_not_read_whole_for_a_page(world: World) -
     (folder / "attempt-1.txt").write_text(whole)
     with transaction() as session:
         found = executions.get(session, execution_id)
-    log = execution_log.read(found, 1)
-    assert len(log.text) == execution_log.HELD < log.size == len(whole) and log.all() == whole
+    log = logs.read(found, 1)
+    assert len(log.text) == logs.HELD < log.size == len(whole) and log.all() == whole
     key = storage.put(get_settings().storage_root, whole.encode(), suffix=".txt")
-    kept = execution_log.of_key(key)
-    assert (len(kept.text), kept.size, kept.all()) == (execution_log.HELD, len(whole), whole)
+    kept = logs.of_key(key)
+    assert (len(kept.text), kept.size, kept.all()) == (logs.HELD, len(whole), whole)
 
 
 def test_the_diff_of_a_run_on_another_machine_is_fetched(world: World, tmp_path: Path) -> None:

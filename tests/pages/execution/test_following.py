@@ -12,10 +12,11 @@ import pytest
 from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
-from pages.components.execution import attempts_data as rows
-from pages.components.execution import read as execution_data
+from pages.components.columns import table
+from pages.components.dialogs import ASKED
+from pages.components.execution import attempts_data
 from pages.components.execution.cards import DEPLOY_LOG_KEY
-from pages.components.execution.dialogs import ASKED
+from pages.components.execution.read import execution_view
 from pages.components.workspace import pattern_list
 from pages.components.workspaces import grid as workspace_grid
 from pages.components.workspaces import rows as workspace_rows
@@ -26,11 +27,9 @@ from services.lifecycle import ExecutionPhase, ExecutionStatus
 from services.models import ClaudeExecution, ExecutionAttempt, now
 from services.settings import get_settings
 from tests import factories
-from tests.pages.execution.test_execution import button, change, drawn, judged, made, open_execution, running, said
-from tests.pages.session_world import World, open_page, world
-from tests.pages.workspace.test_workspace import given
+from tests.support.execution_screen import badges, button, change, made, open_execution, running, said
+from tests.support.product import World, drawn, given, open_page
 
-__all__ = ["judged", "world"]
 BUILD = 'Vercel\'s build failed: Command "npm run build" exited with 1.'
 
 
@@ -45,13 +44,8 @@ def card(world: World, execution_id: uuid.UUID) -> dict[str, Any]:
     return next(run for data in drawn(at, "runs") for run in data["runs"] if run["id"] == str(execution_id))
 
 
-def badges(at: AppTest) -> str:
-    """The page's badges and markdown, as Streamlit was told them."""
-    return "\n".join(str(m.value) for m in at.markdown).replace("\\", "")
-
-
 def deploy_failed(execution_id: uuid.UUID, attempt: int, *, pause_s: float = 4.0) -> None:
-    """One attempt whose deploy failed, told through the worker's own doors."""
+    """One attempt whose deploy failed, written as its worker writes it."""
     with transaction() as session:
         executions.begin_phase(
             session, execution_id, epoch=1, phase=ExecutionPhase.DEPLOYING, attempt=attempt, task="Building"
@@ -101,7 +95,7 @@ def test_a_stalled_run_is_nowhere_shown_as_running(world: World) -> None:
     assert workspace_grid.card_view(workspace_rows.card(listed, []), now())["live"]["label"] == "Stalled, implementing"
     item = next(i for group in pattern_list.groups([listed]) for i in group["items"])
     assert item["symbol"] == "heart_broken" and "execution 1 is stalled" in item["spoken"]
-    assert workspace_rows.table([listed], {})["Execution"].iloc[0] == "Stalled, implementing"
+    assert table(workspace_rows.columns({}), [listed])["Execution"].iloc[0] == "Stalled, implementing"
     assert entries and all(e["execution"]["look"]["label"] == "Stalled" for e in entries)
     change(execution_id, heartbeat_at=now())
     assert "Running" in badges(open_execution(execution_id, world.member))
@@ -159,7 +153,7 @@ def test_eleven_attempts_each_open_with_their_own_logs(world: World) -> None:
     at.run()
     assert [t["text"] for t in drawn(at, "text") if t["label"] == "The deploy's log"] == ["build 10 said no\n"]
     with transaction() as session:
-        frame = rows.attempt_frame(executions.get(session, execution_id))
+        frame = attempts_data.attempt_frame(executions.get(session, execution_id))
     assert list(frame["number"]) == list(range(1, 12)) and frame["decision"].iloc[0] == shown["Then"]
 
 
@@ -206,10 +200,7 @@ def test_a_canceled_run_is_continued_and_the_two_are_linked(world: World) -> Non
     kept = attempt_facts(at)
     assert kept["Keeps the commit"] == "ccccccc · 2 changed files" and kept["Keeps the plan"] == "Closes alone."
     assert kept["Begins with"] == "testing the kept change again, then deploying it"
-    at.session_state["execution-ask"] = (
-        "continue",
-        execution_id,
-    )  # here the whole page runs again, which ends a dialog
+    at.session_state[ASKED] = ("continue", (execution_id,))  # here the whole page runs again, which ends a dialog
     at.button(key="continue-send").click().run()
     assert not at.exception and not at.error, [e.value for e in at.error]
     with transaction() as session:
@@ -227,14 +218,14 @@ def test_a_canceled_run_is_continued_and_the_two_are_linked(world: World) -> Non
 def test_a_decision_reads_as_what_was_done() -> None:
     def text(action: str | None, **facts: Any) -> str:
         follow_up = None if action is None else FollowUp("deploy.failed", action, **facts)
-        return rows.decision_text(AttemptRow(1, now(), follow_up=follow_up))
+        return attempts_data.decision_text(AttemptRow(1, now(), follow_up=follow_up))
 
     assert text("retry", pause_s=4.0) == "Tried again after 4 s"
-    assert text("refine") == "Went back to the agent, with what was said"
+    assert text("refine") == "Went back to the agent, with the reason"
     assert text("fail", advice="Look at the tests.") == "Failed for good: Look at the tests."
     assert text(None) == "–"
-    assert rows.turn_label("refine-deploy.failed-2") == "Refining after a failed deploy, round 2"
-    assert [rows.turn_label(turn) for turn in ("plan", "testing", "odd")] == ["Planning", "Testing", "odd"]
+    assert attempts_data.turn_label("refine-deploy.failed-2") == "Refining after a failed deploy, round 2"
+    assert [attempts_data.turn_label(turn) for turn in ("plan", "testing", "odd")] == ["Planning", "Testing", "odd"]
 
 
 def test_a_page_in_view_reads_a_fixed_number_of_times(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,7 +239,7 @@ def test_a_page_in_view_reads_a_fixed_number_of_times(world: World, monkeypatch:
 
         with monkeypatch.context() as patch:
             patch.setattr(psycopg.Cursor, "execute", noting)
-            execution_data.read(execution_id)
+            execution_view(execution_id, world.member)
         return len(seen)
 
     few, many = running(world), running(world)
@@ -277,13 +268,13 @@ def test_broken_places_are_waived_with_a_reason(world: World, judged: uuid.UUID)
     at = open_execution(judged, world.member, tab="Replay")
     button(at, "Deploy anyway…").click().run()
     assert not at.exception and "breaks 1 judged place that held before" in said(at)
-    at.session_state[ASKED] = ("waive", judged)
+    at.session_state[ASKED] = ("waive", (judged,))
     at.button(key="waive-send").click().run()
     assert "A reason is required" in at.error[0].value
-    at.session_state[ASKED] = ("waive", judged)
+    at.session_state[ASKED] = ("waive", (judged,))
     at.run()
     at.text_area(key="waive-reason").set_value("That mark was judged on the wrong bar.")
-    at.session_state[ASKED] = ("waive", judged)
+    at.session_state[ASKED] = ("waive", (judged,))
     at.button(key="waive-send").click().run()
     assert not at.exception
     with transaction() as session:

@@ -11,9 +11,13 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 from streamlit.testing.v1 import AppTest
 
-from pages.components.execution import replay as tables
-from pages.components.execution import wording as view
-from pages.components.executions import rows as lines
+from pages.components.columns import csv_frame, table
+from pages.components.execution import wording
+from pages.components.execution.diff import diff_files
+from pages.components.execution.replay import replay_cells
+from pages.components.executions.rows import columns, live_card
+from pages.components.runs.phases import phase_fraction, phase_run
+from pages.components.runs.state import moment
 from services import executions
 from services.database.engine import transaction
 from services.executions import (
@@ -21,17 +25,16 @@ from services.executions import (
     Checkpoint,
     ExecutionRow,
     KeptReplay,
+    KeptTestReport,
     PhaseState,
     ReplayRow,
     ReplaySplits,
-    TestReport,
 )
 from services.lifecycle import ExecutionStatus
 from services.models import now
 from tests import factories
-from tests.pages.session_world import World, open_page, words, world
+from tests.support.product import World, open_page, words
 
-__all__ = ["world"]
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 
 
@@ -41,7 +44,7 @@ def cards(at: AppTest) -> list[dict[str, Any]]:
 
 
 def ended(at: AppTest) -> pd.DataFrame:
-    return at.dataframe[0].value if at.dataframe else pd.DataFrame(columns=list(lines.COLUMNS))
+    return at.dataframe[0].value if at.dataframe else table(columns(NOON), [])
 
 
 def test_an_empty_list_says_what_to_do_first(world: World) -> None:
@@ -93,9 +96,9 @@ def test_live_ones_come_first_and_filters_narrow_both(world: World) -> None:
 def test_the_csv_holds_the_rows_that_are_shown(world: World) -> None:
     with transaction() as session:
         rows = executions.list_executions(session)
-    frame = tables.execution_frame(rows)
+    frame = csv_frame(columns(NOON), rows)
     assert list(frame["number"]) == [r.number for r in rows] and "error" in frame
-    assert tables.execution_frame([]).columns.tolist() == frame.columns.tolist()
+    assert csv_frame(columns(NOON), []).columns.tolist() == frame.columns.tolist()
 
 
 def detail(**changes: Any) -> Any:
@@ -117,33 +120,31 @@ def detail(**changes: Any) -> Any:
 
 
 def test_the_current_phase_fills_by_its_own_part_of_the_whole() -> None:
-    assert [view.phase_fraction(*p) for p in (("planning", 5), ("testing", 50), ("deploying", 100))] == [0.5, 0, 1]
-    assert view.phase_fraction("implementing", 80) == 1 and view.phase_fraction(None, 0) == 0
+    assert [phase_fraction(*p) for p in (("planning", 5), ("testing", 50), ("deploying", 100))] == [0.5, 0, 1]
+    assert phase_fraction("implementing", 80) == 1 and phase_fraction(None, 0) == 0
 
 
 def test_the_phase_that_ended_a_run_is_red_although_it_ended_well() -> None:
     ended = detail(status="failed", phases={"testing": PhaseState("completed")})
-    run = view.phase_run(ended.row, ended.phases, NOON)
+    run = phase_run(ended.row, ended.phases, NOON)
     assert run["phases"]["testing"]["status"] == "failed" and run["states"] == {}
-    canceled = view.phase_run(detail(status="failed", canceled=True).row, ended.phases, NOON)
+    canceled = phase_run(detail(status="failed", canceled=True).row, ended.phases, NOON)
     assert canceled["states"]["failed"]["color"] == "gray"
-    silent = view.phase_run(detail().row, {}, NOON + timedelta(seconds=11))
-    assert (
-        silent["states"]["now"]["label"] == "Stalled" and "now" not in view.phase_run(detail().row, {}, NOON)["states"]
-    )
+    silent = phase_run(detail().row, {}, NOON + timedelta(seconds=11))
+    assert silent["states"]["now"]["label"] == "Stalled" and "now" not in phase_run(detail().row, {}, NOON)["states"]
 
 
 def test_a_retry_says_which_and_why() -> None:
     waits = {"status": "retry", "retry_count": 2, "retry_reason": "The deploy timed out."}
-    found = view.notices(detail(**waits, retry_at=NOON + timedelta(seconds=42)), NOON)
+    found = wording.notices(detail(**waits, retry_at=NOON + timedelta(seconds=42)), NOON)
     assert [n.text for n in found] == ["Retry 2 of 10 in 0:42: The deploy timed out."]
-    due = view.notices(detail(**waits, retry_at=NOON), NOON + timedelta(seconds=3))
+    due = wording.notices(detail(**waits, retry_at=NOON), NOON + timedelta(seconds=3))
     assert [n.text for n in due] == ["Retry 2 of 10 begins now: The deploy timed out."]
-    accepted = view.notices(detail(worker_id=None), NOON + timedelta(hours=1), 2)
+    accepted = wording.notices(detail(worker_id=None), NOON + timedelta(hours=1), 2)
     assert [n.text for n in accepted] == [
         "The plan is accepted. Waiting for a worker; 2 are connected. It starts when one is free."
     ]
-    assert view.notices(detail(status="completed"), NOON + timedelta(hours=1)) == []
+    assert wording.notices(detail(status="completed"), NOON + timedelta(hours=1)) == []
 
 
 def test_checkpoints_of_several_attempts_say_which() -> None:
@@ -151,7 +152,7 @@ def test_checkpoints_of_several_attempts_say_which() -> None:
         Checkpoint("key", a, p, t, None, ok, NOON)
         for p, a, t, ok in (("testing", 1, "one", True), ("testing", 1, "two", False), ("refining", 2, "three", True))
     ]
-    shown = view.checkpoint_groups(
+    shown = wording.checkpoint_groups(
         detail(checkpoints=points, attempts=(AttemptRow(1, NOON), AttemptRow(2, NOON)), status="failed"), NOON
     )
     assert [g["title"] for g in shown] == ["Attempt 1 · Testing", "Attempt 2 · Refining"]
@@ -160,25 +161,25 @@ def test_checkpoints_of_several_attempts_say_which() -> None:
 
 def test_the_next_step_follows_from_the_failure() -> None:
     failed = {"status": "failed", "error": "It failed."}
-    step = view.next_step(detail(**failed), broken=2)
+    step = wording.next_step(detail(**failed), broken=2)
     assert step is not None and (step.label, step.tab) == ("Show the 2 broken cases", "Replay")
-    tests = view.next_step(detail(**failed, test_report=TestReport(passed=False)), broken=0)
-    deploy = view.next_step(detail(**failed, deploy_status="error"), broken=0)
-    hidden = view.next_step(detail(**failed), broken=0, hidden=1)
-    other = view.next_step(detail(**failed), broken=0)
+    tests = wording.next_step(detail(**failed, test_report=KeptTestReport(passed=False)), broken=0)
+    deploy = wording.next_step(detail(**failed, deploy_status="error"), broken=0)
+    hidden = wording.next_step(detail(**failed), broken=0, hidden=1)
+    other = wording.next_step(detail(**failed), broken=0)
     assert [s and s.action for s in (tests, deploy, hidden, other)] == ["tab", "deploy_log", "workspace", "run_again"]
     gone_on = [
-        view.next_step(detail(**failed, **facts), broken=0, may_continue=True)
+        wording.next_step(detail(**failed, **facts), broken=0, may_continue=True)
         for facts in ({"deploy_status": "error"}, {"retry_count": 10}, {"retry_count": 3})
     ]
     assert [s and s.action for s in gone_on] == ["continue", "continue", "run_again"]
-    assert view.next_step(detail(**failed, canceled=True), broken=0) is None
+    assert wording.next_step(detail(**failed, canceled=True), broken=0) is None
 
 
 def test_times_are_the_readers_own() -> None:
     now = NOON.astimezone(ZoneInfo("Asia/Tokyo"))
-    assert view.moment(NOON, now) == "21:00" and view.moment(NOON - timedelta(days=40), now) == "29 Jan 21:00"
-    assert view.moment(None, now) == "–"
+    assert moment(NOON, now) == "21:00" and moment(NOON - timedelta(days=40), now) == "29 Jan 21:00"
+    assert moment(None, now) == "–"
 
 
 def test_a_diff_keeps_its_lines_whatever_they_look_like() -> None:
@@ -186,10 +187,10 @@ def test_a_diff_keeps_its_lines_whatever_they_look_like() -> None:
         "diff --git a/a.py b/a.py\nindex 1..2 100644\n--- a/a.py\n+++ b/a.py\n@@ -1,3 +1,2 @@\n x\n--- y\n-z\n++++ w\n"
         "diff --git a/new.txt b/new.txt\nnew file mode 100644\n--- /dev/null\n+++ b/new.txt\n@@ -0,0 +1 @@\n+one\n"
     )
-    first, second = tables.diff_files(text)
+    first, second = diff_files(text)
     assert (first["added"], first["removed"], second["note"]) == (1, 2, "new")
     assert first["lines"][1:] == [(" ", "x"), ("-", "-- y"), ("-", "z"), ("+", "+++ w")]
-    assert tables.diff_files("") == []
+    assert diff_files("") == []
 
 
 def test_a_moved_mark_says_by_how_much() -> None:
@@ -198,7 +199,7 @@ def test_a_moved_mark_says_by_how_much() -> None:
         "candle_time": datetime(2012, 11, 19), "verdict": "adjustment", "expected_index": 186, "before": None,
         "before_seen": None, "after": True, "after_seen": "exact", "outcome": "unchanged", "session_name": "S", "split": "tune",
     }  # fmt: skip
-    cells = tables.replay_cells(KeptReplay("0.2.0", None, (), (ReplayRow(**row),), ReplaySplits()))[0]
+    cells = replay_cells(KeptReplay("0.2.0", None, (), (ReplayRow(**row),), ReplaySplits()))[0]
     assert [c["t"] for c in cells] == ["abcd", "BOS down", "188", "19 Nov 2012", "152.31", "Moved −2", "–", "exact",
                                        "Unchanged"]  # fmt: skip
 
@@ -207,6 +208,6 @@ def test_a_live_card_of_a_queued_run_has_no_percent() -> None:
     row = SimpleNamespace(**dict.fromkeys(ExecutionRow.__slots__))
     row.status, row.agent, row.number, row.progress, row.triggered_at = "pending", "tuner", 1, 0, NOON
     row.feedback_count, row.canceled, row.triggered_by_name, row.workspace_name = 3, False, "Mara", "BOS"
-    card = lines.live_card(row, NOON + timedelta(seconds=5), 1)
+    card = live_card(row, NOON + timedelta(seconds=5), 1)
     assert card["percent"] == "" and card["facts"] == "Tuner · 3 corrections · 5 s · by Mara"
-    assert card["remark"] is None and "No worker is connected" in lines.live_card(row, NOON, 0)["remark"]
+    assert card["remark"] is None and "No worker is connected" in live_card(row, NOON, 0)["remark"]

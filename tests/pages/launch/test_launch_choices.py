@@ -9,9 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from services import workspaces
 from services.database.engine import transaction
-from tests.pages.session_world import World, world
-
-__all__ = ["world"]
+from tests.support.product import World
 
 
 def asked(world: World, agent: str, workspace_id: uuid.UUID) -> AppTest:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -23,9 +21,7 @@ from services.models import PatternWorkspace
 from services.people import Actor
 from services.review import QueueRow
 from tests import factories
-from tests.pages.session_world import World, head, open_page, words, world
-
-__all__ = ["world"]
+from tests.support.product import World, drawn, head, open_page, words
 
 
 def waiting(world: World, *, approver: Actor | None = None, tp: int = 9, name: str | None = None) -> uuid.UUID:
@@ -50,12 +46,6 @@ def status(workspace_id: uuid.UUID) -> tuple[str, str]:
     with transaction() as session:
         found = workspaces.get(session, workspace_id)
     return found.status, found.version
-
-
-def drawn(at: AppTest, kind: str) -> list[dict[str, Any]]:
-    """What our components were given to draw, of one kind."""
-    given = [json.loads(element.proto.json) for element in at.get("bidi_component") if element.proto.json]
-    return [data for data in given if data.get("kind") == kind]
 
 
 def keys(at: AppTest) -> set[str]:
@@ -163,7 +153,7 @@ def test_verifying_makes_the_next_major_version(world: World) -> None:
     asked.text_area(key="verify-comment").set_value("Holds up.")
     asked.button(key="verify-yes").click().run()
     assert status(made) == ("verified", "1.0.0")
-    assert asked.session_state["review-told"][0].endswith("is verified as v1.0.0.")
+    assert asked.session_state["review-notice"][0].endswith("is verified as v1.0.0.")
     at = open_page("review.py", world.admin, id=str(made))
     assert at.segmented_control(key="review-view").value == "decided"
     assert "verified by Admin One" in words(at).replace("\\", "") and "review-reopen" in keys(at)
@@ -177,7 +167,7 @@ def test_returning_takes_a_reason(world: World) -> None:
     assert "A reason is required" in words(asked) and status(made)[0] == "in_review"
     asked.text_area(key="return-reason").set_value("Too few gaps.")
     asked.button(key="return-yes").click().run()
-    assert status(made)[0] == "beta" and asked.session_state["review-told"][0] == "Returned to beta."
+    assert status(made)[0] == "beta" and asked.session_state["review-notice"][0] == "Returned to beta."
     with transaction() as session:
         told = [entry for entry in timeline.page(session, made) if entry.type == MessageType.REVIEW_RETURNED]
     assert [entry.content for entry in told] == ["Too few gaps."]

@@ -16,9 +16,7 @@ from pages.components.session.judging import Board
 from services import sessions
 from services.database.engine import transaction
 from services.lifecycle import SessionStatus
-from tests.pages.session_world import World, open_page, words, world
-
-__all__ = ["world"]
+from tests.support.product import World, open_page, words
 
 
 def marks(session_id: uuid.UUID, viewer: uuid.UUID | None = None) -> pd.DataFrame:

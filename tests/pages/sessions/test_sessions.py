@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 import pandas as pd
 from streamlit.testing.v1 import AppTest
 
+from pages.components import columns
 from pages.components.datasets import preview
-from pages.components.sessions import table as session_table
+from pages.components.datasets.table import dataset_columns
+from pages.components.sessions.table import session_columns
 from services import datasets, sessions
 from services.database.engine import transaction
-from tests.pages.session_world import World, open_page, words, world
+from tests.support.product import World, open_page, words
 
-__all__ = ["world"]
 NAIVE = "time,open,high,low,close,volume\n" + "\n".join(
     f"2024-01-02 {hour:02}:00:00,10,11,9,10.5,5" for hour in range(9, 15)
 )
@@ -119,9 +120,9 @@ def test_the_import_dialog_takes_a_file_to_a_dataset(world: World) -> None:
 
 
 def test_tables_hold_a_line_for_each_row(world: World) -> None:
-    assert list(session_table.session_table([]).columns) == list(session_table.SESSION_COLUMNS)
-    assert list(session_table.dataset_table([world.dataset])["Prices"]) == ["Raw, as traded"]
+    assert list(columns.table(session_columns(), []).columns)[:3] == ["Session", "Pattern", "Version"]
+    assert list(columns.table(dataset_columns(), [world.dataset])["Prices"]) == ["Raw, as traded"]
     click = {"selection": {"cells": [(1, "Session")]}}
-    assert session_table.clicked_row(click, 2) == 1
-    assert session_table.clicked_row(click, 1) is None, "a row that is gone since"
+    assert columns.clicked_row(click, 2) == 1
+    assert columns.clicked_row(click, 1) is None, "a row that is gone since"
     assert uuid.UUID(str(world.dataset.id)).version == 7

@@ -15,17 +15,16 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.components.charts import comparison
-from pages.components.statistics.cards import MOST_PATTERNS, Card, Period, cards, metrics
+from pages.components.statistics.cards import MOST_PATTERNS, Card, Period, cards, key_figures
 from services import exports
 from services.database.engine import transaction
-from services.detectors.scoring import score
 from services.lifecycle import ExecutionStatus, FeedbackState
 from services.people import Actor
+from services.places import rate
 from services.stats import Filters, Headline, Metric
 from tests import factories
-from tests.pages.session_world import World, open_page, words, world
+from tests.support.product import World, open_page, words
 
-__all__ = ["world"]
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
 PHASES = {"planning": {"started_at": "2026-01-05T12:00:00+00:00", "completed_at": "2026-01-05T12:00:40+00:00",
@@ -206,15 +205,15 @@ def test_the_axis_holds_the_period_and_a_week_that_began_before_it() -> None:
 
 def test_deltas_are_shown_where_they_compare_like_with_like() -> None:
     found = Headline(
-        success_rate=Metric(0.8, 0.5, 10), success=score(8, 2, 0), previous_success=score(5, 5, 0),
+        success_rate=Metric(0.8, 0.5, 10), success=rate(8, 2, 0), previous_success=rate(5, 5, 0),
         executions=Metric(4, 4, 4), time_to_fix_s=Metric(600, 1260, 3), cost_usd=Metric(2.5, None, 4),
     )  # fmt: skip
-    success, runs, fix, cost = metrics(found, period(), version="0.2.0")
-    assert success["delta"] == "+30 pts" and success["note"].endswith("n 10")
-    assert runs["delta"] == 0 and runs["delta_color"] == "off"
-    assert fix["delta"] == "-11 min" and fix["delta_color"] == "inverse" and fix["value"] == "10 min"
-    assert "delta" not in cost and cost["value"] == "$2.50"
-    assert metrics(found, period(), version=None)[0]["delta"] is None
+    success, runs, fix, cost = key_figures(found, period(), version="0.2.0")
+    assert success.delta == "+30 pts" and str(success.note).endswith("n 10")
+    assert runs.delta == 0 and runs.delta_color == "off"
+    assert fix.delta == "-11 min" and fix.delta_color == "inverse" and fix.value == "10 min"
+    assert cost.delta is None and cost.value == "$2.50"
+    assert key_figures(found, period(), version=None)[0].delta is None
 
 
 def test_times_to_a_fix_choose_their_unit() -> None:

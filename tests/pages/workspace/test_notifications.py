@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.components.workspace import notifications_dialog as dialog
+from pages.components.dialogs import ASKED
+from pages.components.workspace import notifications_dialog
 from services import notifications
 from services.database.engine import transaction
 from services.database.rows import fetch
 from services.lifecycle import NotificationEvent
 from services.notifications import AddressOutcome, NoticeRow
 from services.people import Actor
-from tests.pages.session_world import World, open_page, world
+from tests.support.product import World, open_page
 
-__all__ = ["world"]
 SECRET = "s3cr3t-t0ken-94f1"
 URL = f"json://me:{SECRET}@127.0.0.1:9/"
 
@@ -30,9 +30,9 @@ def shown(world: World, actor: Actor) -> AppTest:
     def script() -> None:
         import streamlit as st
 
-        from pages.components.workspace import notifications_dialog as dialogs_notifications
+        from pages.components.workspace import notifications_dialog
 
-        dialogs_notifications.body(st.session_state["home"])
+        notifications_dialog.body(st.session_state["home"])
 
     at = AppTest.from_function(script, default_timeout=30)
     at.session_state["person_id"], at.session_state["home"] = actor.id, world.swings
@@ -69,19 +69,19 @@ def fill(at: AppTest, text: str, button: str) -> AppTest:
 
 def test_the_dialog_opens_from_the_page_for_members_alone(world: World) -> None:
     at = open_page("workspace.py", world.member, id=str(world.swings))
-    at.session_state["workspace-dialog"] = ("notifications", (world.swings,))
+    at.session_state[ASKED] = ("notifications", (world.swings,))
     at.run()
     assert not at.exception and {"Save", "Send a test"} <= {b.label for b in at.button}
     at = open_page("workspace.py", world.viewer, id=str(world.swings))
-    at.session_state["workspace-dialog"] = ("notifications", (world.swings,))
+    at.session_state[ASKED] = ("notifications", (world.swings,))
     at.run()
     assert "takes a admin or member" in at.error[0].value and not at.text_area
 
 
 def test_without_addresses_it_says_what_they_look_like(world: World) -> None:
     at = shown(world, world.member)
-    assert "Nobody is told yet" in texts(at) and "None yet" in texts(at)
-    assert at.code[0].value == "\n".join(dialog.EXAMPLES)
+    assert "Nobody gets messages yet" in texts(at) and "None yet" in texts(at)
+    assert at.code[0].value == "\n".join(notifications_dialog.EXAMPLES)
 
 
 def test_addresses_are_kept_and_shown_again(world: World) -> None:
@@ -90,7 +90,7 @@ def test_addresses_are_kept_and_shown_again(world: World) -> None:
     at = shown(world, world.admin)
     assert at.text_area[0].value == f"{URL}\njson://127.0.0.1:9/b" and not at.code
     at = fill(at, "", "Save")
-    assert "Nobody is told any more" in at.success[0].value and kept(world) == []
+    assert "Nobody gets messages any more" in at.success[0].value and kept(world) == []
 
 
 def test_what_is_refused_stays_in_the_field_with_the_reason(world: World) -> None:
@@ -128,7 +128,7 @@ def test_names_and_outcomes_are_text_and_hold_no_secret(world: World) -> None:
     seen = texts(at)
     assert "Failed run · Being tried again" in seen.replace("\\", "") and "error 500" in seen
     assert r"\[x\]\(http" in seen and SECRET not in seen
-    report = dialog._report(world.swings, world.member).decode()
+    report = notifications_dialog._report(world.swings, world.member).decode()
     assert "It answered with the error 500." in report and SECRET not in report
 
 
@@ -147,4 +147,4 @@ ROW = NoticeRow(uuid.uuid4(), "deploy_failed", "t", "b", "/x", "failed", 5, [], 
     ],
 )  # fmt: skip
 def test_a_notice_says_how_it_stands(changed: dict[str, Any], said: str) -> None:
-    assert dialog.facts(replace(ROW, **changed)) == said
+    assert notifications_dialog.facts(replace(ROW, **changed)) == said

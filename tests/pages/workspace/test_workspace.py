@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from collections.abc import Sequence
@@ -13,7 +12,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.components.launch import dialog as dialogs_runs
+from pages.components.dialogs import ASKED
+from pages.components.launch.dialog import item_line
 from pages.components.uploads import stored
 from pages.components.workspace import summary
 from pages.components.workspace.next_step import NextStep, next_step
@@ -26,9 +26,8 @@ from services.lifecycle import Verdict
 from services.people import Actor
 from services.review import Guard
 from services.workspaces import WorkspaceDetail
-from tests.pages.session_world import World, open_page, words, world
+from tests.support.product import World, given, open_page, words
 
-__all__ = ["world"]
 READY = [Guard("deployed", True, "v0.1.0 is deployed"), Guard("judged", True, "12 judged marks")]
 SHORT = [Guard("deployed", True, "v0.1.0 is deployed"), Guard("judged", False, "3 judged marks; 10 are needed")]
 
@@ -47,11 +46,6 @@ def detail(workspace_id: uuid.UUID) -> WorkspaceDetail:
 def shown(at: AppTest) -> dict[str, Any]:
     """What the timeline's component was given."""
     return next(data for data in given(at) if "entries" in data)
-
-
-def given(at: AppTest) -> list[dict[str, Any]]:
-    """What our components were given to draw."""
-    return [json.loads(c.proto.json) for c in at.get("bidi_component") if c.proto.json]
 
 
 def labels(at: AppTest) -> list[str]:
@@ -214,7 +208,7 @@ def test_without_an_id_the_address_names_the_workspace_that_is_shown(world: Worl
 @pytest.mark.parametrize("action", ["describe", "run_session", "export", "description", "archive"])
 def test_dialogs_open_from_the_page(world: World, action: str) -> None:
     at = open_workspace(world, world.admin)
-    at.session_state["workspace-dialog"] = (action, (world.swings,))
+    at.session_state[ASKED] = (action, (world.swings,))
     at.run()
     assert not at.exception
     expected = {"describe": "Save", "run_session": "Run", "archive": "Archive"}
@@ -226,7 +220,7 @@ def test_the_launch_dialog_shows_the_prompt_for_the_corrections(world: World) ->
     with transaction() as session:
         feedback.add_comment_item(session, world.swings, "Only closes count.", actor=world.member)
     at = open_workspace(world, world.member)
-    at.session_state["workspace-dialog"] = ("launch", (world.swings,))
+    at.session_state[ASKED] = ("launch", (world.swings,))
     at.run()
     assert not at.exception
     prompt = next(data for data in given(at) if data.get("label") == "The prompt")
@@ -264,9 +258,9 @@ def test_windows_are_indexes_or_whole_days(world: World) -> None:
     def script() -> None:
         import streamlit as st
 
-        from pages.components.launch import dialog as dialogs_runs
+        from pages.components.sessions import run_dialog
 
-        st.session_state["window"] = dialogs_runs._window(st.session_state["kind"], st.session_state["dataset"])
+        st.session_state["window"] = run_dialog._window(st.session_state["kind"], st.session_state["dataset"])
 
     at = AppTest.from_function(script, default_timeout=30)
     at.session_state["kind"], at.session_state["dataset"] = "newest", world.dataset
@@ -286,7 +280,7 @@ def test_a_correction_reads_as_a_line_of_the_table(world: World) -> None:
     with transaction() as session:
         feedback.add_comment_item(session, world.swings, "Look at gaps.", actor=world.member)
         item = feedback.open_batch(session, world.swings)[-1]
-    line = dialogs_runs.item_line(item)
+    line = item_line(item)
     assert (line["Send"], line["Verdict"], line["Where"], line["Reason"]) == (True, "Comment", "–", "Look at gaps.")
 
 

@@ -10,15 +10,14 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.components.columns import csv_frame, table
 from pages.components.workspaces import rows as workspace_rows
 from pages.components.workspaces.create_dialog import suggestion
 from services import demo_state, workspaces
 from services.database.engine import transaction
 from services.exports import to_csv
 from services.workspaces import WorkspaceRow
-from tests.pages.session_world import World, open_page, words, world
-
-__all__ = ["world"]
+from tests.support.product import World, open_page, words
 
 
 def rows(**filters: Any) -> list[WorkspaceRow]:
@@ -91,16 +90,16 @@ def test_a_live_execution_shows_its_phase_on_card_and_table(world: World) -> Non
         "status": "running",
         "stalled": False,
     }
-    frame = workspace_rows.table([live], {})
+    frame = table(workspace_rows.columns({}), [live])
     assert (frame["Execution"][0], frame["Progress"][0]) == ("Testing", 61)
-    assert workspace_rows.table([replace(live, execution_status="pending")], {})["Execution"][0] == "Waiting"
+    assert table(workspace_rows.columns({}), [replace(live, execution_status="pending")])["Execution"][0] == "Waiting"
 
 
 def test_the_download_holds_numbers_and_defused_names(world: World) -> None:
     row = next(r for r in rows() if r.id == world.swings)
     judged = replace(row, name="=cmd()", success_rate=0.75, success_tp=9, success_fp=2, success_fn=1,
                      last_tested_at=datetime(2026, 1, 2, tzinfo=UTC))  # fmt: skip
-    text = to_csv(workspace_rows.as_csv([judged], {judged.id: [0.5, 0.75]})).decode()
+    text = to_csv(csv_frame(workspace_rows.columns({judged.id: [0.5, 0.75]}), [judged])).decode()
     assert "'=cmd()" in text
     assert "0.75,0.46" in text  # the rate, then the lower end of its interval
     assert ",12," in text

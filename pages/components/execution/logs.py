@@ -75,9 +75,11 @@ def _joined(key: str | None, tail: str) -> Log:
     place = before.text.rfind(tail[:_OVERLAP]) if tail else -1
     if place < 0:
         from_start = len(tail.encode()) < executions.TAIL_CHARACTERS
-        return of_text(tail, grows=True, whole=from_start) if tail else Log(
-            before.text, before.size, before.load, whole=False, grows=True
-        )  # fmt: skip
+        return (
+            of_text(tail, grows=True, whole=from_start)
+            if tail
+            else Log(before.text, before.size, before.load, whole=False, grows=True)
+        )
     text = before.text[:place] + tail
     size = before.size - len(before.text[place:].encode()) + len(tail.encode())
     return Log(text, size, lambda: _all_joined(before, tail), grows=True)

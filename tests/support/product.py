@@ -1,28 +1,26 @@
-"""A real product around the session screens: database, candles, pattern repository, a deployed detector that ran."""
+"""A real product for the tests of screens: database, candles, pattern repository, a deployed detector that ran."""
 
 from __future__ import annotations
 
+import json
 import uuid
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-import pytest
 from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
 from services import actions, people, releases, workspaces
 from services.candles.demo import demo_files
-from services.database.engine import engine_for, get_engine, transaction
+from services.database.engine import transaction
 from services.datasets import DatasetRow
 from services.detectors import repository
 from services.detectors.sandbox import warm
 from services.lifecycle import Role, VersionStatus, WorkspaceStatus
 from services.models import DetectorVersion, PatternWorkspace, new_id, now
 from services.people import Actor
-from services.settings import ROOT, get_settings
-from services.web import tokens
-from tests.conftest import Databases
+from services.settings import ROOT
 
 ROUTER = ROOT / "pages" / "router.py"
 
@@ -68,29 +66,7 @@ def head() -> str:
     return repository.head(releases.repository())
 
 
-@pytest.fixture(scope="module")
-def world(databases: Databases, template_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    name = databases.clone()
-    url = databases.address(name)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DATABASE_URL", url)
-        patch.setenv("DATA_DIR", str(tmp_path_factory.mktemp("sessions")))
-        for variable in ("STORAGE_URL", "PATTERN_REPOSITORY", "OIDC_CLIENT_ID"):
-            patch.delenv(variable, raising=False)
-        _forget()
-        yield _made()
-        engine_for(url).dispose()
-    _forget()
-    databases.drop(name)
-
-
-def _forget() -> None:
-    get_settings.cache_clear()
-    get_engine.cache_clear()
-    tokens._stored_key.cache_clear()
-
-
-def _made() -> World:
+def build() -> World:
     with transaction() as session:
         admin, member, viewer = (
             people.ensure_person(session, email=f"{role}@example.com", name=f"{role.capitalize()} One", role=role)
@@ -125,3 +101,13 @@ def words(at: AppTest) -> str:
     """Everything that stands on the screen as text."""
     kinds = (at.title, at.markdown, at.caption, at.text, at.info, at.warning, at.error, at.success)
     return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def given(at: AppTest) -> list[dict[str, Any]]:
+    """What our components were given to draw."""
+    return [json.loads(c.proto.json) for c in at.get("bidi_component") if c.proto.json]
+
+
+def drawn(at: AppTest, kind: str) -> list[dict[str, Any]]:
+    """What our components were given to draw, of one kind."""
+    return [data for data in given(at) if data.get("kind") == kind]

@@ -1,0 +1,97 @@
+"""The dialog that runs a session: which candles, which window, and how it will be judged."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final, TypedDict
+
+import streamlit as st
+
+from pages.components import looks
+from pages.components.actor import acting
+from pages.components.errors import guarded
+from pages.components.links import exists, go, link_to
+from services import actions, datasets, sessions
+from services.database.engine import transaction
+from services.datasets import DatasetRow
+
+WINDOWS: Final = {"newest": "Newest bars", "dates": "Dates", "indexes": "Candle numbers"}
+COVERAGES: Final = {
+    "partial": "Partial: what nobody added does not count as missed",
+    "exhaustive": "Exhaustive: I look at every candle, so what I don't add is not there",
+}
+
+
+class Window(TypedDict, total=False):
+    """A window as `actions.run_session` takes it: either inclusive indexes, or times in UTC."""
+
+    start_index: int
+    end_index: int
+    start: datetime
+    end: datetime
+
+
+def run_session(workspace_id: uuid.UUID) -> None:
+    """Runs the deployed version over a window of a dataset."""
+    with guarded(stop=True), transaction() as session:
+        known = datasets.list_datasets(session)
+    _run_session(workspace_id, known)
+
+
+@st.dialog("Run a session", width="medium")
+def _run_session(workspace_id: uuid.UUID, known: Sequence[DatasetRow]) -> None:
+    if not known:
+        st.text("There are no candles yet. Import a file of candles first.")
+        if exists("sessions"):
+            link_to("/sessions", "Import candles", icon=":material/upload:")
+        return
+    dataset = st.selectbox("Candles", known, format_func=_dataset_label, key="run-dataset")
+    kind = st.segmented_control(
+        "Window", list(WINDOWS), default="newest", required=True, format_func=WINDOWS.__getitem__, key="run-window"
+    )
+    window = _window(kind, dataset)
+    name = st.text_input("Name (optional)", max_chars=120, key=f"run-name-{workspace_id}")
+    coverage = st.radio("How it is judged", list(COVERAGES), format_func=COVERAGES.__getitem__, key="run-coverage")
+    if st.button("Run", type="primary", icon=":material/play_arrow:", key="run-start"):
+        with guarded(), st.spinner("Running the detector"):
+            made = actions.run_session(
+                workspace_id, dataset_id=dataset.id, name=name or None, coverage=coverage, actor=acting(), **window
+            )
+            _open_session(made)
+
+
+def _open_session(session_id: uuid.UUID) -> None:
+    if exists("session"):
+        go("session", id=session_id)
+    st.rerun()
+
+
+def _dataset_label(row: DatasetRow) -> str:
+    days = f"{looks.day(row.start_at)} {row.start_at.year} – {looks.day(row.end_at)} {row.end_at.year}"
+    return f"{row.name} · {row.timeframe} · {looks.count(row.rows, 'candle')} · {days}"
+
+
+def _window(kind: str, dataset: DatasetRow) -> Window:
+    last = dataset.rows - 1
+    if kind == "newest":
+        most = min(sessions.MAX_WINDOW, dataset.rows)
+        bars = st.number_input(
+            "Number of bars", 1, most, min(sessions.DEFAULT_WINDOW, most), key=f"run-bars-{dataset.id}"
+        )
+        return {"start_index": dataset.rows - int(bars), "end_index": last}
+    with st.container(horizontal=True, gap="small"):
+        if kind == "dates":
+            first_day, last_day = dataset.start_at.date(), dataset.end_at.date()
+            begin = max(first_day, last_day - timedelta(days=365))
+            since = st.date_input("From", begin, first_day, last_day, key=f"run-from-{dataset.id}")
+            until = st.date_input("To, inclusive", last_day, first_day, last_day, key=f"run-to-{dataset.id}")
+            return {"start": _midnight(since), "end": _midnight(until) + timedelta(days=1, microseconds=-1)}
+        start = st.number_input("First candle", 0, last, max(0, last - 499), key=f"run-first-{dataset.id}")
+        end = st.number_input("Last candle", 0, last, last, key=f"run-last-{dataset.id}")
+    return {"start_index": int(start), "end_index": int(end)}
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
