@@ -14,6 +14,7 @@ from pathlib import Path
 from services.detectors.gate.plan import FULL, SMALL
 from services.detectors.isolation import isolation
 from tests.support.corpus import running
+from tests.support.corpus.leaks import LEAKS
 from tests.support.corpus.running import Row
 
 PROFILES = {"full": FULL, "part": running.PART, "small": SMALL}
@@ -29,16 +30,18 @@ def main() -> int:
     parser.add_argument(
         "--salts", type=int, default=1, help="how often leaks and honest ones run, each with other candles"
     )
+    parser.add_argument("--group", help="of the leaks, those of one group alone")
     chosen = parser.parse_args()
     profile = PROFILES[chosen.profile]
     forms = [f for f in ("bubblewrap", "reduced") if chosen.form in (f, "both")]
     if isolation() != "bubblewrap":
         forms = ["reduced"]
+    leaks = [leak for leak in LEAKS if chosen.group in (None, leak.group)]
     bad = 0
     with tempfile.TemporaryDirectory(prefix="patterndesk-corpus-") as name:
         folder = Path(name)
         runs: dict[str, Callable[[], Iterator[Row]]] = {
-            "leaks": lambda: running.run_leaks(folder, profile, chosen.salts),
+            "leaks": lambda: running.run_leaks(folder, profile, chosen.salts, leaks),
             "honest": lambda: running.run_honest(folder, profile, chosen.salts),
             "starter": lambda: running.run_starter(profile),
         }

@@ -8,9 +8,9 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,13 +19,14 @@ import psutil
 import pytest
 
 from services.detectors import isolation as isolation_module
+from services.detectors.answers import read_value
 from services.detectors.outputs import complete_params, parse_detections
 from services.detectors.repository_tests import run_tests
 from services.detectors.sandbox import Limits, Worker, describe, isolation, run_detector, warm
 from services.detectors.types import DetectorSpec, ParamSpec
 from services.errors import Cancelled, DetectorError, InvalidInput
-from services.settings import get_settings
 from tests.support.bad_detectors import plant, random_walk, starter
+from tests.support.corpus.running import reduced_allowed
 
 CANDLES = random_walk(300, 3)
 QUICK = Limits(wall_s=8.0, cpu_s=8, memory_mb=320, output_mb=2)
@@ -40,18 +41,6 @@ def need_bubblewrap() -> None:
             pytest.fail(told)
         warnings.warn(told, stacklevel=2)
         pytest.skip(told)
-
-
-@contextmanager
-def reduced_allowed(allowed: bool = True) -> Iterator[None]:
-    """Whether an admin lets code of agents and people run without bubblewrap."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ALLOW_REDUCED_ISOLATION", str(allowed))
-        get_settings.cache_clear()
-        try:
-            yield
-        finally:
-            get_settings.cache_clear()
 
 
 @pytest.fixture(scope="module", params=["bubblewrap", "reduced"])
@@ -351,6 +340,17 @@ def test_large_and_odd_answers_are_refused_before_they_are_parsed(root: Path, bo
         error = said(worker, body)
     assert says in str(error)
     (str(error) + error.log).encode()
+
+
+def test_a_large_answer_costs_no_memory_beyond_its_size() -> None:
+    body = b"[" + b"[]," * 3_000_000 + b"[]]"
+    tracemalloc.start()
+    try:
+        with pytest.raises(DetectorError, match="at most 1,500,000 are read"):
+            read_value(body)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_reduced_form_runs_what_ships_with_the_app_and_no_other_code(root: Path) -> None:

@@ -69,7 +69,8 @@ class GateRun:
 
     def checks(self) -> list[Check]:
         """The rules that take many runs. Raises Cancelled."""
-        with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
+        # One more than there are cores, so that none waits for the last series.
+        with ThreadPoolExecutor(1 + (os.cpu_count() or 1)) as pool:
             outcomes = list(pool.map(self._run, self.tasks))
         faults = [f for o in outcomes for f in o.faults]
         marks = sum(o.marks for o in outcomes)
@@ -93,20 +94,17 @@ class GateRun:
             )
         if size.name != "full":
             self.notes.append("This was the small gate, which is for tests alone: it proves little.")
-        tasks = [
-            Task(long(size.long), grid(size.long, size.long_cuts), varied=True, suffixes=True),
-            *(
-                Task(s, self._cuts(len(s.candles)), varied=True, suffixes=True)
-                for s in dense(size.dense)[-size.series :]
-            ),
-        ]
+        tasks: list[Task] = []  # the quick ones first: most of what is refused is refused by them
+        if size.short:
+            count = size.slow_cuts // 5 if self.slow else size.short
+            tasks += [Task(s, grid(size.short, count)) for s in short(size.short, self.salt)]
         if self.own is not None and len(self.own) > 1:
             series = Series("the workspace's own candles", self.own)
             tasks.append(Task(series, grid(len(self.own), size.own_cuts), varied=True))
-        short_cuts = size.slow_cuts // 5 if self.slow else size.short
-        if size.short:
-            tasks += [Task(s, grid(size.short, short_cuts)) for s in short(size.short, self.salt)]
-        return tasks
+        if size.long:
+            tasks.append(Task(long(size.long), grid(size.long, size.long_cuts), varied=True, suffixes=True))
+        chosen = dense(size.dense)[-size.series :]
+        return [*tasks, *(Task(s, self._cuts(len(s.candles)), varied=True, suffixes=True) for s in chosen)]
 
     def _cuts(self, bars: int) -> list[int]:
         return grid(bars, self.size.slow_cuts) if self.slow else every(bars)
