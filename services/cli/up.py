@@ -27,7 +27,7 @@ from services.settings import Settings
 from services.web.serve import check_address
 from services.web.standalone import SUPERVISED
 
-READY_S = 120.0
+READY_S = 600.0
 LOOK_S = 0.25
 
 
