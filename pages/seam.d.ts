@@ -218,6 +218,27 @@ interface MarkDisputed {
   candle_time?: string
 }
 
+interface BoardData {
+  session: string
+  person: string
+  token: string
+  sha: string
+  total: number
+  totals: Record<string, number>
+  decimals: number
+  start: number
+  end: number
+  marks: number
+  page: number
+  symbol: string
+  timeframe: string
+  intraday: boolean
+  may_judge: boolean
+  why_not: string
+  missed_kind: string
+  current: string | null
+}
+
 interface IntervalData {
   kind: "interval"
   low: number
@@ -563,6 +584,7 @@ interface Payloads {
 }
 
 interface Components {
+  board: Mounted<BoardData, "renew" | "settled">
   drawn: Mounted<IntervalData | FactsData | TalliesData | ChecksData | RateData | RatesData | LifecycleData | PhasesData, never>
   execution: Mounted<PhaseBarData | CheckpointsData | TableData | MeterData | NamedCellsData | DiffData | TextData | RunsData, "open">
   pattern_list: Mounted<PatternListData, "open">

@@ -8,11 +8,14 @@ from services.feedback.giving import (
     settle_dispute,
     withdraw,
 )
+from services.feedback.giving import state_of as state_of_item
+from services.feedback.many import Sheet, tell
 from services.feedback.reading import FeedbackRow, cases, list_feedback, open_batch
 
 __all__ = [
     "FeedbackRow",
     "Place",
+    "Sheet",
     "add_comment_item",
     "add_missed",
     "cases",
@@ -20,5 +23,7 @@ __all__ = [
     "list_feedback",
     "open_batch",
     "settle_dispute",
+    "state_of_item",
+    "tell",
     "withdraw",
 ]

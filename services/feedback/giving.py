@@ -51,16 +51,13 @@ def judge(
     An adjustment needs `expected`. Returns the feedback item's id.
     """
     require(actor, "judge")
-    if verdict in (Verdict.FALSE_NEGATIVE, Verdict.COMMENT):
-        raise InvalidInput("A detection is judged right, wrong, moved or unsure.")
-    if verdict == Verdict.ADJUSTMENT and expected is None:
-        raise InvalidInput("Say where the mark should be: click the candle it belongs to.")
+    check_verdict(verdict, expected)
     detection = session.get(Detection, detection_id)
     if detection is None:
         raise NotFound("There is no such detection.")
     row = _active(session, detection.session_id)
     if expected is not None:
-        _inside(row, expected.index)
+        check_inside(row, expected.index)
     item = session.scalar(
         select(FeedbackItem).where(
             FeedbackItem.detection_id == detection_id,
@@ -75,21 +72,34 @@ def judge(
             detection_id=detection_id, state=FeedbackState.OPEN,
         )  # fmt: skip
         session.add(item)
-    elif item.state not in (FeedbackState.OPEN, FeedbackState.DISPUTED) and is_original(item.made_by):
-        raise Conflict(f"This correction is {item.state} already; it can't be changed any more.")
-    _fill(item, row, detection, verdict, expected)
-    item.reason, item.made_by = _reason(reason), made_by
+    check_changeable(item)
+    fill(item, row, detection, verdict, expected)
+    item.reason, item.made_by = clean_reason(reason), made_by
     move_correction(item, FeedbackState.OPEN)
     item.attachments = list(attachments) or item.attachments or []
     session.flush()
     _count(session, row.workspace_id, (1 if asks(verdict) else 0) - (1 if was_asking else 0))
     if asks(verdict):
-        _announce(session, item, actor)
-    _dispute(session, row, detection)
+        announce(session, item, actor)
+    settle_consensus(session, row, detection)
     return item.id
 
 
-def _fill(
+def check_verdict(verdict: Verdict, expected: Place | None) -> None:
+    """Raises InvalidInput for a verdict that no detection can have."""
+    if verdict in (Verdict.FALSE_NEGATIVE, Verdict.COMMENT):
+        raise InvalidInput("A detection is judged right, wrong, moved or unsure.")
+    if verdict == Verdict.ADJUSTMENT and expected is None:
+        raise InvalidInput("Say where the mark should be: click the candle it belongs to.")
+
+
+def check_changeable(item: FeedbackItem) -> None:
+    """Raises Conflict for a correction that an agent has already: its words were sent as they stood."""
+    if item.state not in (FeedbackState.OPEN, FeedbackState.DISPUTED) and is_original(item.made_by):
+        raise Conflict(f"This correction is {item.state} already; it can't be changed any more.")
+
+
+def fill(
     item: FeedbackItem, row: PatternSession, detection: Detection, verdict: Verdict, expected: Place | None
 ) -> None:
     """Writes the judgement so that it can be replayed alone: place, window, what was and what should be."""
@@ -108,6 +118,22 @@ def _fill(
     item.expected_price = wanted.price if wanted else None
     item.expected_low = wanted.low if wanted else None
     item.expected_high = wanted.high if wanted else None
+
+
+_KEPT = ("verdict", "reason", "made_by", "expected_index", "expected_price", "expected_low", "expected_high")
+
+
+def state_of(item: FeedbackItem) -> dict[str, Any]:
+    """What a judgement says, so that it can be put back."""
+    time = item.expected_time.isoformat() if item.expected_time else None
+    return {name: getattr(item, name) for name in _KEPT} | {"expected_time": time}
+
+
+def put_back(item: FeedbackItem, before: dict[str, Any]) -> None:
+    """Gives a judgement what `state_of` said of it."""
+    for name in _KEPT:
+        setattr(item, name, before[name])
+    item.expected_time = datetime.fromisoformat(before["expected_time"]) if before["expected_time"] else None
 
 
 def _snapshot(d: Detection) -> dict[str, Any]:
@@ -133,7 +159,7 @@ def add_missed(
     """A mark the detector should have made at `place`. The same one twice is refused. Returns the item's id."""
     require(actor, "judge")
     row = _active(session, session_id)
-    _inside(row, place.index)
+    check_inside(row, place.index)
     if direction not in (-1, 0, 1):
         raise InvalidInput("The direction is up (1), down (-1) or none (0).")
     twice = session.scalar(
@@ -151,13 +177,13 @@ def add_missed(
         verdict=Verdict.FALSE_NEGATIVE, candle_index=place.index, candle_time=place.time, price=place.price,
         expected_kind=kind, expected_direction=direction, expected_index=place.index, expected_time=place.time,
         expected_price=place.price, expected_low=place.low, expected_high=place.high, dataset_id=row.dataset_id,
-        window_start=row.start_index, window_end=row.end_index, reason=_reason(reason),
+        window_start=row.start_index, window_end=row.end_index, reason=clean_reason(reason),
         attachments=list(attachments), made_by=made_by,
     )  # fmt: skip
     session.add(item)
     session.flush()
     _count(session, row.workspace_id, 1)
-    _announce(session, item, actor)
+    announce(session, item, actor)
     return item.id
 
 
@@ -173,7 +199,7 @@ def add_comment_item(
 ) -> uuid.UUID:
     """A correction in words, without a place: it goes to the agent with the batch, but is no regression case."""
     require(actor, "judge")
-    words = _reason(text)
+    words = clean_reason(text)
     if not words and not attachments:
         raise InvalidInput("Write what should change first.")
     workspaces.lock(session, workspace_id)
@@ -184,7 +210,7 @@ def add_comment_item(
     session.add(item)
     session.flush()
     _count(session, workspace_id, 1)
-    _announce(session, item, actor)
+    announce(session, item, actor)
     return item.id
 
 
@@ -203,7 +229,7 @@ def withdraw(session: Session, feedback_id: uuid.UUID, *, actor: Actor) -> None:
     session.flush()
     detection = session.get(Detection, item.detection_id) if item.detection_id else None
     if row is not None and detection is not None:
-        _dispute(session, row, detection)
+        settle_consensus(session, row, detection)
     timeline.announce(session, item.workspace_id)
 
 
@@ -213,7 +239,7 @@ def settle_dispute(session: Session, feedback_id: uuid.UUID, *, reason: str, act
     item = _locked(session, feedback_id)
     if item is None or item.state != FeedbackState.DISPUTED:
         raise NotFound("There is no such disputed mark.")
-    rule = _reason(reason)
+    rule = clean_reason(reason)
     if rule is None:
         raise InvalidInput("Write the rule that settles it.")
     others = session.scalars(
@@ -237,14 +263,14 @@ def _locked(session: Session, feedback_id: uuid.UUID) -> FeedbackItem | None:
     return session.get(FeedbackItem, feedback_id, populate_existing=True)
 
 
-def _reason(reason: str | None) -> str | None:
+def clean_reason(reason: str | None) -> str | None:
     text = cleaned(reason)
     if len(text) > MAX_REASON:
         raise InvalidInput(f"A reason holds up to {MAX_REASON:,} characters; this one has {len(text):,}.")
     return text or None
 
 
-def _inside(row: PatternSession, index: int) -> None:
+def check_inside(row: PatternSession, index: int) -> None:
     if not row.start_index <= index <= row.end_index:
         raise InvalidInput(f"#{index} is outside the session's window #{row.start_index} to #{row.end_index}.")
 
@@ -266,7 +292,7 @@ def _count(session: Session, workspace_id: uuid.UUID, change: int) -> None:
         session.flush()
 
 
-def _announce(session: Session, item: FeedbackItem, actor: Actor) -> None:
+def announce(session: Session, item: FeedbackItem, actor: Actor) -> None:
     timeline.append(
         session,
         item.workspace_id,
@@ -284,7 +310,7 @@ def _announce(session: Session, item: FeedbackItem, actor: Actor) -> None:
     )  # fmt: skip
 
 
-def _dispute(session: Session, row: PatternSession, detection: Detection) -> None:
+def settle_consensus(session: Session, row: PatternSession, detection: Detection) -> None:
     """Reviewers who are evenly split on a mark make it disputed; it leaves the score until a rule settles it."""
     items = session.scalars(
         select(FeedbackItem).where(

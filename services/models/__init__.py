@@ -11,6 +11,7 @@ from services.models.execution import (
     ImplementationSession,
 )
 from services.models.feedback import FeedbackItem
+from services.models.judgement import JudgementOp
 from services.models.notification import Notification
 from services.models.record import Attachment, AuditEvent, Setting
 from services.models.session import CandleDataset, Detection, PatternSession
@@ -34,6 +35,7 @@ __all__ = [
     "FeedbackItem",
     "GateWaiver",
     "ImplementationSession",
+    "JudgementOp",
     "Notification",
     "PatternSession",
     "PatternWorkspace",

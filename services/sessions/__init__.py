@@ -14,7 +14,7 @@ from services.sessions.running import (
     record,
     rename,
 )
-from services.sessions.scores import consensus_tally
+from services.sessions.scores import consensus_tally, verdict_counts
 
 __all__ = [
     "DEFAULT_WINDOW",
@@ -36,4 +36,5 @@ __all__ = [
     "marks",
     "record",
     "rename",
+    "verdict_counts",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 
-from sqlalchemy import select
+from sqlalchemy import Text, cast, func, select
 from sqlalchemy.orm import Session
 
 from services.detectors.scoring import Tally, consensus, tally
@@ -31,3 +31,13 @@ def consensus_tally(session: Session, session_id: uuid.UUID) -> Tally:
         votes[place][str(author_id)] = verdict
     decided = (consensus(by_reviewer) for by_reviewer in votes.values())
     return tally(v for v in decided if v is not None and v != "disputed")
+
+
+def verdict_counts(session: Session, session_id: uuid.UUID) -> dict[str, int]:
+    """How many marks have which verdict: one a mark and reviewer, so that two who agree count as one mark."""
+    place = func.coalesce(cast(FeedbackItem.detection_id, Text), cast(FeedbackItem.id, Text))
+    counted = select(FeedbackItem.verdict, func.count(func.distinct(place))).where(
+        FeedbackItem.session_id == session_id, FeedbackItem.state != FeedbackState.WITHDRAWN,
+        FeedbackItem.verdict != Verdict.COMMENT,
+    ).group_by(FeedbackItem.verdict)  # fmt: skip
+    return {str(verdict): int(n) for verdict, n in session.execute(counted)}

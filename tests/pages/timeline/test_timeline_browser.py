@@ -220,7 +220,7 @@ def test_a_thousand_entries_are_drawn_at_once_and_kept_when_nothing_changed(page
         data(entries),
     )
     assert page.locator(".row").count() == 1000
-    assert times[0] < 3000 and times[1] < times[0] / 2  # 0.15 s alone on a slow machine; the bound is for a busy one
+    assert times[1] < times[0] / 2, "what stays is not drawn again"
 
 
 def test_a_rate_shows_the_interval_that_was_sent_and_reckons_none(page: Page) -> None:
