@@ -17,7 +17,7 @@ from services.lifecycle import FeedbackState, Role, Verdict
 from services.models import Detection, FeedbackItem, JudgementOp, PatternWorkspace, WorkspaceMessage, now
 from services.people import Actor
 from tests import factories
-from tests.services import loop
+from tests.support import scenarios
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def member(session: Session) -> Actor:
 @pytest.fixture
 def made(session: Session, member: Actor) -> uuid.UUID:
     stored = factories.dataset(session, member)
-    return loop.run_session(session, loop.in_beta(session, member), member, stored, anchors=[0, 10, 20, 59])
+    return scenarios.run_session(session, scenarios.in_beta(session, member), member, stored, anchors=[0, 10, 20, 59])
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def test_a_mark_of_another_session_is_refused_alone(
 ) -> None:
     stored = factories.dataset(session, member, seed=2)
     home = session.scalars(select(PatternWorkspace.id)).one()
-    elsewhere = loop.run_session(session, home, member, stored, anchors=[5])
+    elsewhere = scenarios.run_session(session, home, member, stored, anchors=[5])
     foreign = session.scalars(select(Detection.id).where(Detection.session_id == elsewhere)).one()
     answer = board.send(board.op(mark=foreign, verdict="confirmed"), board.op(mark=marks[0], verdict="confirmed"))
     assert outcomes(answer) == ["refused", "done"]

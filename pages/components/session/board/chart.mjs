@@ -1,6 +1,6 @@
 // The chart: candles and volume of one level of detail, the view on them, and what keeps the view where a person put it.
 import { Candles, TILE } from "./candles.mjs"
-import { price, viewFor, volume, when } from "./core.mjs"
+import { viewFor, volume, when } from "./core.mjs"
 import { alpha, CLASSIC, NEUTRAL } from "./looks.mjs"
 import { Marks } from "./marks.mjs"
 
@@ -61,7 +61,7 @@ export class Chart {
       autoSize: true, grid: { vertLines: grid, horzLines: grid }, rightPriceScale: { scaleMargins: { top: 0.12, bottom: 0.08 } },
       timeScale: { timeVisible: this.options.intraday, secondsVisible: false, minBarSpacing: 0.5, rightOffset: 6 },
       crosshair: { mode: 0, vertLine: line, horzLine: line }, kineticScroll: { mouse: true, touch: true },
-      localization: { priceFormatter: (/** @type {number} */ v) => price(v, this.options.decimals), timeFormatter: (/** @type {number} */ t) => when(t, this.options.intraday) },
+      localization: { timeFormatter: (/** @type {number} */ t) => when(t, this.options.intraday) },
     }
   }
 
