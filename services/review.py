@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -53,13 +53,10 @@ class Evidence:
     live_execution: int | None
 
     def as_json(self) -> dict[str, Any]:
-        return {
-            "version_id": str(self.version_id) if self.version_id else None, "version": self.version,
-            "commit_hash": self.commit_hash, "code_sha256": self.code_sha256, "params_sha256": self.params_sha256,
-            "session_ids": self.session_ids, "tp": self.tp, "fp": self.fp, "fn": self.fn, "n": self.n,
-            "success_rate": self.success_rate, "ci_low": self.ci_low, "ci_high": self.ci_high,
-            "open_corrections": self.open_corrections,
-        }  # fmt: skip
+        """What is kept with an approval: everything but the live execution, which an approval does not allow."""
+        kept = asdict(self)
+        del kept["live_execution"]
+        return kept | {"version_id": str(self.version_id) if self.version_id else None}
 
 
 _SESSIONS: LiteralString = """
@@ -81,66 +78,91 @@ def evidence(session: Session, workspace_id: uuid.UUID) -> Evidence:
     total = score(sum(r[1] for r in rows), sum(r[2] for r in rows), sum(r[3] for r in rows))
     live = workspaces.has_live_execution(session, workspace_id)
     return Evidence(
-        version_id=version.id if version else None, version=workspace.version if workspace else "0.0.0",
-        commit_hash=version.commit_hash if version else None, code_sha256=version.code_sha256 if version else None,
-        params_sha256=_params_hash(version) if version else None, session_ids=[r[0] for r in rows],
-        tp=total.tp, fp=total.fp, fn=total.fn, n=total.n, success_rate=total.rate, ci_low=total.ci_low,
-        ci_high=total.ci_high, open_corrections=fetch(session, _OPEN, {"w": workspace_id})[0][0],
+        version_id=version.id if version else None,
+        version=workspace.version if workspace else "0.0.0",
+        commit_hash=version.commit_hash if version else None,
+        code_sha256=version.code_sha256 if version else None,
+        params_sha256=_params_hash(version) if version else None,
+        session_ids=[r[0] for r in rows],
+        tp=total.tp,
+        fp=total.fp,
+        fn=total.fn,
+        n=total.n,
+        success_rate=total.rate,
+        ci_low=total.ci_low,
+        ci_high=total.ci_high,
+        open_corrections=fetch(session, _OPEN, {"w": workspace_id})[0][0],
         live_execution=live.number if live else None,
-    )  # fmt: skip
+    )
 
 
 def _params_hash(version: DetectorVersion) -> str:
     return hashlib.sha256(json.dumps(version.params, sort_keys=True).encode()).hexdigest()
 
 
-def approval_guards(found: Evidence) -> list[Guard]:
+def approval_guards(current: Evidence) -> list[Guard]:
     """What must hold before a user approves. `n` counts judged marks: right, wrong and missed."""
     needed = get_settings().min_judged_marks
     return [
-        Guard("deployed", found.version_id is not None,
-              f"v{found.version} is deployed" if found.version_id else "No version is deployed yet"),
-        Guard("judged", bool(found.session_ids) and found.n >= needed,
-              f"{found.n} judged marks in {_sessions(found)} on v{found.version}; "
-              f"{needed} are needed"),
-        Guard("quiet", found.live_execution is None,
-              "No live execution" if found.live_execution is None else f"Execution {found.live_execution} is live"),
-    ]  # fmt: skip
+        Guard(
+            "deployed",
+            current.version_id is not None,
+            f"v{current.version} is deployed" if current.version_id else "No version is deployed yet",
+        ),
+        Guard(
+            "judged",
+            bool(current.session_ids) and current.n >= needed,
+            f"{current.n} judged marks in {_sessions(current)} on v{current.version}; {needed} are needed",
+        ),
+        _quiet(current),
+    ]
 
 
 def verification_guards(session: Session, workspace_id: uuid.UUID, actor: Actor) -> list[Guard]:
     """What must hold before an admin verifies: the approved evidence still stands, and it is not their own approval."""
     workspace = session.get(PatternWorkspace, workspace_id)
     assert workspace is not None
-    found = evidence(session, workspace_id)
+    current = evidence(session, workspace_id)
     approved = workspace.approved_evidence or {}
-    same = _same_build(approved, found)
+    same = _same_build(approved, current)
     own = workspace.approved_by_id == actor.id
     may_own = get_settings().approver_may_verify
-    kept = set(approved.get("session_ids", [])) <= set(found.session_ids)
+    kept = set(approved.get("session_ids", [])) <= set(current.session_ids)
     return [
-        Guard("unchanged", same, "Deployed version unchanged since approval" if same
-              else "The deployed version changed since the approval"),
-        Guard("judged", kept and bool(found.session_ids), _sessions(found)),
-        Guard("quiet", found.live_execution is None,
-              "No live execution" if found.live_execution is None else f"Execution {found.live_execution} is live"),
-        Guard("other_person", not own or may_own,
-              "You are not the approver" if not own
-              else "You approved this yourself; that is allowed here by a setting" if may_own
-              else "You approved this yourself; another admin verifies it"),
-    ]  # fmt: skip
+        Guard(
+            "unchanged",
+            same,
+            "Deployed version unchanged since approval" if same else "The deployed version changed since the approval",
+        ),
+        Guard("judged", kept and bool(current.session_ids), _sessions(current)),
+        _quiet(current),
+        Guard(
+            "other_person",
+            not own or may_own,
+            "You are not the approver"
+            if not own
+            else "You approved this yourself; that is allowed here by a setting"
+            if may_own
+            else "You approved this yourself; another admin verifies it",
+        ),
+    ]
 
 
-def _sessions(found: Evidence) -> str:
-    count = len(found.session_ids)
+def _sessions(current: Evidence) -> str:
+    count = len(current.session_ids)
     return f"{count} completed session{'' if count == 1 else 's'}"
 
 
-def _same_build(approved: dict[str, Any], found: Evidence) -> bool:
+def _quiet(current: Evidence) -> Guard:
+    number = current.live_execution
+    return Guard("quiet", number is None, "No live execution" if number is None else f"Execution {number} is live")
+
+
+def _same_build(approved: dict[str, Any], current: Evidence) -> bool:
     return (
-        approved.get("version_id") == str(found.version_id)
-        and approved.get("code_sha256") == found.code_sha256
-        and approved.get("params_sha256") == found.params_sha256
+        approved.get("version_id") == str(current.version_id)
+        and approved.get("code_sha256") == current.code_sha256
+        and approved.get("params_sha256") == current.params_sha256
     )
 
 
@@ -155,14 +177,16 @@ def approve(session: Session, workspace_id: uuid.UUID, *, comment: str | None = 
     require(actor, "approve")
     workspace = workspaces.lock(session, workspace_id)
     _expect(workspace, "approve", WorkspaceStatus.BETA)
-    found = evidence(session, workspace_id)
-    _refuse_unless(approval_guards(found))
+    current = evidence(session, workspace_id)
+    _refuse_unless(approval_guards(current))
     previous = workspace.status
     workspace.approved_at, workspace.approved_by_id = now(), actor.id
-    workspace.approved_evidence = found.as_json()
-    _announce(session, workspace, MessageType.USER_APPROVED, previous, WorkspaceStatus.IN_REVIEW, found, comment, actor)
+    workspace.approved_evidence = current.as_json()
+    _announce(
+        session, workspace, MessageType.USER_APPROVED, previous, WorkspaceStatus.IN_REVIEW, current, comment, actor
+    )
     workspaces.move(session, workspace, "approve", actor=actor)
-    marks = score(found.tp, found.fp, found.fn)
+    marks = score(current.tp, current.fp, current.fn)
     notifications.review_waiting(session, workspace, approver=actor.name, comment=comment, marks=marks)
 
 
@@ -182,7 +206,7 @@ def verify(session: Session, workspace_id: uuid.UUID, *, comment: str | None = N
     require(actor, "verify")
     workspace = workspaces.lock(session, workspace_id)
     _expect(workspace, "verify", WorkspaceStatus.IN_REVIEW)
-    found = evidence(session, workspace_id)
+    current = evidence(session, workspace_id)
     _refuse_unless(verification_guards(session, workspace_id, actor))
     previous, old_version = workspace.status, workspace.version
     new_version = verified_version(old_version)
@@ -192,12 +216,17 @@ def verify(session: Session, workspace_id: uuid.UUID, *, comment: str | None = N
     assert version is not None
     version.version = new_version
     session.flush()
-    _announce(session, workspace, MessageType.ADMIN_VERIFIED, previous, WorkspaceStatus.VERIFIED, found, comment, actor)
+    _announce(
+        session, workspace, MessageType.ADMIN_VERIFIED, previous, WorkspaceStatus.VERIFIED, current, comment, actor
+    )
     timeline.append(
-        session, workspace.id, MessageType.VERSION_UPDATED,
+        session,
+        workspace.id,
+        MessageType.VERSION_UPDATED,
         data={"previous_version": old_version, "new_version": new_version, "changes": ["verified"]},
-        actor=actor, title=f"{old_version} → {new_version}",
-    )  # fmt: skip
+        actor=actor,
+        title=f"{old_version} → {new_version}",
+    )
     workspaces.move(session, workspace, "verify", actor=actor)
 
 
@@ -208,10 +237,14 @@ def return_to_beta(session: Session, workspace_id: uuid.UUID, *, reason: str, ac
     workspace = workspaces.lock(session, workspace_id)
     _expect(workspace, "return", WorkspaceStatus.IN_REVIEW)
     timeline.append(
-        session, workspace.id, MessageType.REVIEW_RETURNED,
+        session,
+        workspace.id,
+        MessageType.REVIEW_RETURNED,
         data={"previous_status": workspace.status, "new_status": WorkspaceStatus.BETA, "reason": reason},
-        actor=actor, title="Returned from review", content=reason,
-    )  # fmt: skip
+        actor=actor,
+        title="Returned from review",
+        content=reason,
+    )
     _clear_approval(workspace)
     workspaces.move(session, workspace, "return", actor=actor, reason=reason)
 
@@ -233,10 +266,13 @@ def void_if_changed(session: Session, workspace_id: uuid.UUID, *, reason: str) -
     if _same_build(workspace.approved_evidence or {}, evidence(session, workspace_id)):
         return False
     timeline.append(
-        session, workspace.id, MessageType.APPROVAL_VOIDED,
+        session,
+        workspace.id,
+        MessageType.APPROVAL_VOIDED,
         data={"previous_status": workspace.status, "new_status": WorkspaceStatus.BETA, "reason": reason},
-        title="Approval voided", content=reason,
-    )  # fmt: skip
+        title="Approval voided",
+        content=reason,
+    )
     _clear_approval(workspace)
     workspaces.move(session, workspace, "void", actor=None, reason=reason)
     return True
@@ -268,18 +304,27 @@ def _announce(
     kind: MessageType,
     previous: str,
     new: str,
-    found: Evidence,
+    current: Evidence,
     comment: str | None,
     actor: Actor,
 ) -> None:
     words = cleaned(comment) or None
     timeline.append(
-        session, workspace.id, kind,
-        data={"previous_status": previous, "new_status": new, "evidence": found.as_json(), "comment": words},
-        actor=actor, title="Approved" if kind == MessageType.USER_APPROVED else "Verified", content=words,
-    )  # fmt: skip
+        session,
+        workspace.id,
+        kind,
+        data={"previous_status": previous, "new_status": new, "evidence": current.as_json(), "comment": words},
+        actor=actor,
+        title="Approved" if kind == MessageType.USER_APPROVED else "Verified",
+        content=words,
+    )
     record(
-        session, actor=actor, action=kind.value, object_type="workspace", object_id=workspace.id, after=found.as_json()
+        session,
+        actor=actor,
+        action=kind.value,
+        object_type="workspace",
+        object_id=workspace.id,
+        after=current.as_json(),
     )
 
 

@@ -30,8 +30,8 @@ STATES, FEEDBACK, SESSIONS = (
     "tests/services/test_sessions.py",
 )
 ROOMS: dict[str, tuple[str, ...]] = {  # module, then its narrowest tests
-    "services.lifecycle": ("tests/unit/test_lifecycle_tables.py", STATES),
-    "services.rules": ("tests/unit/test_rules.py",),
+    "services.lifecycle": ("tests/services/test_lifecycle_tables.py", STATES),
+    "services.rules": ("tests/services/test_rules.py",),
     "services.states": (STATES,),
     "services.detectors.scoring": ("tests/detectors/test_scoring.py",),
     "services.worker.decisions": ("tests/worker/test_decisions.py",),

@@ -20,9 +20,9 @@ import sqlalchemy as sa
 from alembic import op
 
 from migrations import moving
-from migrations.old_candles import old_form, read_old_candles
 from services.candles import store
 from services.errors import InvalidInput, NotFound, Unavailable
+from services.existing.candles import old_form, read_old_candles
 from services.settings import get_settings
 
 revision = "0006"

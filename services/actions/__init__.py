@@ -1,12 +1,14 @@
 """What an edge does in several transactions, because something slow happens between them."""
 
+from services.actions.importing import import_candles, keep_candles
 from services.actions.launching import PreparedLaunch, continue_from, launch, prepare_launch
-from services.actions.sessions import import_candles, retest, run_session, session_candles
+from services.actions.sessions import retest, run_session, session_candles
 
 __all__ = [
     "PreparedLaunch",
     "continue_from",
     "import_candles",
+    "keep_candles",
     "launch",
     "prepare_launch",
     "retest",

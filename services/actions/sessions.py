@@ -9,41 +9,14 @@ import numpy as np
 import pandas as pd
 
 from services import datasets, releases, sessions
-from services.candles.importer import read_candles
-from services.candles.store import load_array, load_frame, save_parquet
+from services.candles.store import load_array, load_frame
 from services.database.engine import transaction
 from services.detectors.sandbox import warm
 from services.detectors.types import Candles
 from services.errors import Conflict, InvalidInput, PatternDeskError
-from services.people import Actor, require
+from services.people import Actor
 from services.sessions import SessionDetail, SessionPlan
 from services.settings import get_settings
-
-
-def import_candles(
-    data: bytes,
-    *,
-    filename: str,
-    symbol: str,
-    timeframe: str,
-    tz: str | None = None,
-    name: str | None = None,
-    licence_note: str | None = None,
-    price_adjustment: str | None = None,
-    allow_nonpositive: bool = False,
-    actor: Actor,
-) -> datasets.DatasetRow:
-    """Reads, checks and stores a file of candles. The same candles twice are one dataset. Raises InvalidInput."""
-    require(actor, "import_candles")
-    imported = read_candles(
-        data, filename=filename, tz=tz, allow_nonpositive=allow_nonpositive, price_adjustment=price_adjustment
-    )
-    key = save_parquet(get_settings().storage_root, imported)
-    with transaction() as session:
-        return datasets.import_dataset(
-            session, imported, storage_key=key, name=name or f"{symbol} {timeframe}", symbol=symbol,
-            timeframe=timeframe, licence_note=licence_note, price_adjustment=price_adjustment, actor=actor,
-        )  # fmt: skip
 
 
 def run_session(

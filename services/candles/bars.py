@@ -1,10 +1,10 @@
-"""Candles on their way in: as they stand in a file (`RawCandles`), and as plain numbers (`Bars`)."""
+"""Candles as plain numbers."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,22 +18,6 @@ Mask = npt.NDArray[np.bool_]
 
 PRICES = ("open", "high", "low", "close")
 COLUMNS = ("time", *PRICES, "volume")
-
-
-@dataclass(frozen=True, slots=True)
-class RawCandles:
-    """What a format module reads: the time column as the file has it (an Arrow array of text, numbers, dates or
-    timestamps), the numbers with NaN for empty cells, and each row's 1-based number in the file.
-
-    `volume` is None when the file has none. `tz` is the zone that the format itself fixes for naive times.
-    """
-
-    time: Any
-    prices: dict[str, Floats]
-    volume: Floats | None
-    rows: Ints
-    tz: str | None = None
-    price_adjustment: str = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,26 +10,32 @@ import numpy as np
 import pandas as pd
 
 from services.candles.bars import PRICES, Bars, Floats, Ints, Mask, rows_text
+from services.candles.questions import Faults
 from services.candles.times import common_step
 
 _DAY = 86_400
 MAX_GAPS_LISTED = 100
 JUMP_IN_ATR = 6.0
+ROUNDING = 1e-9  # relative
 ATR_BARS = 14
 
 
 @dataclass(frozen=True, slots=True)
 class QualityReport:
-    """What was found in a file. With `errors` the candles are refused; `warnings` are for the person to weigh.
+    """What was found in a file; `warnings` are for the person to weigh (`errors` is kept for older reports).
 
     `gaps` lists the longest holes, in order of time: {"after", "before"} (the bars' opens around the hole, ISO 8601,
     UTC), "missing_bars" (an estimate from the usual spacing) and "row" (of the bar after it). `rows` counts bars.
+    `decided` says how the file was read, `skipped` counts rows left out by choice, `skipped_rows` lists the first ones.
     """
 
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     gaps: list[dict[str, Any]] = field(default_factory=list)
     rows: int = 0
+    decided: list[str] = field(default_factory=list)
+    skipped: int = 0
+    skipped_rows: list[dict[str, Any]] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """For `candle_datasets.quality`."""
@@ -57,11 +63,8 @@ def repair(bars: Bars) -> tuple[Bars, list[str]]:
     return bars, notes
 
 
-def check(bars: Bars, *, allow_nonpositive: bool = False, now: datetime | None = None) -> QualityReport:
-    """Check repaired bars. `now` is for the unfinished last bar. Warnings are looked for only when nothing is wrong."""
-    errors = _errors(bars, allow_nonpositive=allow_nonpositive)
-    if errors:
-        return QualityReport(errors=errors, rows=len(bars))
+def check(bars: Bars, *, now: datetime | None = None) -> QualityReport:
+    """What people should know of sound bars. `now` is for the unfinished last bar."""
     step = common_step(bars.time)
     gaps, gap_warnings = _gaps(bars, step)
     last = _last_bar(bars, step, now or datetime.now(UTC))
@@ -69,22 +72,46 @@ def check(bars: Bars, *, allow_nonpositive: bool = False, now: datetime | None =
     return QualityReport(warnings=warnings, gaps=gaps, rows=len(bars))
 
 
-def _errors(bars: Bars, *, allow_nonpositive: bool) -> list[str]:
+def rounded(bars: Bars) -> tuple[Bars, list[str]]:
+    """Highs and lows that miss open or close by rounding are set to them; a difference that shows is left alone."""
+    top, bottom = np.maximum(bars.open, bars.close), np.minimum(bars.open, bars.close)
+    short = (bars.high < top) & (bars.high >= top - ROUNDING * np.abs(top))
+    long = (bars.low > bottom) & (bars.low <= bottom + ROUNDING * np.abs(bottom))
+    count = int((short | long).sum())
+    if not count:
+        return bars, []
+    mended = replace(bars, high=np.where(short, top, bars.high), low=np.where(long, bottom, bars.low))
+    where = rows_text(np.sort(bars.rows[short | long]))
+    return mended, [f"Highs or lows that missed open or close by rounding were set to them ({where})."]
+
+
+def find_faults(bars: Bars, faults: Faults, *, allow_nonpositive: bool = False) -> None:
+    """Adds what is wrong with the prices and volumes of bars whose other faults are known."""
+    known = faults.mask
     prices = np.stack([getattr(bars, name) for name in PRICES])
     top, bottom = np.maximum(bars.open, bars.close), np.minimum(bars.open, bars.close)
-    repeated = np.zeros(len(bars), dtype=np.bool_)
-    repeated[1:] = np.diff(bars.time) <= 0
-    found: list[tuple[str, Mask]] = [
+    wrong: list[tuple[str, Mask]] = [
         ("a price is missing", np.isnan(prices).any(axis=0)),
         ("a price is infinite", np.isinf(prices).any(axis=0)),
         ("high is below open or close", bars.high < top),
         ("low is above open or close", bars.low > bottom),
-        ("the time of another bar is repeated with other prices", repeated),
         ("the volume is negative or infinite", (bars.volume < 0) | np.isinf(bars.volume)),
     ]
     if not allow_nonpositive:
-        found.append(("a price is zero or negative", np.asarray((prices <= 0).any(axis=0))))
-    return [f"{what} in {rows_text(np.sort(bars.rows[where]))}" for what, where in found if where.any()]
+        wrong.append(("a price is zero or negative", np.asarray((prices <= 0).any(axis=0))))
+    for reason, where in wrong:
+        faults.add(reason, where & ~known)
+    faults.add("the time of another bar is repeated with other prices", _conflicts(bars) & ~known)
+
+
+def _conflicts(bars: Bars) -> Mask:
+    """Bars whose time another bar before them in the file has, with other numbers."""
+    order = np.argsort(bars.time, kind="stable")
+    table = bars.table()[order]
+    repeated = np.zeros(len(bars), dtype=np.bool_)
+    same_time = np.diff(table["time"]) == 0
+    repeated[order[1:]] = same_time & (table[1:] != table[:-1])
+    return repeated
 
 
 def _gaps(bars: Bars, step: int) -> tuple[list[dict[str, Any]], list[str]]:

@@ -1,4 +1,4 @@
-"""From an uploaded file to checked candles in the one canonical form."""
+"""From a file to checked candles in the one canonical form."""
 
 from __future__ import annotations
 
@@ -12,14 +12,25 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from services.candles.bars import Bars, RawCandles
-from services.candles.checks import QualityReport, check, repair
-from services.candles.recognise import recognise
-from services.candles.source import open_source
-from services.candles.times import guess_timeframe, is_timeframe, timeframe_seconds, to_seconds
+from services.candles.bars import Bars, Ints, Mask
+from services.candles.checks import QualityReport, check, find_faults, repair, rounded
+from services.candles.columnar import read_columnar
+from services.candles.delimited import read_delimited
+from services.candles.grid import Grid
+from services.candles.json_shapes import looks_like_json, read_json
+from services.candles.mapping import Reading, shape_of
+from services.candles.naming import minutes_or_unit, read_name
+from services.candles.opening import open_file
+from services.candles.questions import MAX_LISTED, BadRows, Faults, refuse
+from services.candles.reading import ReadBars, read_bars
+from services.candles.roles import find_roles
+from services.candles.text import to_utf8
+from services.candles.times import guess_timeframe, is_timeframe, timeframe_of, timeframe_seconds
+from services.candles.vendors import vendor_of
+from services.candles.workbook import read_workbook
 from services.errors import InvalidInput
 
-__all__ = ["ImportedCandles", "guess_timeframe", "is_timeframe", "read_candles", "timeframe_seconds"]
+__all__ = ["ImportedCandles", "Reading", "guess_timeframe", "is_timeframe", "read_candles", "timeframe_seconds"]
 
 PRICE_ADJUSTMENTS = ("raw", "split", "total", "unknown")
 
@@ -30,7 +41,9 @@ class ImportedCandles:
 
     `frame` has `time` (the bar's open, datetime64[us, UTC]) and open, high, low, close, volume (float64).
     `source_sha256` is that of the file, `content_sha256` that of the candles: the same from every format.
-    `price_adjustment` is raw, split, total or unknown. `parquet` is the frame as a Parquet file.
+    `price_adjustment` is raw, split, total or unknown. `parquet` is the frame as a Parquet file. `decided` says how the
+    file was read; `symbol` and `timeframe` are guesses, None where nothing speaks for one; `columns` has the head of
+    the column that was taken for each role.
     """
 
     frame: pd.DataFrame
@@ -40,6 +53,28 @@ class ImportedCandles:
     quality: QualityReport
     price_adjustment: str
     parquet: bytes
+    decided: tuple[str, ...] = ()
+    symbol: str | None = None
+    timeframe: str | None = None
+    columns: tuple[tuple[str, str], ...] = ()
+    shape: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """A file's table before its roles are known: heads of the columns, the first rows as they stand, its shape."""
+
+    kind: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    shape: str
+
+
+def look_into(data: bytes, filename: str) -> Glance:
+    """The table in a file, without reading it whole. Raises InvalidInput for a file that holds none."""
+    grid, _ = _grid(data, filename)
+    heads = tuple(grid.name(i) for i in range(grid.width))
+    return Glance(grid.kind, heads, grid.sample[:5], shape_of(grid))
 
 
 def read_candles(
@@ -47,41 +82,137 @@ def read_candles(
     *,
     filename: str,
     tz: str | None = None,
+    reading: Reading | None = None,
+    skip_bad_rows: bool = False,
     allow_nonpositive: bool = False,
     price_adjustment: str | None = None,
     now: datetime | None = None,
 ) -> ImportedCandles:
     """Read a file of candles, recognised by its content.
 
-    `tz` (a zone name or an offset) is for times that carry none; dates without a time of day are taken as UTC midnight.
+    `tz` (a zone's name, city or offset) is for times that carry none; dates without a time of day are UTC midnight.
+    `reading` are further answers of the person. `skip_bad_rows` leaves out rows that can't be used, up to a half.
     `price_adjustment` overrides what the format tells. `now` decides whether the last bar is finished.
-    Raises InvalidInput with one sentence that names the first rows (1-based, as in the file) where it does not hold.
+    Raises Question for what only a person can say, BadRows for rows that can't be used, InvalidInput for the rest, with
+    one sentence that names the first rows (1-based, as in the file).
     """
     if price_adjustment is not None and price_adjustment not in PRICE_ADJUSTMENTS:
         raise InvalidInput(f"The price adjustment must be one of {', '.join(PRICE_ADJUSTMENTS)}.")
-    source = open_source(data, filename)
-    form = recognise(source)
-    raw = form.read(source)
-    bars, notes = repair(_bars(raw, tz))
-    quality = check(bars, allow_nonpositive=allow_nonpositive, now=now)
-    if quality.errors:
-        raise InvalidInput(f"These candles cannot be used: {'; '.join(quality.errors)}.")
+    answers = reading or Reading()
+    answers = replace(answers, tz=tz if tz is not None else answers.tz)
+    grid, inner_name = _grid(data, filename)
+    roles = find_roles(grid, answers.columns)
+    vendor = vendor_of(grid, roles, inner_name)
+    read = read_bars(grid, roles, vendor, answers)
+    bars, mended = rounded(read.bars)
+    find_faults(bars, read.faults, allow_nonpositive=allow_nonpositive)
+    bars, skipped, listed = _sound(bars, read, grid.width, skip=skip_bad_rows)
+    bars, repaired = repair(bars)
+    quality = check(bars, now=now)
+    named = read_name(inner_name)
+    timeframe, note = _timeframe(bars.time, read.timeframe or grid.facts.timeframe, named.timeframe)
+    decided = [*grid.decided, *roles.decided, *read.decided, *mended, *repaired]
+    if skipped:
+        decided.append(
+            f"{skipped:,} {'row that cannot' if skipped == 1 else 'rows that cannot'} be used left out, by choice."
+        )
     frame = bars.frame()
     return ImportedCandles(
         frame=frame,
-        source_format=form.name,
+        source_format=vendor.name,
         source_sha256=hashlib.sha256(data).hexdigest(),
         content_sha256=bars.content_sha256(),
-        quality=replace(quality, warnings=[*notes, *quality.warnings]),
-        price_adjustment=price_adjustment or raw.price_adjustment,
+        quality=replace(
+            quality, warnings=[*mended, *repaired, *read.warnings, *note, *quality.warnings], decided=decided,
+            skipped=skipped, skipped_rows=listed,
+        ),
+        price_adjustment=price_adjustment or vendor.price_adjustment,
         parquet=to_parquet(frame),
+        decided=tuple(decided),
+        symbol=_symbol(read.symbol or grid.facts.symbol or named.symbol),
+        timeframe=timeframe,
+        columns=_columns(grid, roles.time, roles.clock, roles.prices, roles.volume),
+        shape=shape_of(grid),
+    )  # fmt: skip
+
+
+def _grid(data: bytes, filename: str) -> tuple[Grid, str]:
+    """The file's grid and the name of what it was read from."""
+    opened = open_file(data, filename)
+    if opened.kind in ("parquet", "feather"):
+        grid = read_columnar(opened.data, opened.kind)
+    elif opened.kind == "workbook":
+        grid = read_workbook(opened.data)
+    else:
+        text, notes = to_utf8(opened.data)
+        grid = read_json(text) if looks_like_json(text) else read_delimited(text)
+        grid = replace(grid, decided=(*notes, *grid.decided))
+    return replace(grid, decided=(*opened.decided, *grid.decided)), opened.filename
+
+
+def _sound(
+    bars: Bars, read: ReadBars, width: int, *, skip: bool
+) -> tuple[Bars, int, list[dict[str, object]]]:  # fmt: skip
+    """Bars without the rows at fault, how many those are, and the first of them; a refusal unless they may be left out."""
+    faults = read.faults
+    bad: Mask = faults.mask
+    whole = _with_ragged(faults, read.ragged, width)
+    count = int(bad.sum()) + len(read.ragged)
+    if not count:
+        return bars, 0, []
+    if not skip:
+        raise refuse(whole)
+    if count * 2 > len(bars) + len(read.ragged):
+        raise InvalidInput(
+            f"More than half of the rows cannot be used ({count:,} of {len(bars) + len(read.ragged):,}), so the file is "
+            f"not left with candles to trust: {whole.sentence()}."
+        )
+    listed: list[dict[str, object]] = [{"row": row, "reason": reason} for row, reason in whole.listed()[:MAX_LISTED]]
+    return bars.take(~bad), count, listed
+
+
+def _with_ragged(faults: Faults, ragged: tuple[int, ...], width: int) -> Faults:
+    if not ragged:
+        return faults
+    rows: Ints = np.concatenate([faults.rows, np.array(ragged, dtype=np.int64)])
+    more = np.zeros(len(ragged), dtype=np.bool_)
+    whole = Faults(rows, [(reason, np.concatenate([where, more])) for reason, where in faults.found])
+    whole.add(
+        f"a row has not the {width} columns that the others have",
+        np.concatenate([np.zeros(len(faults.rows), dtype=np.bool_), ~more]),
     )
+    return whole
 
 
-def _bars(raw: RawCandles, tz: str | None) -> Bars:
-    time = to_seconds(raw.time, raw.rows, tz or raw.tz)
-    volume = np.zeros(len(raw.rows)) if raw.volume is None else np.nan_to_num(raw.volume, nan=0.0, posinf=np.inf)
-    return Bars(time=time, volume=volume, rows=raw.rows, **raw.prices)
+def _timeframe(seconds: Ints, said: str | None, named: str | None) -> tuple[str | None, list[str]]:
+    """The timeframe by the spacing of the bars, with what file and name say where that leaves doubt."""
+    spaced = timeframe_of(seconds)
+    claimed = (minutes_or_unit(said) if said else None) or named
+    if claimed is None or not is_timeframe(claimed):
+        return spaced, []
+    if spaced is None:
+        return claimed, []
+    if spaced == claimed or abs(timeframe_seconds(spaced) - timeframe_seconds(claimed)) < 1:
+        return claimed, []
+    steps, short = np.diff(seconds), timeframe_seconds(claimed)
+    if short < timeframe_seconds(spaced) and not (steps % short).any() and (steps == short).any():
+        return claimed, []  # few trades: most bars are missing
+    return spaced, [f"The file or its name says {claimed}, but its bars are {spaced} apart; {spaced} was taken."]
+
+
+def _symbol(text: str | None) -> str | None:
+    return text.strip().upper()[:32] if text and text.strip() else None
+
+
+def _columns(
+    grid: Grid, time: int, clock: int | None, prices: tuple[int, ...], volume: tuple[int, ...]
+) -> tuple[tuple[str, str], ...]:  # fmt: skip
+    pairs = [("time" if clock is None else "date", grid.name(time))]
+    if clock is not None:
+        pairs.append(("clock", grid.name(clock)))
+    pairs += zip(("open", "high", "low", "close"), (grid.name(i) for i in prices), strict=True)
+    pairs += [("volume", grid.name(i)) for i in volume[:1]]
+    return tuple(pairs)
 
 
 def to_parquet(frame: pd.DataFrame) -> bytes:
@@ -89,3 +220,8 @@ def to_parquet(frame: pd.DataFrame) -> bytes:
     sink = io.BytesIO()
     pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), sink, compression="zstd")
     return sink.getvalue()
+
+
+def bad_rows(error: BadRows) -> list[dict[str, object]]:
+    """The rows that a refusal lists, as a table shows them."""
+    return [{"row": row, "reason": reason} for row, reason in error.listed]

@@ -20,7 +20,7 @@ from services.database.engine import transaction
 from services.database.rows import fetch
 from services.detectors.types import Candles
 from services.errors import Conflict, PatternDeskError
-from services.feedback import Place
+from services.feedback import MarkPosition
 from services.lifecycle import LIVE_EXECUTION, MadeBy, Role, Verdict
 from services.logs import configure, get_logger
 from services.models import (
@@ -271,7 +271,7 @@ def _judge(session_id: uuid.UUID, pattern_type: str, candles: Candles, first: in
             at = sessions.bar_time(candles, m.index)
             feedback.add_missed(
                 session, session_id, kind="swing" if pattern_type == "swings" else pattern_type,
-                direction=m.direction, place=Place(m.index, at, m.price), reason="The demo's rule has a mark here.",
+                direction=m.direction, place=MarkPosition(m.index, at, m.price), reason="The demo's rule has a mark here.",
                 made_by=MadeBy.RULE, actor=actor,
             )  # fmt: skip
 

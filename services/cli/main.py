@@ -155,29 +155,45 @@ def doctor(as_json: Json = False) -> int:
 
 @app.command("import-candles")
 def import_candles(
-    file: Annotated[Path, typer.Argument(help="A CSV or Parquet file of candles.")],
-    symbol: Annotated[str, typer.Option(help="The instrument, for example AAPL.")],
-    timeframe: Annotated[str, typer.Option(help="The length of a bar, for example 1d or 15m.")],
-    tz: Annotated[str | None, typer.Option(help="The time zone, when the file does not carry one.")] = None,
+    file: Annotated[Path, typer.Argument(help="A file of candles, in any of the shapes that people have.")],
+    symbol: Annotated[str | None, typer.Option(help="The instrument, for example AAPL.")] = None,
+    timeframe: Annotated[str | None, typer.Option(help="The length of a bar, for example 1d or 15m.")] = None,
+    tz: Annotated[str | None, typer.Option(help="The zone of times without one: a name, a city, an offset.")] = None,
+    columns: Annotated[list[str] | None, typer.Option("--map", help="role=column, for example open=Price.")] = None,
+    date_order: Annotated[str | None, typer.Option(help="dmy, mdy or ymd.")] = None,
+    decimal: Annotated[str | None, typer.Option(help="The decimal sign, , or .")] = None,
+    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out rows that can't be used.")] = False,
+    allow_nonpositive: Annotated[
+        bool, typer.Option("--allow-nonpositive", help="Zero and negative prices are right here.")
+    ] = False,
     person: As = None,
     as_json: Json = False,
 ) -> None:
-    """Import a file of candles as a dataset."""
-    from services import actions
+    """Import a file of candles as a dataset. What was decided about it is printed with the result."""
     from services.cli.data import acting
+    from services.cli.importing import ImportOptions, import_file, summary
 
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise InvalidInput(f"The file {file} can't be read: {error.strerror}.") from error
-    row = actions.import_candles(
-        data, filename=file.name, symbol=symbol, timeframe=timeframe, tz=tz, actor=acting(person)
-    )
-    result = {
-        "dataset_id": str(row.id), "rows": row.rows, "start_at": row.start_at.isoformat(),
-        "end_at": row.end_at.isoformat(), "warnings": row.quality.get("warnings", []),
-    }  # fmt: skip
-    _print(result, as_json, lambda r: f"Dataset {r['dataset_id']}: {r['rows']} candles, {len(r['warnings'])} warnings.")
+    options = ImportOptions(
+        symbol, timeframe, tz, columns or [], date_order, decimal, skip_bad_rows, allow_nonpositive
+    )  # fmt: skip
+    _print(import_file(file, options, acting(person)), as_json, summary)
+
+
+@app.command("import-existing")
+def import_existing(
+    url: Annotated[str, typer.Argument(help="The address of the existing system's PostgreSQL database.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be made, and make nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Move the data of the system that this one follows. May be stopped and run again; nothing is moved twice."""
+    from services.cli.data import with_database
+    from services.cli.existing import move, told
+    from services.logs import configure
+
+    configure("cli", get_settings().data_dir)
+    with with_database(get_settings(), migrated=True):
+        report = move(url, dry_run=dry_run, settings=get_settings(), say=lambda line: typer.echo(line, err=True))
+    _print(report, as_json, told)
 
 
 @app.command("run-session")

@@ -34,6 +34,7 @@ def upgrade(url: str, revision: str = HEAD, *, with_engine: bool = True) -> None
     """
     with _connection(url) as connection:
         _refuse_newer(connection)
+        _refuse_existing_system(connection)
         if revision != HEAD or _current(connection) != head():
             alembic.command.upgrade(_config(connection), revision)
     if with_engine and revision in (HEAD, head()):
@@ -119,6 +120,16 @@ def _refuse_newer(connection: Connection) -> None:
     found = _current(connection)
     if found is not None and not _known(found):
         raise Unavailable(_mismatch(found))
+
+
+def _refuse_existing_system(connection: Connection) -> None:
+    """The system that this one follows has tables of its own making; ours beside them would be two half databases."""
+    theirs = connection.scalar(text("SELECT count(*) FROM pg_tables WHERE tablename IN ('User', 'PatternSession')"))
+    if theirs == 2 and _current(connection) is None:
+        raise Unavailable(
+            "This database holds the existing system's data; give this app a database of its own, and run "
+            "'patterndesk import-existing ADDRESS' with the address of this one."
+        )
 
 
 def _current(connection: Connection) -> str | None:

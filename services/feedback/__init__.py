@@ -1,7 +1,7 @@
 """Feedback: people's judgements, what of them is open, and the regression cases they make."""
 
 from services.feedback.giving import (
-    Place,
+    MarkPosition,
     add_comment_item,
     add_missed,
     judge,
@@ -14,7 +14,7 @@ from services.feedback.reading import FeedbackRow, cases, list_feedback, open_ba
 
 __all__ = [
     "FeedbackRow",
-    "Place",
+    "MarkPosition",
     "Sheet",
     "add_comment_item",
     "add_missed",

@@ -25,7 +25,7 @@ MAX_REASON = 1_000_000  # characters; it is data to the agent, whatever is in it
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class MarkPosition:
     """Where a mark should be. `index` and `time` are of the dataset; prices bound a zone where they are given."""
 
     index: int
@@ -41,7 +41,7 @@ def judge(
     verdict: Verdict,
     *,
     reason: str | None = None,
-    expected: Place | None = None,
+    expected: MarkPosition | None = None,
     attachments: Sequence[str] = (),
     made_by: MadeBy = MadeBy.PERSON,
     actor: Actor,
@@ -68,9 +68,13 @@ def judge(
     was_asking = item is not None and asks(item.verdict)
     if item is None:
         item = FeedbackItem(
-            id=new_id(), workspace_id=row.workspace_id, session_id=row.id, author_id=actor.id,
-            detection_id=detection_id, state=FeedbackState.OPEN,
-        )  # fmt: skip
+            id=new_id(),
+            workspace_id=row.workspace_id,
+            session_id=row.id,
+            author_id=actor.id,
+            detection_id=detection_id,
+            state=FeedbackState.OPEN,
+        )
         session.add(item)
     check_changeable(item)
     fill(item, row, detection, verdict, expected)
@@ -85,7 +89,7 @@ def judge(
     return item.id
 
 
-def check_verdict(verdict: Verdict, expected: Place | None) -> None:
+def check_verdict(verdict: Verdict, expected: MarkPosition | None) -> None:
     """Raises InvalidInput for a verdict that no detection can have."""
     if verdict in (Verdict.FALSE_NEGATIVE, Verdict.COMMENT):
         raise InvalidInput("A detection is judged right, wrong, moved or unsure.")
@@ -100,7 +104,7 @@ def check_changeable(item: FeedbackItem) -> None:
 
 
 def fill(
-    item: FeedbackItem, row: PatternSession, detection: Detection, verdict: Verdict, expected: Place | None
+    item: FeedbackItem, row: PatternSession, detection: Detection, verdict: Verdict, expected: MarkPosition | None
 ) -> None:
     """Writes the judgement so that it can be replayed alone: place, window, what was and what should be."""
     item.verdict = verdict
@@ -110,7 +114,7 @@ def fill(
     item.expected_kind, item.expected_direction = detection.kind, detection.direction
     wanted = expected
     if verdict == Verdict.CONFIRMED:
-        wanted = Place(
+        wanted = MarkPosition(
             detection.anchor_index, detection.anchor_time, detection.price, detection.price_low, detection.price_high
         )
     item.expected_index = wanted.index if wanted else None
@@ -138,10 +142,18 @@ def put_back(item: FeedbackItem, before: dict[str, Any]) -> None:
 
 def _snapshot(d: Detection) -> dict[str, Any]:
     return {
-        "key": d.key, "kind": d.kind, "direction": d.direction, "anchor_index": d.anchor_index,
-        "anchor_time": d.anchor_time.isoformat(), "start_index": d.start_index, "end_index": d.end_index,
-        "price": d.price, "price_low": d.price_low, "price_high": d.price_high, "confirmed_index": d.confirmed_index,
-    }  # fmt: skip
+        "key": d.key,
+        "kind": d.kind,
+        "direction": d.direction,
+        "anchor_index": d.anchor_index,
+        "anchor_time": d.anchor_time.isoformat(),
+        "start_index": d.start_index,
+        "end_index": d.end_index,
+        "price": d.price,
+        "price_low": d.price_low,
+        "price_high": d.price_high,
+        "confirmed_index": d.confirmed_index,
+    }
 
 
 def add_missed(
@@ -150,7 +162,7 @@ def add_missed(
     *,
     kind: str,
     direction: int,
-    place: Place,
+    place: MarkPosition,
     reason: str | None = None,
     attachments: Sequence[str] = (),
     made_by: MadeBy = MadeBy.PERSON,
@@ -164,22 +176,40 @@ def add_missed(
         raise InvalidInput("The direction is up (1), down (-1) or none (0).")
     twice = session.scalar(
         select(FeedbackItem.id).where(
-            FeedbackItem.session_id == session_id, FeedbackItem.author_id == actor.id,
-            FeedbackItem.detection_id.is_(None), FeedbackItem.expected_kind == kind,
-            FeedbackItem.expected_direction == direction, FeedbackItem.expected_index == place.index,
+            FeedbackItem.session_id == session_id,
+            FeedbackItem.author_id == actor.id,
+            FeedbackItem.detection_id.is_(None),
+            FeedbackItem.expected_kind == kind,
+            FeedbackItem.expected_direction == direction,
+            FeedbackItem.expected_index == place.index,
             FeedbackItem.state != FeedbackState.WITHDRAWN,
         )
-    )  # fmt: skip
+    )
     if twice:
         raise Conflict(f"You have marked #{place.index} as missed already.")
     item = FeedbackItem(
-        id=new_id(), workspace_id=row.workspace_id, session_id=session_id, author_id=actor.id,
-        verdict=Verdict.FALSE_NEGATIVE, candle_index=place.index, candle_time=place.time, price=place.price,
-        expected_kind=kind, expected_direction=direction, expected_index=place.index, expected_time=place.time,
-        expected_price=place.price, expected_low=place.low, expected_high=place.high, dataset_id=row.dataset_id,
-        window_start=row.start_index, window_end=row.end_index, reason=clean_reason(reason),
-        attachments=list(attachments), made_by=made_by,
-    )  # fmt: skip
+        id=new_id(),
+        workspace_id=row.workspace_id,
+        session_id=session_id,
+        author_id=actor.id,
+        verdict=Verdict.FALSE_NEGATIVE,
+        candle_index=place.index,
+        candle_time=place.time,
+        price=place.price,
+        expected_kind=kind,
+        expected_direction=direction,
+        expected_index=place.index,
+        expected_time=place.time,
+        expected_price=place.price,
+        expected_low=place.low,
+        expected_high=place.high,
+        dataset_id=row.dataset_id,
+        window_start=row.start_index,
+        window_end=row.end_index,
+        reason=clean_reason(reason),
+        attachments=list(attachments),
+        made_by=made_by,
+    )
     session.add(item)
     session.flush()
     _count(session, row.workspace_id, 1)
@@ -204,9 +234,16 @@ def add_comment_item(
         raise InvalidInput("Write what should change first.")
     workspaces.lock(session, workspace_id)
     item = FeedbackItem(
-        id=new_id(), workspace_id=workspace_id, session_id=session_id, author_id=actor.id, verdict=Verdict.COMMENT,
-        reason=words, attachments=list(attachments), severity=severity, made_by=MadeBy.PERSON,
-    )  # fmt: skip
+        id=new_id(),
+        workspace_id=workspace_id,
+        session_id=session_id,
+        author_id=actor.id,
+        verdict=Verdict.COMMENT,
+        reason=words,
+        attachments=list(attachments),
+        severity=severity,
+        made_by=MadeBy.PERSON,
+    )
     session.add(item)
     session.flush()
     _count(session, workspace_id, 1)
@@ -298,8 +335,11 @@ def announce(session: Session, item: FeedbackItem, actor: Actor) -> None:
         item.workspace_id,
         MessageType.FEEDBACK_ADDED,
         data={
-            "feedback_id": item.id, "verdict": item.verdict, "candle_index": item.candle_index,
-            "candle_time": item.candle_time, "made_by": item.made_by,
+            "feedback_id": item.id,
+            "verdict": item.verdict,
+            "candle_index": item.candle_index,
+            "candle_time": item.candle_time,
+            "made_by": item.made_by,
         },
         actor=actor,
         content=item.reason[:2000] if item.reason else None,
@@ -307,7 +347,7 @@ def announce(session: Session, item: FeedbackItem, actor: Actor) -> None:
         session_id=item.session_id,
         feedback_id=item.id,
         dedupe_key=f"feedback:{item.id}",
-    )  # fmt: skip
+    )
 
 
 def settle_consensus(session: Session, row: PatternSession, detection: Detection) -> None:

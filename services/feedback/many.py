@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from services import timeline, workspaces
 from services.errors import Conflict, NotFound
 from services.feedback import giving
-from services.feedback.giving import Place
+from services.feedback.giving import MarkPosition
 from services.lifecycle import FeedbackState, MadeBy, SessionStatus, Verdict
 from services.models import Detection, FeedbackItem, PatternSession, WorkspaceMessage, new_id
 from services.people import Actor, require
@@ -78,7 +78,7 @@ class Sheet:
         return item if item is not None and _stands(item) else None
 
     def judge(
-        self, mark_id: uuid.UUID, verdict: Verdict, *, reason: str | None = None, expected: Place | None = None
+        self, mark_id: uuid.UUID, verdict: Verdict, *, reason: str | None = None, expected: MarkPosition | None = None
     ) -> FeedbackItem:
         """As `giving.judge`."""
         self._require_open()
@@ -103,7 +103,7 @@ class Sheet:
         self._touched.add(mark_id)
         return item
 
-    def miss(self, kind: str, direction: int, place: Place, *, reason: str | None = None) -> FeedbackItem:
+    def miss(self, kind: str, direction: int, place: MarkPosition, *, reason: str | None = None) -> FeedbackItem:
         """As `giving.add_missed`."""
         self._require_open()
         return self._added(

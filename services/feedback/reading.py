@@ -116,9 +116,22 @@ def cases(session: Session, workspace_id: uuid.UUID) -> list[Case]:
     """
     return [
         Case(
-            id=str(r[0]), session_id=str(r[1]), dataset_id=str(r[2]), window_start=r[3], window_end=r[4], verdict=r[5],
-            kind=r[6], direction=r[7], expected_index=r[8], original_index=r[9], expected_low=r[10],
-            expected_high=r[11], original_low=r[12], original_high=r[13], tolerance_bars=r[14], split=r[15],
+            id=str(r[0]),
+            session_id=str(r[1]),
+            dataset_id=str(r[2]),
+            window_start=r[3],
+            window_end=r[4],
+            verdict=r[5],
+            kind=r[6],
+            direction=r[7],
+            expected_index=r[8],
+            original_index=r[9],
+            expected_low=r[10],
+            expected_high=r[11],
+            original_low=r[12],
+            original_high=r[13],
+            tolerance_bars=r[14],
+            split=r[15],
         )
         for r in fetch(session, _CASES, {"w": workspace_id})
-    ]  # fmt: skip
+    ]

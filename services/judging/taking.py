@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from services.database.rows import fetch_together
 from services.errors import Conflict, InvalidInput, NotFound, PatternDeskError
-from services.feedback import Place, Sheet, state_of_item, tell
+from services.feedback import MarkPosition, Sheet, state_of_item, tell
 from services.judging.ops import Op
 from services.judging.state import StateJson, letter, state_of
 from services.lifecycle import JudgementAction, JudgementResult
@@ -51,7 +51,12 @@ class AnswerJson(TypedDict):
 
 
 def judge_many(
-    session: Session, session_id: uuid.UUID, ops: Sequence[Op], places: Mapping[uuid.UUID, Place], *, actor: Actor
+    session: Session,
+    session_id: uuid.UUID,
+    ops: Sequence[Op],
+    places: Mapping[uuid.UUID, MarkPosition],
+    *,
+    actor: Actor,
 ) -> AnswerJson:
     """Does what the ops ask for. `places` are the candles that moved and missed marks belong to, by op.
 
@@ -73,7 +78,9 @@ def judge_many(
 class _Book:
     """The ops of a batch against those taken before."""
 
-    def __init__(self, session: Session, sheet: Sheet, ops: Sequence[Op], places: Mapping[uuid.UUID, Place]) -> None:
+    def __init__(
+        self, session: Session, sheet: Sheet, ops: Sequence[Op], places: Mapping[uuid.UUID, MarkPosition]
+    ) -> None:
         self.session, self.sheet, self.places = session, sheet, places
         self.changed = self.refused = False
         self.taken: dict[uuid.UUID, JudgementOp] = {}
@@ -187,7 +194,7 @@ class _Book:
         done.undone_by = op.id
         row.mark_id, row.feedback_id = done.mark_id, done.feedback_id
 
-    def _place(self, op: Op) -> Place:
+    def _place(self, op: Op) -> MarkPosition:
         if op.id not in self.places:
             raise InvalidInput("Say where the mark should be: click the candle it belongs to.")
         return self.places[op.id]

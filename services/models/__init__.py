@@ -10,6 +10,7 @@ from services.models.execution import (
     GateWaiver,
     ImplementationSession,
 )
+from services.models.existing import MovedRow
 from services.models.feedback import FeedbackItem
 from services.models.judgement import JudgementOp
 from services.models.notification import Notification
@@ -36,6 +37,7 @@ __all__ = [
     "GateWaiver",
     "ImplementationSession",
     "JudgementOp",
+    "MovedRow",
     "Notification",
     "PatternSession",
     "PatternWorkspace",

@@ -51,10 +51,26 @@ def carry_over(session: Session, row: PatternSession) -> int:
 
 
 _CARRIED_COLUMNS = (
-    "author_id", "verdict", "original", "candle_index", "candle_time", "price", "expected_kind", "expected_direction",
-    "expected_index", "expected_time", "expected_price", "expected_low", "expected_high", "tolerance_bars",
-    "dataset_id", "window_start", "window_end", "reason", "severity",
-)  # fmt: skip
+    "author_id",
+    "verdict",
+    "original",
+    "candle_index",
+    "candle_time",
+    "price",
+    "expected_kind",
+    "expected_direction",
+    "expected_index",
+    "expected_time",
+    "expected_price",
+    "expected_low",
+    "expected_high",
+    "tolerance_bars",
+    "dataset_id",
+    "window_start",
+    "window_end",
+    "reason",
+    "severity",
+)
 
 
 def _carried(item: FeedbackItem, row: PatternSession, detection_id: uuid.UUID | None) -> FeedbackItem:
@@ -62,9 +78,14 @@ def _carried(item: FeedbackItem, row: PatternSession, detection_id: uuid.UUID | 
     copied = {column: getattr(item, column) for column in _CARRIED_COLUMNS}
     state = FeedbackState.OPEN if item.state == FeedbackState.SENT else item.state
     return FeedbackItem(
-        **copied, state=state, workspace_id=row.workspace_id, session_id=row.id, detection_id=detection_id, made_by=MadeBy.CARRIED,
+        **copied,
+        state=state,
+        workspace_id=row.workspace_id,
+        session_id=row.id,
+        detection_id=detection_id,
+        made_by=MadeBy.CARRIED,
         carried_from_id=item.id,
-    )  # fmt: skip
+    )
 
 
 # What a retest goes back to, and the originals of the corrections that it finds still wrong.

@@ -84,20 +84,41 @@ def create(
     if coverage not in ("partial", "exhaustive"):
         raise InvalidInput("The coverage is 'partial' or 'exhaustive'.")
     row = PatternSession(
-        id=new_id(), workspace_id=workspace_id, dataset_id=dataset_id, start_index=start, end_index=end,
+        id=new_id(),
+        workspace_id=workspace_id,
+        dataset_id=dataset_id,
+        start_index=start,
+        end_index=end,
         name=cleaned(name)[:120] or f"{dataset.symbol} {dataset.timeframe} #{start}–#{end}",
-        symbol=dataset.symbol, timeframe=dataset.timeframe, coverage=coverage,
-        detector_version_id=version.id, params=version.params, retest_of_id=retest_of_id, created_by_id=actor.id,
-        split=_split(session, workspace, dataset, start, end), status=SessionStatus.RUNNING,
-        pattern_type=workspace.pattern_type, pattern_version=version.version, pattern_settings=version.params,
-    )  # fmt: skip
+        symbol=dataset.symbol,
+        timeframe=dataset.timeframe,
+        coverage=coverage,
+        detector_version_id=version.id,
+        params=version.params,
+        retest_of_id=retest_of_id,
+        created_by_id=actor.id,
+        split=_split(session, workspace, dataset, start, end),
+        status=SessionStatus.RUNNING,
+        pattern_type=workspace.pattern_type,
+        pattern_version=version.version,
+        pattern_settings=version.params,
+    )
     session.add(row)
     workspace.session_count += 1
     session.flush()
     return SessionPlan(
-        row.id, workspace_id, workspace.pattern_type, version.id, version.version, version.commit_hash,
-        dict(version.params), dataset.storage_path, start, end, retest_of_id,
-    )  # fmt: skip
+        row.id,
+        workspace_id,
+        workspace.pattern_type,
+        version.id,
+        version.version,
+        version.commit_hash,
+        dict(version.params),
+        dataset.storage_path,
+        start,
+        end,
+        retest_of_id,
+    )
 
 
 def _deployed(session: Session, workspace: PatternWorkspace) -> DetectorVersion:
@@ -165,14 +186,19 @@ def record(
         row.workspace_id,
         MessageType.SESSION_CREATED,
         data={
-            "session_id": row.id, "name": row.name, "symbol": row.symbol, "timeframe": row.timeframe,
-            "candle_count": row.end_index - row.start_index + 1, "detection_count": len(detections),
-            "version": row.pattern_version, "carried_count": carried if row.retest_of_id else None,
+            "session_id": row.id,
+            "name": row.name,
+            "symbol": row.symbol,
+            "timeframe": row.timeframe,
+            "candle_count": row.end_index - row.start_index + 1,
+            "detection_count": len(detections),
+            "version": row.pattern_version,
+            "carried_count": carried if row.retest_of_id else None,
         },
         actor=actor,
         title=row.name,
         session_id=row.id,
-    )  # fmt: skip
+    )
 
 
 def bar_time(candles: Candles, index: int) -> datetime:
@@ -182,13 +208,25 @@ def bar_time(candles: Candles, index: int) -> datetime:
 
 def _values(row: PatternSession, d: Detection, candles: Candles) -> dict[str, Any]:
     return {
-        "id": new_id(), "session_id": row.id, "detector_version_id": row.detector_version_id, "key": d.key,
-        "kind": d.kind, "direction": d.direction, "anchor_index": d.anchor_index,
-        "anchor_time": bar_time(candles, d.anchor_index), "start_index": d.start_index, "end_index": d.end_index,
-        "price": d.price, "price_low": d.price_low, "price_high": d.price_high,
-        "confirmed_index": d.confirmed_index, "confirmed_at": bar_time(candles, d.confirmed_index),
-        "confidence": d.confidence, "refs": list(d.refs), "meta": dict(d.meta),
-    }  # fmt: skip
+        "id": new_id(),
+        "session_id": row.id,
+        "detector_version_id": row.detector_version_id,
+        "key": d.key,
+        "kind": d.kind,
+        "direction": d.direction,
+        "anchor_index": d.anchor_index,
+        "anchor_time": bar_time(candles, d.anchor_index),
+        "start_index": d.start_index,
+        "end_index": d.end_index,
+        "price": d.price,
+        "price_low": d.price_low,
+        "price_high": d.price_high,
+        "confirmed_index": d.confirmed_index,
+        "confirmed_at": bar_time(candles, d.confirmed_index),
+        "confidence": d.confidence,
+        "refs": list(d.refs),
+        "meta": dict(d.meta),
+    }
 
 
 def fail(session: Session, session_id: uuid.UUID, sentence: str) -> None:
@@ -202,9 +240,12 @@ def fail(session: Session, session_id: uuid.UUID, sentence: str) -> None:
 def fail_interrupted(session: Session, *, older_than: timedelta) -> int:
     """Fails the sessions whose run was cut off by a kill, so that none shows as running for ever; how many there were."""
     return move_sessions(
-        session, SessionStatus.RUNNING, SessionStatus.FAILED, PatternSession.created_at < now() - older_than,
+        session,
+        SessionStatus.RUNNING,
+        SessionStatus.FAILED,
+        PatternSession.created_at < now() - older_than,
         detector_error=INTERRUPTED,
-    )  # fmt: skip
+    )
 
 
 def complete(session: Session, session_id: uuid.UUID, *, actor: Actor) -> None:
@@ -236,13 +277,20 @@ def complete(session: Session, session_id: uuid.UUID, *, actor: Actor) -> None:
         row.workspace_id,
         MessageType.SESSION_COMPLETED,
         data={
-            "session_id": row.id, "tp": row.tp, "fp": row.fp, "fn": row.fn, "success_rate": row.success_rate,
-            "unsure": row.unsure_count, "ci_low": row.ci_low, "ci_high": row.ci_high, "version": row.pattern_version,
+            "session_id": row.id,
+            "tp": row.tp,
+            "fp": row.fp,
+            "fn": row.fn,
+            "success_rate": row.success_rate,
+            "unsure": row.unsure_count,
+            "ci_low": row.ci_low,
+            "ci_high": row.ci_high,
+            "version": row.pattern_version,
         },
         actor=actor,
         title=row.name,
         session_id=row.id,
-    )  # fmt: skip
+    )
     if row.detector_version_id is not None and row.detector_version_id == workspace.deployed_version_id:
         notifications.session_completed(session, workspace)
 

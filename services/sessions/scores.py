@@ -17,14 +17,18 @@ def consensus_tally(session: Session, session_id: uuid.UUID) -> Tally:
     """TP, FP, FN and unsure of a session. Disputed and withdrawn marks don't count."""
     rows = session.execute(
         select(
-            FeedbackItem.detection_id, FeedbackItem.expected_kind, FeedbackItem.expected_direction,
-            FeedbackItem.expected_index, FeedbackItem.author_id, FeedbackItem.verdict,
+            FeedbackItem.detection_id,
+            FeedbackItem.expected_kind,
+            FeedbackItem.expected_direction,
+            FeedbackItem.expected_index,
+            FeedbackItem.author_id,
+            FeedbackItem.verdict,
         ).where(
             FeedbackItem.session_id == session_id,
             FeedbackItem.state.not_in([FeedbackState.WITHDRAWN, FeedbackState.DISPUTED]),
             FeedbackItem.verdict != Verdict.COMMENT,
         )
-    )  # fmt: skip
+    )
     votes: dict[tuple[object, ...], dict[str, str]] = defaultdict(dict)
     for detection_id, kind, direction, index, author_id, verdict in rows:
         place = (detection_id,) if detection_id else (kind, direction, index)

@@ -62,8 +62,14 @@ ORDER BY f.id, e.completed_at DESC
 """
 )
 TIME_TO_FIX_COLUMNS: Final = (
-    "feedback_id", "workspace", "verdict", "execution_number", "created_at", "fixed_at", "seconds",
-)  # fmt: skip
+    "feedback_id",
+    "workspace",
+    "verdict",
+    "execution_number",
+    "created_at",
+    "fixed_at",
+    "seconds",
+)
 _DEPLOYS: LiteralString = """
 SELECT date_trunc('day', coalesce(deploy_started_at, triggered_at), 'UTC'), deploy_target, deploy_status, count(*)
 FROM claude_executions

@@ -48,8 +48,15 @@ WHERE completed_at >= started_at
 ORDER BY triggered_at, execution_id, started_at
 """
 DURATION_COLUMNS: Final = (
-    "execution_id", "workspace", "number", "agent", "triggered_at", "phase", "phase_status", "seconds",
-)  # fmt: skip
+    "execution_id",
+    "workspace",
+    "number",
+    "agent",
+    "triggered_at",
+    "phase",
+    "phase_status",
+    "seconds",
+)
 
 
 def executions_by_day(session: Session, filters: Filters = ALL) -> pd.DataFrame:

@@ -23,9 +23,20 @@ GROUP BY w.id, v.id
 ORDER BY w.name, w.id, v.created_at, v.id
 """
 _BY_VERSION_COLUMNS = (
-    "workspace", "pattern_type", "version_id", "version", "status", "origin", "created_at", "deployed_at", "sessions",
-    "last_completed_at", "tp", "fp", "fn",
-)  # fmt: skip
+    "workspace",
+    "pattern_type",
+    "version_id",
+    "version",
+    "status",
+    "origin",
+    "created_at",
+    "deployed_at",
+    "sessions",
+    "last_completed_at",
+    "tp",
+    "fp",
+    "fn",
+)
 
 
 def success_by_version(session: Session, filters: Filters = ALL) -> pd.DataFrame:
@@ -67,9 +78,24 @@ WHERE completed_at >= %(since)s AND completed_at < %(until)s
 ORDER BY completed_at, session_id
 """
 OVER_TIME_COLUMNS: Final = (
-    "workspace", "pattern_type", "session_id", "session", "version_id", "version", "completed_at", "tp", "fp", "fn",
-    "n", "rate", "ci_low", "ci_high", "version_tp", "version_n", "version_rate",
-)  # fmt: skip
+    "workspace",
+    "pattern_type",
+    "session_id",
+    "session",
+    "version_id",
+    "version",
+    "completed_at",
+    "tp",
+    "fp",
+    "fn",
+    "n",
+    "rate",
+    "ci_low",
+    "ci_high",
+    "version_tp",
+    "version_n",
+    "version_rate",
+)
 
 
 def success_over_time(session: Session, filters: Filters = ALL) -> pd.DataFrame:

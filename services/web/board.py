@@ -25,7 +25,7 @@ from services import judging
 from services.candles import tiles
 from services.database.engine import transaction
 from services.errors import InvalidInput, NotAllowed, NotFound
-from services.feedback import Place
+from services.feedback import MarkPosition
 from services.people import actor_by_id
 from services.web import tokens
 from services.web.live import LiveHub
@@ -170,7 +170,7 @@ def _take(board: Board, ops: list[judging.Op]) -> judging.AnswerJson:
         return judging.judge_many(session, board.session_id, ops, places, actor=actor)
 
 
-def _places(board: Board, ops: list[judging.Op]) -> dict[uuid.UUID, Place]:
+def _places(board: Board, ops: list[judging.Op]) -> dict[uuid.UUID, MarkPosition]:
     """The candles that moved and missed marks belong to, read before the transaction begins."""
     wanted = [op for op in ops if op.index is not None]
     found = {op.id: judging.place_at(board.sha, board.key, op.index or 0, op.kind, op.direction) for op in wanted}

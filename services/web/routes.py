@@ -13,10 +13,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from services import access_tokens, attachments, limiting, running
+from services import access_tokens, attachments, limiting, running, workspaces
 from services.database.engine import database_url, transaction
 from services.errors import Conflict, InvalidInput, NotAllowed, NotFound, PatternDeskError, TooMany, Unavailable
 from services.logs import log_unexpected
@@ -31,6 +31,7 @@ NO_STORE: Final = {"Cache-Control": "no-store"}
 INLINE_TYPES: Final = frozenset(
     {"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "video/mp4", "video/webm", "video/quicktime"}
 )
+OLD_TABLES: Final = {"PatternWorkspace": "workspace", "PatternSession": "session", "ClaudeExecution": "execution"}
 _NAME_REFUSED = re.compile(r"[^A-Za-z0-9._ -]+")
 _EXPORT_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{7,254}")
@@ -56,6 +57,7 @@ def build(hub: LiveHub) -> list[Route]:
         Route("/metrics", metrics, methods=["GET"]),
         Route("/robots.txt", robots, methods=["GET"]),
         Route("/live", live, methods=["GET"]),
+        Route("/old/{table}/{old_id}", moved, methods=["GET"]),
         Route("/exports/{name}", export, methods=["GET"]),
         Route("/attachments/{key:path}", attachment, methods=["GET"]),
         *board.build(hub),
@@ -106,6 +108,17 @@ async def metrics(request: Request) -> Response:
         else:
             tokens.read("metrics", token)
     return Response(await run_in_threadpool(generate_latest), media_type=CONTENT_TYPE_LATEST, headers=NO_STORE)
+
+
+async def moved(request: Request) -> Response:
+    """Where a workspace, session or execution of the existing system went, so that links to it can be rewritten."""
+    screen = OLD_TABLES.get(request.path_params["table"])
+    if screen is None:
+        raise NotFound("Workspaces, sessions and executions of the existing system have addresses here.")
+    new_id = await run_in_threadpool(_moved_id, str(request.path_params["table"]), str(request.path_params["old_id"]))
+    if new_id is None:
+        raise NotFound("Nothing with this id came from the existing system.")
+    return RedirectResponse(f"/{screen}?id={new_id}", 302, NO_STORE)
 
 
 async def export(request: Request) -> Response:
@@ -196,6 +209,11 @@ def _require_active(person_id: str) -> None:
     """Raises NotAllowed when the person was shut out since the token was minted."""
     with transaction() as session:
         actor_by_id(session, uuid.UUID(person_id))
+
+
+def _moved_id(table: str, old_id: str) -> uuid.UUID | None:
+    with transaction() as session:
+        return workspaces.moved_id(session, table, old_id)
 
 
 def _use_token(secret: str, report: str) -> None:

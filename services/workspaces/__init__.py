@@ -17,6 +17,7 @@ from services.workspaces.reading import (
     find_id,
     get,
     list_workspaces,
+    moved_id,
     sparklines,
     with_timeline,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "list_workspaces",
     "lock",
     "move",
+    "moved_id",
     "restore",
     "sparklines",
     "with_timeline",

@@ -25,10 +25,10 @@ MAX_STEP = 2_000  # characters
 
 def lock(session: Session, workspace_id: uuid.UUID) -> PatternWorkspace:
     """The workspace with its row locked until the transaction ends. Raises NotFound."""
-    found = session.get(PatternWorkspace, workspace_id, with_for_update=True, populate_existing=True)
-    if found is None:
+    workspace = session.get(PatternWorkspace, workspace_id, with_for_update=True, populate_existing=True)
+    if workspace is None:
         raise NotFound("There is no such workspace.")
-    return found
+    return workspace
 
 
 def link(workspace_id: uuid.UUID) -> str:

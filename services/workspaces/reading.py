@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from services import timeline
 from services.database.rows import fetch
 from services.errors import NotFound
-from services.models import PatternWorkspace, User
+from services.models import MovedRow, PatternWorkspace, User
 from services.rules import is_described, open_correction_sql
 from services.texts import cleaned
 from services.timeline import TimelineEntry
@@ -174,31 +174,58 @@ def get(session: Session, workspace_id: uuid.UUID) -> WorkspaceDetail:
     names = {person.id: person.name for person in session.execute(people)}
     open_count, holdout_count = fetch(session, _COUNTS, {"w": workspace_id})[0]
     return WorkspaceDetail(
-        id=w.id, pattern_type=w.pattern_type, name=w.name, category=w.category, status=w.status, version=w.version,
-        description=w.description, user_reasoning=w.user_reasoning,
-        identification_steps=[str(s) for s in w.identification_steps or []], attachments=list(w.attachments),
-        rules=w.rules, session_count=w.session_count, feedback_count=w.feedback_count, open_count=open_count,
-        holdout_count=holdout_count, success_rate=w.success_rate, success_tp=w.success_tp, success_fp=w.success_fp,
-        success_fn=w.success_fn, last_tested_at=w.last_tested_at, deployed_version_id=w.deployed_version_id,
-        created_at=w.created_at, implemented_at=w.implemented_at, approved_at=w.approved_at,
-        verified_at=w.verified_at, archived_at=w.archived_at, created_by_name=names.get(w.created_by_id),
+        id=w.id,
+        pattern_type=w.pattern_type,
+        name=w.name,
+        category=w.category,
+        status=w.status,
+        version=w.version,
+        description=w.description,
+        user_reasoning=w.user_reasoning,
+        identification_steps=[str(s) for s in w.identification_steps or []],
+        attachments=list(w.attachments),
+        rules=w.rules,
+        session_count=w.session_count,
+        feedback_count=w.feedback_count,
+        open_count=open_count,
+        holdout_count=holdout_count,
+        success_rate=w.success_rate,
+        success_tp=w.success_tp,
+        success_fp=w.success_fp,
+        success_fn=w.success_fn,
+        last_tested_at=w.last_tested_at,
+        deployed_version_id=w.deployed_version_id,
+        created_at=w.created_at,
+        implemented_at=w.implemented_at,
+        approved_at=w.approved_at,
+        verified_at=w.verified_at,
+        archived_at=w.archived_at,
+        created_by_name=names.get(w.created_by_id),
         approved_by_id=w.approved_by_id,
         approved_by_name=names.get(w.approved_by_id) if w.approved_by_id else None,
-        verified_by_name=names.get(w.verified_by_id) if w.verified_by_id else None, message_seq=w.message_seq,
-    )  # fmt: skip
+        verified_by_name=names.get(w.verified_by_id) if w.verified_by_id else None,
+        message_seq=w.message_seq,
+    )
+
+
+def moved_id(session: Session, table: str, old_id: str) -> uuid.UUID | None:
+    """Where a row of the existing system went, by its id there; None for one that never came."""
+    return session.scalar(select(MovedRow.new_id).where(MovedRow.old_table == table, MovedRow.old_id == old_id.strip()))
 
 
 def find_id(session: Session, pattern: str) -> uuid.UUID:
-    """The workspace for a pattern type or an id, as the command line takes it. Raises NotFound."""
+    """The workspace for a pattern type or an id, as the command line takes it; also by its id in the existing system. Raises NotFound."""
     where = PatternWorkspace.pattern_type == pattern.strip().lower()
     try:
         where = PatternWorkspace.id == uuid.UUID(pattern)
     except ValueError:
         pass
-    found = session.scalar(select(PatternWorkspace.id).where(where))
-    if found is None:
+    workspace_id = session.scalar(select(PatternWorkspace.id).where(where)) or moved_id(
+        session, "PatternWorkspace", pattern
+    )
+    if workspace_id is None:
         raise NotFound(f"There is no workspace for the pattern '{pattern}'.")
-    return found
+    return workspace_id
 
 
 @dataclass(frozen=True, slots=True)

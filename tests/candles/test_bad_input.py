@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.candles import source
+from services.candles import opening
 from services.candles.importer import read_candles
 from services.errors import InvalidInput
 from tests.support.candle_files import NOW
@@ -40,28 +40,27 @@ def _parquet(**columns: object) -> bytes:
         (b"\xef\xbb\xbf\n", "empty"),
         (b"\x89PNG\r\n\x1a\n" + bytes(99), "PNG picture"),
         (b"%PDF-1.7\n%\xe2\xe3", "PDF document"),
-        (b"PK\x03\x04" + bytes(99), "Excel"),
+        (b"PK\x03\x04" + bytes(99), "zip archive is damaged"),
         (b"\x1f\x8b\x08" + bytes(99), "gzip"),
         (b"<!DOCTYPE html><html><body>Sign in</body></html>", "web page"),
         (b"\n <html>time,open,high,low,close</html>", "web page"),
         (HEAD.encode() + b"2024-01-01,1\x00,2,1,2,3\n", "binary"),
         (bytes(500), "binary"),
-        ((HEAD + GOOD).encode("utf-16-le"), "UTF-16"),
         (b"\xff\xfe" + b"a\x00b", "not valid UTF-16-LE"),
-        (HEAD.encode() + GOOD.encode() + b"2024-01-02,\xff\xfe,2,1,2,3\n", "Row 3 of the file is not valid UTF-8"),
-        ("caf\u00e9,".encode("latin-1") + HEAD.encode(), "Row 1 of the file is not valid UTF-8"),
+        (HEAD.encode() + GOOD.encode() + b"2024-01-02,\xff\xfe,2,1,2,3\n", '"open" must hold numbers and holds "ÿþ" in row 3'),
+        ("caf\u00e9,".encode("latin-1") + HEAD.encode(), "a header but no candles"),
         ("close\n1\n2\n", "not a table of candles"),
         ("hello world", "not a table of candles"),
-        ("a,b,c,d,e\n1,2,3,4,5\n", "not a table of candles"),
+        ("a,b,c,d,e\n1,2,3,4,5\n", "No column of times can be found"),
         (HEAD, "no candles"),
         ("time,open,high,close,volume\n1,2,3,4,5\n", 'column "low" cannot be found'),
-        ("open,volume\n1,2\n", "columns time, high, low, close"),
+        ("open,volume\n1,2\n", "time"),
         ("time,open,high,low,close,Close\n1,2,3,4,5,6\n", '"close" is there twice'),
-        (HEAD + GOOD + "2024-01-02,10,12,9,11\n", "does not hold in row 3 (row 3 has 5)"),
+        (HEAD + GOOD + "2024-01-02,10,12,9,11\n", "a row has not the 6 columns that the others have in row 3"),
         (HEAD + GOOD + "\n2024-01-02,1,5,1,7,0,9,1,1,5\n", "row 4"),
         (HEAD + '2024-01-01,"10,12,9,11,5\n' + GOOD, "row"),
-        (HEAD + GOOD + "2024-01-02,ten,12,9,11,5\n", '"open" must hold numbers; it holds "ten" in row 3'),
-        (HEAD + GOOD + '2024-01-02,"1,000",12,9,11,5\n', '"1,000" in row 3'),
+        (HEAD + GOOD + "2024-01-02,ten,12,9,11,5\n", '"open" must hold numbers and holds "ten" in row 3'),
+        (HEAD + GOOD + '2024-01-02,"1,000",12,9,11,5\n', "whether the comma in the prices is the decimal sign"),
         (HEAD + GOOD + "2024-01-02,inf,inf,9,11,5\n", "infinite in row 3"),
         (HEAD + GOOD + "2024-01-02,10,1e400,9,11,5\n", "infinite in row 3"),
         (HEAD + GOOD + "2024-01-02,10,12,9,11,1e400\n", "volume is negative or infinite in row 3"),
@@ -70,26 +69,26 @@ def _parquet(**columns: object) -> bytes:
         (HEAD + GOOD + "2024-01-02,10,12,9,,5\n", "a price is missing in row 3"),
         (HEAD + GOOD + "2024-01-02,0,12,0,11,5\n", "zero or negative in row 3"),
         (HEAD + GOOD + "2024-01-01,10,12,9,11.5,5\n", "repeated with other prices in row 3"),
-        (HEAD + GOOD + ",10,12,9,11,5\n", "The time is empty in row 3"),
-        (HEAD + "01/02/2024,10,12,9,11,5\n", '"01/02/2024" is not understood in row 2'),
-        (HEAD + GOOD + "2024-02-30,10,12,9,11,5\n", '"2024-02-30" is not understood in row 3'),
-        (HEAD + "1704067200.5,10,12,9,11,5\n", "whole second; this does not hold in row 2"),
+        (HEAD + GOOD + ",10,12,9,11,5\n", "the time is empty in row 3"),
+        (HEAD + "01/02/2024,10,12,9,11,5\n", "order of day and month cannot be told from the dates (such as 01/02/2024)"),
+        (HEAD + GOOD + "2024-02-30,10,12,9,11,5\n", '(such as "2024-02-30") is not understood in row 3'),
+        (HEAD + "1704067200.5,10,12,9,11,5\n", "not on a whole second in row 2"),
         (HEAD + "2024-01-01T00:00:00.250Z,10,12,9,11,5\n", "whole second"),
         (HEAD + "99999999999999999999999999,10,12,9,11,5\n", "outside the years 1900 to 2099 in row 2"),
         (HEAD + "0001-01-01,10,12,9,11,5\n", "outside the years"),
-        (HEAD + "2024-01-01T10:00Z,10,12,9,11,5\n2024-01-01T11:00,10,12,9,11,5\n", "some do not, such as in row 3"),
-        ("[[1,2,3]]", "not so in row 1"),
+        (HEAD + "2024-01-01T10:00Z,10,12,9,11,5\n2024-01-01T11:00,10,12,9,11,5\n", "no time zone while others do in row 3"),
+        ("[[1,2,3]]", "holds no list of candles"),
         ("[]", "no candles"),
-        ("{}", "must be a list"),
+        ("{}", "no candles in it"),
         ("[[1,2", "not valid JSON"),
         ("[" * 200_000, "not valid JSON"),
-        ('[[1704067200000,1,2,1,2,3],[1704067260000,1,"x",1,2,3]]', "not so in row 2"),
+        ('[[1704067200000,1,2,1,2,3],[1704067260000,1,"x",1,2,3]]', 'must hold numbers and holds "x" in row 2'),
         ("[[1704067200000,1,2,NaN,2,3]]", "a price is missing in row 1"),
-        ("[[null,1,2,1,2,3]]", "The time is empty in row 1"),
+        ("[[null,1,2,1,2,3]]", "No column of times can be found"),
         (b"PAR1", "damaged"),
         (b"PAR1" + bytes(200) + b"PAR1", "damaged"),
-        (_parquet(time=[1704067200], open=[1.0]), "lacks high, low, close"),
-        (_parquet(time=[1704067200], open=[True], high=[1.0], low=[1.0], close=[1.0]), '"open" must hold numbers'),
+        (_parquet(time=[1704067200], open=[1.0]), "columns high, low, close cannot be found"),
+        (_parquet(time=[1704067200], open=[True], high=[1.0], low=[1.0], close=[1.0]), "must hold numbers; one of their columns holds bool"),
         (_parquet(time=[None, 1704067200], open=[1, 1], high=[1, 1], low=[1, 1], close=[1, 1]), "empty in row 1"),
         (_parquet(time=[[1]], open=[1.0], high=[1.0], low=[1.0], close=[1.0]), "no times"),
     ],
@@ -102,11 +101,12 @@ def test_bad_files_are_refused_with_a_clear_sentence(content: bytes | str, says:
 
 
 def test_too_large_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "51 MB; up to 50 MB" in refusal(b"1" * (51 * 1024 * 1024))
-    assert "more than 2,000,000 rows" in refusal("1\n" * 2_000_003)
-    monkeypatch.setattr("services.candles.formats.canonical.MAX_ROWS", 1)
+    assert "2,000,002 rows; up to 2,000,000" in refusal(HEAD + GOOD * 2_000_002)
+    monkeypatch.setattr("services.candles.opening.MAX_BYTES", 2 * 1024 * 1024)
+    assert "3 MB; up to 2 MB" in refusal(b"1" * (3 * 1024 * 1024))
+    monkeypatch.setattr("services.candles.columnar.MAX_ROWS", 1)
     assert "2 rows" in refusal(_parquet(time=[1, 2], open=[1, 1], high=[1, 1], low=[1, 1], close=[1, 1]))
-    assert source.MAX_ROWS == 2_000_000
+    assert opening.MAX_ROWS == 2_000_000
 
 
 def test_naive_times_need_a_zone() -> None:
@@ -131,7 +131,9 @@ def test_the_hours_around_a_change_of_clocks(newest_first: bool) -> None:
     assert frame["time"].dt.strftime("%H").tolist() == ["04", "05", "06", "07"]
     assert frame["high"].tolist() == [12, 13, 14, 15]
     spring = HEAD + "2024-03-10 01:00,10,12,9,11,5\n2024-03-10 02:30,10,12,9,11,5\n"
-    assert "does not exist or occurs twice (change of the clocks) in row 3" in refusal(spring, tz="America/New_York")
+    assert "does not exist in the zone America/New_York (change of the clocks) in row 3" in refusal(
+        spring, tz="America/New_York"
+    )
 
 
 @given(data=st.data())

@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 from services import executions, feedback, review, sessions, timeline, workspaces
 from services.detectors.types import Detection as Found
 from services.errors import PatternDeskError
-from services.feedback import Place
+from services.feedback import MarkPosition
 from services.lifecycle import ExecutionPhase, Role, Verdict
 from services.models import Detection, FeedbackItem, PatternSession, now
 from tests import factories
@@ -241,7 +241,7 @@ class Workspace(RuleBasedStateMachine):
         _, found = self.marks(pick)
         if found:
             self.attempt("judge", lambda: feedback.judge(
-                self.session, found[pick % len(found)].id, verdict, expected=Place(place, now()),
+                self.session, found[pick % len(found)].id, verdict, expected=MarkPosition(place, now()),
                 actor=self.people[who]))  # fmt: skip
 
     @rule(pick=PICK, who=REVIEWERS, place=PLACES)
@@ -249,7 +249,7 @@ class Workspace(RuleBasedStateMachine):
         one, _ = self.marks(pick)
         if one is not None:
             self.attempt("missed", lambda: feedback.add_missed(
-                self.session, one.id, kind="swing_high", direction=1, place=Place(place, now()),
+                self.session, one.id, kind="swing_high", direction=1, place=MarkPosition(place, now()),
                 actor=self.people[who]))  # fmt: skip
 
     @rule(pick=PICK, who=REVIEWERS)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from services import feedback, sessions
 from services.errors import Conflict, InvalidInput, NotFound
-from services.feedback import Place
+from services.feedback import MarkPosition
 from services.lifecycle import FeedbackState, Verdict
 from services.models import FeedbackItem, PatternSession, now
 from services.people import Actor
@@ -33,13 +33,13 @@ def made(session: Session, member: Actor, home: uuid.UUID, stored: factories.Dat
 
 
 def give(session: Session, made: uuid.UUID, anchor: int, verdict: Verdict, actor: Actor, **more: object) -> uuid.UUID:
-    expected = Place(12, now(), 101.0) if verdict == V.ADJUSTMENT else None
+    expected = MarkPosition(12, now(), 101.0) if verdict == V.ADJUSTMENT else None
     detection = scenarios.detections(session, made)[anchor]
     return feedback.judge(session, detection, verdict, expected=expected, actor=actor, **more)  # type: ignore[arg-type]
 
 
 def missed(session: Session, made: uuid.UUID, index: int, actor: Actor, direction: int = 1) -> uuid.UUID:
-    place = Place(index, now(), 100.0)
+    place = MarkPosition(index, now(), 100.0)
     return feedback.add_missed(session, made, kind="swing_high", direction=direction, place=place, actor=actor)
 
 
@@ -68,7 +68,11 @@ def test_a_place_outside_the_window_is_refused(session: Session, member: Actor, 
         missed(session, made, index, member)
     with pytest.raises(InvalidInput, match="outside"):
         feedback.judge(
-            session, scenarios.detections(session, made)[10], V.ADJUSTMENT, expected=Place(index, now()), actor=member
+            session,
+            scenarios.detections(session, made)[10],
+            V.ADJUSTMENT,
+            expected=MarkPosition(index, now()),
+            actor=member,
         )
     assert scenarios.everything(session) == before
 

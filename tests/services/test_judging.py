@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from services import feedback, judging, sessions
 from services.errors import InvalidInput, NotAllowed
-from services.feedback import Place
+from services.feedback import MarkPosition
 from services.judging import read_ops
 from services.lifecycle import FeedbackState, Role, Verdict
 from services.models import Detection, FeedbackItem, JudgementOp, PatternWorkspace, WorkspaceMessage, now
@@ -55,7 +55,7 @@ class Board:
 
     def send(self, *ops: dict[str, Any]) -> judging.AnswerJson:
         read = read_ops({"ops": list(ops)})
-        places = {op.id: Place(op.index, now(), 101.0) for op in read if op.index is not None}
+        places = {op.id: MarkPosition(op.index, now(), 101.0) for op in read if op.index is not None}
         answer = judging.judge_many(self.session, self.made, read, places, actor=self.actor)
         self.seen = answer["position"]
         return answer

@@ -24,7 +24,7 @@ from services import (
 )
 from services.detectors.types import CANDLE_DTYPE
 from services.errors import Conflict, GuardFailed, IllegalTransition, NotAllowed, NotFound, PatternDeskError
-from services.feedback import Place
+from services.feedback import MarkPosition
 from services.lifecycle import PERMISSIONS, TRANSITIONS, WORKER, Role, Verdict, WorkspaceStatus, transition
 from services.models import PatternWorkspace, now
 from services.people import Actor
@@ -54,7 +54,7 @@ def _record(s: Session, a: Actor) -> None:
 
 
 def _missed(s: Session, a: Actor) -> None:
-    feedback.add_missed(s, NOBODY, kind="swing_high", direction=1, place=Place(1, now()), actor=a)
+    feedback.add_missed(s, NOBODY, kind="swing_high", direction=1, place=MarkPosition(1, now()), actor=a)
 
 
 # Every writing use case under the permission it needs. On ids that don't exist: whoever is let in finds nothing there.

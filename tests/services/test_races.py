@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from services import executions, feedback, review, sessions, timeline, workspaces
 from services.database.engine import engine_for, transaction
 from services.errors import Conflict, PatternDeskError, StaleEpoch
-from services.feedback import Place
+from services.feedback import MarkPosition
 from services.lifecycle import ExecutionPhase, Role, Verdict, WorkspaceStatus
 from services.models import ClaudeExecution, Detection, FeedbackItem, PatternSession, PatternWorkspace, now
 from services.people import Actor
@@ -91,7 +91,7 @@ def _judge(desk: Desk, session: Session, actor: Actor) -> None:
 def _miss(desk: Desk, session: Session, actor: Actor) -> None:
     active = desk.newest(session, PatternSession, PatternSession.status == "active")
     if active:
-        place = Place(random.randrange(60), now())
+        place = MarkPosition(random.randrange(60), now())
         feedback.add_missed(session, active.id, kind="swing_high", direction=1, place=place, actor=actor)
 
 

@@ -27,22 +27,20 @@ def test_everything_but_right_and_unsure_asks_for_a_change() -> None:
 def test_a_fragment_of_sql_says_what_its_rule_says_in_python(session: Session) -> None:
     rows = list(product(Verdict, MadeBy, FeedbackState))
     listed = ", ".join(f"('{v}', '{m}', '{s}')" for v, m, s in rows)
-    for alias in ("f", ""):
-        fragments = (rules.asks_sql(alias), rules.original_sql(alias), rules.correction_sql(alias),
-                     rules.open_correction_sql(alias))  # fmt: skip
-        query = (
-            f"SELECT verdict, made_by, state, {', '.join(fragments)} FROM (VALUES {listed}) f (verdict, made_by, state)"
-        )
-        found = session.execute(text(query)).all()
-        assert len(found) == len(rows)
-        for verdict, made_by, state, *said in found:
-            assert said == [
-                verdict in ASKING,
-                made_by != "carried",
-                verdict in ASKING and made_by != "carried",
-                verdict in ASKING and made_by != "carried" and state == "open",
-            ]
-            assert said == [
+    values = f"(VALUES {listed}) f (verdict, made_by, state)"
+    # With a second table of the same columns, a fragment without its alias would be ambiguous.
+    beside = "CROSS JOIN (VALUES ('', '', '')) g (verdict, made_by, state)"
+    for alias, tables in (("f", f"{values} {beside}"), ("", values)):
+        fragments = [
+            made(alias)
+            for made in (rules.asks_sql, rules.original_sql, rules.correction_sql, rules.open_correction_sql)
+        ]
+        rows_back = session.execute(text(f"SELECT f.*, {', '.join(fragments)} FROM {tables}")).all()
+        assert len(rows_back) == len(rows)
+        for verdict, made_by, state, *answers in rows_back:
+            asks, original = verdict in ASKING, made_by != "carried"
+            assert answers == [asks, original, asks and original, asks and original and state == "open"]
+            assert answers == [
                 rules.asks(verdict),
                 rules.is_original(made_by),
                 rules.is_correction(verdict, made_by),

@@ -13,7 +13,7 @@ from services import feedback, sessions
 from services.detectors.scoring import score
 from services.detectors.splits import split_of
 from services.errors import Conflict, InvalidInput, NotFound
-from services.feedback import Place
+from services.feedback import MarkPosition
 from services.lifecycle import FeedbackState, SessionStatus, Verdict, VersionStatus
 from services.models import FeedbackItem, PatternSession, WorkspaceMessage, now
 from services.people import Actor
@@ -31,7 +31,7 @@ def stored(session: Session, member: Actor) -> factories.DatasetRow:
 def judge_all(session: Session, made: uuid.UUID, actor: Actor, verdicts: dict[int, Verdict]) -> dict[int, uuid.UUID]:
     """The given verdict on the detection at each anchor; the items by anchor."""
     found = scenarios.detections(session, made)
-    place = Place(15, now())
+    place = MarkPosition(15, now())
     return {
         anchor: feedback.judge(
             session, found[anchor], verdict, expected=place if verdict == V.ADJUSTMENT else None, actor=actor
@@ -149,7 +149,7 @@ def test_completing_counts_each_verdict_and_freezes_the_score(
     judge_all(
         session, made, member, {0: V.CONFIRMED, 5: V.CONFIRMED, 10: V.FALSE_POSITIVE, 15: V.ADJUSTMENT, 20: V.UNSURE}
     )
-    feedback.add_missed(session, made, kind="swing_high", direction=1, place=Place(3, now()), actor=member)
+    feedback.add_missed(session, made, kind="swing_high", direction=1, place=MarkPosition(3, now()), actor=member)
     feedback.add_comment_item(session, home, "words", session_id=made, actor=member)
     sessions.complete(session, made, actor=member)
     done = row(session, made)
@@ -163,7 +163,9 @@ def test_completing_counts_each_verdict_and_freezes_the_score(
     detection = scenarios.detections(session, made)[0]
     for attempt in (
         lambda: feedback.judge(session, detection, V.FALSE_POSITIVE, actor=member),
-        lambda: feedback.add_missed(session, made, kind="swing_high", direction=1, place=Place(4, now()), actor=member),
+        lambda: feedback.add_missed(
+            session, made, kind="swing_high", direction=1, place=MarkPosition(4, now()), actor=member
+        ),
         lambda: sessions.complete(session, made, actor=member),
     ):
         with pytest.raises(Conflict):
@@ -221,8 +223,12 @@ def test_a_retest_carries_over_what_stayed_and_settles_what_was_addressed(
     items = judge_all(
         session, old, member, {10: V.CONFIRMED, 20: V.FALSE_POSITIVE, 30: V.FALSE_POSITIVE, 40: V.FALSE_POSITIVE}
     )
-    items[5] = feedback.add_missed(session, old, kind="swing_high", direction=1, place=Place(5, now()), actor=member)
-    items[6] = feedback.add_missed(session, old, kind="swing_high", direction=1, place=Place(6, now()), actor=member)
+    items[5] = feedback.add_missed(
+        session, old, kind="swing_high", direction=1, place=MarkPosition(5, now()), actor=member
+    )
+    items[6] = feedback.add_missed(
+        session, old, kind="swing_high", direction=1, place=MarkPosition(6, now()), actor=member
+    )
     sessions.complete(session, old, actor=member)
     execution = scenarios.launch(session, home, member)
     scenarios.deploy(session, execution, fixed=[str(items[i]) for i in (20, 30, 5)], params={"left": 4})
@@ -310,5 +316,5 @@ def test_what_was_right_and_is_gone_is_listed(
     factories.version(session, home, "0.2.0", status=VersionStatus.DEPLOYED)
     new = scenarios.run_session(session, home, member, stored, anchors=[20], retest_of=old)
     assert [g["candle_index"] for g in sessions.gone(session, new)] == [10]
-    feedback.add_missed(session, new, kind="swing_high", direction=1, place=Place(10, now()), actor=member)
+    feedback.add_missed(session, new, kind="swing_high", direction=1, place=MarkPosition(10, now()), actor=member)
     assert sessions.gone(session, new) == []

@@ -279,8 +279,19 @@ def test_a_period_needs_zones_and_an_order() -> None:
     assert Filters(until=datetime(2026, 1, 1, tzinfo=UTC)).before() is None
 
 
-def test_one_workspace_over_a_period_uses_the_index(session: Session, home: uuid.UUID) -> None:
+_MANY = """
+INSERT INTO claude_executions (id, workspace_id, triggered_by, triggered_at, completed_at, status, number)
+SELECT gen_random_uuid(), %(w)s, created_by_id, %(at)s + n * interval '1 hour', %(at)s + n * interval '2 hours', 'completed',
+       1000 + n
+FROM pattern_workspaces, generate_series(1, 3000) n WHERE id = %(w)s
+"""
+
+
+def test_one_workspace_over_a_period_uses_the_index(session: Session, home: uuid.UUID, other: uuid.UUID) -> None:
+    session.flush()
     with driver(session).cursor() as cursor:
+        cursor.execute(_MANY, {"w": other, "at": DAY_ONE})  # of few rows any index is as good
+        cursor.execute("ANALYZE claude_executions")
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(b"SET LOCAL plan_cache_mode = force_custom_plan")
         params = Filters(home, DAY_ONE, DAY_ONE + days(30)).params()

@@ -22,7 +22,7 @@ from services.cli.demo_rule import RuleMark, near, rule_marks
 from services.database.engine import get_engine, plain_url, transaction
 from services.detectors.repository import ensure_repository, git, head
 from services.executions import ExecutionDetail
-from services.feedback import Place
+from services.feedback import MarkPosition
 from services.lifecycle import MadeBy, Role, Verdict
 from services.people import Actor
 from services.settings import get_settings
@@ -190,7 +190,7 @@ class Installation:
                 if near(seen, m.index, m.direction) is None:
                     feedback.add_missed(
                         session, session_id, kind="swing" if pattern_type == "swings" else pattern_type,
-                        direction=m.direction, place=Place(m.index, sessions.bar_time(candles, m.index), m.price),
+                        direction=m.direction, place=MarkPosition(m.index, sessions.bar_time(candles, m.index), m.price),
                         made_by=MadeBy.RULE, actor=self.member,
                     )  # fmt: skip
             sessions.complete(session, session_id, actor=self.member)

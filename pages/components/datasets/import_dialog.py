@@ -1,122 +1,136 @@
-"""Importing a file of candles: what is in it is shown first, and what it does not say is asked for."""
+"""Importing a file of candles: what was decided about it is shown with its first and last bars and can be changed."""
 
 from __future__ import annotations
 
 import hashlib
-import re
-from dataclasses import dataclass
-from pathlib import PurePath
+from dataclasses import dataclass, replace
 from typing import Final
 
 import pandas as pd
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from pages.components import looks, parts
 from pages.components.actor import require_actor
+from pages.components.datasets.mapping_form import DECIMALS, mapping_form, zone_choice
+from pages.components.datasets.preview import Preview, glance, preview
 from pages.components.errors import guarded
 from pages.components.sessions.table import ADJUSTMENTS
 from services import actions
-from services.candles.importer import guess_timeframe, read_candles
-from services.candles.times import NO_ZONE
+from services.candles.importer import Reading
+from services.candles.moments import NO_ZONE
+from services.candles.orders import WORDS
 from services.datasets import DatasetRow
-from services.errors import InvalidInput
 
-ZONES: Final = (
-    "UTC", "America/New_York", "America/Chicago", "Europe/London", "Europe/Berlin", "Europe/Athens", "Asia/Tokyo",
-    "Asia/Hong_Kong", "Australia/Sydney",
+KINDS: Final = (
+    "csv", "txt", "tsv", "json", "jsonl", "ndjson", "parquet", "feather", "xlsx", "ods", "gz", "bz2", "xz", "zip", "prn",
+    "dat", "asc",
 )  # fmt: skip
-KINDS: Final = ("csv", "txt", "tsv", "json", "parquet")
 MOST_WARNINGS: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What a file holds, or the sentence that says why it can't be used. `asks_zone`: its times carry no time zone."""
-
-    problem: str | None = None
-    asks_zone: bool = False
-    rows: int = 0
-    first: str = ""
-    last: str = ""
-    source_format: str = ""
-    timeframe: str = ""
-    price_adjustment: str = "unknown"
-    warnings: tuple[str, ...] = ()
-    gaps: int = 0
-
-
-@st.cache_data(max_entries=8, show_spinner="Reading the file")
-def preview(data: bytes, filename: str, tz: str | None = None, *, allow_nonpositive: bool = False) -> Preview:
-    """Reads a file of candles without keeping it."""
-    try:
-        found = read_candles(data, filename=filename, tz=tz, allow_nonpositive=allow_nonpositive)
-    except InvalidInput as error:
-        return Preview(problem=error.sentence, asks_zone=error.sentence == NO_ZONE)
-    first, last = (looks.candle_label(None, t.to_pydatetime()) for t in found.frame["time"].iloc[[0, -1]])
-    return Preview(
-        rows=len(found.frame), first=first, last=last, source_format=found.source_format,
-        timeframe=_timeframe(found.frame), price_adjustment=found.price_adjustment,
-        warnings=tuple(found.quality.warnings), gaps=len(found.quality.gaps),
-    )  # fmt: skip
-
-
-def _timeframe(frame: pd.DataFrame) -> str:
-    try:
-        return guess_timeframe(frame)
-    except InvalidInput:
-        return ""
-
-
-def guess_symbol(filename: str) -> str:
-    """A symbol from a file's name: `BINANCE_BTCUSDT, 60.csv` → "BTCUSDT"; "" when there is none in it."""
-    words: list[str] = re.findall(r"[A-Za-z][A-Za-z0-9.^=-]*", PurePath(filename).stem.replace("_", " "))
-    capitals = [w for w in words if w == w.upper() and len(w) > 1]
-    return (capitals[-1] if capitals else words[0] if words else "").upper()[:32]
-
-
-@st.dialog("Import candles", width="medium", icon=":material/upload:")
+@st.dialog("Import candles", width="large", icon=":material/upload:")
 def import_dialog() -> None:
     """Takes a file, shows what was recognised, asks for the rest, and stores the candles."""
     actor = require_actor()
     uploaded = st.file_uploader(
         "A file of candles", type=list(KINDS), key="import-file",
-        help="CSV from TradingView, Yahoo, MetaTrader, HistData or Binance, ccxt JSON, Parquet, or columns time, open, "
-        "high, low, close, volume.",
+        help="CSV and other text, Excel, Parquet, Feather or JSON, as charts, brokers, exchanges and libraries write "
+        "them; alone in a zip or gzip archive, too.",
     )  # fmt: skip
     if uploaded is None:
         st.caption("It is recognised by its content. Nothing is stored before you have seen what was found in it.")
         return
     data = uploaded.getvalue()
     digest = hashlib.sha256(data).hexdigest()[:12]
-    zone, negative = None, False
-    found = preview(data, uploaded.name)
-    if found.asks_zone:
-        zone = st.selectbox(
-            "Time zone of the times in the file", ZONES, index=None, accept_new_options=True,
-            placeholder="Choose, or type a name or an offset such as +02:00", key=f"import-zone-{digest}",
-        )  # fmt: skip
-        if zone is None:
-            st.info(NO_ZONE, icon=":material/schedule:")
+    reading, skip, negative = _reading(digest), _flag("skip", digest), _flag("below", digest)
+    found = preview(data, uploaded.name, reading.as_json(), skip=skip, allow_nonpositive=negative)
+    for _ in range(3):
+        if found.asks not in ("tz", "date_order", "decimal"):
+            break
+        answered = _ask(found, reading, digest)
+        if answered is None:
             return
-        found = preview(data, uploaded.name, zone)
-    if found.problem is not None and "zero or negative" in found.problem:
-        negative = st.toggle("Zero and negative prices are right here (spreads, power)", key=f"import-below-{digest}")
-        found = preview(data, uploaded.name, zone, allow_nonpositive=negative)
+        reading = answered
+        found = preview(data, uploaded.name, reading.as_json(), skip=skip, allow_nonpositive=negative)
+    if skip or found.bad:
+        _bad_rows(found, digest)
+    if negative or (found.problem is not None and "zero or negative" in found.problem):
+        st.toggle("Zero and negative prices are right here (spreads, power)", key=f"import-below-{digest}")
     if found.problem is not None:
-        st.error("This file can't be used:", icon=":material/error:")
+        st.error("This file can't be used as it was read:", icon=":material/error:")
         st.text(found.problem)
+        _change(data, uploaded.name, found, reading, digest, opened=found.asks == "columns")
         return
     _shown(found)
-    details = _details(found, uploaded.name, digest)
+    _change(data, uploaded.name, found, reading, digest, opened=False)
+    details = _details(found, digest)
     if details is not None:
         with guarded():
             made = actions.import_candles(
-                data, filename=uploaded.name, tz=zone, symbol=details.symbol, timeframe=details.timeframe,
-                name=details.name, licence_note=details.licence_note, price_adjustment=details.price_adjustment,
-                allow_nonpositive=negative, actor=actor,
+                data, filename=uploaded.name, symbol=details.symbol, timeframe=details.timeframe, reading=reading,
+                skip_bad_rows=skip, name=details.name, licence_note=details.licence_note,
+                price_adjustment=details.price_adjustment, allow_nonpositive=negative, actor=actor,
             )  # fmt: skip
             note_imported(made)
             st.rerun()
+
+
+def _reading(digest: str) -> Reading:
+    found = st.session_state.get(f"import-reading-{digest}")
+    return found if isinstance(found, Reading) else Reading()
+
+
+def _answer(digest: str, reading: Reading) -> None:
+    st.session_state[f"import-reading-{digest}"] = reading
+    try:
+        st.rerun(scope="fragment")
+    except StreamlitAPIException:  # a run of the whole page
+        st.rerun()
+
+
+def _flag(name: str, digest: str) -> bool:
+    return bool(st.session_state.get(f"import-{name}-{digest}", False))
+
+
+def _ask(found: Preview, reading: Reading, digest: str) -> Reading | None:
+    """What the file leaves open, one question at a time; None until it is answered."""
+    if found.asks == "tz":
+        zone = zone_choice("Time zone of the times in the file", found.options, f"import-zone-{digest}")
+        if zone is not None:
+            return replace(reading, tz=zone)
+        st.info(looks.plain(found.problem or NO_ZONE), icon=":material/schedule:")
+        return None
+    asks_order = found.asks == "date_order"
+    choices = {o: WORDS[o] for o in found.options} if asks_order else DECIMALS
+    chosen = st.radio("Dates are" if asks_order else "The decimal sign is", list(choices), index=None, horizontal=True,
+                      format_func=choices.__getitem__, key=f"import-ask-{found.asks}-{digest}")  # fmt: skip
+    if chosen is None:
+        st.info(looks.plain(found.problem or ""), icon=":material/help:")
+        return None
+    return replace(reading, date_order=chosen) if asks_order else replace(reading, decimal=chosen)
+
+
+def _bad_rows(found: Preview, digest: str) -> None:
+    """The rows that can't be used, and the choice to leave them out."""
+    if found.bad:
+        frame = pd.DataFrame(found.bad, columns=["Row", "What is wrong"])
+        st.dataframe(frame, hide_index=True, height=min(37 + 35 * len(frame), 220), key=f"import-bad-{digest}",
+                     alt="Rows that can't be used")  # fmt: skip
+    count = f"the {found.bad_count:,} rows" if found.bad_count else "rows"
+    st.toggle(
+        f"Leave out {count} that can't be used; the quality report keeps their count", key=f"import-skip-{digest}"
+    )
+
+
+def _change(data: bytes, filename: str, found: Preview, reading: Reading, digest: str, *, opened: bool) -> None:
+    table = glance(data, filename)
+    if table is None:
+        return
+    with st.expander("Change how it is read", icon=":material/table_edit:", expanded=opened):
+        changed = mapping_form(table, found, reading, digest)
+        if changed is not None:
+            _answer(digest, changed)
 
 
 def note_imported(dataset: DatasetRow) -> None:
@@ -130,6 +144,13 @@ def _shown(found: Preview) -> None:
          ("First and last", f"{found.first} to {found.last} (UTC)")],
         key="import-facts",
     )  # fmt: skip
+    if found.decided:
+        st.markdown("**What was decided**")
+        st.markdown("\n".join(f"- {looks.plain(sentence)}" for sentence in found.decided))
+    if found.ends is not None:
+        st.dataframe(
+            found.ends, hide_index=True, key="import-ends", alt="The first and last candles as they are stored"
+        )
     warnings(list(found.warnings))
 
 
@@ -155,11 +176,11 @@ class Details:
     licence_note: str | None
 
 
-def _details(found: Preview, filename: str, digest: str) -> Details | None:
+def _details(found: Preview, digest: str) -> Details | None:
     """Asks for what the file does not say. Returns it once it was sent."""
     with st.form(f"import-details-{digest}", border=False):
         with st.container(horizontal=True, gap="small"):
-            symbol = st.text_input("Symbol", value=guess_symbol(filename), max_chars=32)
+            symbol = st.text_input("Symbol", value=found.symbol, max_chars=32)
             timeframe = st.text_input("Timeframe", value=found.timeframe, max_chars=6,
                                       help="Guessed from the spacing of the candles: 5m, 1h, 4h, 1d, 1w")  # fmt: skip
             adjustment: str = st.selectbox(

@@ -6,10 +6,9 @@ import uuid
 from datetime import UTC, datetime
 
 import pandas as pd
-import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.components.datasets import import_dialog as dataset_import
+from pages.components.datasets import preview
 from pages.components.sessions import table as session_table
 from services import datasets, sessions
 from services.database.engine import transaction
@@ -87,20 +86,12 @@ def test_datasets_show_their_quality_report_and_licence(world: World) -> None:
 
 
 def test_a_file_without_time_zone_asks_for_one() -> None:
-    assert dataset_import.preview(NAIVE.encode(), "x.csv").asks_zone
-    found = dataset_import.preview(NAIVE.encode(), "x.csv", "America/New_York")
+    assert preview.preview(NAIVE.encode(), "x.csv").asks == "tz"
+    found = preview.preview(NAIVE.encode(), "x.csv", {"tz": "America/New_York"})
     assert (found.problem, found.rows, found.timeframe) == (None, 6, "1h")
     assert "14:00" in found.first, "09:00 in New York is 14:00 UTC in winter"
-    broken = dataset_import.preview(NAIVE.replace("11,9", "8,9").encode(), "x.csv", "UTC")
-    assert broken.problem is not None and "high is below" in broken.problem and not broken.asks_zone
-
-
-@pytest.mark.parametrize(
-    ("filename", "symbol"),
-    [("AAPL.csv", "AAPL"), ("BINANCE_BTCUSDT, 60.csv", "BTCUSDT"), ("eurusd.csv", "EURUSD"), ("2024.csv", "")],
-)
-def test_the_symbol_is_guessed_from_the_name(filename: str, symbol: str) -> None:
-    assert dataset_import.guess_symbol(filename) == symbol
+    broken = preview.preview(NAIVE.replace("11,9", "8,9").encode(), "x.csv", {"tz": "UTC"})
+    assert broken.problem is not None and "high is below" in broken.problem and broken.asks is None
 
 
 def _import_page() -> None:

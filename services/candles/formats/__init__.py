@@ -1,1 +1,0 @@
-"""The file formats that candles come in: one module a family, each with `recognises` and `read`."""

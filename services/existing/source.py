@@ -1,0 +1,119 @@
+"""Reading the existing system's tables: quoted names as its own database has them, rows as dictionaries.
+
+A column that is missing reads as None, one that is not known is ignored and reported; both happen between its releases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from services.database.engine import plain_url
+from services.errors import InvalidInput, Unavailable
+
+Row = dict[str, Any]  # one row of a foreign table: this module is where its JSON enters
+# The tables in the order in which they are moved: each after those that it refers to.
+TABLES: Final = (
+    "User", "PatternWorkspace", "PatternSession", "PatternDetection", "ClaudeExecution", "PatternCorrection",
+    "PatternComment", "WorkspaceMessage", "ImplementationSession",
+)  # fmt: skip
+LEFT: Final = {
+    "PatternVote": "votes have no place here; their sums stay in the existing system",
+    "Feedback": "feedback on the application itself, not on a pattern",
+}
+_BATCH: Final = 200
+
+
+@dataclass(frozen=True)
+class Source:
+    """The existing database, inside one read-only transaction: what is moved is one state of it."""
+
+    connection: psycopg.Connection[Any]
+    columns: Mapping[str, frozenset[str]]
+
+    def has(self, table: str) -> bool:
+        return table in self.columns
+
+    def count(self, table: str) -> int:
+        row = self.connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def superseded(self) -> frozenset[str]:
+        """The corrections after which the same person judged the same mark again."""
+        rows = self.connection.execute(
+            'SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY "userId", "detectionId" '
+            'ORDER BY "createdAt" DESC, id DESC) AS place FROM "PatternCorrection" WHERE "detectionId" IS NOT NULL) r '
+            "WHERE place > 1"
+        ).fetchall()
+        return frozenset(str(row[0]) for row in rows)
+
+    def batches(self, table: str) -> Iterator[list[Row]]:
+        """The rows, oldest first, a batch at a time; times are in UTC."""
+        order = [sql.Identifier(name) for name in ("createdAt", "triggeredAt", "id") if name in self.columns[table]]
+        statement = sql.SQL("SELECT * FROM {} ORDER BY {}").format(sql.Identifier(table), sql.SQL(", ").join(order))
+        with self.connection.cursor(name=f"read_{table}", row_factory=dict_row) as cursor:
+            cursor.itersize = _BATCH
+            cursor.execute(statement)
+            while rows := cursor.fetchmany(_BATCH):
+                yield [_Row({name: _utc(value) for name, value in row.items()}) for row in rows]
+
+
+class _Row(Row):
+    """A column that this release of the existing system does not have is empty."""
+
+    def __missing__(self, _name: str) -> None:
+        return None
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Source]:
+    """Raises InvalidInput for an address or a database that is not the existing system's, Unavailable when it is away."""
+    try:
+        connection = psycopg.connect(plain_url(url), connect_timeout=10, application_name="patterndesk import")
+    except psycopg.OperationalError as error:
+        raise Unavailable(
+            "The existing database cannot be reached; check that it runs and that its address is right."
+        ) from error
+    except psycopg.ProgrammingError as error:
+        raise InvalidInput(
+            "The address of the existing database can't be read; it begins with postgresql://."
+        ) from error
+    with connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        columns = _columns(connection)
+        if not is_existing(columns):
+            raise InvalidInput(
+                'This is not the existing system\'s database: it has no tables "User" and "PatternSession".'
+            )
+        yield Source(connection, columns)
+        connection.rollback()
+
+
+def is_existing(columns: Mapping[str, frozenset[str]]) -> bool:
+    return {"User", "PatternSession"} <= columns.keys()
+
+
+def is_existing_system(connection: psycopg.Connection[Any]) -> bool:
+    """Whether a database holds the existing system's tables."""
+    return is_existing(_columns(connection))
+
+
+def _columns(connection: psycopg.Connection[Any]) -> dict[str, frozenset[str]]:
+    rows = connection.execute(
+        "SELECT table_name, array_agg(column_name::text) FROM information_schema.columns "
+        "WHERE table_schema = current_schema() GROUP BY table_name"
+    ).fetchall()
+    return {str(table): frozenset(names) for table, names in rows}
+
+
+def _utc(value: Any) -> Any:
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value

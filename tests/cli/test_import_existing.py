@@ -1,0 +1,173 @@
+"""`patterndesk import-existing`: what comes along, what can't, and that a second or a cut-off run moves nothing twice."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import func, select
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from services import workspaces
+from services.database.engine import transaction
+from services.errors import PatternDeskError
+from services.existing import making
+from services.models import (
+    CandleDataset,
+    ClaudeExecution,
+    Detection,
+    FeedbackItem,
+    PatternSession,
+    PatternWorkspace,
+    User,
+    WorkspaceMessage,
+)
+from services.web import routes
+from services.web.live import LiveHub
+from tests.cli.conftest import Command
+from tests.support.existing_system import ExistingSystem, cuid
+
+SESSIONS, DETECTIONS, CORRECTIONS = 6, 10, 4
+
+
+@pytest.fixture
+def old(empty_url: str) -> ExistingSystem:
+    system = ExistingSystem(empty_url.replace("postgresql+psycopg://", "postgresql://"))
+    system.fill(sessions=SESSIONS, detections=DETECTIONS, corrections=CORRECTIONS)
+    return system
+
+
+def counts() -> dict[str, int]:
+    models = (
+        User,
+        PatternWorkspace,
+        PatternSession,
+        CandleDataset,
+        Detection,
+        FeedbackItem,
+        ClaudeExecution,
+        WorkspaceMessage,
+    )
+    with transaction() as session:
+        return {m.__name__: session.scalar(select(func.count()).select_from(m)) or 0 for m in models}
+
+
+def test_everything_that_can_be_moved_is(command: Command, old: ExistingSystem, empty_url: str) -> None:
+    answer = command("import-existing", empty_url, "--json")
+    assert answer.code == 0, answer.err
+    tables = answer.json["tables"]
+    assert {name: (t["moved"], t["not_moved"]) for name, t in tables.items() if not t["note"]} == {
+        "User": (3, 0), "PatternWorkspace": (1, 0), "PatternSession": (SESSIONS, 0),
+        "PatternDetection": (SESSIONS * DETECTIONS, 0), "ClaudeExecution": (2, 0),
+        "PatternCorrection": (SESSIONS * CORRECTIONS, 0), "PatternComment": (1, 0), "WorkspaceMessage": (2, 0),
+        "ImplementationSession": (1, 0),
+    }  # fmt: skip
+    assert (tables["PatternVote"]["rows"], tables["Billing"]["rows"]) == (1, 0)
+    assert counts() == {
+        "User": 3, "PatternWorkspace": 2, "PatternSession": SESSIONS, "CandleDataset": SESSIONS,
+        "Detection": SESSIONS * DETECTIONS, "FeedbackItem": SESSIONS * CORRECTIONS, "ClaudeExecution": 2,
+        "WorkspaceMessage": 3,
+    }  # fmt: skip
+    with transaction() as session:
+        home = session.scalars(select(PatternWorkspace).where(PatternWorkspace.pattern_type == "order_blocks")).one()
+        assert (home.status, home.version, home.session_count) == ("verified", "2.1.0", SESSIONS // 2)
+        assert home.identification_steps == ["Find the break", "Go back"]
+        assert home.feedback_count == SESSIONS // 2 * CORRECTIONS
+        assert workspaces.find_id(session, cuid("w", 1)) == home.id
+        mark = session.scalars(select(Detection).order_by(Detection.id).limit(1)).one()
+        assert (mark.kind, mark.direction, mark.anchor_index) == ("swing_high", -1, 0)
+        unfinished = session.scalars(select(ClaudeExecution).where(ClaudeExecution.number == 2)).one()
+        assert (unfinished.status, unfinished.error) == ("failed", "It had not ended in the existing system.")
+        states = set(session.scalars(select(FeedbackItem.state)))
+        assert states == {"open", "addressed"}
+        said = session.scalars(select(WorkspaceMessage).order_by(WorkspaceMessage.seq)).all()
+        assert {m.type for m in said} == {"status_changed", "comment"}
+        assert any(m.content == "[claude thinking]\nLet me look." for m in said)
+
+
+def test_an_old_link_leads_to_the_new_screen(command: Command, old: ExistingSystem, empty_url: str) -> None:
+    command("import-existing", empty_url)
+    app = Starlette(routes=routes.build(LiveHub()), exception_handlers={PatternDeskError: routes.expected_error})
+    with TestClient(app, follow_redirects=False) as client, transaction() as session:
+        new_id = workspaces.moved_id(session, "PatternSession", cuid("s", 1))
+        found = client.get(f"/old/PatternSession/{cuid('s', 1)}")
+        assert (found.status_code, found.headers["location"]) == (302, f"/session?id={new_id}")
+        for path in ("/old/PatternSession/unknown", f"/old/User/{cuid('u', 1)}"):
+            assert client.get(path).status_code == 404
+
+
+def test_a_dry_run_counts_the_same_and_makes_nothing(command: Command, old: ExistingSystem, empty_url: str) -> None:
+    before = counts()
+    dry = command("import-existing", empty_url, "--dry-run", "--json")
+    assert dry.json["dry_run"] is True
+    assert counts() == before
+    wet = command("import-existing", empty_url, "--json")
+    assert {n: t["moved"] for n, t in wet.json["tables"].items()} == {
+        n: t["moved"] for n, t in dry.json["tables"].items()
+    }
+
+
+def test_a_run_that_was_cut_off_goes_on_and_a_second_one_moves_nothing(
+    command: Command, old: ExistingSystem, empty_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = making.correction
+    calls = 0
+
+    def cut_off(desk: making.Desk, row: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == CORRECTIONS + 1:
+            raise KeyboardInterrupt
+        return made(desk, row)  # type: ignore[arg-type]
+
+    from services.existing import moving
+
+    monkeypatch.setattr(moving, "_MAKE", {**moving._MAKE, "PatternCorrection": cut_off})
+    assert (command("import-existing", empty_url).code, calls) == (130, CORRECTIONS + 1)
+    monkeypatch.setattr(moving, "_MAKE", {**moving._MAKE, "PatternCorrection": made})
+    again = command("import-existing", empty_url, "--json").json["tables"]
+    assert again["PatternDetection"]["moved_before"] == SESSIONS * DETECTIONS
+    assert again["PatternCorrection"]["moved"] == SESSIONS * CORRECTIONS
+    after = counts()
+    third = command("import-existing", empty_url, "--json").json["tables"]
+    assert {name: t["moved"] for name, t in third.items()} == dict.fromkeys(third, 0)
+    assert counts() == after
+
+
+def test_odd_rows_are_reported_by_their_id_with_the_reason(
+    command: Command, old: ExistingSystem, empty_url: str
+) -> None:
+    old.add_odd_rows()
+    tables = command("import-existing", empty_url, "--json").json["tables"]
+    problems = {p["id"]: p["reason"] for t in tables.values() for p in t["problems"]}
+    assert problems == {
+        cuid("u", 90): "The person has no e-mail address.",
+        cuid("d", 90000): "Candle 65 lies outside the session's candles.",
+        cuid("d", 90001): "Its session was not moved.",
+        cuid("c", 90): "The comment is empty.",
+        cuid("i", 90): "The implementation belongs to no session that was moved.",
+    }
+    with transaction() as session:
+        backwards = session.scalars(select(PatternSession).where(PatternSession.symbol == "X")).one()
+        assert (backwards.status, backwards.dataset_id) == ("archived", None)
+        assert len(backwards.candle_data or []) == 2
+        twice = session.scalars(select(FeedbackItem).where(FeedbackItem.reason == "Again")).one()
+        first = session.scalars(
+            select(FeedbackItem).where(FeedbackItem.detection_id == twice.detection_id, FeedbackItem.id != twice.id)
+        ).one()
+        assert (twice.state, first.state) == ("open", "withdrawn")
+        remark = session.scalars(select(FeedbackItem).where(FeedbackItem.reason.like("A remark%"))).one()
+        assert remark.verdict == "comment"
+
+
+def test_the_existing_database_is_recognised_and_never_filled(
+    command: Command, old: ExistingSystem, empty_url: str, clone_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from services.settings import get_settings
+
+    assert "not the existing system's database" in command("import-existing", clone_url).err
+    assert "cannot be reached" in command("import-existing", "postgresql://nobody@127.0.0.1:1/none").err
+    monkeypatch.setenv("DATABASE_URL", empty_url)
+    get_settings.cache_clear()
+    refused = command("migrate")
+    assert refused.code == 1
+    assert "patterndesk import-existing" in refused.err
