@@ -14,7 +14,7 @@ from pages.components.actor import require_actor
 from pages.components.errors import guarded
 from pages.components.links import back_to_seen, seen
 from pages.components.session import panel
-from pages.components.session.header import complete_dialog, more_menu, retest_button, run_again
+from pages.components.session.header import complete_dialog, completing, more_menu, retest_button, run_again
 from pages.components.session.judging_board import judging_board
 from services import feedback, judging, sessions
 from services.database.engine import transaction
@@ -98,6 +98,8 @@ def heading(detail: SessionDetail, content: Content, actor: Actor) -> None:
         if completable and st.button(
             "Complete session", type="primary", icon=":material/task_alt:", key="session-complete"
         ):
+            completing(detail, True)
+        if completable and completing(detail):
             complete_dialog(detail, content.open_marks, actor)
 
 

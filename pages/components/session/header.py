@@ -17,9 +17,13 @@ from services.sessions import SessionDetail
 
 
 def complete_dialog(detail: SessionDetail, left: int, actor: Actor) -> None:
-    """Asks before the score is frozen, with how many marks are judged and how many are `left`."""
+    """Asks before the score is frozen, with how many marks are judged and how many are `left`. It is drawn for as long as
+    `completing` says so, because the board lets the screen run again now and then."""
 
-    @st.dialog("Complete this session?", icon=":material/task_alt:")
+    def dismissed() -> None:
+        completing(detail, False)
+
+    @st.dialog("Complete this session?", icon=":material/task_alt:", on_dismiss=dismissed)
     def ask() -> None:
         judged = detail.detection_count - left
         st.markdown(f"**{judged:,} judged, {left:,} not judged.**")
@@ -31,14 +35,24 @@ def complete_dialog(detail: SessionDetail, left: int, actor: Actor) -> None:
             st.warning("Nothing is judged yet, so this session would have no score.", icon=":material/info:")
         with st.container(horizontal=True, horizontal_alignment="right"):
             if st.button("Keep judging", key="complete-no"):
+                dismissed()
                 st.rerun()
             if st.button("Complete", key="complete-yes", type="primary"):
                 with guarded() as outcome, transaction() as session:
                     sessions.complete(session, detail.id, actor=actor)
                 if outcome.ok:
+                    dismissed()
                     st.rerun()
 
     ask()
+
+
+def completing(detail: SessionDetail, wanted: bool | None = None) -> bool:
+    """Whether this tab asks to complete the session; `wanted` sets it."""
+    key = f"completing-{detail.id}"
+    if wanted is not None:
+        st.session_state[key] = wanted
+    return bool(st.session_state.get(key))
 
 
 def retest_button(detail: SessionDetail, actor: Actor) -> None:

@@ -124,6 +124,9 @@ class Board {
     this.root.tabIndex = -1 // else a click puts the focus on the page's scroller
     this.root.dataset.testid = "board"
     this.root.dataset.session = this.data.session
+    this.root.dataset.marks = String(this.data.marks)
+    // Where things are on the screen, for whoever drives the board from outside.
+    Object.assign(this.root, { placeOf: (/** @type {string} */ kind, /** @type {string} */ which) => this.placeOf(kind, which), marksInView: () => this.marksInView() })
     this.root.addEventListener("pointerdown", (event) => {
       const target = event.composedPath()[0]
       if (target instanceof Element && !target.closest("input, button, select")) this.root?.focus({ preventScroll: true })
@@ -622,6 +625,26 @@ class Board {
     const first = candles.at(Math.max(0, Math.floor(view[0])))
     const last = candles.at(Math.min(candles.total - 1, Math.ceil(view[1])))
     return first && last ? [first.first, last.first + (candles.step || 1)] : null
+  }
+
+  /** The point of the page at which a mark (by its id) or a candle (by its index) is drawn; null while it is out of view. @param {string} kind @param {string} which @returns {[number, number] | null} */
+  placeOf(kind, which) {
+    const [chart, frame] = [this.chart, this.chartBox?.getBoundingClientRect()]
+    if (!chart || !frame) return null
+    if (kind === "mark") {
+      const shape = chart.marks.shapes.find((one) => this.list[one.i]?.id === which)
+      return shape ? [frame.x + (shape.x0 + shape.x1) / 2, frame.y + (shape.y0 + shape.y1) / 2] : null
+    }
+    const bar = chart.marks.bar(Number(which))
+    const [x, y] = [chart.marks.x(Number(which)), bar && chart.marks.y(bar.high)]
+    return x === null || y === null ? null : [frame.x + x, frame.y + y + 1]
+  }
+
+  /** Ids and candles of the marks that can be clicked. @returns {[string, number][]} */
+  marksInView() {
+    const width = (this.chartBox?.clientWidth ?? 0) - 80
+    const shapes = this.chart?.marks.shapes.filter((shape) => shape.x0 > 10 && shape.x1 < width) ?? []
+    return shapes.map(({ i }) => /** @type {[string, number]} */ ([this.list[i]?.id ?? "", this.list[i]?.anchor ?? 0])).sort((a, b) => a[1] - b[1])
   }
 
   saving() {
