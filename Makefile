@@ -1,8 +1,9 @@
 # Without make, the same two commands are these, after `pip install uv`:
 #   uv sync --locked --all-extras && uv run patterndesk up
-#   uv sync --locked --all-extras && uv run pytest -n 2 --dist loadgroup
+#   uv sync --locked --all-extras && uv run pytest -n 3 --dist loadgroup
 
 PYTHON ?= python3
+PROCESSES ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -14,8 +15,9 @@ NODE_READY := $(VENV)/.node-ready
 run: $(READY)
 	@$(BIN)/patterndesk up
 
+# More processes than processors, for many tests wait; see docs/testing.md.
 test: $(READY)
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n $(PROCESSES) --dist loadgroup $(ARGS)
 
 check: $(READY) $(NODE_READY)
 	$(BIN)/ruff format --check .
@@ -26,7 +28,7 @@ check: $(READY) $(NODE_READY)
 	$(BIN)/node node_modules/typescript/bin/tsc
 	$(BIN)/node tools/seam/unread.mjs
 	$(BIN)/node node_modules/eslint/bin/eslint.js .
-	$(BIN)/pytest -q -p no:cacheprovider tests/migrations/test_chain.py
+	$(BIN)/pytest -q -p no:cacheprovider tests/migrations/test_chain.py tests/test_structure.py tests/test_documents.py
 	$(VENV)/bootstrap/bin/uv lock --check --offline || $(VENV)/bootstrap/bin/uv lock --check
 
 bench: $(READY)

@@ -215,6 +215,7 @@ def dataset_card(dataset: DatasetRow) -> None:
                 key="dataset-facts",
             )  # fmt: skip
             st.caption(looks.plain(dataset.licence_note) if dataset.licence_note else "No note on source and licence.")
+            link_to(f"/dataset?id={dataset.id}", "Chart, uses and names", icon=":material/open_in_new:")
         with st.container(gap="small", width="stretch"):
             st.markdown("**Quality**")
             warnings(dataset.warnings)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, LiteralString
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -62,7 +62,7 @@ SELECT d.id, d.name, d.symbol, d.timeframe, d.rows, d.start_at, d.end_at, d.sour
        d.created_at
 FROM candle_datasets d LEFT JOIN users u ON u.id = d.uploaded_by_id
 """
-_LIST: LiteralString = _SELECT + "ORDER BY d.symbol, d.timeframe, d.created_at DESC, d.id"
+_LIST: LiteralString = _SELECT + "WHERE d.archived_at IS NULL ORDER BY d.symbol, d.timeframe, d.created_at DESC, d.id"
 _ONE: LiteralString = _SELECT + "WHERE d.id = %(id)s"
 
 
@@ -80,7 +80,8 @@ def import_dataset(
 ) -> DatasetRow:
     """Records checked candles whose Parquet the edge has stored under `storage_key`.
 
-    The same candles again, from whatever file, are the dataset that is there already, unchanged, with `existed` True.
+    The same candles again, from whatever file, are the dataset that is there already, unchanged, with `existed` True; one
+    that was put away is brought back.
     `price_adjustment` None takes what the import found. Raises InvalidInput for a name, symbol, timeframe, note or
     adjustment that cannot be used.
     """
@@ -89,12 +90,12 @@ def import_dataset(
     if adjustment not in PRICE_ADJUSTMENTS:
         raise InvalidInput(f"The price adjustment must be one of {', '.join(PRICE_ADJUSTMENTS)}.")
     values = {
-        "id": new_id(), "name": _name(name), "symbol": _symbol(symbol), "timeframe": _timeframe(timeframe),
+        "id": new_id(), "name": clean_name(name), "symbol": clean_symbol(symbol), "timeframe": clean_timeframe(timeframe),
         "rows": len(imported.frame), "start_at": imported.frame["time"].iloc[0].to_pydatetime(),
         "end_at": imported.frame["time"].iloc[-1].to_pydatetime(), "source_format": imported.source_format,
         "source_sha256": imported.source_sha256, "content_sha256": imported.content_sha256,
         "storage_path": storage_key, "price_adjustment": adjustment, "quality": imported.quality.as_json(),
-        "licence_note": _note(licence_note), "uploaded_by_id": actor.id,
+        "licence_note": clean_note(licence_note), "uploaded_by_id": actor.id,
     }  # fmt: skip
     made = session.scalar(
         insert(CandleDataset).values(values).on_conflict_do_nothing(index_elements=["content_sha256"])
@@ -102,7 +103,9 @@ def import_dataset(
     )  # fmt: skip
     if made is None:
         there = select(CandleDataset.id).where(CandleDataset.content_sha256 == imported.content_sha256)
-        return replace(get(session, session.scalars(there).one()), existed=True)
+        found = session.scalars(there).one()
+        session.execute(update(CandleDataset).where(CandleDataset.id == found).values(archived_at=None))
+        return replace(get(session, found), existed=True)
     record(
         session, actor=actor, action="import_candles", object_type="dataset", object_id=made,
         after={k: values[k] for k in ("name", "symbol", "timeframe", "rows", "source_format", "content_sha256")},
@@ -111,7 +114,7 @@ def import_dataset(
 
 
 def list_datasets(session: Session) -> list[DatasetRow]:
-    """All datasets, by symbol and timeframe, the newest import first."""
+    """All datasets that are not put away, by symbol and timeframe, the newest import first."""
     return [DatasetRow(*row) for row in fetch(session, _LIST)]
 
 
@@ -123,14 +126,14 @@ def get(session: Session, dataset_id: uuid.UUID) -> DatasetRow:
     return DatasetRow(*rows[0])
 
 
-def _name(name: str) -> str:
+def clean_name(name: str) -> str:
     name = _CONTROL.sub(" ", name).strip()
     if not 1 <= len(name) <= MAX_NAME:
         raise InvalidInput(f"A dataset's name has 1 to {MAX_NAME} characters.")
     return name
 
 
-def _symbol(symbol: str) -> str:
+def clean_symbol(symbol: str) -> str:
     symbol = symbol.strip().upper()
     if not _SYMBOL.fullmatch(symbol):
         raise InvalidInput(
@@ -139,14 +142,14 @@ def _symbol(symbol: str) -> str:
     return symbol
 
 
-def _timeframe(timeframe: str) -> str:
+def clean_timeframe(timeframe: str) -> str:
     timeframe = timeframe.strip()
     if not is_timeframe(timeframe):
         raise InvalidInput("A timeframe is a number and a unit, such as 1m, 15m, 1h, 4h, 1d or 1w.")
     return timeframe
 
 
-def _note(note: str | None) -> str | None:
+def clean_note(note: str | None) -> str | None:
     text = cleaned(note)
     if len(text) > MAX_NOTE:
         raise InvalidInput(f"A licence note holds up to {MAX_NOTE:,} characters; this one has {len(text):,}.")

@@ -7,9 +7,13 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from services.detectors.repository import checkout_release, ensure_repository, git
+from services.detectors.git import NETWORK_TIMEOUT_S
+from services.detectors.repository import checkout_release, ensure_repository, fetch
 from services.errors import RepositoryError
+from services.logs import get_logger
 from services.settings import get_settings
+
+log = get_logger(__name__)
 
 
 def repository(*, cancelled: Callable[[], bool] | None = None) -> Path:
@@ -26,16 +30,23 @@ def kept_ref(execution_id: uuid.UUID) -> str:
     return f"refs/patterndesk/executions/{execution_id}"
 
 
-def bring(execution_id: uuid.UUID, *, timeout: float) -> bool:
-    """Brings the commits that another machine kept of an execution; whether there was a remote that had them."""
-    repo = repository()
-    if "origin" not in git(repo, "remote").splitlines():
-        return False
+def fetch_kept(
+    execution_id: uuid.UUID,
+    *,
+    update_ref: bool = False,
+    timeout: float = NETWORK_TIMEOUT_S,
+    cancelled: Callable[[], bool] | None = None,
+) -> bool:
+    """Fetches the commits that another machine kept of an execution; whether there was a remote that had them.
+
+    With `update_ref` this machine's own ref follows, unless it holds commits that the remote's lacks.
+    """
+    ref = kept_ref(execution_id)
     try:
-        git(repo, "fetch", "origin", kept_ref(execution_id), timeout=timeout)
-    except RepositoryError:  # the remote is away, or the worker has not kept anything yet
+        return fetch(repository(), f"{ref}:{ref}" if update_ref else ref, timeout=timeout, cancelled=cancelled)
+    except RepositoryError as error:  # the remote is away, or the worker has not kept anything yet
+        log.info("nothing_kept_elsewhere", execution=str(execution_id), error=str(error)[:200])
         return False
-    return True
 
 
 def releases_dir() -> Path:
@@ -64,6 +75,14 @@ def switch(pattern_type: str, commit_hash: str) -> Path:
     fresh.symlink_to(target)
     os.replace(fresh, link)
     return target
+
+
+def put_back(pattern_type: str, commit_hash: str | None) -> None:
+    """Points a pattern at what it ran before; None when it ran nothing."""
+    if commit_hash is None:
+        pointer(pattern_type).unlink(missing_ok=True)
+    else:
+        switch(pattern_type, commit_hash)
 
 
 def current_commit(pattern_type: str) -> str | None:

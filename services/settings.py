@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     worker_concurrency: int = Field(2, ge=1, le=64, validation_alias="WORKER_CONCURRENCY")
     min_judged_marks: int = Field(10, ge=1, validation_alias="MIN_JUDGED_MARKS")  # evidence for an approval
     approver_may_verify: bool = Field(False, validation_alias="APPROVER_MAY_VERIFY")  # a team of one
+    gate_profile: Literal["full", "small"] = Field("full", validation_alias="GATE_PROFILE")  # small: for tests alone
     allow_reduced_isolation: bool = Field(False, validation_alias="ALLOW_REDUCED_ISOLATION")  # for code not ours
     limits: str = Field("", validation_alias="LIMITS")  # "launch=10/hour, export=600/minute"; services.limiting.RULES
     demo: bool = Field(True, validation_alias="DEMO")  # build the demo on the first start

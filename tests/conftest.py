@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -21,10 +22,13 @@ from sqlalchemy.orm import Session
 
 from services.database.engine import engine_for
 from tests.support.databases import Databases
+from tests.support.durations import DurationsTable, Meter
 
 # Tests meet nobody's real key or gateway, whatever the machine's environment holds.
 for _name in [name for name in os.environ if name.startswith(("ANTHROPIC_", "CLAUDE_"))]:
     del os.environ[_name]
+# The gate is real but small here; `python -m tests.detectors.corpus` runs the full one.
+os.environ["GATE_PROFILE"] = "small"
 
 # No deadline: the machine may be busy with the other half of the tests. CI tries the same examples each time.
 hypothesis.settings.register_profile(
@@ -32,8 +36,15 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("patterndesk")
 
-# Folders whose tests share what is costly to make: a server for all of them, or what each process builds once.
-TOGETHER, BY_FILE = ("tests/browser/",), ("tests/worker/",)
+# Folders whose tests share something that is costly to make (a server, a browser): one process runs all of them.
+TOGETHER = ("tests/browser/", "tests/web/")
+# Below these each file makes what its tests share: one process runs the file.
+BY_FILE = (
+    "tests/pages/", "tests/agents/", "tests/database/", "tests/detectors/", "tests/migrations/",
+    "tests/services/test_exports.py", "tests/services/test_explain.py",
+)  # fmt: skip
+# What is long or waits comes first, so that the short tests of the database fill the end of every process.
+FIRST = ("tests/browser/", "tests/web/", "tests/worker/", "tests/agents/", "tests/pages/", "tests/detectors/")
 
 NEEDED = "the extra `claude`, bubblewrap, socat and user namespaces"
 
@@ -44,15 +55,29 @@ def _prepared(config: pytest.Config) -> Databases:
     """This run's databases: the controller's in an xdist worker, else made at the first use."""
     if DATABASES not in config.stash:
         given: dict[str, str] | None = getattr(config, "workerinput", None)
-        config.stash[DATABASES] = Databases(given["url"], given["template"]) if given else Databases.prepare()
+        config.stash[DATABASES] = (
+            Databases(given["url"], given["template"], Path(given["shared"])) if given else Databases.prepare()
+        )
     return config.stash[DATABASES]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--durations-table", type=Path, help="write what each test took to this file, in Markdown")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    path: Path | None = config.getoption("--durations-table")
+    if path is not None:
+        config.pluginmanager.register(Meter())
+        if not hasattr(config, "workerinput"):
+            config.pluginmanager.register(DurationsTable(path))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """xdist, in the controller, before a worker starts."""
     databases = _prepared(node.config)
-    node.workerinput |= {"url": databases.url, "template": databases.template}
+    node.workerinput |= {"url": databases.url, "template": databases.template, "shared": str(databases.shared)}
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -64,6 +89,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """
     from xdist.scheduler import LoadGroupScheduling
 
+    config.option.loadscopereorder = False  # the order of FIRST is meant
+
     class ByPlace(LoadGroupScheduling):
         def _split_scope(self, nodeid: str) -> str:
             if nodeid.startswith(BY_FILE):
@@ -72,6 +99,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return next((folder for folder in TOGETHER if nodeid.startswith(folder)), own)
 
     return ByPlace(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        return next((n for n, folder in enumerate(FIRST) if item.nodeid.startswith(folder)), len(FIRST))
+
+    items.sort(key=place)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

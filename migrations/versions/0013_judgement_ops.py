@@ -1,7 +1,7 @@
 """Judgements as the boards sent them, each done once.
 
 Revision ID: 0013
-Revises: 0016
+Revises: 0014
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0013"
-down_revision = "0016"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 

@@ -16,6 +16,7 @@ FILES: Final = {
     "workspace": "workspace.py",
     "sessions": "sessions.py",
     "session": "session.py",
+    "dataset": "dataset.py",
     "executions": "executions.py",
     "execution": "execution.py",
     "review": "review.py",

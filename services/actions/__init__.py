@@ -1,12 +1,13 @@
 """What an edge does in several transactions, because something slow happens between them."""
 
-from services.actions.importing import import_candles, keep_candles
+from services.actions.importing import dataset_candles, import_candles, keep_candles
 from services.actions.launching import PreparedLaunch, continue_from, launch, prepare_launch
 from services.actions.sessions import retest, run_session, session_candles
 
 __all__ = [
     "PreparedLaunch",
     "continue_from",
+    "dataset_candles",
     "import_candles",
     "keep_candles",
     "launch",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import numpy as np
+import pandas as pd
 
 from services import datasets
 from services.candles.bars import frame_to_table
 from services.candles.importer import ImportedCandles, Reading, read_candles
 from services.candles.questions import Question
-from services.candles.store import load_array, save_parquet
+from services.candles.store import load_array, load_frame, save_parquet
 from services.database.engine import transaction
 from services.detectors.types import Candles
 from services.errors import Conflict
@@ -77,6 +78,11 @@ def keep_candles(
             session, imported, storage_key=key, name=name or f"{symbol} {timeframe}", symbol=symbol,
             timeframe=timeframe, licence_note=licence_note, price_adjustment=price_adjustment, actor=actor,
         )  # fmt: skip
+
+
+def dataset_candles(dataset: datasets.DatasetRow) -> pd.DataFrame:
+    """All candles of a dataset: time (UTC), open, high, low, close, volume."""
+    return load_frame(get_settings().storage_root, dataset.storage_path)
 
 
 def _must_agree(imported: ImportedCandles, symbol: str, timeframe: str, adjustment: str) -> None:

@@ -61,10 +61,16 @@ def launch(
     limiting.spend("launch", actor.id)
     with transaction() as session:
         return executions.launch(
-            session, prepared.workspace_id, feedback_ids=prepared.feedback_ids, prompt_file=prepared.prompt_file,
-            agent=prepared.agent, deploy_target=deploy_target, stop_after_planning=stop_after_planning,
-            parent_execution_id=parent_execution_id, actor=actor,
-        )  # fmt: skip
+            session,
+            prepared.workspace_id,
+            feedback_ids=prepared.feedback_ids,
+            prompt_file=prepared.prompt_file,
+            agent=prepared.agent,
+            deploy_target=deploy_target,
+            stop_after_planning=stop_after_planning,
+            parent_execution_id=parent_execution_id,
+            actor=actor,
+        )
 
 
 def continue_from(execution_id: uuid.UUID, *, actor: Actor) -> uuid.UUID:

@@ -32,7 +32,7 @@ def run_session(
     retest_of_id: uuid.UUID | None = None,
     actor: Actor,
 ) -> uuid.UUID:
-    """Runs the deployed detector over a window and records what it said. Returns the session's id.
+    """Runs the deployed detector over a window and records what it found. Returns the session's id.
 
     The window is given by inclusive dataset indexes or by times (UTC); without either it is the newest bars. When the
     detector fails, the session is kept as failed with the sentence, and the error is raised.
@@ -41,9 +41,16 @@ def run_session(
         start_index, end_index = _indexes(dataset_id, start, end)
     with transaction() as session:
         plan = sessions.create(
-            session, workspace_id, dataset_id=dataset_id, start_index=start_index, end_index=end_index, name=name,
-            coverage=coverage, retest_of_id=retest_of_id, actor=actor,
-        )  # fmt: skip
+            session,
+            workspace_id,
+            dataset_id=dataset_id,
+            start_index=start_index,
+            end_index=end_index,
+            name=name,
+            coverage=coverage,
+            retest_of_id=retest_of_id,
+            actor=actor,
+        )
     try:
         _run(plan, actor)
     except PatternDeskError as error:
@@ -68,9 +75,15 @@ def _run(plan: SessionPlan, actor: Actor) -> None:
     inside = [d for d in run.detections if plan.start_index <= d.anchor_index <= plan.end_index]
     with transaction() as session:
         sessions.record(
-            session, plan.session_id, inside, candles, run_ms=run.run_ms, isolation=run.isolation,
-            context_bars=context, actor=actor,
-        )  # fmt: skip
+            session,
+            plan.session_id,
+            inside,
+            candles,
+            run_ms=run.run_ms,
+            isolation=run.isolation,
+            context_bars=context,
+            actor=actor,
+        )
 
 
 def retest(session_id: uuid.UUID, *, actor: Actor) -> uuid.UUID:
@@ -83,9 +96,15 @@ def retest(session_id: uuid.UUID, *, actor: Actor) -> uuid.UUID:
         raise Conflict(f"This session ran v{old.version} already, which is still the deployed version.")
     base = old.name.split(" · retest")[0]
     return run_session(
-        old.workspace_id, dataset_id=old.dataset_id, start_index=old.start_index, end_index=old.end_index,
-        name=f"{base} · retest v{old.deployed_version}", coverage=old.coverage, retest_of_id=session_id, actor=actor,
-    )  # fmt: skip
+        old.workspace_id,
+        dataset_id=old.dataset_id,
+        start_index=old.start_index,
+        end_index=old.end_index,
+        name=f"{base} · retest v{old.deployed_version}",
+        coverage=old.coverage,
+        retest_of_id=session_id,
+        actor=actor,
+    )
 
 
 def session_candles(detail: SessionDetail) -> pd.DataFrame:

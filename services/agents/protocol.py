@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from services.detectors.judging import Window
-from services.detectors.types import Candles, Case, DetectorSpec
+from services.detectors.types import Candles, Case, DetectorSpec, Params
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class Work:
     cases: Sequence[Case]
     exhaustive: frozenset[Window]
     sent_ids: frozenset[str]
-    current_params: Mapping[str, Any] | None
-    refused_params: tuple[Mapping[str, Any], ...]  # of this execution's earlier candidates
+    current_params: Params | None
+    refused_params: tuple[Params, ...]  # of this execution's earlier candidates
     candles: Callable[[str], Candles]
     report: Callable[[float, str], None]
     checkpoint: Callable[..., None]
@@ -57,29 +57,25 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the agent means to do, for people to read, and facts it wants back in the next phase (JSON-able)."""
+    """What the agent means to do, for people to read; it is given back to the agent in the next phase."""
 
     summary: str
     steps: tuple[str, ...] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class AgentChange:
     """What the agent did to the worktree. `changed` False: it found nothing better, and says so in `summary`."""
 
     changed: bool
     summary: str
     commit_message: str = ""
     changes: tuple[str, ...] = ()
-    cost_usd: float = 0.0
-    input_tokens: int = 0
-    output_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why the app did not take the change: which gate failed, and what it said."""
+    """Why the app did not take the change: which gate failed, and its reason."""
 
     gate: str  # tests, contract, replay, deploy
     sentence: str
@@ -95,6 +91,6 @@ class Agent(Protocol):
 
     def plan(self, work: Work, spec: DetectorSpec | None) -> Plan: ...
 
-    def implement(self, work: Work, spec: DetectorSpec | None, plan: Mapping[str, Any]) -> Change: ...
+    def implement(self, work: Work, spec: DetectorSpec | None, plan: Plan) -> AgentChange: ...
 
-    def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> Change: ...
+    def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> AgentChange: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,31 @@ from services.agents.protocol import Agent, Used
 from services.agents.tuner import Tuner
 from services.errors import InvalidInput
 from services.rules import agent_name
-from services.settings import get_settings
+from services.settings import Settings, get_settings
+
+
+@dataclass(frozen=True, slots=True)
+class AgentKind:
+    """How an agent is shown and made; `unavailable` says why it can't work with these settings, None when it can.
+
+    `spent_in` reads what it wrote down of its spending in a run's folder.
+    """
+
+    title: str
+    make: Callable[[Settings], Agent]
+    unavailable: Callable[[Settings], str | None]
+    spent_in: Callable[[Path], list[Used]]
+
+
+AGENTS: Mapping[str, AgentKind] = {
+    "claude": AgentKind(agent_name("claude"), claude.ClaudeAgent, claude.unavailable, claude.spent_in),
+    "tuner": AgentKind(
+        f"{agent_name('tuner')} (parameter search)",
+        lambda settings: Tuner(max_points=settings.tuner_points),
+        lambda _settings: None,
+        lambda _folder: [],
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +50,9 @@ class AgentInfo:
 
 def agents() -> list[AgentInfo]:
     """All agents, the default first: Claude where it is connected, else the tuner."""
-    reason = claude.unavailable(get_settings())
-    known = [
-        AgentInfo("claude", agent_name("claude"), reason is None, reason),
-        AgentInfo("tuner", f"{agent_name('tuner')} (parameter search)", True, None),
-    ]
+    settings = get_settings()
+    reasons = {name: kind.unavailable(settings) for name, kind in AGENTS.items()}
+    known = [AgentInfo(name, AGENTS[name].title, reason is None, reason) for name, reason in reasons.items()]
     return sorted(known, key=lambda info: not info.available)
 
 
@@ -39,21 +62,19 @@ def default_agent() -> str:
 
 
 def make(name: str) -> Agent:
-    """The agent by name. Raises InvalidInput when it can't work here."""
-    for info in agents():
-        if info.name == name:
-            if not info.available:
-                raise InvalidInput(
-                    info.reason or f"The agent {name} is not available here.", failure="agent.not_connected"
-                )
-            return (
-                claude.ClaudeAgent(get_settings())
-                if name == "claude"
-                else Tuner(max_points=get_settings().tuner_points)
-            )
-    raise InvalidInput(f"There is no agent called {name}.")
+    """The agent by name. Raises InvalidInput when there is none, or when it can't work here."""
+    kind = AGENTS.get(name)
+    if kind is None:
+        raise InvalidInput(
+            f"There is no agent called {name}; there are {', '.join(AGENTS)}.", failure="agent.not_connected"
+        )
+    settings = get_settings()
+    reason = kind.unavailable(settings)
+    if reason is not None:
+        raise InvalidInput(reason, failure="agent.not_connected")
+    return kind.make(settings)
 
 
 def spent_in(folder: Path) -> list[Used]:
-    """What an agent wrote down of its spending in a run's folder, message by message."""
-    return claude.spent_in(folder)
+    """What the agents wrote down of their spending in a run's folder, message by message."""
+    return [used for kind in AGENTS.values() for used in kind.spent_in(folder)]

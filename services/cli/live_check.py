@@ -99,15 +99,15 @@ def _launch() -> uuid.UUID:
 
 def _follow(execution_id: uuid.UUID, say: Callable[[str], None]) -> ExecutionDetail:
     """Says each checkpoint as it is made; returns the execution when it has ended."""
-    told, deadline = 0, time.monotonic() + LONGEST_S
+    shown, deadline = 0, time.monotonic() + LONGEST_S
     while time.monotonic() < deadline:
         with transaction() as session:
-            found = executions.get(session, execution_id)
-        for point in found.checkpoints[told:]:
-            details = f": {point['details']}" if point.get("details") else ""
-            say(f"  {point['phase']:<12} {point['text']}{details}"[:300])
-        told = len(found.checkpoints)
-        if found.row.status in ("completed", "failed"):
-            return found
+            detail = executions.get(session, execution_id)
+        for point in detail.checkpoints[shown:]:
+            details = f": {point.details}" if point.details else ""
+            say(f"  {point.phase:<12} {point.text}{details}"[:300])
+        shown = len(detail.checkpoints)
+        if detail.row.status in ("completed", "failed"):
+            return detail
         time.sleep(0.3)
     raise Unavailable(f"The execution has not ended after {LONGEST_S / 60:.0f} minutes.")

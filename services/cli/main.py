@@ -6,6 +6,7 @@ import json
 import sys
 import uuid
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -248,6 +249,30 @@ def launch(
     _print(result, as_json, lambda r: f"Execution {r['execution_id']} is {r['status']}.")
     if found.row.status == "failed":
         raise Unavailable(found.row.error or "The execution failed.")
+
+
+@app.command("check-detector")
+def check_detector(
+    pattern: Annotated[str, typer.Argument(help="The pattern type, which is the detector's module.")],
+    repository: Annotated[
+        str | None, typer.Option(help="Path or URL of a pattern repository; ours by default.")
+    ] = None,
+    commit: Annotated[str | None, typer.Option(help="A commit, branch or tag; the newest commit by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run the contract gate on a detector: look-ahead, repainting, memory, price units, years. Changes nothing."""
+    from services.cli.detectors import check
+
+    if sys.stderr.isatty() and not as_json:
+        result = check(get_settings(), pattern, repository=repository, commit=commit, progress=_progress)
+        typer.echo("", err=True)
+    else:
+        result = check(get_settings(), pattern, repository=repository, commit=commit, progress=None)
+    _print(asdict(result), as_json, lambda _: result.text())
+
+
+def _progress(done: int, planned: int) -> None:
+    typer.echo(f"\r{done:,} of {planned:,} runs", nl=False, err=True)
 
 
 @app.command("live-check")

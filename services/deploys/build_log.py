@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from services.logs import redact
 
@@ -16,8 +16,18 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 _SHOWN = {"command", "stdout", "stderr", "fatal", "exit"}
 
 
+@dataclass(frozen=True, slots=True)
+class BuildEvent:
+    """One event of a build at the target. `at` in ms since 1970; None and "" where the target does not say."""
+
+    kind: str
+    text: str | None
+    at: int | None
+    id: str
+
+
 class BuildLog:
-    """Grows line by line. `started` is the deploy's creation in ms since 1970; lines tell the seconds since then."""
+    """Grows line by line. `started` is the deploy's creation in ms since 1970; each line begins with the seconds since then."""
 
     def __init__(self, started: int) -> None:
         self.text = ""
@@ -34,28 +44,19 @@ class BuildLog:
             self.text = _LEFT_OUT + self.text[-(CAP * 3 // 4) :].split("\n", 1)[-1]
 
     def once(self, text: str) -> None:
-        """A line that is said a single time, however often the state is looked at."""
+        """A line that is written a single time, however often the state is looked at."""
         if text not in self._seen:
             self._seen.add(text)
             self.line(text)
 
-    def add(self, events: Iterable[dict[str, Any]]) -> None:
+    def add(self, events: Iterable[BuildEvent]) -> None:
         """The events that have a text and are not there yet."""
         for event in events:
-            payload = event.get("payload") if isinstance(event.get("payload"), dict) else {}
-            assert payload is not None
-            text, at = event.get("text") or payload.get("text"), _time(event, payload)
-            key = f"event:{event.get('id') or payload.get('id') or event.get('serial') or (at, text)}"
-            if not isinstance(text, str) or event.get("type") not in _SHOWN or key in self._seen:
+            at = int(time.time() * 1000) if event.at is None else event.at
+            key = f"event:{event.id or (at, event.text)}"
+            if event.text is None or event.kind not in _SHOWN or key in self._seen:
                 continue
             self._seen.add(key)
             self.last = max(self.last or 0, at)
-            for part in text.rstrip().splitlines():
-                self.line(f"$ {part}" if event["type"] == "command" else part, at)
-
-
-def _time(event: dict[str, Any], payload: dict[str, Any]) -> int:
-    for told in (event.get("date"), payload.get("date"), event.get("created")):
-        if isinstance(told, int | float) and 0 < told < 1e14:
-            return int(told)
-    return int(time.time() * 1000)
+            for part in event.text.rstrip().splitlines():
+                self.line(f"$ {part}" if event.kind == "command" else part, at)

@@ -47,7 +47,7 @@ class LocalDeployer:
         return self._load(deployment_id)[1]
 
     def follow(self, deployment_id: str, *, cancelled: Callable[[], bool] | None = None) -> Iterator[Deployment]:
-        """Builds the release, telling each state as it is reached; ends with ready, error or canceled."""
+        """Builds the release, yielding each state as it is reached; ends with ready, error or canceled."""
         request, state = self._load(deployment_id)
         if state.ended:
             yield state
@@ -80,10 +80,7 @@ class LocalDeployer:
         """A deploy that did not come to its end. The pattern runs what it ran before it, also after a kill."""
         previous = self._previous(deployment_id)
         if releases.current_commit(request.pattern_type) != previous:
-            if previous is None:
-                releases.pointer(request.pattern_type).unlink(missing_ok=True)
-            else:
-                releases.switch(request.pattern_type, previous)
+            releases.put_back(request.pattern_type, previous)
         log.line(str(error) if isinstance(error, Cancelled) else f"Failed: {error}")
         if isinstance(error, Cancelled):
             return self._save(request, Deployment(deployment_id, DeployStatus.CANCELED, "CANCELED", log.text))
@@ -102,10 +99,11 @@ class LocalDeployer:
             return state
         return self._save(request, Deployment(deployment_id, DeployStatus.CANCELED, "CANCELED", state.logs))
 
-    def roll_back(self, pattern_type: str, commit_hash: str) -> Deployment:
-        """Points the pattern at an earlier commit."""
-        releases.switch(pattern_type, commit_hash)
-        return Deployment(f"rollback-{commit_hash[:12]}", DeployStatus.READY, "READY", f"Switched to {commit_hash}")
+    def roll_back(self, pattern_type: str, commit_hash: str | None) -> Deployment:
+        """Points the pattern at an earlier commit, or at none when it had none."""
+        releases.put_back(pattern_type, commit_hash)
+        where = commit_hash or "nothing"
+        return Deployment(f"rollback-{where[:12]}", DeployStatus.READY, "READY", f"Switched to {where}")
 
     def _checkout(self, request: DeployRequest, log: _Log, cancelled: Callable[[], bool] | None) -> None:
         target = releases.release(request.commit_hash)

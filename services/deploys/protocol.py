@@ -25,7 +25,7 @@ class DeployTargetError(PatternDeskError):
 
 @dataclass(frozen=True, slots=True)
 class DeployRequest:
-    """One deploy: which commit, for which pattern, on whose behalf. `attempt` tells retries of one execution apart."""
+    """One deploy: which commit, for which pattern, on whose behalf. `attempt` distinguishes retries of one execution."""
 
     execution_id: uuid.UUID
     attempt: int
@@ -36,7 +36,7 @@ class DeployRequest:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A deploy as its target tells it. `raw` is the target's own word; `logs` is what there is so far."""
+    """A deploy as its target reports it. `raw` is the target's own name of its state; `logs` is what there is so far."""
 
     id: str
     status: DeployStatus
@@ -52,7 +52,10 @@ class Deployment:
 
 
 class Deployer(Protocol):
-    """A deploy target. `create` finds a deploy of the same request before it makes one, so a retry makes no second."""
+    """A deploy target. `create` finds a deploy of the same request before it makes one, so a retry makes no second.
+
+    `roll_back` undoes a deploy: the pattern runs `commit_hash` again, or nothing when None.
+    """
 
     name: str
 
@@ -62,4 +65,4 @@ class Deployer(Protocol):
 
     def cancel(self, deployment_id: str) -> Deployment: ...
 
-    def roll_back(self, pattern_type: str, commit_hash: str) -> Deployment: ...
+    def roll_back(self, pattern_type: str, commit_hash: str | None) -> Deployment: ...

@@ -1,7 +1,12 @@
-"""Which deploy targets there are, and whether each can be used here."""
+"""Which deploy targets there are, and whether each can be used here.
+
+A new target is a module with a `Deployer`, its line in `TARGETS`, its settings, and its name in
+`services.executions.launching.DEPLOY_TARGETS`; `tests/deploys/test_contract.py` then holds it to the protocol.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from services.deploys import vercel_api
@@ -9,7 +14,22 @@ from services.deploys.local import LocalDeployer
 from services.deploys.protocol import Deployer
 from services.deploys.vercel import VercelDeployer
 from services.errors import InvalidInput
-from services.settings import get_settings
+from services.settings import Settings, get_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """How a target is shown and made; `unusable` says why these settings don't do, None when they do."""
+
+    title: str
+    make: Callable[[], Deployer]
+    unusable: Callable[[Settings], str | None]
+
+
+TARGETS: Mapping[str, Target] = {  # the default first
+    "local": Target("This machine", LocalDeployer, lambda _settings: None),
+    "vercel": Target("Vercel", VercelDeployer, vercel_api.unusable),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +44,19 @@ class TargetInfo:
 
 def targets() -> list[TargetInfo]:
     """All targets, the default first."""
-    reason = vercel_api.unusable(get_settings())
-    return [
-        TargetInfo("local", "This machine", True, None),
-        TargetInfo("vercel", "Vercel", reason is None, reason),
-    ]
+    settings = get_settings()
+    reasons = {name: target.unusable(settings) for name, target in TARGETS.items()}
+    return [TargetInfo(name, TARGETS[name].title, reason is None, reason) for name, reason in reasons.items()]
 
 
 def make(name: str) -> Deployer:
-    """The target by name. Raises InvalidInput when it can't be used here."""
-    for info in targets():
-        if info.name == name:
-            if not info.available:
-                raise InvalidInput(
-                    info.reason or f"The deploy target {name} is not available here.", failure="target.not_connected"
-                )
-            return VercelDeployer() if name == "vercel" else LocalDeployer()
-    raise InvalidInput(f"There is no deploy target called {name}.")
+    """The target by name. Raises InvalidInput when there is none, or when it can't be used here."""
+    target = TARGETS.get(name)
+    if target is None:
+        raise InvalidInput(
+            f"There is no deploy target called {name}; there are {', '.join(TARGETS)}.", failure="target.not_connected"
+        )
+    reason = target.unusable(get_settings())
+    if reason is not None:
+        raise InvalidInput(reason, failure="target.not_connected")
+    return target.make()

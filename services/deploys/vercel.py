@@ -29,7 +29,7 @@ log = get_logger(__name__)
 class VercelDeployer:
     """Deploys to one Vercel project. Raises InvalidInput when the settings don't do.
 
-    Requests raise DeployTargetError: one that passes when Vercel stayed away longer than `pace` bears, else a final one.
+    Requests raise DeployTargetError: one that passes when Vercel stayed away longer than `pace` allows, else a final one.
     """
 
     name = "vercel"
@@ -47,7 +47,7 @@ class VercelDeployer:
             return self._find(request) or self._api.create(request.commit_hash, _meta(request))
 
         try:
-            return told(patiently(find_or_make, self._pace, Watch(cancelled)))
+            return deployment_of(patiently(find_or_make, self._pace, Watch(cancelled)))
         except Cancelled:
             try:
                 made = self._find(request)
@@ -56,10 +56,10 @@ class VercelDeployer:
                 made = None
             if made is None:
                 raise
-            return told(made)  # to be followed, which cancels it
+            return deployment_of(made)  # to be followed, which cancels it
 
     def follow(self, deployment_id: str, *, cancelled: Callable[[], bool] | None = None) -> Iterator[Deployment]:
-        """Tells each state and each growth of the log; ends with ready, error or canceled. Raises NotFound."""
+        """Yields each state and each growth of the log; ends with ready, error or canceled. Raises NotFound."""
         return Following(self._api, self._pace, deployment_id, cancelled).states()
 
     def cancel(self, deployment_id: str) -> Deployment:
@@ -73,16 +73,20 @@ class VercelDeployer:
                     raise
                 return self._api.get(deployment_id)
 
-        return told(patiently(ask, self._pace, Watch(None), self._pace.cancel_s))
+        return deployment_of(patiently(ask, self._pace, Watch(None), self._pace.cancel_s))
 
-    def roll_back(self, pattern_type: str, commit_hash: str) -> Deployment:
+    def roll_back(self, pattern_type: str, commit_hash: str | None) -> Deployment:
         """Points the pattern at an earlier commit: here at once, and production at the deploy that has it.
+
+        Without a commit, because this was the pattern's first, it runs nothing here and production stays as it is.
 
         Production goes to the newest merged deploy that holds this commit and no later version of the pattern. When
         there is none, or deploys of other patterns build on a later version, production stays as it is and the answer
         is an error that says so. Raises RepositoryError.
         """
-        releases.switch(pattern_type, commit_hash)
+        releases.put_back(pattern_type, commit_hash)
+        if commit_hash is None:
+            return Deployment("rollback-nothing", DeployStatus.READY, "READY", f"{pattern_type} runs nothing here\n")
         name = f"rollback-{commit_hash[:12]}"
         try:
             patience = 3 * self._pace.cancel_s
@@ -98,14 +102,14 @@ class VercelDeployer:
     def _find(self, request: DeployRequest) -> Remote | None:
         wanted = _meta(request)
         own = ("patterndeskExecution", "patterndeskAttempt", "patterndeskCommit")
-        for found in self._api.deployments(sha=request.commit_hash):
-            if all(found.meta.get(key) == wanted[key] for key in own):
-                return found
+        for remote in self._api.deployments(sha=request.commit_hash):
+            if all(remote.meta.get(key) == wanted[key] for key in own):
+                return remote
         return None
 
 
-def told(remote: Remote) -> Deployment:
-    """A deployment as a single look tells it."""
+def deployment_of(remote: Remote) -> Deployment:
+    """A deployment as a single look shows it."""
     status = STATUS.get(remote.raw, DeployStatus.BUILDING)
     error = failure(remote) if status == DeployStatus.ERROR else None
     return Deployment(remote.id, status, remote.raw, "", url=remote.url, error=error, failure=kind(remote))
@@ -129,13 +133,13 @@ def _to_go_back_to(ready: list[Remote], pattern_type: str, commit_hash: str) -> 
     if at is None:
         raise DeployTargetError(f"Vercel has no ready deploy of {commit_hash[:12]}; production stays as it is.")
     chosen, later = oldest_first[at], False
-    for found in oldest_first[at + 1 :]:
-        if not contains("refs/heads/main", found.commit) or not contains(found.commit, commit_hash):
+    for newer in oldest_first[at + 1 :]:
+        if not contains("refs/heads/main", newer.commit) or not contains(newer.commit, commit_hash):
             continue  # was never merged, or knows nothing of it
-        if found.pattern == pattern_type and found.commit != commit_hash:
+        if newer.pattern == pattern_type and newer.commit != commit_hash:
             later = True
         elif not later:
-            chosen = found
+            chosen = newer
         else:
             raise DeployTargetError(
                 f"Deploys of other patterns build on a later version of {pattern_type}; production stays as it is."

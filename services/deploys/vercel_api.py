@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from services.deploys.build_log import BuildEvent
 from services.deploys.protocol import DeployTargetError
 from services.deploys.waiting import Pace
 from services.errors import InvalidInput, NotFound, until
@@ -34,16 +35,20 @@ class VercelError(DeployTargetError):
     """An answer that is not what was asked for. `status` is HTTP's, if there was one."""
 
     def __init__(
-        self, sentence: str, *, failure: str | None = None, status: int | None = None,
+        self,
+        sentence: str,
+        *,
+        failure: str | None = None,
+        status: int | None = None,
         retry_after_s: float | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(sentence, failure=failure, retry_after_s=retry_after_s)
         self.status = status
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A deployment as a list (`uid`, `state`) or a detail (`id`, `readyState`) tells it. `created` in ms since 1970."""
+    """A deployment as a list (`uid`, `state`) or a detail (`id`, `readyState`) describes it. `created` in ms since 1970."""
 
     id: str
     raw: str
@@ -59,33 +64,44 @@ class Remote:
     error: str | None
 
 
-def remote(told: Json) -> Remote:
+def remote(answer: Json) -> Remote:
     """Reads either form. Raises VercelError when it is neither."""
-    found = told.get("id") or told.get("uid")
-    if not isinstance(found, str):
+    name = answer.get("id") or answer.get("uid")
+    if not isinstance(name, str):
         raise VercelError("Vercel answered with a deployment that has no id.", failure="target.unavailable")
-    meta = told.get("meta") if isinstance(told.get("meta"), dict) else {}
-    source = told.get("gitSource") if isinstance(told.get("gitSource"), dict) else {}
+    meta = answer.get("meta") if isinstance(answer.get("meta"), dict) else {}
+    source = answer.get("gitSource") if isinstance(answer.get("gitSource"), dict) else {}
     assert meta is not None
     assert source is not None
     names = ("patterndeskCommit", "githubCommitSha", "gitlabCommitSha", "bitbucketCommitSha")
     commit = next((str(meta[n]) for n in names if meta.get(n)), str(source.get("sha") or ""))
     pattern = str(meta.get("patterndeskPattern") or "")
-    url, alias_error = told.get("url"), told.get("aliasError") or {}
+    url, alias_error = answer.get("url"), answer.get("aliasError") or {}
     return Remote(
-        id=found,
-        raw=str(told.get("readyState") or told.get("state") or told.get("status") or "UNKNOWN"),
-        created=int(told.get("createdAt") or told.get("created") or 0),
+        id=name,
+        raw=str(answer.get("readyState") or answer.get("state") or answer.get("status") or "UNKNOWN"),
+        created=int(answer.get("createdAt") or answer.get("created") or 0),
         url=f"https://{url}" if url else None,
         commit=commit if _HEX.fullmatch(commit) else None,
         pattern=pattern if _WORD.fullmatch(pattern) else None,  # both become paths on this machine
         meta={str(k): str(v) for k, v in meta.items()},
-        served=bool(told.get("aliasAssigned")),
-        staged=told.get("readySubstate") == "STAGED",
-        aliases=tuple(str(a) for a in told.get("alias") or ()),
+        served=bool(answer.get("aliasAssigned")),
+        staged=answer.get("readySubstate") == "STAGED",
+        aliases=tuple(str(a) for a in answer.get("alias") or ()),
         alias_error=_plain(alias_error.get("message") or alias_error.get("code")) or None,
-        error=_plain(told.get("errorMessage") or told.get("readyStateReason")) or None,
+        error=_plain(answer.get("errorMessage") or answer.get("readyStateReason")) or None,
     )
+
+
+def _event(event: Json) -> BuildEvent:
+    """One of a build's events, whose facts stand in it or in its payload."""
+    payload = event.get("payload") if isinstance(event.get("payload"), dict) else {}
+    assert payload is not None
+    text = event.get("text") or payload.get("text")
+    times = (event.get("date"), payload.get("date"), event.get("created"))
+    at = next((int(t) for t in times if isinstance(t, int | float) and 0 < t < 1e14), None)
+    name = event.get("id") or payload.get("id") or event.get("serial") or ""
+    return BuildEvent(str(event.get("type")), text if isinstance(text, str) else None, at, str(name))
 
 
 class VercelApi:
@@ -111,9 +127,12 @@ class VercelApi:
     def create(self, commit: str, meta: dict[str, str]) -> Remote:
         """A production build of the commit. Always a new one: Vercel may else answer with an earlier, similar deploy."""
         body = {
-            "name": self.project, "project": self.project, "target": "production", "meta": meta,
+            "name": self.project,
+            "project": self.project,
+            "target": "production",
+            "meta": meta,
             "gitSource": _git_source(self._settings, commit),
-        }  # fmt: skip
+        }
         return remote(self._dict("POST", "/v13/deployments", {"forceNew": "1"}, body))
 
     def get(self, deployment_id: str) -> Remote:
@@ -135,13 +154,13 @@ class VercelApi:
                 return
             query["until"] = until
 
-    def events(self, deployment_id: str, since: int | None) -> list[Json]:
+    def events(self, deployment_id: str, since: int | None) -> list[BuildEvent]:
         """The build's log from a time on (ms since 1970), oldest first."""
         query: dict[str, str | int] = {"limit": -1, "direction": "forward"}
         if since is not None:
             query["since"] = since
-        told = self._call("GET", f"/v3/deployments/{_id(deployment_id)}/events", query)
-        return [e for e in told if isinstance(e, dict)] if isinstance(told, list) else []
+        events = self._call("GET", f"/v3/deployments/{_id(deployment_id)}/events", query)
+        return [_event(e) for e in events if isinstance(e, dict)] if isinstance(events, list) else []
 
     def promote(self, deployment_id: str) -> None:
         """Points the project's production addresses at a deployment, without building it again."""
@@ -152,10 +171,10 @@ class VercelApi:
         self._call("POST", f"/v1/projects/{quote(self.project, safe='')}/rollback/{_id(deployment_id)}", {}, {})
 
     def _dict(self, method: str, path: str, query: Mapping[str, str | int] = {}, body: Json | None = None) -> Json:
-        told = self._call(method, path, query, body)
-        if not isinstance(told, dict):
+        answer = self._call(method, path, query, body)
+        if not isinstance(answer, dict):
             raise VercelError("Vercel answered with something that is not its format.", failure="target.unavailable")
-        return told
+        return answer
 
     def _call(self, method: str, path: str, query: Mapping[str, str | int] = {}, body: Json | None = None) -> Any:
         try:
@@ -178,30 +197,32 @@ class VercelApi:
             ) from error
 
     def _refusal(self, answer: httpx.Response, path: str) -> Exception:
-        status, told = answer.status_code, _error(answer)
-        said = _plain(told.get("message")) or f"status {status}"
+        status, error = answer.status_code, _error(answer)
+        reason = _plain(error.get("message")) or f"status {status}"
         if status == 429:
-            wait = _reset(answer, told)
+            wait = _reset(answer, error)
             when = f"; it asks to wait until {until(wait)}" if wait is not None else ""
             return VercelError(
-                f"Vercel's rate limit is reached{when}.", failure="target.rate_limited", status=status,
+                f"Vercel's rate limit is reached{when}.",
+                failure="target.rate_limited",
+                status=status,
                 retry_after_s=wait,
-            )  # fmt: skip
+            )
         if status >= 500 or status == 408:
             return VercelError(f"Vercel has a fault ({status}).", failure="target.unavailable", status=status)
-        if status == 401 or told.get("invalidToken"):
+        if status == 401 or error.get("invalidToken"):
             sentence = "Vercel does not accept the token; set VERCEL_TOKEN to a valid one."
         elif status == 403:
             team = f" of the team {self._settings.vercel_team_id}" if self._settings.vercel_team_id else ""
-            sentence = f"The Vercel token may not deploy the project {self.project}{team}: {said}."
+            sentence = f"The Vercel token may not deploy the project {self.project}{team}: {reason}."
         elif status == 404 and path.startswith(("/v13/deployments/", "/v12/", "/v3/")):
             return NotFound("There is no such deployment.", failure="target.refused")
         elif status == 404:
-            sentence = f"Vercel has no project {self.project}: {said}."
+            sentence = f"Vercel has no project {self.project}: {reason}."
         elif status == 402:
-            sentence = f"Vercel asks for a payment first: {said}."
+            sentence = f"Vercel asks for a payment first: {reason}."
         else:
-            sentence = f"Vercel refused the request: {said}."
+            sentence = f"Vercel refused the request: {reason}."
         return VercelError(sentence, status=status)
 
 
@@ -246,19 +267,19 @@ def _id(deployment_id: str) -> str:
 
 def _error(answer: httpx.Response) -> Json:
     try:
-        told = answer.json()["error"]
+        error = answer.json()["error"]
     except (ValueError, KeyError, TypeError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return error if isinstance(error, dict) else {}
 
 
 def _plain(text: object) -> str:
     return _CONTROL.sub(" ", redact(str(text or "")))[:300].strip().rstrip(".")
 
 
-def _reset(answer: httpx.Response, told: Json) -> float | None:
+def _reset(answer: httpx.Response, error: Json) -> float | None:
     """Seconds until the limit ends: epoch seconds in the header or the body, else Retry-After; None when neither is there."""
-    limit = told.get("limit")
+    limit = error.get("limit")
     at = answer.headers.get("X-RateLimit-Reset") or (limit.get("reset") if isinstance(limit, dict) else None)
     try:
         wait = float(at) - time.time() if at is not None else float(answer.headers["Retry-After"])

@@ -1,4 +1,4 @@
-"""Following one deployment at Vercel to its end. Polling is the truth; what is told never goes back a state."""
+"""Following one deployment at Vercel to its end. Only polling counts; the state that is reported never goes back."""
 
 from __future__ import annotations
 
@@ -17,9 +17,15 @@ from services.lifecycle import DeployStatus
 QUEUED, BUILDING, READY, ERROR, CANCELED = DeployStatus  # in the order a deploy goes through them
 # An unknown word is followed like a build until the deadline, and never taken for ready.
 STATUS = {
-    "QUEUED": QUEUED, "INITIALIZING": BUILDING, "BUILDING": BUILDING, "READY": READY, "ERROR": ERROR,
-    "CANCELED": CANCELED, "BLOCKED": ERROR, "DELETED": ERROR,
-}  # fmt: skip
+    "QUEUED": QUEUED,
+    "INITIALIZING": BUILDING,
+    "BUILDING": BUILDING,
+    "READY": READY,
+    "ERROR": ERROR,
+    "CANCELED": CANCELED,
+    "BLOCKED": ERROR,
+    "DELETED": ERROR,
+}
 
 DELETED = "The deployment was deleted at Vercel."
 
@@ -74,7 +80,7 @@ class Following:
             if self._seen is None:
                 return Deployment(self._id, QUEUED, "UNKNOWN", self._log.text), pause
             self._log.line(f"{error} Asking again in {pause:.0f} s.")
-            return self._tell(), pause
+            return self._present(), pause
         self._backoff.reset()
         if not state.ended and (over := self._out_of_time()) is not None:
             return over, 0.0
@@ -101,7 +107,7 @@ class Following:
             return self._end(CANCELED, None)
         if status == BUILDING:
             self._status = BUILDING
-        return self._tell()
+        return self._present()
 
     def _read_events(self, *, final: bool) -> None:
         """Adds what the build said since the last look; at the end all is read again, for lines that came late."""
@@ -137,15 +143,16 @@ class Following:
             self._promoted = True
             self._log.line("Vercel keeps it staged; asked for its promotion")
         self._status = BUILDING
-        return self._tell()
+        return self._present()
 
     def _newer(self, remote: Remote) -> Remote | None:
         """The newest ready production deploy of another commit that was made after this one."""
         ready = self._watch.call(lambda: list(self._api.deployments(state="READY", since=remote.created)))
         others = [
-            d for d in ready
+            d
+            for d in ready
             if d.id != remote.id and d.raw == "READY" and d.created > remote.created and d.commit != remote.commit
-        ]  # fmt: skip
+        ]
         return max(others, key=lambda d: d.created, default=None)
 
     def _overtaken(self, remote: Remote, newer: Remote) -> Deployment:
@@ -189,22 +196,27 @@ class Following:
             return self._unconfirmed(f"it says {self._seen.raw if self._seen else 'nothing'}.")
         if now < self._deadline:
             return None
-        said = self._seen.raw if self._seen else "nothing"
+        state = self._seen.raw if self._seen else "nothing"
         try:
             self._api.cancel(self._id)
         except (VercelError, NotFound) as error:
             self._log.line(f"It could not be canceled at Vercel: {error}")
         minutes = self._pace.deadline_s / 60
-        sentence = f"The deploy did not end within {minutes:.0f} minutes; Vercel still said {said}."
+        sentence = f"The deploy did not end within {minutes:.0f} minutes; Vercel still said {state}."
         return self._end(ERROR, sentence, failure="target.refused")
 
-    def _tell(self) -> Deployment:
-        assert self._seen is not None  # told after the first look
+    def _present(self) -> Deployment:
+        assert self._seen is not None  # asked only after the first look
         return Deployment(self._id, self._status, self._seen.raw, self._log.text, url=self._seen.url)
 
     def _end(
-        self, status: DeployStatus, error: str | None, *, raw: str | None = None, failure: str = "deploy.failed",
-    ) -> Deployment:  # fmt: skip
+        self,
+        status: DeployStatus,
+        error: str | None,
+        *,
+        raw: str | None = None,
+        failure: str = "deploy.failed",
+    ) -> Deployment:
         """The last state. The pattern runs what it ran before unless the deploy stands, also after a kill."""
         if status != READY:
             self._put_back()
@@ -221,10 +233,8 @@ class Following:
         if seen is None or not seen.pattern or not seen.commit or releases.current_commit(seen.pattern) != seen.commit:
             return
         previous = seen.meta.get("patterndeskPrevious")
-        if previous and previous != seen.commit:
-            releases.switch(seen.pattern, previous)
-        elif not previous:
-            releases.pointer(seen.pattern).unlink(missing_ok=True)
+        if previous != seen.commit:
+            releases.put_back(seen.pattern, previous or None)
 
 
 def failure(remote: Remote) -> str:

@@ -1,4 +1,4 @@
-"""Waiting for a remote target: how long each kind of trouble is borne, when to ask again, and never missing a cancel."""
+"""Waiting for a remote target: how long each kind of trouble is waited out, when to ask again, and how a cancel ends the wait."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from services.deploys.protocol import DeployTargetError
 from services.errors import Cancelled
 
 T = TypeVar("T")
-SLICE_S = 0.1  # how long a cancel may go unheard
+SLICE_S = 0.1  # how long it may take until a cancel is noticed
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds: between two looks at a deploy, and how long each kind of trouble is borne."""
+    """Seconds: between two looks at a deploy, and how long each kind of trouble is waited out."""
 
     poll_s: float = 2.0
     timeout_s: float = 20.0  # of one request
@@ -31,7 +31,7 @@ class Pace:
 
 
 class Watch:
-    """Waits and calls during which a cancel is heard within SLICE_S; Cancelled is raised then."""
+    """Waits and calls that notice a cancel within SLICE_S and raise Cancelled then."""
 
     def __init__(self, cancelled: Callable[[], bool] | None) -> None:
         self._cancelled = cancelled
@@ -50,7 +50,7 @@ class Watch:
             time.sleep(min(left, SLICE_S))
 
     def call(self, ask: Callable[[], T]) -> T:
-        """Only for what may be left alone: after a cancel the request ends by itself, unheard."""
+        """Only for what may be left alone: after a cancel the request ends by itself and its answer is dropped."""
         if self._cancelled is None:
             return ask()
         answers: list[T] = []
@@ -102,7 +102,7 @@ class Backoff:
 
 
 def patiently(ask: Callable[[], T], pace: Pace, watch: Watch, patience_s: float | None = None) -> T:
-    """Asks, and asks again after faults that pass. Waits hear of a cancel; the requests themselves do not."""
+    """Asks, and asks again after faults that pass. A cancel ends the waits; it does not end a request."""
     backoff = Backoff(pace, patience_s)
     while True:
         try:

@@ -29,11 +29,15 @@ _SAYINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The result of a request that ended well: its JSON as bytes, what it printed, and the proofs of its tests."""
+    """The result of a request that ended well: its JSON as bytes, what it printed, the proofs of its tests.
+
+    `cpu_s` is the processor time that it took, as the kernel counted it.
+    """
 
     body: bytes
     log: str
     proofs: bytes
+    cpu_s: float
 
 
 def clean(text: str) -> str:
@@ -54,7 +58,7 @@ def judge_answer(
         kind = status if status in _SAYINGS else "crash"
         raise DetectorError(f"{_SAYINGS[kind]}: {_one_line(detail).rstrip('.')}.", kind=kind, log=both)
     proofs = read_whole(files.proofs) if testing and size_of(files.proofs) <= output_mb << 20 else b""
-    return Answer(body, both, proofs)
+    return Answer(body, both, proofs, float(ended.get("cpu_s", 0.0)))
 
 
 def _one_line(text: str) -> str:

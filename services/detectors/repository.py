@@ -111,7 +111,7 @@ def _create(path: Path, url: str | None, cancelled: Callable[[], bool] | None) -
             shutil.copytree(STARTER, temporary, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", ".pytest_cache"))
             git(temporary, "init", "--initial-branch", MAIN)
             git(temporary, "add", "--all")
-            git(temporary, "commit", "-m", "Starter detectors: swings, break of structure, change of character")
+            git(temporary, "commit", "-m", "Starter detectors: structure, order blocks, gaps, liquidity")
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -276,11 +276,13 @@ def has_origin(repo: Path) -> bool:
     return "origin" in git(repo, "remote").splitlines()
 
 
-def fetch(repo: Path, refspec: str, *, cancelled: Callable[[], bool] | None = None) -> bool:
+def fetch(
+    repo: Path, refspec: str, *, timeout: float = NETWORK_TIMEOUT_S, cancelled: Callable[[], bool] | None = None
+) -> bool:
     """Fetch a ref from `origin`; False when there is no such remote. RepositoryError when it has no such ref."""
     if not has_origin(repo):
         return False
-    git(repo, "fetch", "origin", refspec, timeout=NETWORK_TIMEOUT_S, cancelled=cancelled)
+    git(repo, "fetch", "origin", refspec, timeout=timeout, cancelled=cancelled)
     return True
 
 

@@ -199,7 +199,7 @@ class Inside:
             os._exit(TOO_LARGE)  # more output than allowed
         os._exit(0)
 
-    def handle(self, request: dict[str, Any], files: list[int], socket_fd: int) -> dict[str, int | bool]:
+    def handle(self, request: dict[str, Any], files: list[int], socket_fd: int) -> dict[str, float | bool]:
         """Forks, waits, and says how the child ended."""
         parent = os.getpid()
         pid = os.fork()
@@ -207,16 +207,16 @@ class Inside:
             os.close(socket_fd)
             self.confine.die_with_parent(parent)
             self.child(request, files)
-        status = wait(pid, request["wall_s"])
-        if status is None:
+        ended = wait(pid, request["wall_s"])
+        if ended is None:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
             return {"late": True}
-        return {"code": os.waitstatus_to_exitcode(status)}
+        return {"code": os.waitstatus_to_exitcode(ended[0]), "cpu_s": round(ended[1], 4)}
 
 
-def wait(pid: int, seconds: float) -> int | None:
-    """The child's wait status, or None when the time is over (the child still runs then)."""
+def wait(pid: int, seconds: float) -> tuple[int, float] | None:
+    """The child's wait status and processor seconds, or None when the time is over (the child still runs then)."""
     deadline = time.monotonic() + seconds
     if hasattr(os, "pidfd_open"):
         with contextlib.suppress(OSError):
@@ -226,9 +226,9 @@ def wait(pid: int, seconds: float) -> int | None:
             finally:
                 os.close(handle)
     while True:
-        done, status = os.waitpid(pid, os.WNOHANG)
+        done, status, used = os.wait4(pid, os.WNOHANG)
         if done:
-            return status
+            return status, used.ru_utime + used.ru_stime
         if time.monotonic() >= deadline:
             return None
         time.sleep(0.002)

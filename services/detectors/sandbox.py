@@ -141,13 +141,14 @@ class Worker:
     def raw_runs(
         self, candles: Candles, values: Params, *, repeat: int = 1, cancelled: Cancel | None = None
     ) -> tuple[list[Any], dict[str, Any]]:
-        """What detect gave with exactly these parameter values, not checked yet, and {mutated, run_ms}."""
+        """What detect gave with exactly these parameter values, not checked yet, and {mutated, run_ms, cpu_s}."""
         header = {"params": dict(values), "repeat": repeat}
-        value = read_value(self.request("detect", header, _npy(candles), cancelled=cancelled).body)
+        answer = self.request("detect", header, _npy(candles), cancelled=cancelled)
+        value = read_value(answer.body)
         runs = value.pop("runs", None) if isinstance(value, dict) else None
         if not isinstance(runs, list) or len(runs) != repeat or not isinstance(value.get("run_ms"), float):
             raise DetectorError("The detector's output can't be used: it replaced the runner's answer.", kind="rubbish")
-        return runs, value
+        return runs, value | {"cpu_s": answer.cpu_s}
 
     def request(
         self, op: str, header: dict[str, Any] | None = None, payload: bytes = b"", *, cancelled: Cancel | None = None

@@ -36,9 +36,9 @@ _NO_VOTE = frozenset({"unsure", "comment"})
 class Counts(NamedTuple):
     """True positives, false positives, false negatives."""
 
-    tp: int = 0
-    fp: int = 0
-    fn: int = 0
+    tp: int
+    fp: int
+    fn: int
 
 
 class Tally(NamedTuple):

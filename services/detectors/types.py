@@ -18,7 +18,8 @@ CANDLE_DTYPE = np.dtype(
     [("time", "<i8"), ("open", "<f8"), ("high", "<f8"), ("low", "<f8"), ("close", "<f8"), ("volume", "<f8")]
 )
 Candles = npt.NDArray[np.void]
-Params = Mapping[str, Any]
+ParamValue = float | int | bool
+Params = Mapping[str, ParamValue]
 _PATTERN = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -92,7 +93,7 @@ class DetectorSpec:
     absolute_levels: bool = False
     clock: bool = False
 
-    def defaults(self) -> dict[str, Any]:
+    def defaults(self) -> dict[str, ParamValue]:
         return {p.name: p.default for p in self.params}
 
 

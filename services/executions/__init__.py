@@ -23,19 +23,14 @@ from services.executions.launching import (
 )
 from services.executions.progress import (
     SPANS,
-    Run,
     begin,
     begin_phase,
     begin_retry,
     checkpoint,
     end_phase,
     failures_alike,
-    heartbeat,
     keep_deploy,
-    load,
-    locked,
     report,
-    take_over,
     wait_for_plan,
 )
 from services.executions.reading import (
@@ -47,9 +42,20 @@ from services.executions.reading import (
     list_active,
     list_executions,
     log_tail,
-    replay,
     usage,
 )
+from services.executions.records import (
+    AttemptRow,
+    Checkpoint,
+    FollowUp,
+    KeptPlan,
+    PhaseFacts,
+    PhaseState,
+    TestReport,
+    UsageSum,
+)
+from services.executions.replays import KeptReplay, ReplayRow, ReplaySplits, keep_results, replay
+from services.executions.runs import Run, heartbeat, load, locked, take_over
 
 __all__ = [
     "AGENTS",
@@ -57,12 +63,23 @@ __all__ = [
     "OUTCOMES",
     "SPANS",
     "TAIL_CHARACTERS",
+    "AttemptRow",
+    "Checkpoint",
     "Continued",
     "ExecutionDetail",
     "ExecutionRow",
+    "FollowUp",
+    "KeptPlan",
+    "KeptReplay",
+    "PhaseFacts",
+    "PhaseState",
     "Relative",
+    "ReplayRow",
+    "ReplaySplits",
     "Run",
+    "TestReport",
     "UsageRow",
+    "UsageSum",
     "accept_plan",
     "add_usage",
     "batch",
@@ -83,6 +100,7 @@ __all__ = [
     "heartbeat",
     "keep_deploy",
     "keep_log",
+    "keep_results",
     "kept_log",
     "launch",
     "link",

@@ -13,6 +13,7 @@ from services import timeline, workspaces
 from services.database.rows import fetch
 from services.errors import Conflict, InvalidInput, NotFound, PatternDeskError
 from services.executions.launching import check_launchable, launch
+from services.executions.record_codec import follow_up_of
 from services.lifecycle import ExecutionStatus, FeedbackState, MessageType
 from services.models import ClaudeExecution, ExecutionAttempt, FeedbackItem, GateWaiver, PatternWorkspace
 from services.people import Actor, record, require
@@ -78,10 +79,17 @@ def continue_from(session: Session, execution_id: uuid.UUID, *, actor: Actor) ->
         )
     )
     made = launch(
-        session, workspace_id, feedback_ids=list(still_open), prompt_file=parent.prompt_file, agent=parent.agent,
-        deploy_target=parent.deploy_target, parent_execution_id=parent.id, max_retries=parent.max_retries,
-        continues=True, actor=actor,
-    )  # fmt: skip
+        session,
+        workspace_id,
+        feedback_ids=list(still_open),
+        prompt_file=parent.prompt_file,
+        agent=parent.agent,
+        deploy_target=parent.deploy_target,
+        parent_execution_id=parent.id,
+        max_retries=parent.max_retries,
+        continues=True,
+        actor=actor,
+    )
     child = session.get(ClaudeExecution, made)
     assert child is not None
     child.plan, child.base_commit, child.summary = parent.plan, parent.base_commit, parent.summary
@@ -105,7 +113,7 @@ def waivable(session: Session, execution_id: uuid.UUID) -> list[uuid.UUID]:
     if execution is None:
         raise NotFound("There is no such execution.")
     last = _last_attempt(session, execution_id)
-    if execution.status != ExecutionStatus.FAILED or last is None or (last.decision or {}).get("kind") != "replay":
+    if execution.status != ExecutionStatus.FAILED or last is None or not _refused_by_replay(last):
         return []
     rows = fetch(session, _BROKEN, {"id": execution_id})
     return [uuid.UUID(str(i)) for i in rows[0][1]] if rows else []
@@ -144,20 +152,36 @@ def waive(session: Session, execution_id: uuid.UUID, *, reason: str, actor: Acto
             broken_ids=[str(i) for i in broken],
         )
     )
-    record(session, actor=actor, action="waive", object_type="execution", object_id=child,
-           after={"broken": len(broken), "reason": words})  # fmt: skip
+    record(
+        session,
+        actor=actor,
+        action="waive",
+        object_type="execution",
+        object_id=child,
+        after={"broken": len(broken), "reason": words},
+    )
     session.flush()
     places = "1 judged place" if len(broken) == 1 else f"{len(broken)} judged places"
     timeline.append(
-        session, workspace_id, MessageType.GATE_WAIVED,
+        session,
+        workspace_id,
+        MessageType.GATE_WAIVED,
         data={"execution_id": child, "broken_ids": broken, "reason": words},
-        actor=actor, title=f"Waived {places} that the new version breaks", content=words, execution_id=child,
-    )  # fmt: skip
+        actor=actor,
+        title=f"Waived {places} that the new version breaks",
+        content=words,
+        execution_id=child,
+    )
     return child
 
 
+def _refused_by_replay(attempt: ExecutionAttempt) -> bool:
+    follow_up = follow_up_of(attempt)
+    return follow_up is not None and follow_up.kind == "replay"
+
+
 def waived_ids(session: Session, execution_id: uuid.UUID) -> frozenset[str]:
-    """The judged places that a run may break, because a person said so."""
+    """The judged places that a run may break, because a person waived them."""
     rows = session.scalars(select(GateWaiver.broken_ids).where(GateWaiver.execution_id == execution_id))
     return frozenset(i for ids in rows for i in ids)
 
@@ -179,8 +203,14 @@ def continued(session: Session, execution_id: uuid.UUID) -> Continued | None:
     parent = session.get(ClaudeExecution, execution.parent_execution_id)
     assert parent is not None  # held by the foreign key
     last = _last_attempt(session, parent.id)
-    kind = (last.decision or {}).get("kind") if last is not None else None
+    follow_up = follow_up_of(last)
     return Continued(
-        parent.id, parent.commit_hash, parent.summary or "", parent.commit_message, list(parent.files_changed),
-        (last.reason if last is not None else None) or parent.error or "", kind, parent.deploy_logs or "",
-    )  # fmt: skip
+        parent.id,
+        parent.commit_hash,
+        parent.summary or "",
+        parent.commit_message,
+        list(parent.files_changed),
+        (last.reason if last is not None else None) or parent.error or "",
+        follow_up.kind if follow_up is not None else None,
+        parent.deploy_logs or "",
+    )

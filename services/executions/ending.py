@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services import notifications, timeline, workspaces
 from services.errors import IllegalTransition
+from services.executions.record_codec import FOLLOW_UP, keep_phases, phases_of
+from services.executions.records import FollowUp
 from services.executions.settling import settle
 from services.lifecycle import (
     EXECUTION_TRANSITIONS,
@@ -88,9 +90,13 @@ def _leave_implementing(session: Session, execution: ClaudeExecution, reason: st
     workspace = workspaces.lock(session, execution.workspace_id)
     if workspace.status == WorkspaceStatus.IMPLEMENTING:
         workspaces.move(
-            session, workspace, "implementation_failed", actor=None, reason=reason,
+            session,
+            workspace,
+            "implementation_failed",
+            actor=None,
+            reason=reason,
             dedupe_key=f"status:{execution.id}:soon",
-        )  # fmt: skip
+        )
 
 
 def fail(
@@ -100,11 +106,11 @@ def fail(
     error: str,
     advice: str | None = None,
     outcome: str = "failed",
-    decision: dict[str, Any] | None = None,
+    follow_up: FollowUp | None = None,
 ) -> None:
     """Ends a locked execution for good, says why and what to do next, and opens its corrections again.
 
-    `decision` is kept with the attempt. A second call does nothing: another run may have taken the corrections
+    `follow_up` is kept with the attempt. A second call does nothing: another run may have taken the corrections
     meanwhile.
     """
     if execution.status == ExecutionStatus.FAILED:
@@ -116,22 +122,26 @@ def fail(
     execution.completed_at = execution.retry_at = None
     fail_phase(session, execution, at)
     settle(session, execution, (), None)
-    end_attempt(session, execution, outcome=outcome, reason=error, at=at, decision=decision)
+    end_attempt(session, execution, outcome=outcome, reason=error, at=at, follow_up=follow_up)
     session.flush()
     timeline.append(
         session,
         execution.workspace_id,
         MessageType.CLAUDE_FAILED,
         data={
-            "execution_id": execution.id, "error": error, "phase": execution.phase, "will_retry": False,
-            "retry_count": execution.retry_count, "advice": advice,
+            "execution_id": execution.id,
+            "error": error,
+            "phase": execution.phase,
+            "will_retry": False,
+            "retry_count": execution.retry_count,
+            "advice": advice,
         },
         author_type=agent_author(execution.agent),
         title=f"Execution {execution.number} {'was canceled' if outcome == 'canceled' else 'failed'}",
         content=execution.error,
         execution_id=execution.id,
         dedupe_key=f"failed:{execution.id}",
-    )  # fmt: skip
+    )
     if outcome != "canceled":
         notifications.run_failed(session, execution)
     _leave_implementing(session, execution, error)
@@ -150,7 +160,7 @@ def end_attempt(
     outcome: str,
     reason: str | None,
     at: datetime,
-    decision: dict[str, Any] | None = None,
+    follow_up: FollowUp | None = None,
 ) -> None:
     """Closes the attempt that is open, if one is, with what it came to and what followed."""
     attempt = session.scalar(
@@ -163,16 +173,19 @@ def end_attempt(
         attempt.ended_at, attempt.outcome, attempt.reason = at, outcome, reason
         attempt.commit_hash = execution.commit_hash
         attempt.deployment_id, attempt.deploy_status = execution.deployment_id, execution.deploy_status
-        attempt.phase, attempt.decision = execution.phase, decision
+        attempt.phase = execution.phase
+        attempt.decision = FOLLOW_UP.to_json(follow_up) if follow_up is not None else None
 
 
 def fail_phase(session: Session, execution: ClaudeExecution, at: datetime) -> None:
     """Marks the phase that was under way, and its message, as failed."""
-    phases = {k: dict(v) for k, v in (execution.phases or {}).items()}
-    for phase in phases.values():
-        if phase.get("status") == "running":
-            phase["status"], phase["completed_at"] = "failed", at.isoformat()
-    execution.phases = phases
+    keep_phases(
+        execution,
+        {
+            name: replace(state, status="failed", completed_at=at) if state.status == "running" else state
+            for name, state in phases_of(execution).items()
+        },
+    )
     running = session.scalars(
         select(WorkspaceMessage).where(
             WorkspaceMessage.execution_id == execution.id,

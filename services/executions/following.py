@@ -68,14 +68,20 @@ def add_usage(session: Session, execution_id: uuid.UUID, *, epoch: int, rows: Se
     if not rows:
         return
     added = fetch(
-        session, _ADD,
+        session,
+        _ADD,
         {
-            "id": execution_id, "epoch": epoch, "messages": [r.message_id for r in rows],
-            "attempts": [r.attempt for r in rows], "turns": [r.turn for r in rows], "models": [r.model for r in rows],
-            "costs": [Decimal(f"{r.cost_usd:.6f}") for r in rows], "inputs": [r.input_tokens for r in rows],
+            "id": execution_id,
+            "epoch": epoch,
+            "messages": [r.message_id for r in rows],
+            "attempts": [r.attempt for r in rows],
+            "turns": [r.turn for r in rows],
+            "models": [r.model for r in rows],
+            "costs": [Decimal(f"{r.cost_usd:.6f}") for r in rows],
+            "inputs": [r.input_tokens for r in rows],
             "outputs": [r.output_tokens for r in rows],
         },
-    )  # fmt: skip
+    )
     if not added:
         raise StaleEpoch("The run was taken over by another worker.")
     fetch(session, _TOTALS, {"id": execution_id})
@@ -105,10 +111,10 @@ def keep_log(
     Does nothing for an old epoch or an attempt that has not begun.
     """
     fetch(
-        session, _LOG,
-        {"id": execution_id, "epoch": epoch, "attempt": attempt, "key": key,
-         "tail": storable(tail[-TAIL_CHARACTERS:])},
-    )  # fmt: skip
+        session,
+        _LOG,
+        {"id": execution_id, "epoch": epoch, "attempt": attempt, "key": key, "tail": storable(tail[-TAIL_CHARACTERS:])},
+    )
 
 
 _KEPT: LiteralString = (

@@ -90,18 +90,28 @@ def launch(
     correction left to send. Returns the execution's id.
     """
     require(actor, "launch")
-    if agent not in AGENTS or deploy_target not in DEPLOY_TARGETS:
-        raise InvalidInput(f"Agents are {', '.join(AGENTS)}; deploy targets are {', '.join(DEPLOY_TARGETS)}.")
+    if agent not in AGENTS:
+        raise InvalidInput(f"There is no agent called {agent}; there are {', '.join(AGENTS)}.")
+    if deploy_target not in DEPLOY_TARGETS:
+        raise InvalidInput(f"There is no deploy target called {deploy_target}; there are {', '.join(DEPLOY_TARGETS)}.")
     workspace = workspaces.lock(session, workspace_id)
     check_launchable(session, workspace)
     items = [] if continues and not feedback_ids else batch(session, workspace, feedback_ids)
     workspace.execution_seq += 1
     execution = ClaudeExecution(
-        id=new_id(), workspace_id=workspace_id, triggered_by=actor.id, number=workspace.execution_seq,
-        prompt_file=prompt_file, agent=agent, deploy_target=deploy_target,
-        stop_after_planning=stop_after_planning, parent_execution_id=parent_execution_id, max_retries=max_retries,
-        is_first=workspace.deployed_version_id is None, continues=continues,
-    )  # fmt: skip
+        id=new_id(),
+        workspace_id=workspace_id,
+        triggered_by=actor.id,
+        number=workspace.execution_seq,
+        prompt_file=prompt_file,
+        agent=agent,
+        deploy_target=deploy_target,
+        stop_after_planning=stop_after_planning,
+        parent_execution_id=parent_execution_id,
+        max_retries=max_retries,
+        is_first=workspace.deployed_version_id is None,
+        continues=continues,
+    )
     try:
         with session.begin_nested():
             session.add(execution)

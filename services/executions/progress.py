@@ -1,25 +1,34 @@
 """What a worker writes while an execution runs. Every write states its epoch; an old one is refused.
 
-Steps of the durable workflow run at least once, so every message has a key and every write can bear a second time.
+Steps of the durable workflow run at least once, so every message has a key and every write may happen twice.
 """
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, LiteralString
+from dataclasses import replace
+from datetime import timedelta
+from typing import LiteralString
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.util import identity_key
 
 from services import timeline
 from services.database.rows import fetch
-from services.errors import Cancelled, NotFound, StaleEpoch
+from services.errors import Cancelled
 from services.executions.ending import end_attempt, fail_phase, set_status
+from services.executions.record_codec import (
+    PLAN,
+    TEST_REPORT,
+    add_checkpoint,
+    checkpoints_of,
+    keep_phases,
+    phases_of,
+)
+from services.executions.records import Checkpoint, FollowUp, PhaseFacts, PhaseState
+from services.executions.runs import locked
 from services.lifecycle import ExecutionPhase, ExecutionStatus, MessageStatus, MessageType
-from services.models import ClaudeExecution, ExecutionAttempt, PatternWorkspace, now
+from services.models import ClaudeExecution, ExecutionAttempt, now
 from services.rules import agent_author, agent_in_words
 
 # Where each phase begins and ends on the scale of 100.
@@ -30,98 +39,6 @@ SPANS: dict[ExecutionPhase, tuple[int, int]] = {
     ExecutionPhase.REFINING: (75, 85),
     ExecutionPhase.DEPLOYING: (85, 100),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What the worker needs to know of an execution, read once a step."""
-
-    id: uuid.UUID
-    number: int
-    workspace_id: uuid.UUID
-    workspace_name: str
-    pattern_type: str
-    description: str | None
-    user_reasoning: str | None
-    identification_steps: list[str]
-    rules: str | None
-    status: str
-    phase: str | None
-    agent: str
-    deploy_target: str
-    epoch: int
-    is_first: bool
-    stop_after_planning: bool
-    plan_accepted_at: datetime | None
-    feedback_ids: list[str]
-    prompt_file: str | None
-    base_commit: str | None
-    commit_hash: str | None
-    commit_message: str | None
-    deployed_version_id: uuid.UUID | None
-    candidate_version_id: uuid.UUID | None
-    canceled_at: datetime | None
-    retry_count: int
-    max_retries: int
-    plan: dict[str, Any] | None
-    summary: str | None
-    checkpoints: list[dict[str, Any]]
-    log_key: str | None
-    continues: bool
-    parent_execution_id: uuid.UUID | None
-    retry_reason: str | None
-
-
-def load(session: Session, execution_id: uuid.UUID) -> Run:
-    """The execution as it is now. Raises NotFound."""
-    execution = session.get(ClaudeExecution, execution_id, populate_existing=True)
-    if execution is None:
-        raise NotFound("There is no such execution.")
-    workspace = session.get(PatternWorkspace, execution.workspace_id, populate_existing=True)
-    assert workspace is not None  # held by the foreign key
-    return Run(
-        id=execution.id, number=execution.number, workspace_id=workspace.id, workspace_name=workspace.name,
-        pattern_type=workspace.pattern_type, description=workspace.description,
-        user_reasoning=workspace.user_reasoning,
-        identification_steps=[str(s) for s in workspace.identification_steps or []], rules=workspace.rules,
-        status=execution.status, phase=execution.phase, agent=execution.agent,
-        deploy_target=execution.deploy_target, epoch=execution.epoch, is_first=execution.is_first,
-        stop_after_planning=execution.stop_after_planning, plan_accepted_at=execution.plan_accepted_at,
-        feedback_ids=list(execution.feedback_ids), prompt_file=execution.prompt_file,
-        base_commit=execution.base_commit, commit_hash=execution.commit_hash,
-        commit_message=execution.commit_message, deployed_version_id=workspace.deployed_version_id,
-        candidate_version_id=execution.candidate_version_id, canceled_at=execution.canceled_at,
-        retry_count=execution.retry_count, max_retries=execution.max_retries, plan=execution.plan,
-        summary=execution.summary, checkpoints=list(execution.checkpoints or []), log_key=execution.log_key,
-        continues=execution.continues, parent_execution_id=execution.parent_execution_id,
-        retry_reason=execution.retry_reason,
-    )  # fmt: skip
-
-
-def locked(session: Session, execution_id: uuid.UUID, epoch: int) -> ClaudeExecution:
-    """The execution with workspace and row locked, in that order everywhere. Raises StaleEpoch for an old epoch."""
-    execution = _locked(session, execution_id)
-    if execution.epoch != epoch:
-        raise StaleEpoch(f"Execution {execution.number} was taken over by another worker.")
-    return execution
-
-
-_LOCK_WORKSPACE: LiteralString = (
-    "SELECT id FROM pattern_workspaces WHERE id = (SELECT workspace_id FROM claude_executions WHERE id = %(id)s) "
-    "FOR UPDATE"
-)
-
-
-def _locked(session: Session, execution_id: uuid.UUID) -> ClaudeExecution:
-    locked_rows = fetch(session, _LOCK_WORKSPACE, {"id": execution_id})
-    if not locked_rows:
-        raise NotFound("There is no such execution.")
-    seen = session.identity_map.get(identity_key(PatternWorkspace, locked_rows[0][0]))
-    if seen is not None:  # read before the lock, so it may be old
-        session.expire(seen)
-    execution = session.get(ClaudeExecution, execution_id, with_for_update=True, populate_existing=True)
-    assert execution is not None
-    return execution
 
 
 def begin(session: Session, execution_id: uuid.UUID, *, epoch: int, worker_id: str, base_commit: str) -> None:
@@ -141,7 +58,9 @@ def begin(session: Session, execution_id: uuid.UUID, *, epoch: int, worker_id: s
         execution.workspace_id,
         MessageType.CLAUDE_STARTED,
         data={
-            "execution_id": execution.id, "feedback_count": len(execution.feedback_ids), "agent": execution.agent,
+            "execution_id": execution.id,
+            "feedback_count": len(execution.feedback_ids),
+            "agent": execution.agent,
         },
         author_type=agent_author(execution.agent),
         title=f"Execution {execution.number} started",
@@ -150,7 +69,7 @@ def begin(session: Session, execution_id: uuid.UUID, *, epoch: int, worker_id: s
         else f"{agent} works from the description",
         execution_id=execution.id,
         dedupe_key=f"started:{execution.id}",
-    )  # fmt: skip
+    )
 
 
 def phase_key(execution_id: uuid.UUID, phase: ExecutionPhase, attempt: int) -> str:
@@ -168,13 +87,11 @@ def begin_phase(
     execution.phase, execution.retry_at = phase, None
     low, _ = SPANS[phase]
     execution.progress = max(execution.progress, low)
-    phases = {k: dict(v) for k, v in (execution.phases or {}).items()}
-    entry = phases.get(phase)
-    if entry is None or entry.get("attempt") != attempt:
-        entry = {"started_at": now().isoformat(), "attempt": attempt}
-    entry |= {"status": "running", "current_task": task, "completed_at": None}
-    phases[phase] = entry
-    execution.phases, execution.heartbeat_at = phases, now()
+    phases = phases_of(execution)
+    state = phases.get(phase)
+    started_at = (state.started_at if state is not None and state.attempt == attempt else None) or now()
+    keep_phases(execution, phases | {phase: PhaseState("running", attempt, started_at, None, task)})
+    execution.heartbeat_at = now()
     session.flush()
     key = phase_key(execution_id, phase, attempt)
     made = timeline.append(
@@ -182,7 +99,9 @@ def begin_phase(
         execution.workspace_id,
         MessageType.CLAUDE_PHASE_UPDATE,
         data={
-            "execution_id": execution.id, "phase": phase, "phase_started_at": entry["started_at"],
+            "execution_id": execution.id,
+            "phase": phase,
+            "phase_started_at": started_at.isoformat(),
             "current_task": task,
         },
         author_type=agent_author(execution.agent),
@@ -191,7 +110,7 @@ def begin_phase(
         status=MessageStatus.IN_PROGRESS,
         progress=execution.progress,
         dedupe_key=key,
-    )  # fmt: skip
+    )
     if made is None:
         timeline.update_progress(
             session, key, status=MessageStatus.IN_PROGRESS, progress=execution.progress, current_task=task
@@ -212,14 +131,18 @@ def report(
     execution = locked(session, execution_id, epoch)
     low, high = SPANS[phase]
     execution.progress = max(execution.progress, round(low + (high - low) * min(max(fraction, 0.0), 1.0)))
-    phases = {k: dict(v) for k, v in (execution.phases or {}).items()}
-    phases.setdefault(phase, {})["current_task"] = task
-    execution.phases, execution.heartbeat_at = phases, now()
+    phases = phases_of(execution)
+    state = phases.get(phase, PhaseState(attempt=attempt))
+    keep_phases(execution, phases | {phase: replace(state, current_task=task)})
+    execution.heartbeat_at = now()
     session.flush()
     timeline.update_progress(
-        session, phase_key(execution_id, phase, attempt), status=MessageStatus.IN_PROGRESS,
-        progress=execution.progress, current_task=task,
-    )  # fmt: skip
+        session,
+        phase_key(execution_id, phase, attempt),
+        status=MessageStatus.IN_PROGRESS,
+        progress=execution.progress,
+        current_task=task,
+    )
 
 
 def checkpoint(
@@ -235,23 +158,22 @@ def checkpoint(
     ok: bool = True,
     files_changed: list[str] | None = None,
 ) -> None:
-    """Something that was done or found, once per (attempt, key): kept on the execution and told on the timeline."""
+    """Something that was done or found, once per (attempt, key): kept on the execution and shown on the timeline."""
     execution = locked(session, execution_id, epoch)
-    points = [dict(p) for p in execution.checkpoints or []]
-    if any(p["key"] == key and p["attempt"] == attempt for p in points):
+    if any(point.key == key and point.attempt == attempt for point in checkpoints_of(execution)):
         return
-    points.append(
-        {"key": key, "attempt": attempt, "phase": phase, "text": text, "details": details, "ok": ok,
-         "at": now().isoformat(), "files_changed": files_changed}
-    )  # fmt: skip
-    execution.checkpoints = points
+    files = tuple(files_changed) if files_changed is not None else None
+    add_checkpoint(execution, Checkpoint(key, attempt, phase, text, details, ok, now(), files))
     session.flush()
     timeline.append(
         session,
         execution.workspace_id,
         MessageType.CLAUDE_CHECKPOINT,
         data={
-            "execution_id": execution.id, "phase": phase, "checkpoint": text, "details": details,
+            "execution_id": execution.id,
+            "phase": phase,
+            "checkpoint": text,
+            "details": details,
             "files_changed": files_changed,
         },
         author_type=agent_author(execution.agent),
@@ -260,7 +182,7 @@ def checkpoint(
         execution_id=execution.id,
         status=MessageStatus.COMPLETED if ok else MessageStatus.FAILED,
         dedupe_key=f"checkpoint:{execution_id}:{attempt}:{key}",
-    )  # fmt: skip
+    )
 
 
 def end_phase(
@@ -270,21 +192,35 @@ def end_phase(
     epoch: int,
     phase: ExecutionPhase,
     attempt: int,
-    facts: dict[str, Any] | None = None,
+    facts: PhaseFacts | None = None,
 ) -> None:
-    """Leaves a phase well; `facts` are columns of the execution that the phase established."""
+    """Leaves a phase well and keeps what it established."""
     execution = locked(session, execution_id, epoch)
-    for column, value in (facts or {}).items():
-        setattr(execution, column, value)
-    phases = {k: dict(v) for k, v in (execution.phases or {}).items()}
-    entry = phases.setdefault(phase, {})
-    entry |= {"status": "completed", "completed_at": now().isoformat(), "current_task": None}
-    execution.phases, execution.heartbeat_at = phases, now()
+    if facts is not None:
+        _keep_facts(execution, facts)
+    phases = phases_of(execution)
+    state = phases.get(phase, PhaseState(attempt=attempt))
+    done = replace(state, status="completed", completed_at=now(), current_task=None)
+    keep_phases(execution, phases | {phase: done})
+    execution.heartbeat_at = now()
     execution.progress = max(execution.progress, SPANS[phase][1] if phase != ExecutionPhase.DEPLOYING else 99)
     session.flush()
     timeline.update_progress(
         session, phase_key(execution_id, phase, attempt), status=MessageStatus.COMPLETED, progress=execution.progress
     )
+
+
+def _keep_facts(execution: ClaudeExecution, facts: PhaseFacts) -> None:
+    if facts.plan is not None:
+        execution.plan = PLAN.to_json(facts.plan)
+    if facts.test_report is not None:
+        execution.test_report = TEST_REPORT.to_json(facts.test_report)
+    if facts.files_changed is not None:
+        execution.files_changed = list(facts.files_changed)
+    for column in ("base_commit", "commit_hash", "commit_message", "summary", "log_key"):
+        value = getattr(facts, column)
+        if value is not None:
+            setattr(execution, column, value)
 
 
 def wait_for_plan(session: Session, execution_id: uuid.UUID, *, epoch: int) -> bool:
@@ -306,13 +242,13 @@ def begin_retry(
     epoch: int,
     attempt: int,
     reason: str,
-    decision: dict[str, Any],
-    tell: bool,
+    follow_up: FollowUp,
+    announce: bool,
 ) -> None:
     """Ends the attempt that failed and waits for the next one, in status `retry`. `attempt` is the one that failed.
 
-    `decision` is kept with it; its `pause_s` says when the next one begins. With `tell` a message says that it failed;
-    a failed deploy has messages of its own.
+    `follow_up` is kept with it; its `pause_s` says when the next one begins. With `announce` a message says that it
+    failed; a failed deploy has messages of its own.
     """
     execution = locked(session, execution_id, epoch)
     if execution.retry_count >= attempt:
@@ -320,20 +256,30 @@ def begin_retry(
     at = now()
     set_status(execution, ExecutionStatus.RETRY)
     execution.retry_count, execution.retry_reason = attempt, reason
-    execution.retry_at = at + timedelta(seconds=float(decision["pause_s"]))
+    execution.retry_at = at + timedelta(seconds=follow_up.pause_s)
     fail_phase(session, execution, at)
-    end_attempt(session, execution, outcome="retry", reason=reason, at=at, decision=decision)
+    end_attempt(session, execution, outcome="retry", reason=reason, at=at, follow_up=follow_up)
     session.add(ExecutionAttempt(execution_id=execution.id, number=attempt + 1, started_at=execution.retry_at))
     execution.progress, execution.deploy_status = 0, None
     session.flush()
-    if tell:
+    if announce:
         timeline.append(
-            session, execution.workspace_id, MessageType.CLAUDE_FAILED,
-            data={"execution_id": execution.id, "error": reason, "phase": execution.phase, "will_retry": True,
-                  "retry_count": attempt},
-            author_type=agent_author(execution.agent), title=f"Attempt {attempt} failed", content=reason,
-            execution_id=execution.id, dedupe_key=f"failed:{execution.id}:{attempt}",
-        )  # fmt: skip
+            session,
+            execution.workspace_id,
+            MessageType.CLAUDE_FAILED,
+            data={
+                "execution_id": execution.id,
+                "error": reason,
+                "phase": execution.phase,
+                "will_retry": True,
+                "retry_count": attempt,
+            },
+            author_type=agent_author(execution.agent),
+            title=f"Attempt {attempt} failed",
+            content=reason,
+            execution_id=execution.id,
+            dedupe_key=f"failed:{execution.id}:{attempt}",
+        )
     timeline.announce(session, execution.workspace_id, execution_id=execution.id)
 
 
@@ -359,20 +305,3 @@ def keep_deploy(session: Session, execution_id: uuid.UUID, *, epoch: int, attemp
     )
     if row is not None:
         row.deploy_log_key = log_key
-
-
-def heartbeat(session: Session, execution_id: uuid.UUID, *, epoch: int) -> bool:
-    """Says the run is alive. Returns whether somebody asked to cancel it. Raises StaleEpoch for an old epoch."""
-    execution = session.get(ClaudeExecution, execution_id, with_for_update=True, populate_existing=True)
-    if execution is None or execution.epoch != epoch:
-        raise StaleEpoch("The run was taken over by another worker.")
-    execution.heartbeat_at = now()
-    return execution.canceled_at is not None
-
-
-def take_over(session: Session, execution_id: uuid.UUID, *, worker_id: str) -> int:
-    """The next epoch of a run, for the worker that begins or goes on with it; older ones can't write any more."""
-    execution = _locked(session, execution_id)
-    execution.epoch += 1
-    execution.worker_id, execution.heartbeat_at = worker_id, now()
-    return execution.epoch

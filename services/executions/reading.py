@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, LiteralString
+from typing import LiteralString
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.database.rows import fetch, fetch_dicts
+from services.database.rows import fetch
 from services.errors import NotFound
+from services.executions.record_codec import FOLLOW_UP, checkpoints_of, phases_of, plan_of, test_report_of
+from services.executions.records import AttemptRow, Checkpoint, KeptPlan, PhaseState, TestReport, UsageSum
 from services.models import ClaudeExecution, PatternWorkspace, User
 from services.rules import live_sql
 
@@ -63,7 +66,7 @@ SELECT e.id, e.workspace_id, w.name, w.pattern_type, e.number, e.agent, e.status
        e.input_tokens, e.output_tokens
 FROM claude_executions e JOIN pattern_workspaces w ON w.id = e.workspace_id JOIN users u ON u.id = e.triggered_by
 """
-# How executions are told apart: a canceled one is `failed` in the database, and a failed deploy is a failure too.
+# The kinds of executions in filters: a canceled one is `failed` in the database, and a failed deploy is a failure too.
 OUTCOMES = ("live", "completed", "failed", "canceled", "deploy_failed")
 _LIST: LiteralString = (
     _COLUMNS
@@ -113,18 +116,18 @@ class ExecutionDetail:
     """One execution, whole."""
 
     row: ExecutionRow
-    phases: dict[str, Any]
-    checkpoints: list[dict[str, Any]]
+    phases: Mapping[str, PhaseState]
+    checkpoints: tuple[Checkpoint, ...]
     files_changed: list[str]
     commit_message: str | None
     base_commit: str | None
     prompt_file: str | None
     log_key: str | None
-    plan: dict[str, Any] | None
+    plan: KeptPlan | None
     plan_accepted_at: datetime | None
     stop_after_planning: bool
     summary: str | None
-    test_report: dict[str, Any] | None
+    test_report: TestReport | None
     deploy_started_at: datetime | None
     deploy_completed_at: datetime | None
     deploy_url: str | None
@@ -135,7 +138,7 @@ class ExecutionDetail:
     canceled_at: datetime | None
     canceled_by_name: str | None
     current_version: str
-    attempts: list[dict[str, Any]]
+    attempts: tuple[AttemptRow, ...]
     continues: bool = False
     parent: Relative | None = None
     children: tuple[Relative, ...] = ()
@@ -183,66 +186,66 @@ def get(session: Session, execution_id: uuid.UUID) -> ExecutionDetail:
     if e is None:
         raise NotFound("There is no such execution; it may have been removed, or the link is wrong.")
     row = fetch(session, _COLUMNS + "WHERE e.id = %(id)s", {"id": execution_id})[0]
-    family = [Relative(*found) for found in fetch(session, _FAMILY, {
-        "id": execution_id, "parent": e.parent_execution_id, "workspace": e.workspace_id, "at": e.triggered_at,
-    })]  # fmt: skip
+    family = [
+        Relative(*row)
+        for row in fetch(
+            session,
+            _FAMILY,
+            {
+                "id": execution_id,
+                "parent": e.parent_execution_id,
+                "workspace": e.workspace_id,
+                "at": e.triggered_at,
+            },
+        )
+    ]
     canceled_by = session.scalar(select(User.name).where(User.id == e.canceled_by_id)) if e.canceled_by_id else None
     version = session.scalar(select(PatternWorkspace.version).where(PatternWorkspace.id == e.workspace_id))
     return ExecutionDetail(
-        row=ExecutionRow(*row), phases=dict(e.phases or {}), checkpoints=list(e.checkpoints or []),
-        files_changed=list(e.files_changed), commit_message=e.commit_message, base_commit=e.base_commit,
-        prompt_file=e.prompt_file, log_key=e.log_key, plan=e.plan, plan_accepted_at=e.plan_accepted_at,
-        stop_after_planning=e.stop_after_planning, summary=e.summary, test_report=e.test_report,
-        deploy_started_at=e.deploy_started_at, deploy_completed_at=e.deploy_completed_at, deploy_url=e.deploy_url,
-        deploy_logs=e.deploy_logs, deploy_state_raw=e.deploy_state_raw, deployment_id=e.deployment_id,
-        candidate_version_id=e.candidate_version_id, canceled_at=e.canceled_at, canceled_by_name=canceled_by,
+        row=ExecutionRow(*row),
+        phases=phases_of(e),
+        checkpoints=checkpoints_of(e),
+        files_changed=list(e.files_changed),
+        commit_message=e.commit_message,
+        base_commit=e.base_commit,
+        prompt_file=e.prompt_file,
+        log_key=e.log_key,
+        plan=plan_of(e),
+        plan_accepted_at=e.plan_accepted_at,
+        stop_after_planning=e.stop_after_planning,
+        summary=e.summary,
+        test_report=test_report_of(e),
+        deploy_started_at=e.deploy_started_at,
+        deploy_completed_at=e.deploy_completed_at,
+        deploy_url=e.deploy_url,
+        deploy_logs=e.deploy_logs,
+        deploy_state_raw=e.deploy_state_raw,
+        deployment_id=e.deployment_id,
+        candidate_version_id=e.candidate_version_id,
+        canceled_at=e.canceled_at,
+        canceled_by_name=canceled_by,
         current_version=version or "0.0.0",
-        attempts=fetch_dicts(session, _ATTEMPTS, {"id": execution_id}), continues=e.continues,
+        attempts=_attempts(session, execution_id),
+        continues=e.continues,
         parent=next((r for r in family if r.id == e.parent_execution_id), None),
         children=tuple(r for r in family if r.id != e.parent_execution_id),
-    )  # fmt: skip
+    )
 
 
 def log_tail(session: Session, execution_id: uuid.UUID, attempt: int) -> str:
-    """The end of an attempt's log as its worker told it last; empty when it told nothing."""
-    found = fetch(session, _LOG_TAIL, {"id": execution_id, "number": attempt})
-    return str(found[0][0] or "") if found else ""
+    """The end of an attempt's log as its worker kept it last; empty when it kept nothing."""
+    rows = fetch(session, _LOG_TAIL, {"id": execution_id, "number": attempt})
+    return str(rows[0][0] or "") if rows else ""
 
 
-def usage(session: Session, execution_id: uuid.UUID) -> list[dict[str, Any]]:
+def _attempts(session: Session, execution_id: uuid.UUID) -> tuple[AttemptRow, ...]:
+    rows = fetch(session, _ATTEMPTS, {"id": execution_id})
+    return tuple(
+        replace(AttemptRow(*facts[:-1]), follow_up=FOLLOW_UP.from_json(facts[-1]) if facts[-1] else None)
+        for facts in rows
+    )
+
+
+def usage(session: Session, execution_id: uuid.UUID) -> list[UsageSum]:
     """What the agent used: a row per attempt, turn and model, in the order they came."""
-    return fetch_dicts(session, _USAGE, {"id": execution_id})
-
-
-_EVALUATION: LiteralString = """
-SELECT v.version AS candidate_version, b.version AS baseline_version, ev.*
-FROM evaluations ev
-JOIN detector_versions v ON v.id = ev.detector_version_id
-LEFT JOIN detector_versions b ON b.id = ev.baseline_version_id
-WHERE ev.execution_id = %(id)s AND ev.kind = 'replay' ORDER BY ev.created_at DESC LIMIT 1
-"""
-_CASES: LiteralString = """
-SELECT f.id::text AS case_id, f.verdict, f.expected_kind AS kind, f.expected_direction AS direction,
-       f.candle_index, f.candle_time, f.price, f.expected_index, s.name AS session_name, s.split
-FROM feedback_items f LEFT JOIN pattern_sessions s ON s.id = f.session_id WHERE f.id = ANY(%(ids)s::uuid[])
-"""
-
-
-def replay(session: Session, execution_id: uuid.UUID) -> dict[str, Any] | None:
-    """The newest replay of an execution's candidate with a row a case, broken ones first; None before testing.
-
-    Hold-out cases are left out of the rows: of them only the whole is told.
-    """
-    found = fetch_dicts(session, _EVALUATION, {"id": execution_id})
-    if not found:
-        return None
-    evaluation = found[0]
-    results = {r["case_id"]: r for r in evaluation["case_results"]}
-    rows = [
-        {**facts, **results[facts["case_id"]]}
-        for facts in fetch_dicts(session, _CASES, {"ids": list(results)})
-        if facts["split"] != "holdout"
-    ]
-    order = {"broken": 0, "fixed": 1, "unchanged": 2}
-    rows.sort(key=lambda r: (order.get(r["outcome"], 3), r["candle_index"] if r["candle_index"] is not None else -1))
-    return {**evaluation, "rows": rows}
+    return [UsageSum(*row) for row in fetch(session, _USAGE, {"id": execution_id})]

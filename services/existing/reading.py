@@ -18,6 +18,7 @@ from services.lifecycle import (
     Verdict,
     WorkspaceStatus,
 )
+from services.texts import cleaned
 
 _VERDICTS: Final = {
     "false_positive": Verdict.FALSE_POSITIVE, "wrong": Verdict.FALSE_POSITIVE, "invalid": Verdict.FALSE_POSITIVE,
@@ -41,7 +42,7 @@ _DOWN: Final = ("bear", "short", "sell", "down", "high", "resistance", "hh", "lh
 def text(value: object, *, most: int = 100_000) -> str:
     """The value as text that the database takes: no NUL, no half characters, blanks at the ends gone, at most `most`."""
     raw = "" if value is None else str(value)
-    return raw.replace("\x00", "").encode("utf-8", "replace").decode().strip()[:most]
+    return cleaned(raw.encode("utf-8", "replace").decode())[:most]
 
 
 def number(value: object) -> float | None:

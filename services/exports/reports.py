@@ -58,8 +58,9 @@ _REPLAY_COLUMNS: Final = (
 
 
 def _replay(session: Session, params: Params) -> pd.DataFrame:
-    found = executions.replay(session, params["execution"])
-    return pd.DataFrame(found["rows"] if found else [], columns=list(_REPLAY_COLUMNS))
+    kept = executions.replay(session, params["execution"])
+    rows = [[getattr(row, name) for name in _REPLAY_COLUMNS] for row in kept.rows] if kept else []
+    return pd.DataFrame(rows, columns=list(_REPLAY_COLUMNS))
 
 
 def _statistic(function: Callable[[Session, stats.Filters], pd.DataFrame]) -> Callable[[Session, Params], pd.DataFrame]:

@@ -15,7 +15,7 @@ from services.models.feedback import FeedbackItem
 from services.models.judgement import JudgementOp
 from services.models.notification import Notification
 from services.models.record import Attachment, AuditEvent, Setting
-from services.models.session import CandleDataset, Detection, PatternSession
+from services.models.session import CandleDataset, Detection, ImportReading, PatternSession
 from services.models.token import AccessToken
 from services.models.user import User
 from services.models.workspace import PatternWorkspace, ReadMarker, WorkspaceMessage
@@ -36,6 +36,7 @@ __all__ = [
     "FeedbackItem",
     "GateWaiver",
     "ImplementationSession",
+    "ImportReading",
     "JudgementOp",
     "MovedRow",
     "Notification",

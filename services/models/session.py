@@ -39,6 +39,18 @@ class CandleDataset(Base):
     licence_note: Mapped[str | None]
     uploaded_by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[CreatedAt]
+    archived_at: Mapped[datetime | None]  # put away: no list offers it, what rests on it stays
+
+
+class ImportReading(Base):
+    """How files of one shape were read last, when a person had to say it (`services.candles.mapping`)."""
+
+    __tablename__ = "import_readings"
+
+    shape: Mapped[str] = mapped_column(primary_key=True)
+    reading: Mapped[dict[str, Any]]
+    updated_by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    updated_at: Mapped[CreatedAt]
 
 
 class PatternSession(Base):

@@ -25,10 +25,10 @@ from scipy.stats import norm, t
 
 from services.places.counting import Block, Counts, Fit, moves
 from services.places.values import Place
+from services.rules import is_provisional
 
 FEW_BLOCKS = 4
 FEW_DESIGN_EFFECT = 1.5
-PROVISIONAL_BELOW = 10
 _Z = float(norm.ppf(0.975))
 
 Label = Literal["", "few windows"]
@@ -76,7 +76,7 @@ class Rate:
 
     @property
     def provisional(self) -> bool:
-        return self.n < PROVISIONAL_BELOW
+        return is_provisional(self.n)
 
     @property
     def words(self) -> str:

@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
@@ -19,7 +18,7 @@ from services.database.engine import transaction
 from services.detectors import repository
 from services.detectors.bundle import read_params
 from services.detectors.judging import Window
-from services.detectors.types import Candles, Case, DetectorSpec
+from services.detectors.types import Candles, Case, DetectorSpec, Params
 from services.detectors.windows import windows_of
 from services.errors import Cancelled, RepositoryError, StaleEpoch
 from services.executions import Run, UsageRow
@@ -65,7 +64,7 @@ class RunContext:
         return releases.kept_ref(self.execution_id)
 
     def cancelled(self) -> bool:
-        """Whether the run is to stop, because somebody said so or because another worker has it."""
+        """Whether the run is to stop, because somebody canceled it or another worker has it."""
         return self._canceled.is_set() or self._lost.is_set()
 
     @property
@@ -82,7 +81,7 @@ class RunContext:
 
     @contextmanager
     def beating(self) -> Iterator[None]:
-        """Says twice a second that the run is alive, and hears of cancels, while the block runs."""
+        """While the block runs: records twice a second that the run is alive, and reads whether somebody canceled it."""
         stop = threading.Event()
         thread = threading.Thread(target=self._beat, args=(stop,), name=f"beat-{self.execution_id}", daemon=True)
         thread.start()
@@ -120,9 +119,14 @@ class RunContext:
     def used(self, used: Used) -> None:
         """Takes what a message of the agent's API cost; it is kept with the next sign of life."""
         row = UsageRow(
-            used.message_id, self._log.attempt, used.turn, used.model, used.cost_usd, used.input_tokens,
+            used.message_id,
+            self._log.attempt,
+            used.turn,
+            used.model,
+            used.cost_usd,
+            used.input_tokens,
             used.output_tokens,
-        )  # fmt: skip
+        )
         with self._used_lock:
             self._used[row.message_id] = row
 
@@ -141,7 +145,7 @@ class RunContext:
         self._log.keep_tail()
 
     def recover_usage(self) -> None:
-        """Keeps what an agent of this run spent under a worker that was killed before it told."""
+        """Keeps what an agent of this run spent under a worker that was killed before it recorded it."""
         for used in agent_registry.spent_in(self.folder):
             self.used(used)
         self.flush()
@@ -165,12 +169,9 @@ class RunContext:
         except RepositoryError as error:  # costs another machine this phase at most; deploying pushes for good
             self.write(f"!! The work in progress was not pushed: {error}")
 
-    def fetch_kept(self, ref: str) -> None:
-        """Brings what another machine kept under a ref; nothing when there is no remote, or it has none."""
-        try:
-            repository.fetch(self.repository, f"{ref}:{ref}", cancelled=self.cancelled)
-        except RepositoryError as error:  # the phase begins from what this machine has
-            log.info("nothing_kept_elsewhere", execution=str(self.execution_id), error=str(error)[:200])
+    def fetch_kept(self) -> None:
+        """Brings what another machine kept of this run; nothing when there is no remote, or it has none."""
+        releases.fetch_kept(self.execution_id, update_ref=True, cancelled=self.cancelled)
 
     def cases(self) -> list[Case]:
         with transaction() as session:
@@ -180,8 +181,8 @@ class RunContext:
     def exhaustive(self, run: Run) -> frozenset[Window]:
         """Windows that a completed session declares fully checked."""
         with transaction() as session:
-            found = sessions.exhaustive_windows(session, run.workspace_id)
-        return frozenset(Window(str(d), a, b) for d, a, b in found)
+            windows = sessions.exhaustive_windows(session, run.workspace_id)
+        return frozenset(Window(str(dataset), first, last) for dataset, first, last in windows)
 
     def candles(self, dataset_id: str) -> Candles:
         with transaction() as session:
@@ -189,23 +190,42 @@ class RunContext:
         return load_array(get_settings().storage_root, path)
 
     def checkpoint(
-        self, phase: ExecutionPhase, attempt: int, key: str, text: str, details: str | None = None, ok: bool = True,
+        self,
+        phase: ExecutionPhase,
+        attempt: int,
+        key: str,
+        text: str,
+        details: str | None = None,
+        ok: bool = True,
         files_changed: list[str] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.write(f"[{phase}] {text}" + (f": {details}" if details else ""))
         with transaction() as session:
             executions.checkpoint(
-                session, self.execution_id, epoch=self.epoch, phase=phase, attempt=attempt, key=key, text=text,
-                details=details, ok=ok, files_changed=files_changed,
-            )  # fmt: skip
+                session,
+                self.execution_id,
+                epoch=self.epoch,
+                phase=phase,
+                attempt=attempt,
+                key=key,
+                text=text,
+                details=details,
+                ok=ok,
+                files_changed=files_changed,
+            )
 
     def report(self, phase: ExecutionPhase, attempt: int, fraction: float, task: str) -> None:
         self.check()
         with transaction() as session:
             executions.report(
-                session, self.execution_id, epoch=self.epoch, phase=phase, attempt=attempt, fraction=fraction,
+                session,
+                self.execution_id,
+                epoch=self.epoch,
+                phase=phase,
+                attempt=attempt,
+                fraction=fraction,
                 task=task,
-            )  # fmt: skip
+            )
 
     def work(self, run: Run, phase: ExecutionPhase, attempt: int, round_number: int = 0) -> Work:
         """The execution as the agent sees it: tune cases alone."""
@@ -217,24 +237,37 @@ class RunContext:
             self.checkpoint(phase, attempt, f"{phase}:{round_number}:{key}", text, details, ok)
 
         return Work(
-            execution_id=run.id, pattern_type=run.pattern_type, name=run.workspace_name, is_first=run.is_first,
-            worktree=self.worktree, prompt=prompt, cases=cases, refused_params=self.refused_params(),
-            exhaustive=self.exhaustive(run) & frozenset(windows_of(cases)), sent_ids=frozenset(run.feedback_ids), current_params=self.base_params(run), candles=self.candles,
-            report=lambda fraction, task: self.report(phase, attempt, fraction, task), checkpoint=checkpoint,
-            cancelled=self.cancelled, log=self.write, used=self.used, spent_usd=self.spent(),
-        )  # fmt: skip
+            execution_id=run.id,
+            pattern_type=run.pattern_type,
+            name=run.workspace_name,
+            is_first=run.is_first,
+            worktree=self.worktree,
+            prompt=prompt,
+            cases=cases,
+            refused_params=self.refused_params(),
+            exhaustive=self.exhaustive(run) & frozenset(windows_of(cases)),
+            sent_ids=frozenset(run.feedback_ids),
+            current_params=self.base_params(run),
+            candles=self.candles,
+            report=lambda fraction, task: self.report(phase, attempt, fraction, task),
+            checkpoint=checkpoint,
+            cancelled=self.cancelled,
+            log=self.write,
+            used=self.used,
+            spent_usd=self.spent(),
+        )
 
     def spent(self) -> float:
         """Dollars that the agent spent on this run so far, on whichever machine."""
         with transaction() as session:
             return executions.spent(session, self.execution_id)
 
-    def refused_params(self) -> tuple[dict[str, Any], ...]:
+    def refused_params(self) -> tuple[Params, ...]:
         """Parameters of this execution's candidates so far; testing refused each of them."""
         with transaction() as session:
             return tuple(deployments.candidate_params(session, self.execution_id))
 
-    def base_params(self, run: Run) -> dict[str, Any] | None:
+    def base_params(self, run: Run) -> Params | None:
         """The parameters the execution began with: those at its base commit."""
         if run.deployed_version_id is None or run.base_commit is None:
             return None

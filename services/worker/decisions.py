@@ -16,7 +16,7 @@ LONGEST_ASKED_S = 3600.0  # a pause that the other side asks for; a longer one i
 
 class Action(StrEnum):
     RETRY = "retry"  # the same again after a pause
-    REFINE = "refine"  # back to the agent with what was said
+    REFINE = "refine"  # back to the agent with the reason
     FAIL = "fail"
 
 
@@ -147,7 +147,7 @@ RULES: Mapping[str, Rule] = {
         Action.REFINE,
         "Read the deploy's log on the execution's page, mend what it names, and continue the run.",
     ),
-    "target.refused": _final("Look at the deploy target's settings (VERCEL_…) and its own pages, and continue the run."),
+    "target.refused": _final("Look at the deploy target's settings under Admin, Connections, and at its own pages, and continue the run."),
     "target.not_connected": _final(
         f"To see which settings are missing, {_CONNECTIONS}; set them and restart the worker, or deploy to this machine."
     ),

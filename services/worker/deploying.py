@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
-from services import deployments, executions, releases
+from services import deployments, executions
 from services.database.engine import transaction
 from services.deploys import registry as deploy_registry
 from services.deploys.protocol import Deployer, Deployment, DeployRequest
 from services.detectors import repository
 from services.errors import Cancelled, RepositoryError
-from services.executions import Run
+from services.executions import PhaseFacts, Run
 from services.lifecycle import DeployStatus, ExecutionPhase
 from services.worker.context import RunContext
-from services.worker.phases import Outcome, in_phase, open_worktree
+from services.worker.phases import in_phase, open_worktree
+from services.worker.results import Deployed, Rebased, StepFailed
 
 DEPLOYING = ExecutionPhase.DEPLOYING
 ARRIVED_S = 1.5  # to ask the remote what became of a push
+LOG_CHARACTERS = 8000  # of a failed deploy, as the agent gets them
 LOG_STAMP = 18  # characters of the time at the start of a log line
 
 
@@ -25,10 +26,13 @@ class _Moved(RepositoryError):
     """Main has moved since the commit was tested."""
 
 
-def deploy(ctx: RunContext, attempt: int) -> Outcome:
-    """Deploys the candidate. Outcome ready, rebased (test again), or failed with the deploy's log."""
+Outcome = Deployed | Rebased | StepFailed
 
-    def body(run: Run) -> tuple[Outcome, dict[str, Any]]:
+
+def deploy(ctx: RunContext, attempt: int) -> Outcome:
+    """Deploys the candidate. A deploy that failed is a result, with its log, for the phase is at its end."""
+
+    def body(run: Run) -> tuple[Outcome, PhaseFacts]:
         open_worktree(ctx, run)
         repository.pull(ctx.repository, cancelled=ctx.cancelled)
         if not _is_on_main(ctx):
@@ -46,7 +50,7 @@ def _is_on_main(ctx: RunContext) -> bool:
     return repository.git(ctx.worktree, "rev-list", "--count", "refs/heads/main", "^HEAD") == "0"
 
 
-def _rebase(ctx: RunContext, attempt: int) -> tuple[Outcome, dict[str, Any]]:
+def _rebase(ctx: RunContext, attempt: int) -> tuple[Outcome, PhaseFacts]:
     """Replays the worktree's commits on main, to be tested again."""
     main = repository.head(ctx.repository, "refs/heads/main")
     try:
@@ -60,10 +64,10 @@ def _rebase(ctx: RunContext, attempt: int) -> tuple[Outcome, dict[str, Any]]:
         ) from error
     head = repository.head(ctx.worktree)
     ctx.checkpoint(DEPLOYING, attempt, f"rebased:{head[:12]}", "Rebased on what others merged meanwhile")
-    return {"outcome": "rebased"}, {"commit_hash": head, "base_commit": main}
+    return Rebased(), PhaseFacts(commit_hash=head, base_commit=main)
 
 
-def _deploy(ctx: RunContext, run: Run, attempt: int) -> tuple[Outcome, dict[str, Any]]:
+def _deploy(ctx: RunContext, run: Run, attempt: int) -> tuple[Outcome, PhaseFacts]:
     deployer = deploy_registry.make(run.deploy_target)
     with transaction() as session:
         assert run.candidate_version_id is not None  # testing registered it
@@ -80,32 +84,38 @@ def _deploy(ctx: RunContext, run: Run, attempt: int) -> tuple[Outcome, dict[str,
         raise Cancelled("The run was canceled.")
     if state.status != DeployStatus.READY:
         error = state.error or f"The deploy ended as {state.raw}."
-        return {
-            "outcome": "failed",
-            "kind": state.failure,
-            "error": error,
-            "logs": state.logs[-8000:],
-        }, {}
+        return StepFailed(state.failure, error, deploy_log=state.logs[-LOG_CHARACTERS:]), PhaseFacts()
     _merge(ctx, run, deployer, version.commit_hash)
-    return {"outcome": "ready", "url": state.url, "raw": state.raw, "logs": state.logs}, {}
+    return Deployed(state.url, state.raw, state.logs), PhaseFacts()
 
 
 def _follow(ctx: RunContext, deployer: Deployer, deployment_id: str, attempt: int) -> Deployment:
-    """Tells each state as the target reaches it; returns the last one."""
+    """Records each state as the target reaches it; returns the last one."""
     last: Deployment | None = None
     for steps, state in enumerate(deployer.follow(deployment_id, cancelled=partial(_asked_to_stop, ctx)), start=1):
         last = state
         if not state.ended:
             with transaction() as session:
                 deployments.deploy_moved(
-                    session, ctx.execution_id, epoch=ctx.epoch, attempt=attempt, status=state.status, raw=state.raw,
-                    logs=state.logs, url=state.url,
-                )  # fmt: skip
+                    session,
+                    ctx.execution_id,
+                    epoch=ctx.epoch,
+                    attempt=attempt,
+                    status=state.status,
+                    raw=state.raw,
+                    logs=state.logs,
+                    url=state.url,
+                )
                 executions.report(
-                    session, ctx.execution_id, epoch=ctx.epoch, phase=DEPLOYING, attempt=attempt,
-                    fraction=steps / 6, task=state.logs.strip().rsplit("\n", 1)[-1][LOG_STAMP:] or "Deploying",
-                )  # fmt: skip
-    assert last is not None  # a target tells at least how it ended
+                    session,
+                    ctx.execution_id,
+                    epoch=ctx.epoch,
+                    phase=DEPLOYING,
+                    attempt=attempt,
+                    fraction=steps / 6,
+                    task=state.logs.strip().rsplit("\n", 1)[-1][LOG_STAMP:] or "Deploying",
+                )
+    assert last is not None  # a target says at least how it ended
     return last
 
 
@@ -148,10 +158,10 @@ def _push(ctx: RunContext, commit_hash: str) -> None:
 def _has_arrived(ctx: RunContext, commit_hash: str) -> bool:
     """Whether a push that was cut off came to its end at the remote all the same; then it is too late to cancel."""
     try:
-        told = repository.git(ctx.repository, "ls-remote", "origin", "refs/heads/main", timeout=ARRIVED_S)
+        remote_main = repository.git(ctx.repository, "ls-remote", "origin", "refs/heads/main", timeout=ARRIVED_S)
     except RepositoryError:
         return False
-    return told.startswith(commit_hash)
+    return remote_main.startswith(commit_hash)
 
 
 def _refuse_moved(_commit: str) -> None:
@@ -159,9 +169,9 @@ def _refuse_moved(_commit: str) -> None:
 
 
 def _undo(run: Run, deployer: Deployer) -> None:
-    if run.deployed_version_id is None:
-        releases.pointer(run.pattern_type).unlink(missing_ok=True)
-        return
-    with transaction() as session:
-        before = deployments.get_version(session, run.deployed_version_id).commit_hash
-    deployer.roll_back(run.pattern_type, before)
+    """Has the target run again what it ran before this deploy; nothing when it was the pattern's first."""
+    commit_hash = None
+    if run.deployed_version_id is not None:
+        with transaction() as session:
+            commit_hash = deployments.get_version(session, run.deployed_version_id).commit_hash
+    deployer.roll_back(run.pattern_type, commit_hash)

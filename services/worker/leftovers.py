@@ -19,12 +19,12 @@ def end_leftovers(folder: Path) -> int:
     A frozen worker's agent is not frozen: it would go on changing the files under the next one. All that is started
     for a run names its folder in its command line. The caller has the run by its epoch and has started nothing yet.
     """
-    mark, found = str(folder), []
+    mark, started = str(folder), []
     for process in psutil.process_iter(["cmdline"]):
         if any(mark in part for part in process.info["cmdline"] or ()):
-            found.append(process)
-    family = {p.pid: p for p in found}
-    for process in found:
+            started.append(process)
+    family = {p.pid: p for p in started}
+    for process in started:
         with contextlib.suppress(psutil.Error):
             family |= {p.pid: p for p in process.children(recursive=True)}
     for process in family.values():

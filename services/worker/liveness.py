@@ -150,10 +150,10 @@ class Watchdog:
 
 def _left_behind(connection: psycopg.Connection[tuple[object, ...]]) -> list[tuple[str, str | None, str]]:
     """Workflows of older releases: queued ones that a worker of theirs may never take, and those of dead workers."""
-    found = connection.execute(_OLDER, {"names": [WORKFLOW, DELIVER], "version": WORKFLOW_VERSION}).fetchall()
+    rows = connection.execute(_OLDER, {"names": [WORKFLOW, DELIVER], "version": WORKFLOW_VERSION}).fetchall()
     return [
         (str(workflow), None if executor is None else str(executor), str(version))
-        for workflow, executor, version, status in found
+        for workflow, executor, version, status in rows
         if status == "ENQUEUED" or executor is None or _is_free(connection, str(executor))
     ]
 

@@ -1,4 +1,4 @@
-"""The worker process: takes runs from the queue until it is told to stop."""
+"""The worker process: takes runs from the queue until it is asked to stop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import threading
 import uuid
 from datetime import timedelta
 from types import FrameType
-from typing import Any
+from typing import Any, TypedDict
 
 from dbos import DBOS, DBOSConfig
 from sqlalchemy import event
@@ -23,7 +23,7 @@ from services.database.migrate import readiness
 from services.database.queue import APP_NAME, NOTICES, QUEUE, SCHEMA, WORKFLOW_VERSION
 from services.errors import Unavailable
 from services.logs import get_logger
-from services.worker import notifying, workflow
+from services.worker import notifying, steps, workflow
 from services.worker.liveness import Watchdog, WorkerLock, connection_name, end_process
 
 DRAIN_S = 20
@@ -65,9 +65,12 @@ def run_worker(concurrency: int) -> None:
     DBOS(config=config)
     DBOS.launch()
     DBOS.register_queue(
-        QUEUE, worker_concurrency=concurrency, partition_concurrency=1, polling_interval_sec=0.25,
+        QUEUE,
+        worker_concurrency=concurrency,
+        partition_concurrency=1,
+        polling_interval_sec=0.25,
         on_conflict="always_update",
-    )  # fmt: skip
+    )
     DBOS.register_queue(
         NOTICES, worker_concurrency=notifying.CONCURRENCY, polling_interval_sec=1.0, on_conflict="always_update"
     )
@@ -79,7 +82,7 @@ def run_worker(concurrency: int) -> None:
     stop.wait()
     log.info("worker_draining", executor=executor_id)
     watchdog.close()
-    workflow.gate.close(DRAIN_S)
+    steps.gate.close(DRAIN_S)
     notifying.gate.close(notifying.DRAIN_S)
     lock.close()
     logging.shutdown()
@@ -91,11 +94,17 @@ def _adopt(workflow_id: str, executor_id: str | None, version: str) -> None:
         queue.adopt(session, workflow_id, executor_id=executor_id, version=version)
 
 
+class ConnectionParameters(TypedDict, total=False):
+    """Of those that a connection is made with, the one that is set here."""
+
+    application_name: str
+
+
 def _name_connections(name: str) -> None:
-    """From now on this process's connections bear the worker's name, so that they can be ended if it freezes."""
+    """From now on this process's connections carry the worker's name, so that they can be ended if it freezes."""
 
     @event.listens_for(get_engine(), "do_connect")
-    def _named(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
+    def _named(_dialect: Any, _record: Any, _arguments: Any, parameters: ConnectionParameters) -> None:
         parameters["application_name"] = name
 
 

@@ -16,15 +16,17 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
-from typing import IO, Any, Final
+from typing import IO, Final
 
 from dbos import DBOS
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from services import notifications
+from services.codec import Codec
 from services.database.engine import transaction
 from services.database.queue import DELIVER
 from services.logs import get_logger, log_unexpected
@@ -39,9 +41,18 @@ SILENT: Final = "It did not answer in time."
 BROKE: Final = "Sending it broke before it answered."
 # What a network may ask for; the addresses' own keys are all that a sender needs beside.
 PASSED_ON: Final = (
-    "PATH", "LANG", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
-    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
-)  # fmt: skip
+    "PATH",
+    "LANG",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+)
 gate = Gate()
 log = get_logger(__name__)
 
@@ -56,18 +67,34 @@ def deliver(notification_id: str, number: int) -> str:
 
     return DBOS.run_step(
         {
-            "name": "try", "retries_allowed": True, "max_attempts": 60, "interval_seconds": 0.5, "backoff_rate": 1.5,
+            "name": "try",
+            "retries_allowed": True,
+            "max_attempts": 60,
+            "interval_seconds": 0.5,
+            "backoff_rate": 1.5,
             "should_retry": lambda error: isinstance(error, (OperationalError, InterfaceError)),
         },
         step,
-    )  # fmt: skip
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SendOutcome:
+    """What came of one address, as the sender's process prints it on a line."""
+
+    id: str
+    sent: bool
+    said: str
+
+
+_OUTCOME = Codec(SendOutcome, "sender's outcome")
 
 
 def _try(notification_id: uuid.UUID, number: int) -> str:
     with transaction() as session:
-        found = notifications.load(session, notification_id, number)
-    if found is not None and found.urls:
-        _send(notification_id, found)
+        delivery = notifications.load(session, notification_id, number)
+    if delivery is not None and delivery.urls:
+        _send(notification_id, delivery)
     with transaction() as session:
         status = notifications.end_try(session, notification_id, number, PAUSES_S)
     log.info("notice_tried", notification=str(notification_id), number=number, status=status.value)
@@ -77,21 +104,21 @@ def _try(notification_id: uuid.UUID, number: int) -> str:
 def _send(notification_id: uuid.UUID, delivery: Delivery) -> None:
     """Sends to all addresses at once and records each answer as it comes. Only a lost database is raised."""
     waiting = set(delivery.urls)
-    said = SILENT
+    answer = SILENT
     try:
         with _sending(delivery) as lines:
             for line in lines:
-                outcome = _parsed(line)
-                if outcome["id"] in waiting:
-                    _note(notification_id, outcome["id"], outcome["sent"] is True, str(outcome["said"]))
-                    waiting.discard(outcome["id"])
+                outcome = _OUTCOME.from_text(line)
+                if outcome.id in waiting:
+                    _note(notification_id, outcome.id, outcome.sent, outcome.said)
+                    waiting.discard(outcome.id)
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:  # noqa: BLE001  # no process, no memory, rubbish on the line: the next try may do better
         log_unexpected(error, notification=str(notification_id))
-        said = BROKE
+        answer = BROKE
     for address in waiting:
-        _note(notification_id, address, False, said)
+        _note(notification_id, address, False, answer)
 
 
 def _note(notification_id: uuid.UUID, address: str, sent: bool, said: str) -> None:
@@ -99,26 +126,25 @@ def _note(notification_id: uuid.UUID, address: str, sent: bool, said: str) -> No
         notifications.note(session, notification_id, address, sent=sent, said=said[:200])
 
 
-def _parsed(line: bytes) -> Mapping[str, Any]:
-    found = json.loads(line)
-    if not isinstance(found, dict) or not {"id", "sent", "said"} <= found.keys():
-        raise ValueError("the sender printed something else than an outcome")
-    return found
-
-
 @contextmanager
 def _sending(delivery: Delivery) -> Iterator[Iterator[bytes]]:
     """The lines of a sender's process until it ends or SEND_S have passed. It is gone when the block ends."""
     process = subprocess.Popen(
-        [sys.executable, "-I", sender.__file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL, cwd="/", env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
-    )  # fmt: skip
+        [sys.executable, "-I", sender.__file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
+    )
     assert process.stdin is not None and process.stdout is not None
     try:
         job = {
-            "title": delivery.title, "body": delivery.body, "kind": delivery.kind,
+            "title": delivery.title,
+            "body": delivery.body,
+            "kind": delivery.kind,
             "addresses": [{"id": address, "url": url} for address, url in delivery.urls.items()],
-        }  # fmt: skip
+        }
         process.stdin.write(json.dumps(job).encode() + b"\n")
         process.stdin.flush()  # and stays open: the sender ends when it closes
         yield _lines(process.stdout, time.monotonic() + SEND_S)

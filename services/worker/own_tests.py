@@ -13,16 +13,17 @@ def tests_in(source: str) -> set[str]:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return set()
-    found = set()
+    names = set()
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test"):
-            found.add(node.name)
+            names.add(node.name)
         elif isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
-            found |= {
-                f"{node.name}::{inner.name}" for inner in node.body
+            names |= {
+                f"{node.name}::{inner.name}"
+                for inner in node.body
                 if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef) and inner.name.startswith("test")
-            }  # fmt: skip
-    return found
+            }
+    return names
 
 
 def skips_in(source: str) -> int:

@@ -1,25 +1,27 @@
-"""The five phases of an execution. Each runs as one durable step, so each bears a second run in the same worktree."""
+"""The phases of an execution. Each runs as one durable step, so each may run twice in the same worktree."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from services import deployments, executions
 from services.agents import registry as agent_registry
-from services.agents.protocol import Change, Refusal
+from services.agents.protocol import AgentChange, Plan, Refusal
 from services.database.engine import transaction
 from services.detectors import repository
 from services.detectors.bundle import code_sha256, owned_paths, patterns
 from services.detectors.sandbox import describe
 from services.detectors.types import DetectorSpec
 from services.errors import RepositoryError
-from services.executions import Run
+from services.executions import KeptPlan, PhaseFacts, Run
 from services.lifecycle import ExecutionPhase
 from services.worker.context import RunContext
+from services.worker.results import Changed, CommittedChange, Deployed, NothingToRefine, Planned, Unchanged
 
-Outcome = dict[str, Any]
+T = TypeVar("T")
 PLANNING, IMPLEMENTING, REFINING = ExecutionPhase.PLANNING, ExecutionPhase.IMPLEMENTING, ExecutionPhase.REFINING
 
 
@@ -28,22 +30,22 @@ def in_phase(
     phase: ExecutionPhase,
     attempt: int,
     task: str,
-    body: Callable[[Run], tuple[Outcome, dict[str, Any]]],
-) -> Outcome:
-    """Enters the phase, runs `body`, leaves it with the columns that `body` established, and keeps the work."""
+    body: Callable[[Run], tuple[T, PhaseFacts]],
+) -> T:
+    """Enters the phase, runs `body`, leaves it with the facts that `body` established, and keeps the work."""
     with transaction() as session:
         executions.begin_phase(session, ctx.execution_id, epoch=ctx.epoch, phase=phase, attempt=attempt, task=task)
     ctx.enter(attempt)
     ctx.write(f"== {phase} (attempt {attempt}): {task}")
     with ctx.beating():
-        outcome, facts = body(ctx.run())
-        ctx.check(lost_only=outcome["outcome"] == "ready")  # what is live can't be canceled any more
+        result, facts = body(ctx.run())
+        ctx.check(lost_only=isinstance(result, Deployed))  # what is live can't be canceled any more
         if (ctx.worktree / ".git").exists():
             ctx.keep()
-        facts |= {"log_key": ctx.save_log()}
+        facts = replace(facts, log_key=ctx.save_log())
     with transaction() as session:
         executions.end_phase(session, ctx.execution_id, epoch=ctx.epoch, phase=phase, attempt=attempt, facts=facts)
-    return outcome
+    return result
 
 
 def spec_of(ctx: RunContext, run: Run) -> DetectorSpec | None:
@@ -56,10 +58,10 @@ def spec_of(ctx: RunContext, run: Run) -> DetectorSpec | None:
     return ctx.spec[1]
 
 
-def plan(ctx: RunContext, attempt: int) -> Outcome:
+def plan(ctx: RunContext, attempt: int) -> Planned:
     """Checks the repository, makes the worktree at the base commit, and has the agent plan."""
 
-    def body(run: Run) -> tuple[Outcome, dict[str, Any]]:
+    def body(run: Run) -> tuple[Planned, PhaseFacts]:
         repo = ctx.repository
         repository.check_repository(repo)
         _check_deployed(ctx, run)
@@ -67,8 +69,7 @@ def plan(ctx: RunContext, attempt: int) -> Outcome:
         agent = agent_registry.make(run.agent)
         made = agent.plan(ctx.work(run, PLANNING, attempt), spec_of(ctx, run))
         ctx.checkpoint(PLANNING, attempt, "plan", "Plan", made.summary)
-        facts = {"summary": made.summary, "steps": list(made.steps), "facts": dict(made.facts)}
-        return {"outcome": "ok"}, {"plan": facts}
+        return Planned(), PhaseFacts(plan=KeptPlan(made.summary, made.steps))
 
     return in_phase(ctx, PLANNING, attempt, "Reading the corrections", body)
 
@@ -96,7 +97,7 @@ def open_worktree(ctx: RunContext, run: Run) -> None:
     if not (ready.exists() and _is_sound(ctx)):  # a process was killed while it wrote there
         repository.remove_worktree(repo, ctx.worktree)
         ready.unlink(missing_ok=True)
-        ctx.fetch_kept(ctx.ref)
+        ctx.fetch_kept()
     start = run.base_commit or repository.head(repo, "refs/heads/main")
     if repository.git(repo, "for-each-ref", "--format=%(objectname)", ctx.ref):
         start = ctx.ref
@@ -114,77 +115,69 @@ def _is_sound(ctx: RunContext) -> bool:
     return not any((inside / name).exists() for name in ("index.lock", "rebase-merge", "rebase-apply"))
 
 
-def implement(ctx: RunContext, attempt: int) -> Outcome:
+def implement(ctx: RunContext, attempt: int) -> Changed | Unchanged:
     """Has the agent change the worktree, and commits what belongs to this pattern."""
 
-    def body(run: Run) -> tuple[Outcome, dict[str, Any]]:
+    def body(run: Run) -> tuple[Changed | Unchanged, PhaseFacts]:
         open_worktree(ctx, run)
         agent = agent_registry.make(run.agent)
-        change = agent.implement(ctx.work(run, IMPLEMENTING, attempt), spec_of(ctx, run), run.plan or {})
+        plan = Plan(run.plan.summary, run.plan.steps) if run.plan is not None else Plan("")
+        change = agent.implement(ctx.work(run, IMPLEMENTING, attempt), spec_of(ctx, run), plan)
         return commit(ctx, run, change, IMPLEMENTING, attempt, "implement")
 
     return in_phase(ctx, IMPLEMENTING, attempt, "Changing the detector", body)
 
 
-def refine(ctx: RunContext, attempt: int, refusal: dict[str, Any] | None, round_number: int) -> Outcome:
-    """Feeds a refusal back to the agent; without one, there is nothing to refine and the phase says so."""
+def refine(ctx: RunContext, attempt: int, refusal: Refusal, round_number: int) -> Changed | Unchanged:
+    """Gives a refusal back to the agent, and commits what it changes."""
 
-    def body(run: Run) -> tuple[Outcome, dict[str, Any]]:
+    def body(run: Run) -> tuple[Changed | Unchanged, PhaseFacts]:
         open_worktree(ctx, run)
-        if refusal is None:
-            ctx.checkpoint(REFINING, attempt, f"refine:{round_number}:none", "Nothing to refine: every gate passed")
-            return {"outcome": "ok", "changed": False, "summary": run.summary or ""}, {}
         agent = agent_registry.make(run.agent)
-        told = Refusal(
-            refusal["gate"], refusal["sentence"], refusal.get("log", ""), tuple(refusal.get("broken_ids", ()))
-        )
-        ctx.checkpoint(
-            REFINING, attempt, f"refine:{round_number}:told", "The refusal went back to the agent", told.sentence
-        )
-        change = agent.refine(ctx.work(run, REFINING, attempt, round_number), spec_of(ctx, run), told, round_number)
+        key, text = f"refine:{round_number}:told", "The refusal went back to the agent"
+        ctx.checkpoint(REFINING, attempt, key, text, refusal.sentence)
+        work = ctx.work(run, REFINING, attempt, round_number)
+        change = agent.refine(work, spec_of(ctx, run), refusal, round_number)
         return commit(ctx, run, change, REFINING, attempt, f"refine:{round_number}")
 
-    task = "Nothing to refine" if refusal is None else f"Refining: {refusal['sentence']}"
-    return in_phase(ctx, REFINING, attempt, task, body)
+    return in_phase(ctx, REFINING, attempt, f"Refining: {refusal.sentence}", body)
+
+
+def refine_nothing(ctx: RunContext, attempt: int, round_number: int) -> NothingToRefine:
+    """The refining phase of a change that passed every gate: it says so."""
+
+    def body(run: Run) -> tuple[NothingToRefine, PhaseFacts]:
+        open_worktree(ctx, run)
+        ctx.checkpoint(REFINING, attempt, f"refine:{round_number}:none", "Nothing to refine: every gate passed")
+        return NothingToRefine(), PhaseFacts()
+
+    return in_phase(ctx, REFINING, attempt, "Nothing to refine", body)
 
 
 def commit(
-    ctx: RunContext, run: Run, change: Change, phase: ExecutionPhase, attempt: int, key: str
-) -> tuple[Outcome, dict[str, Any]]:
+    ctx: RunContext, run: Run, change: AgentChange, phase: ExecutionPhase, attempt: int, key: str
+) -> tuple[Changed | Unchanged, PhaseFacts]:
     """Commits the agent's change once: a step that runs again finds its own commit and makes no second."""
-    outcome: Outcome = {
-        "outcome": "ok",
-        "changed": change.changed,
-        "summary": change.summary,
-        "changes": list(change.changes),
-    }
+    unchanged = Unchanged(change.summary), PhaseFacts(summary=change.summary)
     if not change.changed:
         repository.git(ctx.worktree, "checkout", "--", ".")
-        return outcome, {"summary": change.summary}
+        return unchanged
     base = run.base_commit or repository.head(ctx.worktree)
-    trailer = f"Execution: {run.id}"
-    message = f"{change.commit_message}\n\n{change.summary}\n\n{trailer}\n"
+    message = f"{change.commit_message}\n\n{change.summary}\n\nExecution: {run.id}\n"
     repository.commit_all(ctx.worktree, message, run.agent.capitalize())
     head = repository.head(ctx.worktree)
     files = repository.changed_files(ctx.worktree, base) if head != base else []
     outside = [f for f in files if f not in owned_paths(run.pattern_type)]
     if outside:  # testing refuses it
-        ctx.checkpoint(
-            phase,
-            attempt,
-            f"{key}:outside",
-            "Changed files outside the pattern",
-            ", ".join(outside[:5]),
-            ok=False,
-            files_changed=outside,
-        )
+        text, some = "Changed files outside the pattern", ", ".join(outside[:5])
+        ctx.checkpoint(phase, attempt, f"{key}:outside", text, some, ok=False, files_changed=outside)
     if not files:
-        return outcome | {"changed": False}, {"summary": change.summary}
+        return unchanged
     ctx.checkpoint(phase, attempt, f"{key}:commit", f"Committed {head[:8]}", ", ".join(files), files_changed=files)
-    return outcome | {"commit": head}, {
-        "commit_hash": head, "commit_message": change.commit_message, "files_changed": files,
-        "summary": change.summary,
-    }  # fmt: skip
+    facts = PhaseFacts(
+        commit_hash=head, commit_message=change.commit_message, files_changed=files, summary=change.summary
+    )
+    return Changed(CommittedChange(change.summary, change.changes)), facts
 
 
 def origin_of(run: Run) -> str:

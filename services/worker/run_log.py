@@ -16,7 +16,7 @@ from services.database.engine import transaction
 from services.logs import get_logger
 from services.settings import get_settings
 
-MOST_BYTES = 50_000_000  # of one run; what comes after is said once and left out
+MOST_BYTES = 50_000_000  # of one run; the log says once that what comes after is left out
 log = get_logger(__name__)
 
 

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import time
-from typing import Any
-
-import numpy as np
+from typing import Protocol
 
 from services import deployments, executions, feedback, releases, sessions
+from services.agents.protocol import Refusal
 from services.database.engine import transaction
 from services.detectors import repository
 from services.detectors.bundle import code_sha256, module_path, owned_paths, read_params, tests_path
 from services.detectors.contract import ContractReport, check_contract
+from services.detectors.gate import kept
 from services.detectors.replay import ReplayResult, compare
 from services.detectors.repository_tests import run_tests
 from services.detectors.sandbox import warm
-from services.detectors.types import CANDLE_DTYPE, Candles, Case, DetectorSpec, Matcher, Params
+from services.detectors.scoring import Score
+from services.detectors.types import Candles, Case, DetectorSpec, Matcher, Params
 from services.detectors.windows import detect_windows, windows_of
-from services.executions import Run
+from services.executions import PhaseFacts, Run, TestReport
 from services.lifecycle import ExecutionPhase
+from services.settings import get_settings
 from services.texts import storable
 from services.worker import own_tests
 from services.worker.context import RunContext
-from services.worker.phases import Outcome, in_phase, open_worktree, origin_of, spec_of
+from services.worker.phases import in_phase, open_worktree, origin_of, spec_of
+from services.worker.results import GatesPassed, GatesRefused, ReplayCounts
 
 TESTING = ExecutionPhase.TESTING
-CUTS = 20
-CONTRACT_BARS = 1500  # of one dataset; a detector's answers beyond that add time, not evidence
+OWN_BARS = 5000  # of the workspace's candles that the contract is checked on, beside its own
+PROGRESS_S = 2.0
+LOG_CHARACTERS = 8000  # of a refusal, as the agent gets it
 MATCHER = Matcher()
 
 
@@ -35,78 +39,89 @@ class _Refused(Exception):
 
     def __init__(self, gate: str, sentence: str, log: str = "", broken_ids: tuple[str, ...] = ()) -> None:
         super().__init__(sentence)
-        self.gate, self.sentence, self.log, self.broken_ids = gate, sentence, log, broken_ids
+        self.refusal = Refusal(gate, sentence, log[-LOG_CHARACTERS:], broken_ids)
 
 
-def test(ctx: RunContext, attempt: int, round_number: int) -> Outcome:
+class _Check(Protocol):
+    """Keeps what one gate found as a checkpoint."""
+
+    def __call__(self, key: str, text: str, details: str | None = None, ok: bool = True) -> None: ...
+
+
+def test(ctx: RunContext, attempt: int, round_number: int) -> GatesPassed | GatesRefused:
     """Runs all gates on the worktree's commit; registers the candidate and stores its replay."""
 
-    def body(run: Run) -> tuple[Outcome, dict[str, Any]]:
+    def body(run: Run) -> tuple[GatesPassed | GatesRefused, PhaseFacts]:
         open_worktree(ctx, run)
-        facts: dict[str, Any] = {}
+        gates = _Gates(ctx, run, attempt, round_number)
         try:
-            outcome = _gates(ctx, run, attempt, round_number, facts)
-        except _Refused as no:
-            outcome = {
-                "outcome": "refused",
-                "refusal": {"gate": no.gate, "sentence": no.sentence, "log": no.log[-8000:],
-                            "broken_ids": list(no.broken_ids)},
-            }  # fmt: skip
-        return outcome, facts
+            result: GatesPassed | GatesRefused = gates.run_all()
+        except _Refused as refused:
+            result = GatesRefused(refused.refusal)
+        return result, PhaseFacts(test_report=gates.test_report)
 
     return in_phase(ctx, TESTING, attempt, "Running the repository's tests", body)
 
 
-def _gates(ctx: RunContext, run: Run, attempt: int, round_number: int, facts: dict[str, Any]) -> Outcome:
-    def check(key: str, text: str, details: str | None = None, ok: bool = True) -> None:
-        ctx.checkpoint(TESTING, attempt, f"test:{round_number}:{key}", text, details, ok)
+class _Gates:
+    """One round of testing. `test_report` is there once the repository's tests have run."""
 
-    _refuse_strangers(ctx, run)
-    _refuse_fewer_tests(ctx, run, check)
-    tests = run_tests(ctx.worktree, cancelled=ctx.cancelled)
-    ctx.write(tests.output)
-    facts["test_report"] = {
-        "passed": tests.passed, "total": tests.total, "failed": tests.failed,
-        "duration_s": round(tests.duration_s, 3), "output": storable(tests.output[-20_000:]),
-    }  # fmt: skip
-    said = f"Repository tests: {tests.total - tests.failed} passed" + (
-        f", {tests.failed} failed" if tests.failed else ""
-    )
-    check("tests", said, ok=tests.passed)
-    if not tests.passed:
-        raise _Refused("tests", f"{said}.", tests.output)
+    def __init__(self, ctx: RunContext, run: Run, attempt: int, round_number: int) -> None:
+        self._ctx, self._run, self._attempt, self._round = ctx, run, attempt, round_number
+        self.test_report: TestReport | None = None
 
-    spec = spec_of(ctx, run)
-    if spec is None:
-        raise _Refused("contract", f"The commit has no detector for the pattern '{run.pattern_type}'.")
-    params = read_params(ctx.worktree, run.pattern_type) or spec.defaults()
-    ctx.report(TESTING, attempt, 0.35, "Checking the detector contract")
-    contract = _contract(ctx, run, params)
-    failure = contract.failure
-    check(
-        "contract",
-        f"Detector contract: {contract.cuts} cuts, no look-ahead"
-        if failure is None
-        else f"Detector contract broken: {failure.name}",
-        failure.detail if failure else None,
-        failure is None,
-    )
-    candidate = _candidate(ctx, run, spec, params, contract)
-    if failure is not None:
-        raise _Refused("contract", failure.detail)
+    def run_all(self) -> GatesPassed:
+        """Raises _Refused at the first gate that does not pass."""
+        ctx, run = self._ctx, self._run
+        _refuse_strangers(ctx, run)
+        _refuse_fewer_tests(ctx, run, self._check)
+        self._run_tests()
+        spec = spec_of(ctx, run)
+        if spec is None:
+            raise _Refused("contract", f"The commit has no detector for the pattern '{run.pattern_type}'.")
+        params = read_params(ctx.worktree, run.pattern_type) or spec.defaults()
+        self._check_contract(spec, params)
+        ctx.report(TESTING, self._attempt, 0.65, "Replaying all judged places")
+        result, cases = _replay(ctx, run, params)
+        if result is None:
+            self._check("replay", "Replay: no judged places yet")
+            return GatesPassed()
+        with transaction() as session:
+            waived = executions.waived_ids(session, run.id)
+        _judge_replay(result, cases, self._check, waived)
+        return GatesPassed(result.fixed_ids, ReplayCounts(len(result.fixed_ids), len(result.broken_ids)))
 
-    ctx.report(TESTING, attempt, 0.65, "Replaying all judged places")
-    result, cases = _replay(ctx, run, params)
-    if result is None:
-        check("replay", "Replay: no judged places yet")
-        return {"outcome": "ok", "fixed_ids": [], "replay": None, "candidate": str(candidate)}
-    with transaction() as session:
-        waived = executions.waived_ids(session, run.id)
-    _judge_replay(result, cases, check, waived)
-    return {
-        "outcome": "ok", "fixed_ids": list(result.fixed_ids), "candidate": str(candidate),
-        "replay": _summary(result),
-    }  # fmt: skip
+    def _check(self, key: str, text: str, details: str | None = None, ok: bool = True) -> None:
+        self._ctx.checkpoint(TESTING, self._attempt, f"test:{self._round}:{key}", text, details, ok)
+
+    def _run_tests(self) -> None:
+        tests = run_tests(self._ctx.worktree, cancelled=self._ctx.cancelled)
+        self._ctx.write(tests.output)
+        self.test_report = TestReport(
+            tests.passed,
+            tests.total,
+            tests.failed,
+            round(tests.duration_s, 3),
+            storable(tests.output[-20_000:]),
+        )
+        failed = f", {tests.failed} failed" if tests.failed else ""
+        text = f"Repository tests: {tests.total - tests.failed} passed{failed}"
+        self._check("tests", text, ok=tests.passed)
+        if not tests.passed:
+            raise _Refused("tests", f"{text}.", tests.output)
+
+    def _check_contract(self, spec: DetectorSpec, params: Params) -> None:
+        """Registers the candidate with what the contract's check came to."""
+        self._ctx.report(TESTING, self._attempt, 0.35, "Checking the detector contract")
+        contract = _contract(self._ctx, self._run, params, self._attempt)
+        failure = contract.failure
+        if failure is None:
+            self._check("contract", f"Detector contract: {contract.cuts:,} runs, no look-ahead")
+        else:
+            self._check("contract", f"Detector contract broken: {failure.name}", failure.detail, ok=False)
+        _register_candidate(self._ctx, self._run, spec, params, contract)
+        if failure is not None:
+            raise _Refused("contract", failure.detail)
 
 
 def _refuse_strangers(ctx: RunContext, run: Run) -> None:
@@ -118,8 +133,8 @@ def _refuse_strangers(ctx: RunContext, run: Run) -> None:
         raise _Refused("files", f"The change touches {strange[0]}{more}, which belongs to other patterns too.")
 
 
-def _refuse_fewer_tests(ctx: RunContext, run: Run, check: Any) -> None:
-    """Tests that were there at the base commit are still there, and still run. Changed ones are told of."""
+def _refuse_fewer_tests(ctx: RunContext, run: Run, check: _Check) -> None:
+    """Tests that were there at the base commit are still there, and still run. Changed ones get a checkpoint."""
     if run.base_commit is None:
         return
     name = tests_path(run.pattern_type)
@@ -136,47 +151,52 @@ def _refuse_fewer_tests(ctx: RunContext, run: Run, check: Any) -> None:
     check("own-tests", f"The pattern's own tests were changed: {added}, none removed", "Read them in the diff.")
 
 
-def _contract(ctx: RunContext, run: Run, params: Params) -> ContractReport:
+def _contract(ctx: RunContext, run: Run, params: Params, attempt: int) -> ContractReport:
+    told = 0.0
+
+    def progress(done: int, planned: int) -> None:
+        nonlocal told
+        if time.monotonic() - told > PROGRESS_S:
+            told = time.monotonic()
+            part = 0.35 + 0.3 * done / planned
+            ctx.report(TESTING, attempt, part, f"Checking the detector contract: {done:,} of {planned:,} runs")
+
+    folder = get_settings().data_dir
     return check_contract(
-        ctx.worktree, run.pattern_type, _contract_candles(ctx, run), params, cuts=CUTS,
-        seed=run.number, cancelled=ctx.cancelled,
+        ctx.worktree, run.pattern_type, params, own=_own_candles(ctx, run), salt=kept.salt(folder),
+        cache=folder / "contracts", cancelled=ctx.cancelled, progress=progress,
     )  # fmt: skip
 
 
-def _contract_candles(ctx: RunContext, run: Run) -> Candles:
-    """Real candles of the workspace's latest session, else a seeded random walk when there is none yet."""
+def _own_candles(ctx: RunContext, run: Run) -> Candles | None:
+    """Candles of the workspace's latest session and what lies before, None when there is none yet."""
     with transaction() as session:
         latest = sessions.list_sessions(session, workspace_id=run.workspace_id, limit=5)
         details = [sessions.get(session, s.id) for s in latest]
     for detail in details:
         if detail.dataset_id is not None:
             whole = ctx.candles(str(detail.dataset_id))
-            first = max(0, detail.end_index + 1 - CONTRACT_BARS)
-            return whole[first : detail.end_index + 1]
-    return random_walk(CONTRACT_BARS, seed=run.number)
+            return whole[max(0, detail.end_index + 1 - OWN_BARS) : detail.end_index + 1]
+    return None
 
 
-def random_walk(bars: int, *, seed: int) -> Candles:
-    """Seeded daily candles, shape (bars,); only for checks before any real candles were imported."""
-    rng = np.random.default_rng(seed)
-    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.015, bars)))
-    opened = np.concatenate([[100.0], close[:-1]])
-    candles = np.zeros(bars, dtype=CANDLE_DTYPE)
-    candles["time"], candles["open"], candles["close"] = np.arange(bars) * 86_400, opened, close
-    candles["high"] = np.maximum(opened, close) * (1 + rng.uniform(0, 0.01, bars))
-    candles["low"] = np.minimum(opened, close) * (1 - rng.uniform(0, 0.01, bars))
-    candles["volume"] = 1000.0
-    return candles
-
-
-def _candidate(ctx: RunContext, run: Run, spec: DetectorSpec, params: Params, contract: ContractReport) -> object:
+def _register_candidate(
+    ctx: RunContext, run: Run, spec: DetectorSpec, params: Params, contract: ContractReport
+) -> None:
     head = repository.head(ctx.worktree)
     with transaction() as session:
-        return deployments.add_candidate(
-            session, run.id, epoch=ctx.epoch, commit_hash=head, module_path=module_path(run.pattern_type),
-            code_sha256=code_sha256(ctx.worktree, run.pattern_type), params=dict(params), spec=spec,
-            origin=origin_of(run), contract_report=contract.as_dict(),
-        )  # fmt: skip
+        deployments.add_candidate(
+            session,
+            run.id,
+            epoch=ctx.epoch,
+            commit_hash=head,
+            module_path=module_path(run.pattern_type),
+            code_sha256=code_sha256(ctx.worktree, run.pattern_type),
+            params=dict(params),
+            spec=spec,
+            origin=origin_of(run),
+            contract_report=contract,
+        )
 
 
 def _replay(ctx: RunContext, run: Run, params: Params) -> tuple[ReplayResult | None, list[Case]]:
@@ -197,41 +217,34 @@ def _replay(ctx: RunContext, run: Run, params: Params) -> tuple[ReplayResult | N
     result = compare(cases, before, after, matcher=MATCHER, exhaustive_windows=ctx.exhaustive(run) & set(windows))
     with transaction() as session:
         deployments.add_replay(
-            session, run.id, epoch=ctx.epoch, result=result, matcher=MATCHER,
+            session,
+            run.id,
+            epoch=ctx.epoch,
+            result=result,
+            matcher=MATCHER,
             runtime_ms=round((time.monotonic() - started) * 1000),
-        )  # fmt: skip
+        )
     return result, cases
 
 
-def _summary(result: ReplayResult) -> dict[str, Any]:
-    def rates(before: Any, after: Any) -> list[float | None]:
-        return [before.rate if before else None, after.rate if after else None]
-
-    return {
-        "fixed": len(result.fixed_ids), "broken": len(result.broken_ids), "unchanged": result.unchanged,
-        "tune": rates(result.before_tune, result.tune), "holdout": rates(result.before_holdout, result.holdout),
-        "evidence": result.evidence,
-    }  # fmt: skip
-
-
-def _judge_replay(result: ReplayResult, cases: list[Case], check: Any, waived: frozenset[str]) -> None:
+def _judge_replay(result: ReplayResult, cases: list[Case], check: _Check, waived: frozenset[str]) -> None:
     """Refuses what breaks judged places, but for those that a person waived."""
     broken = [i for i in result.broken_ids if i not in waived]
     forgiven = len(result.broken_ids) - len(broken)
-    said = f"Replay: {len(result.fixed_ids)} fixed, {len(result.broken_ids)} broken, {result.unchanged} unchanged"
-    check("replay", said, _before_after(result), not broken)
+    text = f"Replay: {len(result.fixed_ids)} fixed, {len(result.broken_ids)} broken, {result.unchanged} unchanged"
+    check("replay", text, _before_after(result), not broken)
     if forgiven:
         check("waived", f"{forgiven} of the broken places were waived by a person")
     if broken:
         holdout = {c.id for c in cases if c.split == "holdout"}
-        shown = tuple(i for i in broken if i not in holdout)
-        hidden = len(broken) - len(shown)
+        told_to_agent = tuple(i for i in broken if i not in holdout)
+        hidden = len(broken) - len(told_to_agent)
         more = f" ({hidden} of them in hold-out sessions)" if hidden else ""
-        raise _Refused("replay", f"{len(broken)} judged places that were right are broken{more}.", said, shown)
+        raise _Refused("replay", f"{len(broken)} judged places that were right are broken{more}.", text, told_to_agent)
 
 
 def _before_after(result: ReplayResult) -> str:
-    def one(name: str, before: Any, after: Any) -> str:
+    def one(name: str, before: Score | None, after: Score | None) -> str:
         if after is None:
             return ""
         now = f"{after.rate:.0%}" if after.rate is not None else "–"

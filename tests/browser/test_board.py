@@ -121,6 +121,7 @@ def test_a_session_completed_by_somebody_else_refuses_with_a_sentence(
     member.page.keyboard.press("1")
     expect(member.board.locator(".closed")).to_be_visible()
     member.all_sent()
+    member.page.unroute("**/board/events**")
     assert len(kept(desk, session_id)) == 3
     assert desk.one("SELECT status FROM pattern_sessions WHERE id = %(s)s", s=session_id) == "completed"
     expect(member.board).to_have_attribute("data-judged", "3")

@@ -1,4 +1,4 @@
-"""All screens in light, in dark and on a phone, with what the journey left: pictures, nothing cut off, no complaint."""
+"""All screens in light, in dark and on a phone, with the data of the journey: pictures, nothing cut off, no errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole loop through the screens, and afterwards what the database holds of it: told once, counted right."""
+"""The whole loop through the screens, and then what the database holds of it: each event once, each counter right."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ NOT_YET: Final = {MessageType.APPROVAL_VOIDED, MessageType.GATE_WAIVED, MessageT
 ASKING: Final = ("false_positive", "false_negative", "adjustment", "comment")
 
 
-def test_the_loop_ends_verified_and_no_console_complains(server: Server, journey: Journey) -> None:
+def test_the_loop_ends_verified_and_no_console_has_errors(server: Server, journey: Journey) -> None:
     found = server.rows("SELECT status, version FROM pattern_workspaces WHERE id = %(w)s", w=journey.workspace_id)
     assert found == [("verified", "1.0.0")]
     assert {name: said for name, said in journey.console.items() if said} == {}
 
 
-def test_the_timeline_tells_every_event_once(server: Server, journey: Journey) -> None:
+def test_the_timeline_has_every_event_once(server: Server, journey: Journey) -> None:
     told = {MessageType(kind): n for kind, n in _counts(server, "workspace_messages", "type", journey).items()}
     happened = _happened(server, journey)
     assert set(MessageType) - set(told) == NOT_YET

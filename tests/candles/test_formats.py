@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from services.candles.importer import read_candles
 from services.errors import InvalidInput
+from tests.support import candle_files
 from tests.support.candle_files import NOW, WRITERS, Bar
-from tests.support.model_answers import files
 
 PRICE = st.floats(min_value=1e-6, max_value=1e7, allow_nan=False, allow_infinity=False)
 VOLUME = st.floats(min_value=0, max_value=1e12, allow_nan=False, allow_infinity=False)
@@ -47,9 +47,11 @@ def test_every_format_gives_the_same_candles(bars: list[Bar]) -> None:
 @given(bars=series(86_400, 1_704_067_200))
 @settings(max_examples=30, deadline=None)
 def test_daily_yahoo_is_the_same_as_canonical(bars: list[Bar]) -> None:
-    imported = read_candles(files.yahoo(bars), filename="x", now=NOW)
+    imported = read_candles(candle_files.yahoo(bars), filename="x", now=NOW)
     assert (imported.source_format, imported.price_adjustment) == ("yahoo", "split")
-    assert imported.content_sha256 == read_candles(files.canonical_csv(bars), filename="y", now=NOW).content_sha256
+    assert (
+        imported.content_sha256 == read_candles(candle_files.canonical_csv(bars), filename="y", now=NOW).content_sha256
+    )
 
 
 @given(bars=series(3600, 1_704_067_200), data=st.data())
@@ -58,7 +60,7 @@ def test_another_price_is_another_content(bars: list[Bar], data: st.DataObject) 
     where = data.draw(st.integers(0, len(bars) - 1))
     time, first, high, low, last, volume = bars[where]
     changed = [*bars[:where], (time, first, float(np.nextafter(high, np.inf)), low, last, volume), *bars[where + 1 :]]
-    one, other = (read_candles(files.parquet(b), filename="x", now=NOW).content_sha256 for b in (bars, changed))
+    one, other = (read_candles(candle_files.parquet(b), filename="x", now=NOW).content_sha256 for b in (bars, changed))
     assert one != other
 
 

@@ -1,4 +1,4 @@
-"""Every shape of file, read rightly: the corpus as it is, and the same candles in some ninety shapes."""
+"""Every shape of file is read correctly: the corpus as it is, and the same candles in some ninety shapes."""
 
 from __future__ import annotations
 

@@ -16,9 +16,12 @@ import psycopg
 import pytest
 
 from services.database import embedded
+from services.database.embedded.account import Account
+from services.database.embedded.paths import Home
 from tests.support.embedded_servers import (
     QUICK,
     eventually,
+    programs_below,
     query,
     starter,
     told,
@@ -64,6 +67,33 @@ def test_a_kill_in_the_middle_of_the_first_start_leaves_a_folder_that_starts(
     killed[0].kill()
     with embedded.start(place, settings=QUICK) as server:
         assert query(server.url, "SELECT 1") == [(1,)]
+
+
+@pytest.mark.fault
+def test_the_initdb_of_a_killed_start_clears_up_its_own_folder_alone(
+    place: Path, killed: list[subprocess.Popen[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is stopped in the middle, and goes on when the next start's own initdb has just ended."""
+    killed.append(starter(place))
+    assert eventually(lambda: bool(programs_below("initdb", place)), 60)
+    (initdb,) = programs_below("initdb", place)
+    initdb.suspend()
+    killed[0].kill()
+    run = Account.run
+
+    def run_and_wake(self: Account, home: Home, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        result = run(self, home, program, *arguments)
+        if program == "initdb":
+            initdb.resume()
+            assert eventually(lambda: not programs_below("initdb", place), 60)
+        return result
+
+    monkeypatch.setattr(Account, "run", run_and_wake)
+    with embedded.start(place, settings=QUICK) as server:
+        assert query(server.url, "SELECT 1") == [(1,)]
+    with embedded.start(place, settings=QUICK) as server:
+        assert query(server.url, "SELECT 1") == [(1,)]
+    assert list((place / "postgres").glob("cluster.new*")) == []
 
 
 @pytest.mark.fault

@@ -9,11 +9,12 @@ from itertools import groupby, pairwise
 
 import pytest
 
-from services import releases
+from services import executions, releases
+from services.deploys import registry
 from services.deploys.local import LocalDeployer
 from services.deploys.protocol import Deployer, Deployment, DeployRequest
 from services.deploys.vercel import VercelDeployer
-from services.errors import NotFound, StaleEpoch
+from services.errors import InvalidInput, NotFound, StaleEpoch
 from services.lifecycle import DeployStatus
 from tests.support.deploy_folder import QUICK, DeployFolder
 from tests.support.fake_vercel import FakeVercel, bad
@@ -165,8 +166,23 @@ def test_rolling_back_points_at_the_earlier_commit(target: Target) -> None:
 
 
 @pytest.mark.parametrize("name", ["dpl_0", f"local-{uuid.UUID(int=0)}", "../x", "a/b", "", "x" * 200])
-def test_an_unknown_deploy_is_said_to_be_unknown(target: Target, name: str) -> None:
+def test_an_unknown_deploy_is_refused_by_its_id(target: Target, name: str) -> None:
     with pytest.raises(NotFound, match="no such deployment"):
         list(target.deployer().follow(name))
     with pytest.raises(NotFound, match="no such deployment"):
         target.deployer().cancel(name)
+
+
+def test_undoing_a_patterns_first_deploy_leaves_it_with_nothing(target: Target) -> None:
+    assert target.deployer().roll_back("swings", None).status == S.READY
+    assert releases.current_commit("swings") is None
+
+
+def test_an_unknown_target_is_refused_by_its_name() -> None:
+    with pytest.raises(InvalidInput, match="no deploy target called fly; there are local, vercel"):
+        registry.make("fly")
+
+
+def test_what_can_be_launched_is_what_can_be_deployed_to() -> None:
+    assert set(registry.TARGETS) == set(executions.DEPLOY_TARGETS)
+    assert all(registry.TARGETS[info.name].title == info.title for info in registry.targets())

@@ -1,4 +1,4 @@
-"""The local deploy on a machine that can't write: the change is not to blame, and the run hears it as a sentence."""
+"""The local deploy on a machine that can't write: the change is not the cause, and the run ends with a sentence."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ def test_a_rate_limit_is_waited_for_until_its_reset(place: DeployFolder, vercel:
     Fault("POST", CREATE, 429, body={"error": {"code": "rate_limited", "limit": {"reset": 4102444800}}}),
     Fault("POST", CREATE, 429, headers={"Retry-After": "86400"}),
 ])  # fmt: skip
-def test_a_limit_that_is_far_away_is_final_and_says_until_when(
+def test_a_limit_that_ends_much_later_is_final_and_says_when(
     place: DeployFolder, vercel: FakeVercel, told: Fault
 ) -> None:
     vercel.faults.append(replace(told))
@@ -172,7 +172,7 @@ def test_a_limit_that_ends_within_the_hour_is_left_to_the_retries(place: DeployF
 
 
 @pytest.mark.parametrize("wait", ["inf", "nan", "soon", ""])
-def test_a_limit_that_says_nothing_of_use_is_borne_like_other_faults(
+def test_a_limit_without_a_usable_time_is_tried_again_like_other_faults(
     place: DeployFolder, vercel: FakeVercel, wait: str
 ) -> None:  # fmt: skip
     vercel.faults.append(Fault("POST", CREATE, 429, headers={"Retry-After": wait}))
@@ -187,7 +187,7 @@ def limited(place: DeployFolder) -> DeployTargetError:
     return caught.value
 
 
-def test_patience_ends(place: DeployFolder, vercel: FakeVercel) -> None:
+def test_retries_end_after_the_time_for_them(place: DeployFolder, vercel: FakeVercel) -> None:
     vercel.faults += [Fault("GET", LIST, 503) for _ in range(500)]
     started = time.monotonic()
     with pytest.raises(DeployTargetError, match=r"Vercel has a fault \(503\)") as caught:
@@ -196,9 +196,7 @@ def test_patience_ends(place: DeployFolder, vercel: FakeVercel) -> None:
     assert time.monotonic() - started < 3
 
 
-def test_a_cancel_is_heard_while_creating_waits_and_leaves_nothing_behind(
-    place: DeployFolder, vercel: FakeVercel
-) -> None:
+def test_a_cancel_while_creating_waits_leaves_nothing_behind(place: DeployFolder, vercel: FakeVercel) -> None:
     far = {"X-RateLimit-Reset": str(time.time() + 4)}
     vercel.faults.append(Fault("POST", CREATE, 429, headers=far))
     started = time.monotonic()

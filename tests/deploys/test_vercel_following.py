@@ -33,7 +33,9 @@ def in_building(vercel: FakeVercel, *after: Stage) -> None:
 @pytest.mark.parametrize(("raw", "status"), [
     ("QUEUED", S.QUEUED), ("INITIALIZING", S.BUILDING), ("BUILDING", S.BUILDING), ("PAUSED_BY_MOON", S.BUILDING),
 ])  # fmt: skip
-def test_a_word_on_the_way_is_kept_beside_ours(place: DeployFolder, vercel: FakeVercel, raw: str, status: S) -> None:
+def test_a_state_that_vercel_reports_is_kept_beside_ours(
+    place: DeployFolder, vercel: FakeVercel, raw: str, status: S
+) -> None:
     vercel.plan = lambda: [Stage(raw), ready()]
     states = run(place.request())
     assert (states[0].status, states[0].raw) == (status, raw)
@@ -47,7 +49,7 @@ def test_a_word_on_the_way_is_kept_beside_ours(place: DeployFolder, vercel: Fake
     ("BLOCKED", S.ERROR, "Vercel blocked the deploy: Command exited with 1.", "target.refused"),
     ("DELETED", S.ERROR, "The deployment was deleted at Vercel.", "target.refused"),
 ])  # fmt: skip
-def test_a_last_word_is_kept_beside_ours(
+def test_a_last_state_that_vercel_reports_is_kept_beside_ours(
     place: DeployFolder, vercel: FakeVercel, raw: str, status: S, said: str | None, failure: str
 ) -> None:
     in_building(vercel, Stage(raw, fields={"errorMessage": "Command exited with 1"} if said else {}))
@@ -56,7 +58,7 @@ def test_a_last_word_is_kept_beside_ours(
     assert VercelDeployer(QUICK).cancel(last.id).status == (S.CANCELED if raw == "BLOCKED" else status)
 
 
-def test_an_unknown_word_is_never_ready_and_ends_with_the_deadline(place: DeployFolder, vercel: FakeVercel) -> None:
+def test_an_unknown_state_is_never_ready_and_ends_with_the_deadline(place: DeployFolder, vercel: FakeVercel) -> None:
     before = releases.current_commit("swings")
     in_building(vercel, Stage("FINISHED", fields={"aliasAssigned": True}))
     last = run(place.request(), replace(QUICK, deadline_s=0.5))[-1]
@@ -92,7 +94,7 @@ def test_a_deployment_without_an_address_has_none(place: DeployFolder, vercel: F
     assert [s.url for s in VercelDeployer(QUICK).follow(made.id)] == [None, "https://detectors-1.vercel.app"]
 
 
-def test_the_log_is_told_as_it_grows_whatever_form_the_events_have(place: DeployFolder, vercel: FakeVercel) -> None:
+def test_the_log_is_read_as_it_grows_in_both_forms_of_events(place: DeployFolder, vercel: FakeVercel) -> None:
     states = run(place.request())
     said = [line[18:] for line in states[-1].logs.splitlines()]
     wanted = ["Cloning repository", "Installing required dependencies...", 'Running "build"']
@@ -114,7 +116,9 @@ def test_a_log_that_cannot_be_read_stops_no_deploy(place: DeployFolder, vercel: 
     Fault("GET", GET, 429, headers={"Retry-After": "0.1"}), Fault("GET", GET, 200, body={}, delay_s=0.6),
     Fault("GET", LIST, 500),
 ])  # fmt: skip
-def test_trouble_on_the_way_is_borne_and_told(place: DeployFolder, vercel: FakeVercel, fault: Fault) -> None:
+def test_faults_that_pass_are_asked_again_and_noted_in_the_log(
+    place: DeployFolder, vercel: FakeVercel, fault: Fault
+) -> None:
     deployer = VercelDeployer(replace(QUICK, timeout_s=0.3))
     made = deployer.create(place.request())
     states: list[Deployment] = []
@@ -129,7 +133,7 @@ def test_trouble_on_the_way_is_borne_and_told(place: DeployFolder, vercel: FakeV
 @pytest.mark.parametrize(("status", "failure"), [
     (401, "target.refused"), (403, "target.refused"), (503, "target.unavailable"),
 ])  # fmt: skip
-def test_trouble_that_stays_is_raised(place: DeployFolder, vercel: FakeVercel, status: int, failure: str) -> None:
+def test_faults_that_stay_are_raised(place: DeployFolder, vercel: FakeVercel, status: int, failure: str) -> None:
     deployer = VercelDeployer(replace(QUICK, patience_s=0.4))
     made = deployer.create(place.request())
     vercel.faults += [Fault("GET", GET, status) for _ in range(500)]

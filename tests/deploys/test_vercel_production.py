@@ -24,9 +24,7 @@ def in_building(vercel: FakeVercel, *after: Stage) -> None:
     vercel.plan = lambda: [Stage("QUEUED"), Stage("BUILDING", ("Building",)), *after]
 
 
-def test_ready_waits_for_the_production_address_and_both_are_in_the_log(
-    place: DeployFolder, vercel: FakeVercel
-) -> None:
+def test_a_deploy_is_ready_when_the_production_address_follows(place: DeployFolder, vercel: FakeVercel) -> None:
     waiting = Stage("READY", fields={"aliasAssigned": False})
     in_building(vercel, waiting, waiting, ready())
     states = run(place.request())

@@ -36,7 +36,8 @@ def test_it_is_made_from_the_starter_with_one_commit_by_us(repo: Path) -> None:
     assert {"AGENTS.md", ".gitignore", "detectors/swings.py", "tests/test_bos.py"} <= set(
         r.git(repo, "ls-files").split()
     )
-    assert patterns(repo) == ["bos", "choch", "swings"]
+    seven = ["bos", "choch", "equal_highs_lows", "fvg", "liquidity_sweeps", "order_blocks", "swings"]
+    assert patterns(repo) == seven
     assert all(r.read_params(repo, name) is None for name in patterns(repo))
     r.check_repository(repo)
 
@@ -120,7 +121,7 @@ def test_commits_carry_their_author_and_an_empty_one_is_none(repo: Path, tmp_pat
     assert r.head(repo) == base
 
 
-def test_a_worktree_bears_a_second_run_and_its_removal(repo: Path, tmp_path: Path) -> None:
+def test_a_worktree_may_be_made_and_removed_twice(repo: Path, tmp_path: Path) -> None:
     place = r.create_worktree(repo, "main", tmp_path / "w")
     (place / "half.txt").write_text("x")
     assert r.create_worktree(repo, "main", place) == place and (place / "half.txt").exists()

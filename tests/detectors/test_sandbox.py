@@ -136,7 +136,7 @@ def test_a_crash_keeps_its_log(worker: Worker) -> None:
     assert "ZeroDivisionError" in said(worker, "1 / 0").log
 
 
-def test_warnings_are_no_noise(worker: Worker) -> None:
+def test_warnings_do_not_spoil_the_answer(worker: Worker) -> None:
     plant(worker.root, "import warnings; warnings.warn('careful')\nreturn []")
     assert worker.detect(CANDLES, {}).detections == ()
 
@@ -328,7 +328,7 @@ GOOD = {"kind": "mark", "direction": 1, "anchor_index": 5, "confirmed_index": 6}
         {"meta": {"a": float("nan")}}, {"meta": {"a": "x" * 5000}}, {"meta": {"a": "\0"}}, {"surprise": 1},
     ],
 )  # fmt: skip
-def test_rubbish_is_named(change: dict[str, object]) -> None:
+def test_each_kind_of_wrong_output_is_named(change: dict[str, object]) -> None:
     assert len(parse_detections([GOOD], CANDLES, SPEC)) == 1
     with pytest.raises(DetectorError) as caught:
         parse_detections([GOOD, {**GOOD, "direction": -1, **change}], CANDLES, SPEC)

@@ -2,48 +2,64 @@
 
 from __future__ import annotations
 
+import ast
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from services.detectors.contract import check_contract
+from services.detectors.gate.plan import Profile
+from services.detectors.gate.series import dense
 from services.detectors.repository import STARTER
 from services.detectors.repository_tests import run_tests
 from services.detectors.sandbox import warm
 from tests.support.bad_detectors import random_walk
 
-PATTERNS = ("swings", "bos", "choch")
+PATTERNS = ("swings", "bos", "choch", "order_blocks", "fvg", "liquidity_sweeps", "equal_highs_lows")
+# The whole gate runs by `python -m tests.detectors.corpus starter`.
+PART = Profile("part", dense=200, short=0, long=1200, long_cuts=10, own_cuts=0, moved_cuts=10, suffixes=6, series=1)
 
 
 def test_the_starters_own_tests_pass() -> None:
     report = run_tests(STARTER)
     assert report.passed, report.output
-    assert report.failed == 0 and report.total >= 15
+    assert report.failed == 0 and report.total >= 40
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_defaults_hold_the_contract(pattern: str) -> None:
-    report = check_contract(STARTER, pattern, random_walk(900, 1), {}, cuts=14)
+    report = check_contract(STARTER, pattern, {}, profile=PART)
     assert report.passed, report.failure
-    assert report.cuts > 20
+    assert report.cuts > 200 and not report.exemptions
 
 
-@pytest.mark.parametrize("pattern", ["swings", "choch"])  # bos is choch with one sign changed
+@pytest.mark.parametrize("pattern", ["swings", "choch", "order_blocks"])
 @pytest.mark.parametrize("end", ["low", "high"])
 def test_the_ends_of_the_parameter_space_hold_it_too(pattern: str, end: str) -> None:
     with warm(STARTER, pattern) as worker:
         spec = worker.spec()
     params: dict[str, object] = {p.name: getattr(p, end) if p.type != "bool" else end == "high" for p in spec.params}
     params["prominence"] = 0.5  # at 4 ATR hardly anything is left to check
-    report = check_contract(STARTER, pattern, random_walk(900, 2), params, cuts=5)
+    report = check_contract(STARTER, pattern, params, profile=replace(PART, dense=100))
     assert report.passed, report.failure
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_each_has_its_definition_and_its_source(pattern: str) -> None:
+    text = ast.get_docstring(ast.parse((STARTER / "detectors" / f"{pattern}.py").read_text())) or ""
+    assert len(text) > 200 and ("Source" in text or "sources: see `structure`" in text)
+    with warm(STARTER, pattern) as worker:
+        assert all(p.unit for p in worker.spec().params if p.type != "bool")
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_defaults_mark_a_readable_number_of_places(pattern: str) -> None:
     with warm(STARTER, pattern) as worker:
-        found = worker.detect(random_walk(3000, 4), {}).detections
-    assert 3000 / 200 <= len(found) <= 3000 / 5
-    assert {d.direction for d in found} == {1, -1}
+        found = worker.detect(dense(1500)[-1].candles, {}).detections
+    first = [d for d in found if d.kind == min((d.kind for d in found), key=len)]
+    assert 1500 / 200 <= len(first) <= 1500 / 5
+    assert {d.direction for d in first} == {1, -1}
 
 
 def test_swing_parameters_change_what_bos_finds() -> None:

@@ -53,7 +53,7 @@ def _pairs(connection: Connection, sql: str) -> list[tuple[str, Any]]:
     return [(f"{kind} {name}", value) for name, value in connection.execute(text(sql)).all()]
 
 
-def test_the_chain_makes_what_the_models_say_and_check_is_clean(new_database: NewDatabase) -> None:
+def test_the_migrations_make_the_tables_of_the_models(new_database: NewDatabase) -> None:
     migrated, modelled = new_database(), new_database()
     migrate.upgrade(migrated)
     with engine_of(modelled).begin() as connection:
@@ -66,7 +66,7 @@ def test_the_chain_makes_what_the_models_say_and_check_is_clean(new_database: Ne
         migrate.check(migrated)
 
 
-def test_every_step_goes_down_to_what_it_came_from_and_up_again(database: str) -> None:
+def test_every_migration_goes_down_and_up_again(database: str) -> None:
     steps = migrate.chain()
     assert (steps[0], steps[-1]) == ("0001", migrate.head())
     seen = {}
@@ -94,7 +94,7 @@ print(json.dumps(migrate.readiness(sys.argv[1])))
 """
 
 
-def test_two_processes_that_migrate_at_once_get_in_each_others_way_never(database: str) -> None:
+def test_two_processes_that_migrate_at_once_wait_for_each_other(database: str) -> None:
     root = Path(__file__).resolve().parents[2]
     env = {**os.environ, "PYTHONPATH": str(root)}
     started = [

@@ -1,4 +1,4 @@
-"""No status is written but by its door: every module of the services is read for assignments and for SQL."""
+"""Every status is written by its own function only: all modules of the services are searched for assignments and SQL."""
 
 from __future__ import annotations
 

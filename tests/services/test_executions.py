@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from services import deployments, executions, feedback, review, timeline, workspaces
 from services.database.engine import engine_for, transaction
 from services.errors import Conflict, IllegalTransition, InvalidInput, NotFound, StaleEpoch
-from services.executions import UsageRow
+from services.executions import FollowUp, PhaseFacts, UsageRow
 from services.lifecycle import EXECUTION_TRANSITIONS, ExecutionPhase, ExecutionStatus, FeedbackState, Role
 from services.models import ClaudeExecution, ExecutionAttempt, ExecutionFeedback, FeedbackItem, WorkspaceMessage
 from services.people import Actor
@@ -92,7 +92,7 @@ def _unknown_agent(s: Session, home: uuid.UUID, m: Actor) -> None:
         (_in_review, Conflict, "withdraw the approval first"),
         (_archived, Conflict, "restore it first"),
         (_chosen_is_gone, Conflict, "1 of the chosen corrections"),
-        (_unknown_agent, InvalidInput, "Agents are tuner, claude"),
+        (_unknown_agent, InvalidInput, "There is no agent called nobody; there are tuner, claude"),
     ],
 )
 def test_what_can_not_be_launched_says_why(
@@ -107,7 +107,7 @@ def test_what_can_not_be_launched_says_why(
     assert scenarios.lies(session) == []
 
 
-def test_a_second_launch_is_refused_with_the_way_to_the_first(session: Session, member: Actor, home: uuid.UUID) -> None:
+def test_a_second_launch_is_refused_with_a_link_to_the_first(session: Session, member: Actor, home: uuid.UUID) -> None:
     words(session, home, member, 1)
     first = scenarios.launch(session, home, member)
     words(session, home, member, 1)
@@ -196,7 +196,7 @@ def worker_writes(session: Session, made: uuid.UUID, epoch: int) -> dict[str, Ca
     one: dict[str, Any] = {**at, "phase": P.PLANNING, "attempt": 1}
     candidate: dict[str, Any] = {
         "commit_hash": scenarios.commit_hash(1), "module_path": "detectors/swings.py", "code_sha256": scenarios.code_hash(1),
-        "params": {"left": 4}, "spec": scenarios.SPEC, "origin": "tuner", "contract_report": {},
+        "params": {"left": 4}, "spec": scenarios.SPEC, "origin": "tuner", "contract_report": None,
     }  # fmt: skip
     moved: dict[str, Any] = {"status": "building", "raw": "BUILDING", "logs": "l", "url": None}
     ended: dict[str, Any] = {"url": None, "raw": "READY", "logs": "l", "changes": [], "fixed_ids": [], "summary": "s"}
@@ -205,9 +205,9 @@ def worker_writes(session: Session, made: uuid.UUID, epoch: int) -> dict[str, Ca
         "begin_phase": lambda: executions.begin_phase(session, made, task="t", **one),
         "report": lambda: executions.report(session, made, fraction=0.5, task="t", **one),
         "checkpoint": lambda: executions.checkpoint(session, made, key="k", text="t", **one),
-        "end_phase": lambda: executions.end_phase(session, made, facts={"commit_hash": scenarios.commit_hash(1)}, **one),
+        "end_phase": lambda: executions.end_phase(session, made, facts=PhaseFacts(commit_hash=scenarios.commit_hash(1)), **one),
         "begin_retry": lambda: executions.begin_retry(
-            session, made, attempt=1, reason="r", decision={"pause_s": 0}, tell=True, **at),
+            session, made, attempt=1, reason="r", follow_up=FollowUp(), announce=True, **at),
         "add_usage": lambda: executions.add_usage(session, made, rows=[used("m")], **at),
         "keep_deploy": lambda: executions.keep_deploy(session, made, attempt=1, log_key="k", **at),
         "deploy_retry": lambda: deployments.deploy_retry(session, made, attempt=1, previous_error="e", **at),
@@ -237,7 +237,7 @@ def test_a_worker_that_lost_its_run_can_write_nothing(session: Session, member: 
         assert scenarios.everything(session) == before, name
 
 
-def test_every_write_of_a_worker_bears_a_second_run(session: Session, member: Actor, home: uuid.UUID) -> None:
+def test_every_write_of_a_worker_may_run_twice(session: Session, member: Actor, home: uuid.UUID) -> None:
     words(session, home, member)
     made = scenarios.launch(session, home, member)
     epoch = executions.take_over(session, made, worker_id="w")
@@ -255,7 +255,7 @@ def _facts(session: Session, home: uuid.UUID, made: uuid.UUID) -> tuple[object, 
     run = executions.get(session, made)
     return (
         scenarios.kinds(session, home), run.row.status, run.row.phase, run.row.progress, run.row.retry_count,
-        [(a["number"], a["outcome"]) for a in run.attempts], len(run.checkpoints), len(run.phases),
+        [(a.number, a.outcome) for a in run.attempts], len(run.checkpoints), len(run.phases),
         scenarios.row(session, home).version, [(v.id, v.status) for v in deployments.list_versions(session, home)],
     )  # fmt: skip
 
@@ -318,8 +318,8 @@ def test_a_retry_ends_the_phase_under_way_and_begins_from_zero(
     scenarios.retry(session, made, epoch, 1, "The step runs again.", kind="git.unreachable")
     run = executions.get(session, made)
     assert (run.row.status, run.row.progress, run.row.retry_count) == ("retry", 0, 1)
-    assert [(a["number"], a["outcome"]) for a in run.attempts] == [(1, "retry"), (2, None)]
-    assert run.phases["testing"]["status"] == "failed"
+    assert [(a.number, a.outcome) for a in run.attempts] == [(1, "retry"), (2, None)]
+    assert run.phases["testing"].status == "failed"
     message = session.scalars(select(WorkspaceMessage).where(WorkspaceMessage.type == "claude_phase_update",
                                                              WorkspaceMessage.execution_id == made)).one()  # fmt: skip
     assert message.status == "failed"
@@ -369,7 +369,7 @@ def test_what_the_agent_spends_is_kept_by_message_and_summed(session: Session, m
     executions.add_usage(session, made, epoch=epoch, rows=[used("m3", 1.0, attempt=2)])
     run = executions.get(session, made)
     assert (float(run.row.cost_usd), run.input_tokens, run.output_tokens) == (1.75, 3000, 150)
-    assert [float(a["cost_usd"]) for a in run.attempts] == [0.75, 1.0]
+    assert [float(a.cost_usd) for a in run.attempts] == [0.75, 1.0]
 
 
 def test_the_end_of_an_attempts_log_is_there_for_all_and_its_key_stays(
@@ -395,7 +395,7 @@ def failed(session: Session, home: uuid.UUID, member: Actor, **facts: object) ->
     row = executions.locked(session, made, epoch)
     for name, value in facts.items():
         setattr(row, name, value)
-    executions.fail(session, row, error="It broke.", decision={"kind": "deploy.failed"})
+    executions.fail(session, row, error="It broke.", follow_up=FollowUp(kind="deploy.failed", action="fail"))
     return made
 
 

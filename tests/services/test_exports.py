@@ -344,7 +344,7 @@ def test_a_file_is_written_whole_or_not_at_all(desk: Desk, tmp_path: Path) -> No
     assert [p.name for p in tmp_path.iterdir()] == ["workspaces.csv"]
 
 
-def test_download_names_hold_plain_characters_alone() -> None:
+def test_download_names_hold_plain_characters_only() -> None:
     assert file_name("sessions", {"workspace": "swings", "since": "2026-01-01"}) == (
         "patterndesk-sessions-2026-01-01-swings.csv"
     )

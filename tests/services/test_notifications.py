@@ -68,7 +68,9 @@ def begun(session: Session, home: uuid.UUID, member: Actor) -> tuple[uuid.UUID, 
 # The events, each by its cause
 
 
-def test_a_run_that_failed_for_good_is_told_with_what_to_do(session: Session, home: uuid.UUID, member: Actor) -> None:
+def test_the_notice_of_a_run_that_failed_for_good_says_what_to_do(
+    session: Session, home: uuid.UUID, member: Actor
+) -> None:
     made, epoch = begun(session, home, member)
     execution = executions.locked(session, made, epoch)
     for _ in range(2):  # the step may run twice
@@ -81,12 +83,20 @@ def test_a_run_that_failed_for_good_is_told_with_what_to_do(session: Session, ho
     assert queued(session) == {f"notification:{told.id}:1": "ENQUEUED"}
 
 
-def test_a_run_that_is_tried_again_or_canceled_is_not_told(session: Session, home: uuid.UUID, member: Actor) -> None:
+def test_a_run_that_is_tried_again_or_canceled_sends_no_notice(
+    session: Session, home: uuid.UUID, member: Actor
+) -> None:
     made, epoch = begun(session, home, member)
     scenarios.start_deploy(session, made, epoch)
     deployments.deploy_failed(session, made, epoch=epoch, attempt=1, error="It broke.", logs="", will_retry=True)
     executions.begin_retry(
-        session, made, epoch=epoch, attempt=1, reason="It broke.", decision={"pause_s": 1.0}, tell=False
+        session,
+        made,
+        epoch=epoch,
+        attempt=1,
+        reason="It broke.",
+        follow_up=executions.FollowUp(pause_s=1.0),
+        announce=False,
     )
     executions.cancel(session, made, actor=member)
     executions.end_canceled(session, executions.locked(session, made, epoch))
@@ -94,7 +104,7 @@ def test_a_run_that_is_tried_again_or_canceled_is_not_told(session: Session, hom
     assert notices(session, home) == []
 
 
-def test_a_deploy_that_failed_for_good_is_told_once_and_not_as_a_failed_run_too(
+def test_a_deploy_that_failed_for_good_sends_one_notice_and_none_of_a_failed_run(
     session: Session, home: uuid.UUID, member: Actor
 ) -> None:
     made, epoch = begun(session, home, member)
@@ -107,7 +117,7 @@ def test_a_deploy_that_failed_for_good_is_told_once_and_not_as_a_failed_run_too(
     assert "It broke." in told.body and "stays live" in told.body
 
 
-def test_a_review_that_waits_is_told_with_its_evidence(session: Session, home: uuid.UUID, member: Actor) -> None:
+def test_the_notice_of_a_review_that_waits_has_its_evidence(session: Session, home: uuid.UUID, member: Actor) -> None:
     scenarios.judged(session, home, member, right=10, wrong=1)
     review.approve(session, home, comment="Gaps are fine now.", actor=member)
     told = only(session, home)
@@ -125,7 +135,7 @@ def redeployed(session: Session, home: uuid.UUID, member: Actor, left: int) -> N
     scenarios.deploy(session, scenarios.launch(session, home, member), params={"left": left})
 
 
-def test_a_rate_that_fell_after_a_deploy_is_told_once_with_both_numbers(
+def test_a_rate_that_fell_after_a_deploy_sends_one_notice_with_both_numbers(
     session: Session, home: uuid.UUID, member: Actor
 ) -> None:
     scenarios.judged(session, home, member, right=9, wrong=1)
@@ -157,7 +167,7 @@ def test_the_text_says_when_chance_hardly_explains_it_and_which_version_was_judg
     assert "intervals don't overlap" in told.body and "may be chance" not in told.body
 
 
-def test_a_rate_that_did_not_fall_is_not_told(session: Session, home: uuid.UUID, member: Actor) -> None:
+def test_a_rate_that_did_not_fall_sends_no_notice(session: Session, home: uuid.UUID, member: Actor) -> None:
     scenarios.judged(session, home, member, right=8, wrong=2)
     redeployed(session, home, member, 4)
     scenarios.judged(session, home, member, right=8, wrong=2)
@@ -333,7 +343,7 @@ def two(session: Session, home: uuid.UUID, member: Actor) -> tuple[uuid.UUID, st
     return made, addresses.mark(made, urls[0]), addresses.mark(made, urls[1])
 
 
-def test_who_has_the_notice_does_not_get_it_again_and_the_rest_after_growing_pauses(
+def test_a_notice_is_tried_again_for_the_addresses_that_do_not_have_it_after_growing_pauses(
     session: Session, two: tuple[uuid.UUID, str, str]
 ) -> None:
     made, a, b = two
@@ -374,7 +384,7 @@ def test_an_address_that_was_taken_out_gets_nothing_more(
     assert [o["state"] for o in session.get_one(Notification, made).outcomes or []] == ["removed", "sent"]
 
 
-def test_the_same_key_is_told_once(session: Session, home: uuid.UUID, two: tuple[uuid.UUID, str, str]) -> None:
+def test_the_same_key_sends_one_notice(session: Session, home: uuid.UUID, two: tuple[uuid.UUID, str, str]) -> None:
     again = notifications.notify(
         session, home, NotificationEvent.RUN_FAILED, title="t", body="b", link="/x", dedupe_key="one"
     )

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from services import feedback, review, sessions
 from services.errors import GuardFailed, InvalidInput
-from services.lifecycle import Verdict, WorkspaceStatus
-from services.models import DetectorVersion, PatternSession
+from services.lifecycle import Role, Verdict, WorkspaceStatus
+from services.models import DetectorVersion, PatternSession, WorkspaceMessage
 from services.people import Actor
+from services.settings import get_settings
 from tests import factories
 from tests.support import scenarios
 
@@ -52,14 +53,14 @@ def test_only_completed_sessions_of_the_deployed_version_are_evidence(
     assert review.evidence(session, home).session_ids == []
 
 
-def test_a_live_run_keeps_the_approval_away(session: Session, member: Actor, home: uuid.UUID) -> None:
+def test_a_live_run_refuses_the_approval(session: Session, member: Actor, home: uuid.UUID) -> None:
     scenarios.judged(session, home, member, right=10, wrong=1)
     scenarios.launch(session, home, member)
     with pytest.raises(GuardFailed, match="Execution 2 is live"):
         review.approve(session, home, actor=member)
 
 
-def test_the_approver_withdraws_and_nobody_else(session: Session, member: Actor, admin: Actor, home: uuid.UUID) -> None:
+def test_only_the_approver_withdraws(session: Session, member: Actor, admin: Actor, home: uuid.UUID) -> None:
     scenarios.judged(session, home, member)
     review.approve(session, home, actor=member)
     for other in (admin, factories.person(session)):
@@ -89,13 +90,15 @@ def test_returning_and_reopening_need_a_reason(
     assert scenarios.row(session, home).status == W.VERIFIED
 
 
-def test_the_way_to_verified_and_back_is_told_step_by_step(
+def test_each_step_to_verified_and_back_is_a_message(
     session: Session, member: Actor, admin: Actor, home: uuid.UUID
 ) -> None:
     scenarios.judged(session, home, member)
     begin = len(scenarios.kinds(session, home))
     review.approve(session, home, actor=member)
     review.return_to_beta(session, home, reason="Look at the gaps.", actor=admin)
+    returned = scenarios.row(session, home)
+    assert (returned.approved_at, returned.approved_by_id, returned.approved_evidence) == (None, None, None)
     review.approve(session, home, actor=member)
     review.verify(session, home, comment="Yes.", actor=admin)
     found = scenarios.row(session, home)
@@ -151,7 +154,29 @@ def test_an_approval_binds_the_version_its_code_and_its_parameters(
     with pytest.raises(GuardFailed, match="changed since the approval"):
         review.verify(session, home, actor=admin)
     assert review.void_if_changed(session, home, reason="It changed.")
-    assert scenarios.row(session, home).status == W.BETA
+    voided = scenarios.row(session, home)
+    assert (voided.status, voided.approved_at, voided.approved_by_id, voided.approved_evidence) == (
+        W.BETA, None, None, None,
+    )  # fmt: skip
+
+
+def test_an_approval_keeps_its_evidence_and_its_comment(session: Session, member: Actor, home: uuid.UUID) -> None:
+    first = scenarios.judged(session, home, member, right=7, wrong=1)
+    second = scenarios.judged(session, home, member, right=3, wrong=2)
+    feedback.add_comment_item(session, home, "One that is still open.", actor=member)
+    review.approve(session, home, comment=" Good.\x00 ", actor=member)
+    kept = scenarios.row(session, home).approved_evidence
+    now = review.evidence(session, home)
+    assert kept == now.as_json()
+    assert kept["session_ids"] == [str(first), str(second)]
+    assert (kept["tp"], kept["fp"], kept["fn"], kept["n"]) == (10, 3, 0, 13)
+    assert kept["success_rate"] == pytest.approx(10 / 13)
+    assert kept["ci_low"] < kept["success_rate"] < kept["ci_high"]
+    assert kept["open_corrections"] == 4, "three wrong marks and the comment"
+    assert {len(kept[name]) for name in ("code_sha256", "params_sha256")} == {64}
+    told = session.query(WorkspaceMessage).filter_by(workspace_id=home, type="user_approved").one()
+    assert told.data is not None
+    assert (told.content, told.data["comment"], told.data["evidence"]["n"]) == ("Good.", "Good.", 13)
 
 
 def test_more_sessions_while_in_review_are_no_change(
@@ -164,3 +189,46 @@ def test_more_sessions_while_in_review_are_no_change(
     scenarios.judged(session, home, member, right=2)
     review.verify(session, home, actor=admin)
     assert scenarios.row(session, home).status == W.VERIFIED
+
+
+def test_nobody_verifies_an_approval_of_their_own_unless_a_setting_allows_it(
+    session: Session, admin: Actor, home: uuid.UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = factories.person(session, Role.ADMIN)
+    scenarios.judged(session, home, admin)
+    review.approve(session, home, actor=admin)
+
+    def other_person(actor: Actor) -> tuple[bool, str]:
+        guards = {guard.name: guard for guard in review.verification_guards(session, home, actor)}
+        assert all(guard.holds for name, guard in guards.items() if name != "other_person")
+        return guards["other_person"].holds, guards["other_person"].sentence
+
+    assert other_person(other) == (True, "You are not the approver")
+    assert other_person(admin) == (False, "You approved this yourself; another admin verifies it")
+    with pytest.raises(GuardFailed, match="You approved this yourself"):
+        review.verify(session, home, actor=admin)
+    monkeypatch.setattr(get_settings(), "approver_may_verify", True)
+    assert other_person(admin) == (True, "You approved this yourself; that is allowed here by a setting")
+    assert other_person(other) == (True, "You are not the approver")
+
+
+@pytest.mark.parametrize(("given", "kept"), [(None, "approval withdrawn"), ("Too early.", "Too early.")])
+def test_a_withdrawal_says_why(session: Session, member: Actor, home: uuid.UUID, given: str | None, kept: str) -> None:
+    scenarios.judged(session, home, member)
+    review.approve(session, home, actor=member)
+    review.withdraw(session, home, reason=given, actor=member)
+    last = session.query(WorkspaceMessage).filter_by(workspace_id=home, type="status_changed")
+    data = last.order_by(WorkspaceMessage.seq.desc()).first()
+    assert data is not None and data.data is not None and data.data["reason"] == kept
+
+
+def test_a_pattern_without_a_detector_has_no_evidence_and_says_so(session: Session, member: Actor) -> None:
+    nothing = factories.workspace(session, member)
+    now = review.evidence(session, nothing)
+    assert (now.version_id, now.commit_hash, now.code_sha256, now.params_sha256) == (None, None, None, None)
+    assert (now.session_ids, now.n, now.success_rate) == ([], 0, None)
+    assert [(guard.name, guard.holds) for guard in review.approval_guards(now)] == [
+        ("deployed", False), ("judged", False), ("quiet", True),
+    ]  # fmt: skip
+    guards = {guard.name: guard.holds for guard in review.verification_guards(session, nothing, member)}
+    assert guards == {"unchanged": False, "judged": False, "quiet": True, "other_person": True}

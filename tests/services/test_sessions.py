@@ -184,7 +184,7 @@ def test_a_session_without_verdicts_has_no_rate(
     assert (message.data["tp"], "success_rate" in message.data) == (0, False)
 
 
-def test_the_workspace_s_rate_is_that_of_the_deployed_version_alone(
+def test_the_workspace_s_rate_is_of_the_deployed_version_only(
     session: Session, member: Actor, home: uuid.UUID, stored: factories.DatasetRow
 ) -> None:
     old = scenarios.run_session(session, home, member, stored)

@@ -94,7 +94,7 @@ def test_a_run_that_deploys_nothing_addresses_nothing_beside_its_batch(
     assert outcomes(session, execution) == {taken: "not_fixed"}
 
 
-def test_a_deploy_that_is_told_again_after_a_later_one_changes_nothing(
+def test_a_deploy_recorded_again_after_a_later_one_changes_nothing(
     session: Session, member: Actor, home: uuid.UUID
 ) -> None:
     comments(session, home, member, 2)

@@ -35,7 +35,7 @@ def statements(monkeypatch: pytest.MonkeyPatch, *modules: Any) -> Iterator[list[
         yield seen
 
 
-def test_creating_one_tells_the_timeline_and_the_audit(session: Session, member: Actor) -> None:
+def test_creating_a_workspace_writes_a_message_and_an_audit_event(session: Session, member: Actor) -> None:
     made = workspaces.create(session, pattern_type=" Swings ", name=" Swings ", category="price", actor=member)
     found = workspaces.get(session, made)
     assert (found.pattern_type, found.name, found.status, found.version) == ("swings", "Swings", "soon", "0.0.0")
@@ -58,7 +58,7 @@ def test_names_have_a_length(session: Session, member: Actor, name: str, categor
         workspaces.create(session, pattern_type="swings", name=name, category=category, actor=member)
 
 
-def test_a_second_one_of_a_pattern_is_refused_with_the_way_to_the_first(session: Session, member: Actor) -> None:
+def test_a_second_workspace_of_a_pattern_is_refused_with_a_link_to_the_first(session: Session, member: Actor) -> None:
     first = factories.workspace(session, member, "swings", name="Swings")
     before = scenarios.everything(session)
     with pytest.raises(Conflict, match="already: Swings") as refused:

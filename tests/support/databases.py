@@ -30,23 +30,28 @@ NewDatabase = Callable[[], str]
 
 @dataclass
 class Databases:
-    """Where the tests' databases are. `folder` and `server` only in the process that started the embedded one."""
+    """Where the tests' databases are, and a folder that all processes of the run share.
+
+    `folder` and `server` only in the process that started the embedded one.
+    """
 
     url: str
     template: str
+    shared: Path
     server: embedded.EmbeddedServer | None = None
     folder: Path | None = None
 
     @classmethod
     def prepare(cls) -> Databases:
         template = f"pd_template_{secrets.token_hex(4)}"
+        shared = Path(tempfile.mkdtemp(prefix="pd-shared-"))
         given = os.environ.get("DATABASE_URL")
         if given:
-            return cls(sqlalchemy_url(given), template)
+            return cls(sqlalchemy_url(given), template, shared)
         folder = Path(tempfile.mkdtemp(prefix="pd-test-"))
         folder.chmod(0o755)  # the server may run as another account
         server = embedded.start(folder, settings=FLEETING)
-        return cls(server.url, template, server, folder)
+        return cls(server.url, template, shared, server, folder)
 
     def address(self, name: str) -> str:
         """The address of another database on the same server."""
@@ -59,33 +64,41 @@ class Databases:
         with psycopg.connect(plain_url(self.url), autocommit=True) as connection:
             yield connection
 
-    def clone(self) -> str:
-        """A new database with the template's tables; its name."""
+    def clone(self, source: str | None = None) -> str:
+        """A new database with the tables and rows of `source` (else of the template); its name."""
         name = f"pd_test_{secrets.token_hex(6)}"
         with self.administration() as connection:
             statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-            connection.execute(statement.format(sql.Identifier(name), sql.Identifier(self.template)))
+            connection.execute(statement.format(sql.Identifier(name), sql.Identifier(source or self.template)))
         return name
 
     def drop(self, name: str) -> None:
         with self.administration() as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
+    @contextmanager
+    def alone(self, what: str) -> Iterator[psycopg.Connection[Any]]:
+        """One process of the run at a time; the others wait for it."""
+        with self.administration() as connection:
+            connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [f"{self.template} {what}"])
+            yield connection
+
+    def close_for_all(self, name: str) -> None:
+        """Nobody may connect from now on: a database can only be cloned while nobody is in it."""
+        with self.administration() as connection:
+            connection.execute(sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false").format(sql.Identifier(name)))
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+
     def make_template(self) -> None:
         """Migrate the template to head, once for all processes of this run."""
-        with self.administration() as connection:
-            connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [self.template])
+        with self.alone("template") as connection:
             if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self.template]).fetchone():
                 return
             name = sql.Identifier(self.template)
             connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
             try:
                 upgrade(self.address(self.template))
-                # A template can only be cloned while nobody is connected to it.
-                connection.execute(sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false").format(name))
-                connection.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [self.template]
-                )
+                self.close_for_all(self.template)
             except BaseException:
                 connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
                 raise
@@ -95,6 +108,7 @@ class Databases:
             self.drop(self.template)
         else:
             self.server.stop()
+        shutil.rmtree(self.shared, ignore_errors=True)
         if self.folder is not None:
             shutil.rmtree(self.folder)
 

@@ -59,8 +59,13 @@ def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
 
 
 def servers_below(folder: Path) -> list[psutil.Process]:
-    found = psutil.process_iter(["name", "cmdline"])
-    return [p for p in found if p.info["name"] == "postgres" and str(folder) in " ".join(p.info["cmdline"] or [])]
+    return programs_below("postgres", folder)
+
+
+def programs_below(name: str, folder: Path) -> list[psutil.Process]:
+    """Processes of this program that name the folder in their command line."""
+    running = psutil.process_iter(["name", "cmdline"])
+    return [p for p in running if p.info["name"] == name and str(folder) in " ".join(p.info["cmdline"] or [])]
 
 
 def query(url: str, statement: str) -> list[tuple[object, ...]]:

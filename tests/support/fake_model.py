@@ -1,4 +1,4 @@
-"""A stand-in for the model behind the Messages API, for whole executions: it plans, writes, mends and answers.
+"""A fake of the model behind the Messages API, for whole executions: it plans, writes, repairs and answers.
 
 It keeps no place in a script. Each answer follows from the request alone: which phase the latest prompt asks for, and
 how many tools were used since. So a conversation that a kill cut off, or that begins again, gets a sensible next step.

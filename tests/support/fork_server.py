@@ -41,7 +41,7 @@ class ForkServer:
     def close(self) -> None:
         assert self.process.stdin is not None
         self.process.stdin.close()
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=120)
 
 
 def _become_worker(order: dict[str, Any]) -> None:
@@ -54,10 +54,13 @@ def _become_worker(order: dict[str, Any]) -> None:
     from services import logs
     from services.errors import PatternDeskError
     from services.settings import get_settings
+    from services.worker import testing
     from services.worker.main import run_worker
 
     code = 1
     try:
+        if order["cuts"] is not None:
+            testing.CUTS = order["cuts"]
         if order["prepare"]:
             module, _, name = order["prepare"].partition(":")
             getattr(importlib.import_module(module), name)()

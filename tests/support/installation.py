@@ -45,10 +45,19 @@ class Installation:
 
     # Workers
 
-    def worker(self, *, prepare: str = "", concurrency: int = 2, **env: str) -> Worker:
+    def worker(self, *, prepare: str = "", concurrency: int = 2, contract_cuts: int | None = 4, **env: str) -> Worker:
+        """A worker of its own process. It checks the detector contract at `contract_cuts` cuts, for the contract is
+        what only few tests are about; None leaves the product's number. `prepare` is a function of `worker_overrides`.
+        """
         output = self.root / f"worker-{len(self.workers)}.out"
         full = {"DATABASE_URL": self.url, "DATA_DIR": str(self.root), "TUNER_POINTS": "30"} | env
-        order = {"env": full, "output": str(output), "prepare": prepare, "concurrency": concurrency}
+        order = {
+            "env": full,
+            "output": str(output),
+            "prepare": prepare,
+            "concurrency": concurrency,
+            "cuts": contract_cuts,
+        }
         made = Worker(self.fork_server.fork(order), output)
         self.workers.append(made)
         return made

@@ -12,6 +12,11 @@ from typing import Any
 import psutil
 
 
+def slower() -> float:
+    """By how much more a busy machine takes than a quiet one: the work that waits, for each processor."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 @dataclass
 class Worker:
     """A worker process. `name` is its executor id, known once it has started."""
@@ -35,15 +40,16 @@ class Worker:
         os.kill(self.pid, number)
         return children
 
-    def ended(self, seconds: float = 10.0) -> bool:
+    def ended(self, seconds: float = 60.0) -> bool:
         return eventually(lambda: not self.alive(), seconds)
 
     def said(self) -> str:
         return self.output.read_text() if self.output.exists() else ""
 
 
-def eventually(condition: Callable[[], Any], seconds: float = 10.0) -> bool:
-    ends = time.monotonic() + seconds
+def eventually(condition: Callable[[], Any], seconds: float = 60.0) -> bool:
+    """Whether the condition holds within these seconds of a quiet machine; on a busy one it is asked for longer."""
+    ends = time.monotonic() + seconds * slower()
     while time.monotonic() < ends:
         if condition():
             return True
@@ -51,7 +57,7 @@ def eventually(condition: Callable[[], Any], seconds: float = 10.0) -> bool:
     return bool(condition())
 
 
-def gone(processes: list[psutil.Process], seconds: float = 5.0) -> bool:
+def gone(processes: list[psutil.Process], seconds: float = 30.0) -> bool:
     """Whether all of them end within the time."""
     return eventually(lambda: not any(map(lives, processes)), seconds)
 

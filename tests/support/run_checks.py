@@ -1,4 +1,4 @@
-"""What must hold after a run: everything told once, or canceled with nothing left."""
+"""What must hold after a run: each event is one message; or the run is canceled and nothing is left of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SOON = 5.0  # seconds; two on a machine with nothing else to do
 BROKEN = "SPEC = 1\n"  # a detector that no deploy accepts
 
 
-def assert_told_once(installation: Installation, execution_id: uuid.UUID, *, turns: int = 1) -> None:
+def assert_each_event_once(installation: Installation, execution_id: uuid.UUID, *, turns: int = 1) -> None:
     """Every event of a run that came to its end in one attempt is one message, in the order of the phases.
 
     `turns` is how often it was tested.
@@ -33,8 +33,8 @@ def assert_told_once(installation: Installation, execution_id: uuid.UUID, *, tur
         workspaces_seqs.setdefault(workspace_id, []).append(seq)
     assert all(seqs == list(range(1, len(seqs) + 1)) for seqs in workspaces_seqs.values())
     found = installation.get(execution_id)
-    assert {name: p["status"] for name, p in found.phases.items()} == dict.fromkeys(PHASES, "completed")
-    assert [(a["number"], a["outcome"]) for a in found.attempts] == [(1, "completed")]
+    assert {name: p.status for name, p in found.phases.items()} == dict.fromkeys(PHASES, "completed")
+    assert [(a.number, a.outcome) for a in found.attempts] == [(1, "completed")]
     assert len(found.checkpoints) == len(points)
     assert len(installation.commits_of(execution_id)) == 1
 
@@ -46,9 +46,9 @@ def assert_canceled(installation: Installation, execution_id: uuid.UUID) -> None
     assert found.canceled_by_name == "Mara"
     (message,) = installation.messages(execution_id, "claude_failed")
     assert message["title"] == f"Execution {found.row.number} was canceled"
-    assert "running" not in {p["status"] for p in found.phases.values()}
+    assert "running" not in {p.status for p in found.phases.values()}
     assert "in_progress" not in {m["status"] for m in installation.messages(execution_id)}
-    assert {a["outcome"] for a in found.attempts} <= {"canceled", "retry"}
+    assert {a.outcome for a in found.attempts} <= {"canceled", "retry"}
     assert not installation.commits_of(execution_id)
     assert eventually(lambda: not list((installation.root / "work").glob("*")), SOON)
     installation.assert_at_rest()

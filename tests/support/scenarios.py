@@ -48,7 +48,7 @@ def phase(session: Session, execution_id: uuid.UUID, epoch: int, name: P, attemp
     executions.begin_phase(session, execution_id, task=f"{name} begins", **place)
     executions.report(session, execution_id, fraction=0.5, task="half way", **place)
     executions.checkpoint(session, execution_id, key=f"{name}", text=f"{name} done", **place)
-    executions.end_phase(session, execution_id, facts=facts, **place)
+    executions.end_phase(session, execution_id, facts=executions.PhaseFacts(**facts), **place)
 
 
 def candidate(
@@ -67,7 +67,7 @@ def candidate(
     version = deployments.add_candidate(
         session, execution_id, epoch=epoch, commit_hash=made, module_path="detectors/swings.py",
         code_sha256=code_hash(code), params=params or {"left": 3}, spec=SPEC, origin="tuner",
-        contract_report={"ok": True},
+        contract_report=None,
     )  # fmt: skip
     phase(session, execution_id, epoch, P.TESTING)
     return version
@@ -231,8 +231,8 @@ def count(session: Session, model: type[Any], *where: Any) -> int:
 
 def retry(session: Session, execution_id: uuid.UUID, epoch: int, attempt: int, reason: str, *, kind: str) -> None:
     """The attempt failed and another one follows after four seconds."""
-    decision = {"kind": kind, "action": "retry", "pause_s": 4.0, "advice": None}
+    follow_up = executions.FollowUp(kind, "retry", 4.0)
     of_deploy = kind.startswith("deploy")
     executions.begin_retry(
-        session, execution_id, epoch=epoch, attempt=attempt, reason=reason, decision=decision, tell=not of_deploy
+        session, execution_id, epoch=epoch, attempt=attempt, reason=reason, follow_up=follow_up, announce=not of_deploy
     )

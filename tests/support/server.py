@@ -23,8 +23,8 @@ import psycopg
 
 from services.settings import ROOT
 
-READY_S = 120
-STOP_S = 60
+READY_S = 600  # a busy machine; some seconds on a quiet one
+STOP_S = 120
 DROPPED = (
     "OIDC_",
     "STREAMLIT_",

@@ -276,13 +276,12 @@ def printed(rows: list[dict[str, Any]]) -> str:
 
 @contextmanager
 def ground() -> Iterator[tuple[Builder, PreparedStage]]:
-    """A server, a template, a fork_server and the installation that each execution begins from."""
+    """A server, a template, a fork server and the installation that each execution begins from."""
     databases, fork_server, folder = Databases.prepare(), ForkServer(), Path(tempfile.mkdtemp(prefix="pd-soak-"))
     try:
         databases.make_template()
         builder = Builder(databases, fork_server, folder)
         yield builder, build_judged(builder, databases.template)
-        builder.close()
     finally:
         fork_server.close()
         databases.finish()

@@ -1,16 +1,16 @@
-"""Installations to be copied: each stage of the loop is built once by running it, then cloned for each test."""
+"""Installations to be copied: each stage of the loop is built once in a test run, by running it, and kept for all
+processes as a closed database and a folder; each test gets a copy."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-
-from psycopg import sql
 
 from services.database.queue import client
 from tests.support.batches import assert_batches_agree
@@ -44,19 +44,14 @@ class Builder:
     databases: Databases
     fork_server: ForkServer
     folder: Path
-    stages: list[PreparedStage] = field(default_factory=list)
 
-    def _copied(self, stage: PreparedStage) -> PreparedStage:
-        mark = uuid.uuid4().hex[:12]
-        place = self.folder / mark
+    def _copied(self, stage: PreparedStage, below: Path) -> PreparedStage:
+        root = below / uuid.uuid4().hex[:12]
         if stage.root is None:
-            place.mkdir()
+            root.mkdir()
         else:
-            copy_tree(stage.root, place)
-        with self.databases.administration() as connection:
-            statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-            connection.execute(statement.format(sql.Identifier(f"pd_test_{mark}"), sql.Identifier(stage.database)))
-        return PreparedStage(f"pd_test_{mark}", place)
+            copy_tree(stage.root, root)
+        return PreparedStage(self.databases.clone(stage.database), root)
 
     @contextmanager
     def _inside(self, stage: PreparedStage) -> Iterator[Installation]:
@@ -79,7 +74,7 @@ class Builder:
     @contextmanager
     def copy(self, stage: PreparedStage) -> Iterator[Installation]:
         """An installation of a test's own."""
-        own = self._copied(stage)
+        own = self._copied(stage, self.folder)
         try:
             with self._inside(own) as installation:
                 yield installation
@@ -87,28 +82,34 @@ class Builder:
         finally:
             self._remove(own)
 
-    def stage(self, before: PreparedStage, build: Callable[[Installation], None]) -> PreparedStage:
-        """A copy of the stage before in which `build` ran."""
-        own = self._copied(before)
-        self.stages.append(own)
-        with self._inside(own) as installation:
-            build(installation)
-            for worker in installation.workers:
-                worker.signal(signal.SIGTERM)
-                assert worker.ended()
-        with self.databases.administration() as connection:
-            ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
-            connection.execute(ended, [own.database])
+    def stage(self, name: str, before: PreparedStage, build: Callable[[Installation], None]) -> PreparedStage:
+        """A copy of the stage before in which `build` ran, by whichever process of the run asked for it first."""
+        record = self.databases.shared / f"{name}.json"
+        with self.databases.alone(f"stage {name}"):
+            if not record.exists():
+                made = self._build(before, build)
+                record.write_text(json.dumps({"database": made.database, "root": str(made.root)}))
+        kept = json.loads(record.read_text())
+        return PreparedStage(kept["database"], Path(kept["root"]))
+
+    def _build(self, before: PreparedStage, build: Callable[[Installation], None]) -> PreparedStage:
+        own = self._copied(before, self.databases.shared)
+        try:
+            with self._inside(own) as installation:
+                build(installation)
+                for worker in installation.workers:
+                    worker.signal(signal.SIGTERM)
+                    assert worker.ended(60)
+            self.databases.close_for_all(own.database)
+        except BaseException:
+            self._remove(own)
+            raise
         return own
 
     def _remove(self, stage: PreparedStage) -> None:
         self.databases.drop(stage.database)
         if stage.root is not None:
             shutil.rmtree(stage.root, ignore_errors=True)
-
-    def close(self) -> None:
-        for stage in self.stages:
-            self._remove(stage)
 
 
 def make_new(installation: Installation) -> None:
@@ -125,7 +126,7 @@ def make_new(installation: Installation) -> None:
 
 
 def make_beta(installation: Installation) -> None:
-    installation.worker()
+    installation.worker(contract_cuts=None)
     installation.run(installation.workspace_id())
 
 
@@ -138,6 +139,6 @@ def make_judged(installation: Installation) -> None:
 def build_judged(builder: Builder, template: str) -> PreparedStage:
     """The last stage, from nothing."""
     before = PreparedStage(template, None)
-    for make in (make_new, make_beta, make_judged):
-        before = builder.stage(before, make)
+    for name, make in (("new", make_new), ("beta", make_beta), ("judged", make_judged)):
+        before = builder.stage(name, before, make)
     return before

@@ -22,6 +22,7 @@ from services.database.engine import transaction
 from services.people import Actor
 from services.settings import ROOT
 
+READY_S = 600  # a busy machine; some seconds on a quiet one
 ROUTER = """
 import streamlit as st
 
@@ -106,7 +107,7 @@ def running(folder: Path, **extra: str) -> Iterator[Running]:
 
 
 def _wait(server: Running) -> None:
-    ends = time.monotonic() + 180
+    ends = time.monotonic() + READY_S
     while time.monotonic() < ends:
         if server.process.poll() is not None:
             pytest.fail(f"the server ended: {(server.folder / 'stderr').read_text()}")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from services.agents import registry
-from services.agents.protocol import Change, Plan, Refusal, Work
+from services.agents.protocol import AgentChange, Plan, Refusal, Work
 from services.deploys import local, vercel, waiting
 from services.detectors import sandbox
 from services.detectors.bundle import write_params
@@ -30,7 +28,6 @@ def shortest_pauses() -> None:
     contract, and quicker looks at a deploy."""
     decisions.FIRST_PAUSE_S = 0.1
     decisions.LONGEST_PAUSE_S = 0.4
-    testing.CUTS = 3
     vercel.Pace = partial(waiting.Pace, poll_s=0.2)  # type: ignore[misc, assignment]
 
 
@@ -70,27 +67,27 @@ class WorseAgent:
     def plan(self, work: Work, spec: DetectorSpec | None) -> Plan:
         return Plan("Be stricter.")
 
-    def implement(self, work: Work, spec: DetectorSpec | None, plan: Mapping[str, Any]) -> Change:
+    def implement(self, work: Work, spec: DetectorSpec | None, plan: Plan) -> AgentChange:
         write_params(work.worktree, work.pattern_type, {"left": 20, "right": 20, "prominence": 4.0})
-        return Change(True, "Stricter.", "Be stricter", ("everything stricter",))
+        return AgentChange(True, "Stricter.", "Be stricter", ("everything stricter",))
 
-    def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> Change:
-        return Change(False, "I have nothing better.")
+    def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> AgentChange:
+        return AgentChange(False, "I have nothing better.")
 
 
 class SharedFileAgent(WorseAgent):
     """An agent that changes a file which all patterns share."""
 
-    def implement(self, work: Work, spec: DetectorSpec | None, plan: Mapping[str, Any]) -> Change:
+    def implement(self, work: Work, spec: DetectorSpec | None, plan: Plan) -> AgentChange:
         with (work.worktree / "detectors" / "base.py").open("a") as file:
             file.write("\nEXTRA = 1\n")
-        return Change(True, "Shared.", "Change what all share")
+        return AgentChange(True, "Shared.", "Change what all share")
 
 
 class EndlessSearchAgent(WorseAgent):
     """Refuses to find anything better: its refining runs the detector until it is told to stop."""
 
-    def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> Change:
+    def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> AgentChange:
         candles = work.candles(str(work.cases[0].dataset_id))
         with sandbox.warm(work.worktree, work.pattern_type) as worker:
             while True:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from services import people, workspaces
-from services.database import embedded, migrate
 from services.database.engine import get_engine, transaction
 from services.lifecycle import Role
 from services.settings import get_settings
 from services.web import tokens
+from tests.support.databases import Databases
 from tests.support.web_server import LiveWorkspace, Running, running
 
 
@@ -44,14 +44,13 @@ def minting(server: Running, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    folder = tmp_path_factory.mktemp("live")
-    server = embedded.start(folder, settings={"fsync": "off"})
-    try:
-        migrate.upgrade(server.url)
-        yield server.url, folder
-    finally:
-        server.stop()
+def database(
+    databases: Databases, template_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Path]]:
+    """A database at head for this folder's tests, and a data folder."""
+    name = databases.clone()
+    yield databases.address(name), tmp_path_factory.mktemp("live")
+    databases.drop(name)
 
 
 @pytest.fixture

@@ -105,7 +105,7 @@ def test_only_plain_report_names_pass(client: Client, reports: Reports, report: 
     assert reports.asked == []
 
 
-def test_a_file_is_opened_for_an_active_person_alone(client: Client, live_workspace: LiveWorkspace) -> None:
+def test_a_file_is_opened_for_active_people_only(client: Client, live_workspace: LiveWorkspace) -> None:
     picture = io.BytesIO()
     Image.new("RGB", (8, 8), "red").save(picture, "PNG")
     checked = attachments.check(picture.getvalue(), "swing high.png")

@@ -44,7 +44,7 @@ SIGN_IN = Policy(SignedIn(SECRET), parse_hosts(f"{HOST}, {HOST}:8443"), local=Fa
 
 
 @pytest.mark.parametrize("address", ["10.0.0.7", "192.168.1.2", "2001:db8::1", "::ffff:10.0.0.7", "", "testclient"])
-def test_local_mode_answers_this_machine_alone(address: str) -> None:
+def test_local_mode_answers_this_machine_only(address: str) -> None:
     assert status(LOCAL) is None
     assert status(LOCAL, client=address) == 403
     assert status(LOCAL, server=address) == 403

@@ -78,7 +78,7 @@ def texts(event: ServerSentEvent) -> list[str | None]:
     return [entry["content"] for entry in loaded(event)]
 
 
-def test_what_came_before_then_what_comes(live_workspace: LiveWorkspace) -> None:
+def test_a_stream_begins_with_earlier_entries_and_continues_with_new_ones(live_workspace: LiveWorkspace) -> None:
     async def scene() -> None:
         async with listening() as hub:
             events = open_stream(hub, live_workspace)
@@ -154,7 +154,8 @@ def test_nothing_is_missed_while_the_listener_was_cut_off(live_workspace: LiveWo
     def cut() -> None:
         with psycopg.connect(plain_url(live_workspace.url), autocommit=True) as connection:
             connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'patterndesk live'"
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE application_name = 'patterndesk live' AND datname = current_database()"
             )
 
     async def scene() -> None:
@@ -217,7 +218,7 @@ def test_the_stream_ends_with_its_token(live_workspace: LiveWorkspace) -> None:
     asyncio.run(scene())
 
 
-def test_over_the_wire(live_workspace: LiveWorkspace, tmp_path: Path) -> None:
+def test_the_stream_through_a_real_server(live_workspace: LiveWorkspace, tmp_path: Path) -> None:
     with running(tmp_path / "app", DATABASE_URL=live_workspace.url) as server, httpx.Client(timeout=10) as browser:
         assert browser.get(server.url + "/readyz").json() == {"status": "ok"}
         (live_workspace.data_dir / tokens.KEY_FILE).write_text((server.data_dir / tokens.KEY_FILE).read_text())

@@ -114,7 +114,7 @@ def test_an_unexpected_error_shows_a_reference_and_the_log_keeps_the_secret_out(
     assert "hunter2secret" not in server.log()
 
 
-def test_health_and_readiness_are_apart(server: Running) -> None:
+def test_health_does_not_depend_on_the_database_and_readiness_does(server: Running) -> None:
     assert httpx.get(server.url + "/healthz").json() == {"status": "ok"}
     answer = httpx.get(server.url + "/readyz").json()
     assert answer["status"] == "unavailable" and answer["reason"].endswith(".")
@@ -132,7 +132,7 @@ def test_metrics_count_answers_and_are_for_this_machine(server: Running) -> None
     assert httpx.get(server.url + "/_stcore/metrics").status_code == 401
 
 
-def test_content_asks_for_the_browser_that_opened_the_page(server: Running) -> None:
+def test_media_and_uploads_are_for_the_browser_that_opened_the_page(server: Running) -> None:
     media, upload = server.url + "/media/" + "a" * 56 + ".png", server.url + "/_stcore/upload_file/session/file"
     for answer in (httpx.get(media), httpx.put(upload, content=b"x"), httpx.get(server.url + "/_stcore/metrics")):
         assert (answer.status_code, answer.text[:7]) == (401, "Sign in")

@@ -54,7 +54,7 @@ def test_processes_that_start_together_share_one_private_key(tmp_path: Path) -> 
     assert stat.S_IMODE((folder / tokens.KEY_FILE).stat().st_mode) == 0o600
 
 
-def test_a_damaged_key_and_a_folder_that_is_none_are_sentences(tmp_path: Path) -> None:
+def test_a_damaged_key_and_a_missing_folder_get_a_sentence(tmp_path: Path) -> None:
     (tmp_path / tokens.KEY_FILE).write_text("short")
     with pytest.raises(Unavailable, match="damaged"):
         _read_key(tmp_path)

@@ -1,4 +1,4 @@
-"""Installations to be copied: each stage of the loop is built once by running it, then cloned for each test."""
+"""The fork server of workers, the stages of the loop, and for each test a copy of one of them."""
 
 from __future__ import annotations
 
@@ -25,28 +25,26 @@ def fork_server() -> Iterator[ForkServer]:
 @pytest.fixture(scope="session")
 def builder(databases: Databases, fork_server: ForkServer) -> Iterator[Builder]:
     folder = Path(tempfile.mkdtemp(prefix="pd-installation-"))
-    made = Builder(databases, fork_server, folder)
-    yield made
-    made.close()
+    yield Builder(databases, fork_server, folder)
     shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
 def new(builder: Builder, template_database: str) -> PreparedStage:
     """The pattern repository is made; the workspace `swings` is described. The defaults are loose."""
-    return builder.stage(PreparedStage(template_database, None), make_new)
+    return builder.stage("new", PreparedStage(template_database, None), make_new)
 
 
 @pytest.fixture(scope="session")
 def beta(builder: Builder, new: PreparedStage) -> PreparedStage:
     """The first execution ran: 0.1.0 is live."""
-    return builder.stage(new, make_beta)
+    return builder.stage("beta", new, make_beta)
 
 
 @pytest.fixture(scope="session")
 def judged(builder: Builder, beta: PreparedStage) -> PreparedStage:
     """Three tune sessions and a hold-out one on 0.1.0, judged by the demo's rule and completed."""
-    return builder.stage(beta, make_judged)
+    return builder.stage("judged", beta, make_judged)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A run whose repository's remote is away when it begins ends with a sentence, and not as live for ever."""
+"""A run whose remote repository does not answer when it begins ends with a sentence and does not stay live."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from services.worker.decisions import RULES
 from tests.support.installation import Installation
 
 
-def test_a_remote_that_is_away_at_the_start_is_told(new_installation: Installation, tmp_path: Path) -> None:
+def test_a_remote_that_does_not_answer_at_the_start_ends_the_run_with_a_sentence(
+    new_installation: Installation, tmp_path: Path
+) -> None:
     installation = new_installation
     git(installation.repository, "remote", "add", "origin", "git://127.0.0.1:1/patterns")
     installation.worker()

@@ -19,7 +19,7 @@ from tests.support.fake_model import KEY, Model, changes_nothing, thinking, trie
 from tests.support.fake_vercel import PROJECT, TEAM, TOKEN, FakeVercel, Stage, ready, serving
 from tests.support.installation import Installation
 from tests.support.processes import eventually, gone
-from tests.support.run_checks import assert_told_once
+from tests.support.run_checks import assert_each_event_once
 
 ONE_CALL = (1000 * 2.0 + 200 * 0.1 + 50 * 10.0) / 1e6  # the stand-in's usage at the pinned model's list price
 Claude = tuple[Model, dict[str, str]]
@@ -48,7 +48,7 @@ def assert_paid(installation: Installation, found: ExecutionDetail, model: Model
     """What the stand-in was asked for is what the execution and its attempt say it cost."""
     ours = [a for a in model.asked if str(installation.root) in a.said()]
     assert float(found.row.cost_usd) == pytest.approx(len(ours) * ONE_CALL)
-    assert sum(float(a["cost_usd"]) for a in found.attempts) == pytest.approx(float(found.row.cost_usd))
+    assert sum(float(a.cost_usd) for a in found.attempts) == pytest.approx(float(found.row.cost_usd))
     assert (found.input_tokens, found.output_tokens) == (len(ours) * 1200, len(ours) * 50)
 
 
@@ -90,7 +90,7 @@ def test_from_a_description_to_beta_and_from_corrections_to_the_next_version(
     first = installation.run(workspace_id, agent="claude")
     assert model.seen.refused == []
     assert model.seen.phases == ["inside_bar plan", "inside_bar implement"]
-    assert_told_once(installation, first.row.id)
+    assert_each_event_once(installation, first.row.id)
     assert (first.current_version, installation.status(workspace_id)) == ("0.1.0", "beta")
     assert first.files_changed == ["detectors/inside_bar.py", "tests/test_inside_bar.py"]
     assert "class" not in installation.read("detectors/inside_bar.py")
@@ -101,7 +101,7 @@ def test_from_a_description_to_beta_and_from_corrections_to_the_next_version(
     )
     assert git(installation.repository, "log", "-1", "--format=%an") == "Claude"
     assert first.test_report is not None
-    assert first.test_report["passed"]
+    assert first.test_report is not None and first.test_report.passed
     assert any("4 passed" in str(a.results()) for a in model.asked), "the agent ran its own tests, in its sandbox"
     authors = installation.sql("SELECT DISTINCT author_type FROM workspace_messages WHERE type LIKE 'claude%%'")
     assert authors == [("claude",)]
@@ -111,7 +111,7 @@ def test_from_a_description_to_beta_and_from_corrections_to_the_next_version(
     count = len(model.asked)
     second = installation.run(workspace_id, agent="claude")
     assert model.seen.refused == []
-    assert_told_once(installation, second.row.id)
+    assert_each_event_once(installation, second.row.id)
     assert (second.current_version, second.files_changed) == ("0.2.0", ["detectors/inside_bar.py"])
     assert '"depth", "float", 0.5' in installation.read("detectors/inside_bar.py")
     said = model.asked[count].said()
@@ -120,7 +120,7 @@ def test_from_a_description_to_beta_and_from_corrections_to_the_next_version(
     with transaction() as session:
         replay = executions.replay(session, second.row.id)
     assert replay is not None
-    assert (len(replay["fixed_ids"]) > 0, replay["broken_ids"]) == (True, [])
+    assert (len(replay.fixed_ids) > 0, replay.broken_ids) == (True, ())
     states = dict(installation.sql("SELECT verdict, min(state) FROM feedback_items GROUP BY verdict"))
     assert states == {"confirmed": "open", "false_positive": "addressed"}
     installation.assert_at_rest()
@@ -133,7 +133,7 @@ def test_a_repair_that_deploys_to_vercel(
     installation.worker(**env | target | {"NO_PROXY": "127.0.0.1"})
     found = installation.run(installation.workspace_id(), agent="claude", deploy_target="vercel")
     assert model.seen.refused == []
-    assert_told_once(installation, found.row.id)
+    assert_each_event_once(installation, found.row.id)
     assert read_params(installation.repository, "swings") == {"left": 5, "right": 3, "prominence": 0.0}
     (deployed,) = stand_in.deployed.values()
     assert (deployed.sha, stand_in.production) == (found.row.commit_hash, deployed.id)
@@ -171,11 +171,13 @@ def test_an_agent_that_changes_nothing_completes_and_says_so(installation: Insta
     ],
     ids=["tests cut down", "detector emptied"],
 )
-def test_what_the_gates_refuse(installation: Installation, claude: Claude, path: str, content: str, said: str) -> None:
+def test_changes_that_the_gates_refuse(
+    installation: Installation, claude: Claude, path: str, content: str, said: str
+) -> None:
     claude[0].behaviour = writes(path, content)
     found = gone_wrong(installation, claude)
     assert found.row.status == "failed"
-    told = [c["details"] or "" for c in found.checkpoints if c["text"] == "The refusal went back to the agent"]
+    told = [c.details or "" for c in found.checkpoints if c.text == "The refusal went back to the agent"]
     assert len(told) == 1, "it had one chance to mend it"
     assert said in told[0]
     assert said in (found.row.error or "")
@@ -195,7 +197,7 @@ def test_an_agent_that_reaches_beyond_its_files_is_refused_at_each_try(
 
 
 @pytest.mark.parametrize("lost", ["with its machine", "not at all"])
-def test_what_a_killed_agent_spent_is_paid_once(installation: Installation, claude: Claude, lost: str) -> None:
+def test_what_a_killed_agent_spent_is_counted_once(installation: Installation, claude: Claude, lost: str) -> None:
     """The worker dies while the agent thinks; the next one goes on, in the same conversation or in a new one."""
     model, env = claude
     model.delay_s = 0.7
@@ -214,7 +216,7 @@ def test_what_a_killed_agent_spent_is_paid_once(installation: Installation, clau
     installation.worker(**env)
     found = installation.wait(execution_id)
     assert found.row.status == "completed", found.row.error
-    assert_told_once(installation, execution_id)
+    assert_each_event_once(installation, execution_id)
     answered = len(model.asked)
     counted = float(found.row.cost_usd) / ONE_CALL
     assert paid / ONE_CALL < counted <= answered + 1e-6

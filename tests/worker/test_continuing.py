@@ -82,7 +82,7 @@ def test_broken_places_that_a_person_waives_are_deployed_over(installation: Inst
     (told,) = installation.messages(child, "gate_waived")
     assert told["data"]["reason"] == told["content"] == "These marks were of the old rule."
     assert {str(i) for i in broken} == set(told["data"]["broken_ids"])
-    points = [c["text"] for c in found.checkpoints]
+    points = [c.text for c in found.checkpoints]
     assert f"{len(broken)} of the broken places were waived by a person" in points
     ((by, count),) = installation.sql("SELECT waived_by_id, cardinality(broken_ids) FROM gate_waivers")
     assert (by, count) == (installation.member.id, len(broken))

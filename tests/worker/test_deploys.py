@@ -122,7 +122,7 @@ def test_failed_deploys_are_tried_again_until_the_retries_are_spent(new_installa
     retries = [m["data"] for m in installation.messages(found.row.id, "deploy_retry")]
     assert [(r["retry_number"], r["max_retries"]) for r in retries] == [(1, 2), (2, 2)]
     assert len(installation.messages(found.row.id, "deploy_started")) == 3
-    assert [(a["number"], a["outcome"]) for a in found.attempts] == [(1, "retry"), (2, "retry"), (3, "failed")]
+    assert [(a.number, a.outcome) for a in found.attempts] == [(1, "retry"), (2, "retry"), (3, "failed")]
     started, ended = ([a[name] for a in found.attempts] for name in ("started_at", "ended_at"))
     pauses = [(m["seq"], m["type"]) for m in installation.messages(found.row.id) if m["type"].startswith("deploy_")]
     assert [kind for _, kind in pauses][:4] == ["deploy_started", "deploy_building", "deploy_failed", "deploy_retry"]

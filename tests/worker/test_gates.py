@@ -69,7 +69,7 @@ def test_failing_tests_of_the_repository_are_refused(new_installation: Installat
     found = installation.run(workspace_id, "failed")
     assert_failed(installation, workspace_id, found, "1 failed", "soon")
     assert found.test_report is not None
-    assert "assert 1 == 2" in found.test_report["output"]
+    assert found.test_report is not None and "assert 1 == 2" in found.test_report.output
 
 
 def test_a_version_that_breaks_judged_places_does_not_deploy(installation: Installation) -> None:
@@ -160,7 +160,7 @@ def test_what_others_push_meanwhile_is_tested_with_it(new_installation: Installa
         git(clone, "push", "origin", "main")
     found = installation.wait(execution_id)
     assert found.row.status == "completed", found.row.error
-    points = [c["text"] for c in found.checkpoints]
+    points = [c.text for c in found.checkpoints]
     assert points.count("Rebased on what others merged meanwhile") == 2
     assert sum(p.startswith("Detector contract") for p in points) == 3
     main = git(installation.repository, "rev-parse", "main")

@@ -12,7 +12,7 @@ from services import releases
 from services.detectors.repository import git
 from tests.support.installation import Installation
 from tests.support.processes import Worker, eventually, gone
-from tests.support.run_checks import PHASES, assert_told_once
+from tests.support.run_checks import PHASES, assert_each_event_once
 
 pytestmark = pytest.mark.fault
 
@@ -66,7 +66,7 @@ def test_killed_in_every_phase_the_run_completes_once(installation: Installation
     assert execution_id is not None
     found = installation.wait(execution_id, seconds=90)
     assert found.row.status == "completed", found.row.error
-    assert_told_once(installation, execution_id)
+    assert_each_event_once(installation, execution_id)
     assert found.current_version == "0.1.1"
     assert (
         releases.current_commit("swings") == git(installation.repository, "rev-parse", "main") == found.row.commit_hash
@@ -79,7 +79,7 @@ def test_killed_in_every_phase_the_run_completes_once(installation: Installation
     [("claude_checkpoint", "Committed%"), ("deploy_success", "%")],
     ids=["between commit and record", "between deploy and record"],
 )
-def test_killed_between_the_deed_and_its_record(new_installation: Installation, kind: str, title: str) -> None:
+def test_killed_between_the_work_and_its_record(new_installation: Installation, kind: str, title: str) -> None:
     """A single worker dies; the next one is started afterwards."""
     installation = new_installation
     first = installation.worker()
@@ -90,11 +90,11 @@ def test_killed_between_the_deed_and_its_record(new_installation: Installation, 
     installation.worker()
     found = installation.wait(execution_id)
     assert found.row.status == "completed", found.row.error
-    assert_told_once(installation, execution_id)
+    assert_each_event_once(installation, execution_id)
     installation.assert_at_rest()
 
 
-def test_a_frozen_worker_loses_its_run_and_ends_when_it_thaws(new_installation: Installation) -> None:
+def test_a_frozen_worker_loses_its_run_and_ends_when_it_continues(new_installation: Installation) -> None:
     """Frozen inside an open transaction, so its locks have to be taken from it too."""
     installation = new_installation
     first = installation.worker()
@@ -108,7 +108,7 @@ def test_a_frozen_worker_loses_its_run_and_ends_when_it_thaws(new_installation: 
         assert_taken_over(installation, execution_id, before, frozen, 15)
     found = installation.wait(execution_id)
     assert found.row.status == "completed", found.row.error
-    assert_told_once(installation, execution_id)
+    assert_each_event_once(installation, execution_id)
     seen = (installation.messages(execution_id), installation.get(execution_id).checkpoints)
     first.signal(signal.SIGCONT)
     assert first.ended(), first.said()
@@ -128,8 +128,8 @@ def test_sigterm_lets_the_step_end_and_the_next_worker_goes_on(new_installation:
     assert first.ended(), first.said()
     found = installation.get(execution_id)
     assert found.row.status == "running"
-    assert found.phases["implementing"]["status"] == "completed"
+    assert found.phases["implementing"].status == "completed"
     assert "testing" not in found.phases
     installation.worker()
     assert installation.wait(execution_id).row.status == "completed"
-    assert_told_once(installation, execution_id)
+    assert_each_event_once(installation, execution_id)

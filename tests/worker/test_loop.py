@@ -9,7 +9,7 @@ from services.database.engine import transaction
 from services.detectors.bundle import read_params
 from services.detectors.repository import git
 from tests.support.installation import Installation
-from tests.support.run_checks import assert_told_once
+from tests.support.run_checks import assert_each_event_once
 
 
 def test_the_first_execution_adopts_the_starter(beta_installation: Installation) -> None:
@@ -17,7 +17,7 @@ def test_the_first_execution_adopts_the_starter(beta_installation: Installation)
     ((execution_id,),) = installation.sql("SELECT id FROM claude_executions")
     found = installation.get(execution_id)
     assert (found.row.status, found.row.progress, found.current_version) == ("completed", 100, "0.1.0")
-    assert_told_once(installation, execution_id)
+    assert_each_event_once(installation, execution_id)
     moves = installation.sql(
         "SELECT data->>'new_status' FROM workspace_messages WHERE type = 'status_changed' ORDER BY seq"
     )
@@ -29,8 +29,8 @@ def test_the_first_execution_adopts_the_starter(beta_installation: Installation)
     )
     assert read_params(installation.repository, "swings") == {"left": 3, "right": 3, "prominence": 0.0}
     assert found.test_report is not None
-    assert found.test_report["passed"]
-    assert found.test_report["total"] > 5
+    assert found.test_report is not None and found.test_report.passed
+    assert found.test_report.total > 5
     ((origin, report),) = installation.sql(
         "SELECT origin, contract_report FROM detector_versions WHERE status = 'deployed'"
     )
@@ -46,22 +46,22 @@ def test_a_launch_repairs_what_was_judged_wrong(installation: Installation) -> N
     installation.worker()
     found = installation.run(workspace_id)
     assert found.current_version == "0.1.1"
-    assert_told_once(installation, found.row.id)
+    assert_each_event_once(installation, found.row.id)
     with transaction() as session:
         replay = executions.replay(session, found.row.id)
     assert replay is not None
     for split in ("tune", "holdout"):
-        assert replay["splits"][f"before_{split}"]["rate"] < replay["splits"][split]["rate"], split
-    assert replay["splits"]["holdout_word"] == "better"
-    assert replay["broken_ids"] == []
-    assert replay["fixed_ids"]
+        assert getattr(replay.splits, f"before_{split}").rate < getattr(replay.splits, split).rate, split
+    assert replay.splits.holdout_word == "better"
+    assert replay.broken_ids == ()
+    assert replay.fixed_ids
     told = next(m for m in installation.messages(found.row.id, "claude_checkpoint") if m["title"].startswith("Replay:"))
-    assert told["title"].startswith(f"Replay: {len(replay['fixed_ids'])} fixed, 0 broken")
-    before, after = (replay["splits"][name]["rate"] for name in ("before_tune", "tune"))
+    assert told["title"].startswith(f"Replay: {len(replay.fixed_ids)} fixed, 0 broken")
+    before, after = (getattr(replay.splits, name).rate for name in ("before_tune", "tune"))
     assert f"tune {before:.0%} → {after:.0%}" in told["content"]
     assert "hold-out" in told["content"]
     states = dict(installation.sql("SELECT id::text, state FROM feedback_items WHERE verdict = 'false_positive'"))
-    fixed = set(replay["fixed_ids"])
+    fixed = set(replay.fixed_ids)
     assert {i for i, state in states.items() if state == "addressed"} == fixed & asked
     assert {state for i, state in states.items() if i not in fixed} == {"open"}
     outcomes = dict(installation.sql("SELECT feedback_id::text, outcome FROM execution_feedback"))

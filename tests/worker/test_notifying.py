@@ -90,7 +90,7 @@ def left_of_runs(installation: Installation, execution_id: uuid.UUID) -> list[An
 # The events
 
 
-def test_a_run_that_fails_for_good_is_told(new_installation: Installation, receiver: Receiver) -> None:
+def test_a_run_that_fails_for_good_sends_a_notice(new_installation: Installation, receiver: Receiver) -> None:
     installation = new_installation
     workspace_id = subscribe(installation, receiver.url("a", user=f"me:{SECRET}"), receiver.url("b"))
     worker = installation.worker(
@@ -112,7 +112,7 @@ def test_a_run_that_fails_for_good_is_told(new_installation: Installation, recei
     assert SECRET not in "".join(file.read_text() for file in (installation.root / "logs").glob("*"))
 
 
-def test_a_deploy_that_fails_for_good_is_told_once(new_installation: Installation, receiver: Receiver) -> None:
+def test_a_deploy_that_fails_for_good_sends_one_notice(new_installation: Installation, receiver: Receiver) -> None:
     installation = new_installation
     workspace_id = subscribe(installation, receiver.url("a"))
     installation.person_commits({"detectors/broken.py": BROKEN})
@@ -127,7 +127,7 @@ def test_a_deploy_that_fails_for_good_is_told_once(new_installation: Installatio
     assert installation.sql("SELECT event FROM notifications") == [("deploy_failed",)]
 
 
-def test_a_rate_that_fell_and_a_review_that_waits_are_told(installation: Installation, receiver: Receiver) -> None:
+def test_a_rate_that_fell_and_a_review_that_waits_send_notices(installation: Installation, receiver: Receiver) -> None:
     """The second version is deployed by a real run; what it marks is then judged worse than the first one's."""
     workspace_id = subscribe(installation, receiver.url("a"))
     ((tp, n),) = installation.sql(

@@ -45,7 +45,7 @@ def test_a_worker_ends_when_its_database_connection_is_gone(new_installation: In
     assert worker.ended()
 
 
-def test_the_log_of_a_run_is_ours_alone(new_installation: Installation) -> None:
+def test_only_our_own_lines_are_in_the_log_of_a_run(new_installation: Installation) -> None:
     """No line of the engine's own, no address of the database, no traceback."""
     installation = new_installation
     worker = installation.worker()

@@ -1,4 +1,4 @@
-"""A new release of the app finds runs of the one before: they go on, and nothing of them is done twice."""
+"""A new release of the app takes over runs of the release before: they continue, and no step of them is repeated."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from services.database.queue import SCHEMA, WORKFLOW_VERSION
 from tests.support.installation import Installation
 from tests.support.processes import eventually, gone
-from tests.support.run_checks import assert_told_once
+from tests.support.run_checks import assert_each_event_once
 
 pytestmark = pytest.mark.fault
 OLDER = "UPDATE engine.workflow_status SET application_version = '1' WHERE workflow_uuid = %s"
@@ -31,7 +31,7 @@ def test_a_run_that_an_older_release_queued_is_run_by_this_one(new_installation:
     installation.sql(OLDER, str(execution_id))
     installation.worker()
     assert installation.wait(execution_id).row.status == "completed"
-    assert_told_once(installation, execution_id)
+    assert_each_event_once(installation, execution_id)
     taken_up = {"": "CANCELLED", f":v{WORKFLOW_VERSION}": "SUCCESS"}
     assert eventually(lambda: workflows(installation, execution_id) == taken_up), workflows(installation, execution_id)
 
@@ -54,13 +54,13 @@ def test_a_run_that_an_older_release_had_begun_is_taken_up(
     installation.worker()
     found = installation.wait(execution_id)
     assert found.row.status == "completed", found.row.error
-    assert_told_once(installation, execution_id)
+    assert_each_event_once(installation, execution_id)
     taken_up = {"": "CANCELLED", f":v{WORKFLOW_VERSION}": "SUCCESS"}
     assert eventually(lambda: workflows(installation, execution_id) == taken_up), workflows(installation, execution_id)
     installation.assert_at_rest()
 
 
-def test_a_run_of_an_older_release_that_still_lives_is_left_to_it(new_installation: Installation) -> None:
+def test_a_run_of_an_older_release_stays_with_its_live_worker(new_installation: Installation) -> None:
     """Side by side while one release replaces the other."""
     installation = new_installation
     first = installation.worker()

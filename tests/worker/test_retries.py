@@ -55,10 +55,10 @@ def assert_readable(installation: Installation, found: ExecutionDetail, failures
     """Every attempt that failed is there with its reason, its decision and its logs. Returns the deploys' logs."""
     attempts, root = found.attempts, get_settings().storage_root
     final = found.row.status == "failed"
-    assert [a["number"] for a in attempts] == list(range(1, failures + (not final) + 1))
+    assert [a.number for a in attempts] == list(range(1, failures + (not final) + 1))
     retried = ["retry"] * (failures - final)
-    assert [a["outcome"] for a in attempts] == [*retried, "failed" if final else "completed"]
-    assert all(a["ended_at"] > a["started_at"] for a in attempts)
+    assert [a.outcome for a in attempts] == [*retried, "failed" if final else "completed"]
+    assert all(a.ended_at > a.started_at for a in attempts)
     failed = installation.messages(found.row.id, "deploy_failed")
     assert [m["data"]["retry_count"] for m in failed] == list(range(failures))
     assert [m["data"]["will_retry"] for m in failed] == [True] * (failures - final) + [False] * final
@@ -69,14 +69,13 @@ def assert_readable(installation: Installation, found: ExecutionDetail, failures
     assert found.row.retry_count == count
     logs = []
     for attempt, message in zip(attempts, failed, strict=False):
-        decision = attempt["decision"]
-        assert decision["kind"] == kind
-        assert attempt["reason"] == message["data"]["error"]
-        assert f"attempt {attempt['number']}" in storage.get(root, attempt["log_key"]).decode()
-        logs.append(storage.get(root, attempt["deploy_log_key"]).decode())
+        assert attempt.follow_up.kind == kind
+        assert attempt.reason == message["data"]["error"]
+        assert f"attempt {attempt.number}" in storage.get(root, attempt.log_key).decode()
+        logs.append(storage.get(root, attempt.deploy_log_key).decode())
         assert f"Failed: {message['data']['error']}" in logs[-1]
         assert f"Failed: {message['data']['error']}" in message["data"]["logs"]
-    assert [a["decision"]["pause_s"] for a in attempts[:count]] == PAUSES[:count]
+    assert [a.follow_up.pause_s for a in attempts[:count]] == PAUSES[:count]
     assert_paused(installation, found.row.id, PAUSES[:count])
     return logs
 
@@ -104,10 +103,10 @@ def test_vercel_nine_builds_fail_and_the_tenth_is_live(new_installation: Install
     assert found.row.status == "completed", found.row.error
     logs = assert_readable(installation, found, 9, "deploy.failed")
     assert [f"Build {n}: " in log for n, log in enumerate(logs, 1)] == [True] * 9
-    assert {a["decision"]["action"] for a in found.attempts[:9]} == {"refine"}
+    assert {a.follow_up.action for a in found.attempts[:9]} == {"refine"}
     deployed = list(vercel.deployed.values())
     assert [d.meta["patterndeskAttempt"] for d in deployed] == [str(n) for n in range(1, 11)]
-    assert [a["deployment_id"] for a in found.attempts] == [d.id for d in deployed]
+    assert [a.deployment_id for a in found.attempts] == [d.id for d in deployed]
     assert vercel.production == deployed[-1].id
     assert releases.current_commit("swings") == deployed[-1].sha
     told = [m for m in installation.messages(found.row.id, "claude_checkpoint") if "went back to the agent" in str(m)]
@@ -124,7 +123,7 @@ def test_vercel_all_eleven_builds_fail(new_installation: Installation, vercel: F
     logs = assert_readable(installation, found, 11, "deploy.failed")
     assert [f"Build {n}: " in log for n, log in enumerate(logs, 1)] == [True] * 11
     assert found.row.error == f"Vercel's build failed: Command exited with 11. {advice('deploy.failed')}"
-    assert found.attempts[-1]["decision"]["advice"] == advice("deploy.failed")
+    assert found.attempts[-1].follow_up.advice == advice("deploy.failed")
     assert len(vercel.deployed) == 11
     assert vercel.production is None
     assert releases.current_commit("swings") is None
@@ -144,7 +143,7 @@ def test_locally_nine_releases_cannot_be_written_and_the_tenth_can(new_installat
     found = installation.wait(execution_id)
     assert found.row.status == "completed", found.row.error
     assert_readable(installation, found, 9, "target.unavailable")
-    assert {a["decision"]["action"] for a in found.attempts[:9]} == {"retry"}
+    assert {a.follow_up.action for a in found.attempts[:9]} == {"retry"}
     assert "went back to the agent" not in str(installation.messages(execution_id, "claude_checkpoint"))
     assert releases.current_commit("swings") is not None
     installation.assert_at_rest()

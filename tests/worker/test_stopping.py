@@ -10,7 +10,7 @@ from services import releases
 from services.errors import Conflict
 from tests.support.installation import Installation
 from tests.support.processes import eventually
-from tests.support.run_checks import assert_canceled, assert_told_once
+from tests.support.run_checks import assert_canceled, assert_each_event_once
 
 
 def test_cancel_between_retries_ends_the_pause(new_installation: Installation) -> None:
@@ -69,7 +69,7 @@ def test_after_planning_a_run_waits_without_a_worker(new_installation: Installat
     installation.accept_plan(execution_id)  # a second click
     found = installation.wait(execution_id)
     assert found.row.status == "completed", found.row.error
-    assert_told_once(installation, execution_id, turns=2)  # the other pattern was merged meanwhile
+    assert_each_event_once(installation, execution_id, turns=2)  # the other pattern was merged meanwhile
     assert installation.messages(execution_id, "claude_phase_update")[0] == planned
     with pytest.raises(Conflict, match="is not waiting"):
         installation.accept_plan(execution_id)

@@ -63,7 +63,7 @@ def test_a_wrong_token_ends_the_run_with_one_sentence(installation: Installation
     assert (found.row.status, found.row.retry_count, found.row.deploy_status) == ("failed", 0, "error")
     assert found.row.error == (
         "Vercel does not accept the token; set VERCEL_TOKEN to a valid one. "
-        "Look at the deploy target's settings (VERCEL_…) and its own pages, and continue the run."
+        "Look at the deploy target's settings under Admin, Connections, and at its own pages, and continue the run."
     )
     (failed,) = installation.messages(found.row.id, "deploy_failed")
     assert not failed["data"]["will_retry"]

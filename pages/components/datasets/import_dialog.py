@@ -16,10 +16,11 @@ from pages.components.datasets.mapping_form import DECIMALS, mapping_form, zone_
 from pages.components.datasets.preview import Preview, glance, preview
 from pages.components.errors import guarded
 from pages.components.sessions.table import ADJUSTMENTS
-from services import actions
-from services.candles.importer import Reading
+from services import actions, dataset_changes
+from services.candles.importer import Glance, Reading
 from services.candles.moments import NO_ZONE
 from services.candles.orders import WORDS
+from services.database.engine import transaction
 from services.datasets import DatasetRow
 
 KINDS: Final = (
@@ -43,7 +44,8 @@ def import_dialog() -> None:
         return
     data = uploaded.getvalue()
     digest = hashlib.sha256(data).hexdigest()[:12]
-    reading, skip, negative = _reading(digest), _flag("skip", digest), _flag("below", digest)
+    table = glance(data, uploaded.name)
+    reading, skip, negative = _reading(digest, table), _flag("skip", digest), _flag("below", digest)
     found = preview(data, uploaded.name, reading.as_json(), skip=skip, allow_nonpositive=negative)
     for _ in range(3):
         if found.asks not in ("tz", "date_order", "decimal"):
@@ -60,10 +62,12 @@ def import_dialog() -> None:
     if found.problem is not None:
         st.error("This file can't be used as it was read:", icon=":material/error:")
         st.text(found.problem)
-        _change(data, uploaded.name, found, reading, digest, opened=found.asks == "columns")
+        _change(table, found, reading, digest, opened=found.asks == "columns")
         return
+    if st.session_state.get(f"import-before-{digest}"):
+        st.caption("Read as the last file of this shape was; change it below if it is wrong here.")
     _shown(found)
-    _change(data, uploaded.name, found, reading, digest, opened=False)
+    _change(table, found, reading, digest, opened=False)
     details = _details(found, digest)
     if details is not None:
         with guarded():
@@ -72,17 +76,29 @@ def import_dialog() -> None:
                 skip_bad_rows=skip, name=details.name, licence_note=details.licence_note,
                 price_adjustment=details.price_adjustment, allow_nonpositive=negative, actor=actor,
             )  # fmt: skip
+            if table is not None and reading != Reading():
+                with transaction() as session:
+                    dataset_changes.remember(session, table.shape, reading, actor=actor)
             note_imported(made)
             st.rerun()
 
 
-def _reading(digest: str) -> Reading:
-    found = st.session_state.get(f"import-reading-{digest}")
-    return found if isinstance(found, Reading) else Reading()
+def _reading(digest: str, table: Glance | None) -> Reading:
+    """The person's answers for this file, at first those for the last file of its shape."""
+    key = f"import-reading-{digest}"
+    found = st.session_state.get(key)
+    if isinstance(found, Reading):
+        return found
+    with guarded(stop=True), transaction() as session:
+        before = dataset_changes.remembered(session, table.shape) if table else None
+    st.session_state[key] = before or Reading()
+    st.session_state[f"import-before-{digest}"] = before is not None
+    return before or Reading()
 
 
 def _answer(digest: str, reading: Reading) -> None:
     st.session_state[f"import-reading-{digest}"] = reading
+    st.session_state[f"import-before-{digest}"] = False
     try:
         st.rerun(scope="fragment")
     except StreamlitAPIException:  # a run of the whole page
@@ -123,8 +139,7 @@ def _bad_rows(found: Preview, digest: str) -> None:
     )
 
 
-def _change(data: bytes, filename: str, found: Preview, reading: Reading, digest: str, *, opened: bool) -> None:
-    table = glance(data, filename)
+def _change(table: Glance | None, found: Preview, reading: Reading, digest: str, *, opened: bool) -> None:
     if table is None:
         return
     with st.expander("Change how it is read", icon=":material/table_edit:", expanded=opened):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-import pandas as pd
 import streamlit as st
 
 from pages.components import looks, parts
@@ -20,6 +18,7 @@ from pages.components.execution.text_viewer import passage
 from pages.components.runs import component as drawn
 from pages.components.runs import state as states
 from services import exports
+from services.executions import AttemptRow
 from services.settings import get_settings
 
 CHOSEN: Final = "execution-attempt"
@@ -28,7 +27,7 @@ CHOSEN: Final = "execution-attempt"
 def attempts(facts: Facts, now: datetime, file_name: str) -> None:
     """The table of all attempts; the one that was chosen opens below it, the newest at first."""
     detail = facts.detail
-    numbers = [a["number"] for a in detail.attempts]
+    numbers = [a.number for a in detail.attempts]
     chosen = st.session_state.get(f"{CHOSEN}-{detail.row.id}", numbers[-1])
     chosen = chosen if chosen in numbers else numbers[-1]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -42,7 +41,7 @@ def attempts(facts: Facts, now: datetime, file_name: str) -> None:
     if picked is not None and picked != chosen:
         st.session_state[f"{CHOSEN}-{detail.row.id}"] = picked
         st.rerun(scope="fragment")
-    attempt = next(a for a in detail.attempts if a["number"] == chosen)
+    attempt = next(a for a in detail.attempts if a.number == chosen)
     _one(facts, attempt, now, file_name)
 
 
@@ -51,12 +50,12 @@ def _sum(facts: Facts) -> str:
     return f"{len(facts.detail.attempts)} of at most {looks.count(row.max_retries + 1, 'attempt')}"
 
 
-def _one(facts: Facts, attempt: Mapping[str, Any], now: datetime, file_name: str) -> None:
-    detail, number = facts.detail, attempt["number"]
+def _one(facts: Facts, attempt: AttemptRow, now: datetime, file_name: str) -> None:
+    detail, number = facts.detail, attempt.number
     with st.container(border=True, gap="small", key="execution-attempt-card"):
         st.markdown(f"**Attempt {number}**")
-        if attempt["reason"]:
-            st.text(str(attempt["reason"]))
+        if attempt.reason:
+            st.text(str(attempt.reason))
         drawn.facts(_facts(facts, attempt, now), key="execution-attempt-facts", beside=True)
         name = f"{file_name}-attempt-{number}"
         built = deploy_log(facts, attempt)
@@ -74,33 +73,33 @@ def _one(facts: Facts, attempt: Mapping[str, Any], now: datetime, file_name: str
                     key=f"execution-attempt-deploy-{number}", nothing="", height="22rem")  # fmt: skip
 
 
-def deploy_log(facts: Facts, attempt: Mapping[str, Any]) -> Log:
+def deploy_log(facts: Facts, attempt: AttemptRow) -> Log:
     """The log of an attempt's deploy: stored with the attempt, or the execution's own while it is the newest."""
-    if attempt["deploy_log_key"]:
-        return logs.of_key(attempt["deploy_log_key"])
-    newest = attempt["number"] == facts.detail.attempts[-1]["number"]
-    live = attempt["ended_at"] is None
-    own = newest and (live or attempt["deployment_id"])
+    if attempt.deploy_log_key:
+        return logs.of_key(attempt.deploy_log_key)
+    newest = attempt.number == facts.detail.attempts[-1].number
+    live = attempt.ended_at is None
+    own = newest and (live or attempt.deployment_id)
     return logs.of_text((facts.detail.deploy_logs or "") if own else "", grows=live)
 
 
-def _facts(facts: Facts, attempt: Mapping[str, Any], now: datetime) -> list[tuple[str, Cell]]:
+def _facts(facts: Facts, attempt: AttemptRow, now: datetime) -> list[tuple[str, Cell]]:
     look = rows.outcome_look(attempt, facts.detail.row, now)
     shown: list[tuple[str, Cell]] = [
         ("Outcome", {"t": look.label, "badge": look.color, "icon": look.symbol}),
         ("Then", {"t": rows.decision_text(attempt)}),
-        ("Ended in" if attempt["ended_at"] else "Now in", {"t": rows.phase_label(attempt["phase"], facts.detail.row, attempt)}),
+        ("Ended in" if attempt.ended_at else "Now in", {"t": rows.phase_label(attempt.phase, facts.detail.row, attempt)}),
         ("Time", {"t": rows.attempt_span(attempt, now)}),
     ]  # fmt: skip
-    if attempt["commit_hash"]:
-        shown.append(("Commit", {"t": attempt["commit_hash"][:12], "mono": True, "title": attempt["commit_hash"]}))
-    if attempt["deployment_id"]:
-        state = looks.look(looks.DEPLOYS, attempt["deploy_status"]) if attempt["deploy_status"] else None
-        shown.append(("Deployment", {"t": str(attempt["deployment_id"]), "mono": True}))
+    if attempt.commit_hash:
+        shown.append(("Commit", {"t": attempt.commit_hash[:12], "mono": True, "title": attempt.commit_hash}))
+    if attempt.deployment_id:
+        state = looks.look(looks.DEPLOYS, attempt.deploy_status) if attempt.deploy_status else None
+        shown.append(("Deployment", {"t": str(attempt.deployment_id), "mono": True}))
         if state:
             shown.append(("Deploy", {"t": state.label, "badge": state.color, "icon": state.symbol}))
     if states.is_paid(facts.detail.row):
-        spent = view.spent(attempt["cost_usd"], attempt["input_tokens"], attempt["output_tokens"])
+        spent = view.spent(attempt.cost_usd, attempt.input_tokens, attempt.output_tokens)
         shown.append(("Cost", {"t": " · ".join(spent)}))
     return shown
 
@@ -120,6 +119,6 @@ def cost(facts: Facts, file_name: str) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption("By turn and model, as the answers came in.", width="stretch")
-        parts.download_csv_button("CSV", lambda: exports.to_csv(pd.DataFrame(usage)), f"{file_name}-cost",
+        parts.download_csv_button("CSV", lambda: exports.to_csv(rows.usage_frame(usage)), f"{file_name}-cost",
                                   type="tertiary")  # fmt: skip
     drawn.table(rows.usage_head(), rows.usage_cells(usage), label="Cost by turn", key="execution-usage")

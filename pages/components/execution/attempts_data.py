@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 
@@ -12,7 +13,7 @@ from pages.components import looks
 from pages.components.execution.replay import Cell
 from pages.components.looks import Look
 from pages.components.runs.state import is_paid, moment, state
-from services.executions import ExecutionDetail, ExecutionRow
+from services.executions import AttemptRow, ExecutionDetail, ExecutionRow, FollowUp, UsageSum
 
 _OUTCOMES: Final = {
     "completed": looks.EXECUTIONS["completed"], "failed": looks.EXECUTIONS["failed"],
@@ -30,64 +31,61 @@ def attempt_cells(detail: ExecutionDetail, now: datetime) -> list[list[Cell]]:
     return [_attempt(a, detail.row, now, paid=paid) for a in detail.attempts]
 
 
-def _attempt(attempt: Mapping[str, Any], row: ExecutionRow, now: datetime, *, paid: bool) -> list[Cell]:
+def _attempt(attempt: AttemptRow, row: ExecutionRow, now: datetime, *, paid: bool) -> list[Cell]:
     look = outcome_look(attempt, row, now)
-    commit = str(attempt["commit_hash"] or "")
-    took = ((attempt["ended_at"] or now) - attempt["started_at"]).total_seconds()
-    reason = str(attempt["reason"] or "")
+    commit = str(attempt.commit_hash or "")
+    took = ((attempt.ended_at or now) - attempt.started_at).total_seconds()
+    reason = str(attempt.reason or "")
     cells: list[Cell] = [
-        {"t": str(attempt["number"])},
-        {"t": moment(attempt["started_at"], now)},
+        {"t": str(attempt.number)},
+        {"t": moment(attempt.started_at, now)},
         {"t": looks.clock(took) if took >= 0 else looks.MISSING, "right": True},
         {"t": look.label, "badge": look.color, "icon": look.symbol},
-        {"t": phase_label(attempt["phase"], row, attempt)},
+        {"t": phase_label(attempt.phase, row, attempt)},
         {"t": reason or looks.MISSING, "long": True, "title": reason or None},
         {"t": commit[:7] or looks.MISSING, "mono": True, "title": commit or None},
     ]
-    return [*cells, {"t": looks.money(float(attempt["cost_usd"])), "right": True}] if paid else cells
+    return [*cells, {"t": looks.money(float(attempt.cost_usd)), "right": True}] if paid else cells
 
 
-def outcome_look(attempt: Mapping[str, Any], row: ExecutionRow, now: datetime) -> Look:
+def outcome_look(attempt: AttemptRow, row: ExecutionRow, now: datetime) -> Look:
     """How an attempt ended, or how it goes."""
-    if attempt["ended_at"] is None and attempt["started_at"] > now:
+    if attempt.ended_at is None and attempt.started_at > now:
         return Look("gray", "hourglass_empty", "Not begun")
-    if attempt["ended_at"] is None:
+    if attempt.ended_at is None:
         return state(row, now)
-    return _OUTCOMES.get(str(attempt["outcome"])) or looks.UNKNOWN
+    return _OUTCOMES.get(str(attempt.outcome)) or looks.UNKNOWN
 
 
-def phase_label(phase: str | None, row: ExecutionRow, attempt: Mapping[str, Any]) -> str:
+def phase_label(phase: str | None, row: ExecutionRow, attempt: AttemptRow) -> str:
     """The phase an attempt ended in, or is in."""
-    at = phase or (row.phase if attempt["ended_at"] is None and row.status != "retry" else None)
+    at = phase or (row.phase if attempt.ended_at is None and row.status != "retry" else None)
     return looks.look(looks.PHASES, at).label if at else looks.MISSING
 
 
-def decision_text(attempt: Mapping[str, Any]) -> str:
+def decision_text(attempt: AttemptRow) -> str:
     """What followed an attempt: tried again after a pause, went back to the agent, or ended for good with advice."""
-    decision = attempt["decision"] or {}
-    pause = float(decision.get("pause_s") or 0)
-    after = f" after {looks.duration(pause)}" if pause else ""
-    if decision.get("action") == "retry":
+    follow_up = attempt.follow_up or FollowUp()
+    after = f" after {looks.duration(follow_up.pause_s)}" if follow_up.pause_s else ""
+    if follow_up.action == "retry":
         return f"Tried again{after}"
-    if decision.get("action") == "refine":
-        what = (
-            "with the deploy's log" if attempt["deploy_log_key"] or attempt["deployment_id"] else "with what was said"
-        )
+    if follow_up.action == "refine":
+        what = "with the deploy's log" if attempt.deploy_log_key or attempt.deployment_id else "with what was said"
         return f"Went back to the agent{after}, {what}"
-    if decision.get("action") == "fail":
-        return f"Failed for good: {decision['advice']}" if decision.get("advice") else "Failed for good"
-    if attempt["outcome"] == "completed":
+    if follow_up.action == "fail":
+        return f"Failed for good: {follow_up.advice}" if follow_up.advice else "Failed for good"
+    if attempt.outcome == "completed":
         return "Nothing: it ended well"
     return looks.MISSING
 
 
-def attempt_span(attempt: Mapping[str, Any], now: datetime) -> str:
+def attempt_span(attempt: AttemptRow, now: datetime) -> str:
     """ "13:24 – 13:27, 2 min 31 s" """
-    if attempt["started_at"] > now:
-        return f"begins in {looks.clock((attempt['started_at'] - now).total_seconds())}"
-    ended = attempt["ended_at"]
-    took = looks.duration(((ended or now) - attempt["started_at"]).total_seconds())
-    return f"{moment(attempt['started_at'], now)} – {moment(ended, now) if ended else 'now'}, {took}"
+    if attempt.started_at > now:
+        return f"begins in {looks.clock((attempt.started_at - now).total_seconds())}"
+    ended = attempt.ended_at
+    took = looks.duration(((ended or now) - attempt.started_at).total_seconds())
+    return f"{moment(attempt.started_at, now)} – {moment(ended, now) if ended else 'now'}, {took}"
 
 
 ATTEMPT_COLUMNS: Final = (
@@ -98,7 +96,10 @@ ATTEMPT_COLUMNS: Final = (
 
 def attempt_frame(detail: ExecutionDetail) -> pd.DataFrame:
     """All attempts, for the CSV; the decision in words."""
-    rows = [{**attempt, "decision": decision_text(attempt)} for attempt in detail.attempts]
+    rows = [
+        [decision_text(attempt) if name == "decision" else getattr(attempt, name) for name in ATTEMPT_COLUMNS]
+        for attempt in detail.attempts
+    ]
     return pd.DataFrame(rows, columns=list(ATTEMPT_COLUMNS))
 
 
@@ -107,22 +108,28 @@ def usage_head() -> list[Cell]:
     return [{"t": name, "right": name in ("Answers", "In", "Out", "Cost")} for name in names]
 
 
-def usage_cells(usage: Sequence[Mapping[str, Any]]) -> list[list[Cell]]:
+def usage_frame(usage: Sequence[UsageSum]) -> pd.DataFrame:
+    """For the CSV."""
+    return pd.DataFrame([asdict(one) for one in usage])
+
+
+def usage_cells(usage: Sequence[UsageSum]) -> list[list[Cell]]:
     """A row a turn and model, and the sum below them."""
-    rows = [_used(str(u["attempt"]), turn_label(str(u["turn"])), str(u["model"]), u) for u in usage]
-    total = {name: sum(u[name] for u in usage) for name in ("messages", "input_tokens", "output_tokens", "cost_usd")}
-    return [*rows, _used("All", "", "", total)]
+    rows = [_used(str(one.attempt), turn_label(one.turn), one.model, [one]) for one in usage]
+    return [*rows, _used("All", "", "", usage)]
 
 
-def _used(attempt: str, turn: str, model: str, used: Mapping[str, Any]) -> list[Cell]:
-    tokens: list[Cell] = [
-        {"t": looks.tokens(int(used[name])), "title": f"{used[name]:,}", "right": True}
-        for name in ("input_tokens", "output_tokens")
-    ]
+def _used(attempt: str, turn: str, model: str, used: Sequence[UsageSum]) -> list[Cell]:
+    counts = (sum(one.input_tokens for one in used), sum(one.output_tokens for one in used))
+    tokens: list[Cell] = [{"t": looks.tokens(count), "title": f"{count:,}", "right": True} for count in counts]
     return [
-        {"t": attempt}, {"t": turn}, {"t": model, "mono": True}, {"t": f"{used['messages']:,}", "right": True}, *tokens,
-        {"t": looks.money(float(used["cost_usd"])), "right": True},
-    ]  # fmt: skip
+        {"t": attempt},
+        {"t": turn},
+        {"t": model, "mono": True},
+        {"t": f"{sum(one.messages for one in used):,}", "right": True},
+        *tokens,
+        {"t": looks.money(float(sum(one.cost_usd for one in used))), "right": True},
+    ]
 
 
 _GATES: Final = {"deploy.failed": "a failed deploy", "tests": "failed tests", "contract": "a broken contract",

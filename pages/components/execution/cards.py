@@ -22,7 +22,7 @@ from pages.components.runs.state import is_live
 from services import executions
 from services.database.engine import transaction
 from services.deployments import VersionRow
-from services.executions import ExecutionDetail, Relative
+from services.executions import ExecutionDetail, KeptPlan, Relative
 
 TABS_KEY: Final = "execution-tabs"
 DEPLOY_LOG_KEY: Final = "execution-deploy-log"
@@ -73,7 +73,7 @@ def error_card(facts: Facts, *, broken: tuple[int, int], may_run: bool) -> str |
 
 def plan_card(detail: ExecutionDetail, *, may_accept: bool) -> None:
     """The plan of a run that waits for a yes."""
-    plan = detail.plan or {}
+    plan = detail.plan or KeptPlan()
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown("**The plan**", width="content")
@@ -81,8 +81,8 @@ def plan_card(detail: ExecutionDetail, *, may_accept: bool) -> None:
             pressed = may_accept and st.button(
                 "Accept plan", type="primary", icon=":material/check:", key="execution-accept"
             )
-        st.text(str(plan.get("summary") or ""))
-        st.markdown("\n".join(f"- {looks.plain(str(step))}" for step in plan.get("steps") or []))
+        st.text(plan.summary)
+        st.markdown("\n".join(f"- {looks.plain(step)}" for step in plan.steps))
         if not may_accept:
             st.caption("A member accepts it.")
     if pressed:
@@ -145,14 +145,14 @@ def deploy_facts(facts: Facts) -> None:
 def _deploy_log(facts: Facts) -> None:
     """The newest deploy's log, read once it is opened."""
     row = facts.detail.row
-    attempts = [a for a in facts.detail.attempts if a["deploy_log_key"]]
+    attempts = [a for a in facts.detail.attempts if a.deploy_log_key]
     if not facts.detail.deploy_logs and not attempts:
         return
     with st.expander("Deploy log", key=DEPLOY_LOG_KEY, on_change="rerun", icon=":material/article:") as opened:
         if not opened.open:
             return
         own = facts.detail.deploy_logs
-        key = attempts[-1]["deploy_log_key"] if attempts and (not own or not is_live(row)) else None
+        key = attempts[-1].deploy_log_key if attempts and (not own or not is_live(row)) else None
         log = logs.of_key(key) if key else logs.of_text(own or "", grows=is_live(row))
         passage(log, label="The deploy's log", file_name=f"{row.pattern_type}-execution-{row.number}-deploy",
                 key="execution-deploy-log-text", nothing="", height="20rem")  # fmt: skip

@@ -148,7 +148,7 @@ def waive_dialog(detail: ExecutionDetail, broken: int) -> None:
 def what_continues(detail: ExecutionDetail) -> list[tuple[str, Cell]]:
     """What a continued run keeps of this one, what it begins with, and who works on it."""
     row = detail.row
-    plan = str((detail.plan or {}).get("summary") or "")
+    plan = detail.plan.summary if detail.plan else ""
     commit: Cell = {"t": "none was made"}
     if row.commit_hash:
         files = looks.count(len(detail.files_changed), "changed file")
@@ -169,7 +169,7 @@ def begins_with(detail: ExecutionDetail) -> str:
     """The first thing a continued run does, which follows from how this one ended."""
     if detail.row.commit_hash is None:
         return "carrying out the plan"
-    last = (detail.attempts[-1]["decision"] or {}) if detail.attempts else {}
-    if last.get("kind") == "deploy.failed":
+    last = detail.attempts[-1].follow_up if detail.attempts else None
+    if last is not None and last.kind == "deploy.failed":
         return "the agent mending the change, with why the deploy failed and the end of its log"
     return "testing the kept change again, then deploying it"

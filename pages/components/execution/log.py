@@ -57,16 +57,16 @@ def read(detail: ExecutionDetail, number: int) -> Log:
         live = is_live(detail.row)
         here = _local(detail.row.id, "log.txt") if live else None
         return here or of_key(detail.log_key, grows=live, whole=not live)
-    attempt = next(a for a in detail.attempts if a["number"] == number)
-    if attempt["ended_at"] is not None:
-        newest = number == detail.attempts[-1]["number"]
-        return of_key(attempt["log_key"] or (detail.log_key if newest else None))  # older runs have one log alone
+    attempt = next(a for a in detail.attempts if a.number == number)
+    if attempt.ended_at is not None:
+        newest = number == detail.attempts[-1].number
+        return of_key(attempt.log_key or (detail.log_key if newest else None))  # older runs have one log alone
     with transaction() as session:
         tail = executions.log_tail(session, detail.row.id, number)
     here = _local(detail.row.id, f"attempt-{number}.txt")
     if here and (not tail or _holds(here.text, tail)):
         return here
-    return _joined(attempt["log_key"], tail)
+    return _joined(attempt.log_key, tail)
 
 
 def _joined(key: str | None, tail: str) -> Log:

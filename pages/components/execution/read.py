@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import streamlit as st
 
@@ -16,7 +15,7 @@ from services.database.engine import transaction
 from services.deployments import VersionRow
 from services.detectors import repository
 from services.errors import RepositoryError
-from services.executions import ExecutionDetail
+from services.executions import ExecutionDetail, KeptReplay, UsageSum
 from services.lifecycle import ExecutionStatus
 from services.prompts import Size
 from services.settings import get_settings
@@ -55,7 +54,7 @@ def read(execution_id: uuid.UUID) -> Facts:
     return Facts(detail, deployed, candidate, workspace.status, workers, why_not)
 
 
-def read_replay(execution_id: uuid.UUID) -> dict[str, Any] | None:
+def read_replay(execution_id: uuid.UUID) -> KeptReplay | None:
     """The newest replay of the execution's candidate; None before testing."""
     with transaction() as session:
         return executions.replay(session, execution_id)
@@ -67,7 +66,7 @@ def waivable(execution_id: uuid.UUID) -> int:
         return len(executions.waivable(session, execution_id))
 
 
-def read_usage(execution_id: uuid.UUID) -> list[dict[str, Any]]:
+def read_usage(execution_id: uuid.UUID) -> list[UsageSum]:
     """What the agent used, by attempt, turn and model."""
     with transaction() as session:
         return executions.usage(session, execution_id)
@@ -77,7 +76,7 @@ def read_usage(execution_id: uuid.UUID) -> list[dict[str, Any]]:
 def prompt(key: str) -> tuple[bytes, str, Size]:
     """The stored prompt as it was sent, as text, and how much it holds. A key names the same bytes for ever."""
     data = storage.get(get_settings().storage_root, key)
-    return data, prompts.readable(json.loads(data)), prompts.measure(data)
+    return data, prompts.readable(prompts.read(data)), prompts.measure(data)
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
@@ -96,4 +95,4 @@ def diff(execution_id: uuid.UUID, base: str, commit: str) -> str:
 @st.cache_data(max_entries=50, ttl=30, show_spinner=False)
 def _brought(execution_id: uuid.UUID, commit: str) -> bool:
     """Asked at most twice a minute for a commit, because a page that follows a run asks every second."""
-    return releases.bring(execution_id, timeout=FETCH_SECONDS)
+    return releases.fetch_kept(execution_id, timeout=FETCH_SECONDS)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, NotRequired, TypedDict
+from collections.abc import Sequence
+from typing import Final, NotRequired, TypedDict
 
 import pandas as pd
 
 from pages.components import looks
 from pages.components.execution.wording import TESTS_FOLDER
-from services.executions import ExecutionRow
-from services.rules import is_provisional
+from services.detectors.scoring import Score
+from services.executions import ExecutionRow, KeptReplay, ReplayRow
 
 
 class Cell(TypedDict):
@@ -48,38 +48,38 @@ REPLAY_COLUMNS: Final = (
 )  # fmt: skip
 
 
-def replay_head(replay: Mapping[str, Any]) -> list[Cell]:
-    before = f"v{replay['baseline_version']}" if replay.get("baseline_version") else "Before"
+def replay_head(replay: KeptReplay) -> list[Cell]:
+    before = f"v{replay.baseline_version}" if replay.baseline_version else "Before"
     names = ("Case", "Detection", "Candle", "Date", "Price", "Expected", before, "Candidate", "Result")
     return [{"t": name, "right": name in ("Candle", "Price")} for name in names]
 
 
-def replay_cells(replay: Mapping[str, Any]) -> list[list[Cell]]:
+def replay_cells(replay: KeptReplay) -> list[list[Cell]]:
     """A row a case, broken ones first as they come."""
-    return [_case(row) for row in replay["rows"][:MOST_ROWS]]
+    return [_case(row) for row in replay.rows[:MOST_ROWS]]
 
 
-def _case(row: Mapping[str, Any]) -> list[Cell]:
-    index, time = row["candle_index"], row["candle_time"]
+def _case(row: ReplayRow) -> list[Cell]:
+    index, time = row.candle_index, row.candle_time
     date = looks.candle_label(None, time)
     return [
-        {"t": str(row["case_id"])[-4:], "mono": True, "title": str(row["case_id"])},
-        {"t": looks.kind_label(row["kind"] or "mark", row["direction"] or 0), "title": row.get("session_name")},
+        {"t": str(row.case_id)[-4:], "mono": True, "title": str(row.case_id)},
+        {"t": looks.kind_label(row.kind or "mark", row.direction or 0), "title": row.session_name},
         {"t": looks.MISSING if index is None else str(index), "right": True},
         {"t": date},
-        {"t": looks.price(row["price"]), "right": True},
+        {"t": looks.price(row.price), "right": True},
         {"t": _expected(row)},
-        _seen(row["before"], row["before_seen"]),
-        _seen(row["after"], row["after_seen"]),
-        _result(str(row["outcome"])),
+        _seen(row.before, row.before_seen),
+        _seen(row.after, row.after_seen),
+        _result(str(row.outcome)),
     ]
 
 
-def _expected(row: Mapping[str, Any]) -> str:
-    label = looks.look(looks.VERDICTS, row["verdict"]).label
-    if row["verdict"] != "adjustment" or row["expected_index"] is None or row["candle_index"] is None:
+def _expected(row: ReplayRow) -> str:
+    label = looks.look(looks.VERDICTS, row.verdict).label
+    if row.verdict != "adjustment" or row.expected_index is None or row.candle_index is None:
         return label
-    return f"{label} {int(row['expected_index']) - int(row['candle_index']):+d}".replace("-", "−")
+    return f"{label} {int(row.expected_index) - int(row.candle_index):+d}".replace("-", "−")
 
 
 def _seen(passed: bool | None, word: str | None) -> Cell:
@@ -93,51 +93,49 @@ def _result(outcome: str) -> Cell:
     return {"t": look.label, "muted": True} if look.color == "gray" else {"t": look.label, "badge": look.color}
 
 
-def replay_counts(replay: Mapping[str, Any]) -> dict[str, int]:
+def replay_counts(replay: KeptReplay) -> dict[str, int]:
     """Fixed, broken and unchanged cases, hold-out ones too."""
-    outcomes = [str(r["outcome"]) for r in replay["case_results"]]
+    outcomes = [r.outcome for r in replay.results]
     return {name: outcomes.count(name) for name in ("fixed", "broken", "unchanged")}
 
 
-def broken_cases(replay: Mapping[str, Any]) -> tuple[int, int]:
+def broken_cases(replay: KeptReplay) -> tuple[int, int]:
     """How many broken cases the rows show, and how many they leave out."""
-    shown = sum(1 for row in replay["rows"] if row["outcome"] == "broken")
+    shown = sum(1 for row in replay.rows if row.outcome == "broken")
     return shown, replay_counts(replay)["broken"] - shown
 
 
-def replay_note(replay: Mapping[str, Any]) -> str:
+def replay_note(replay: KeptReplay) -> str:
     """Which versions, how many cases, and what that proves."""
-    before = f"v{replay['baseline_version']}" if replay.get("baseline_version") else "no version before"
-    total = looks.count(len(replay["case_results"]), "judged case")
-    return f"{before} → candidate v{replay['candidate_version']} · {total}"
+    before = f"v{replay.baseline_version}" if replay.baseline_version else "no version before"
+    total = looks.count(len(replay.results), "judged case")
+    return f"{before} → candidate v{replay.candidate_version} · {total}"
 
 
-def split_lines(replay: Mapping[str, Any]) -> list[tuple[str, str]]:
+def split_lines(replay: KeptReplay) -> list[tuple[str, str]]:
     """Before → after of the tune and the hold-out sessions, each with n and interval."""
-    splits = replay.get("splits") or {}
-    found = []
-    for name, title in (("tune", "Tune sessions"), ("holdout", "Hold-out sessions")):
-        after, before = splits.get(name), splits.get(f"before_{name}")
-        if after:
-            found.append((title, _before_after(before, after)))
-    return found
+    splits = replay.splits
+    pairs = [("Tune sessions", splits.before_tune, splits.tune)]
+    pairs.append(("Hold-out sessions", splits.before_holdout, splits.holdout))
+    return [(title, _before_after(before, after)) for title, before, after in pairs if after is not None]
 
 
-def _before_after(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> str:
-    now = looks.percent(after["rate"])
-    old = f"{looks.percent(before['rate'])} → " if before else ""
-    small = " · provisional" if after["n"] and is_provisional(after["n"]) else ""
-    return f"{old}{now} · {looks.interval(after['ci_low'], after['ci_high'])} · n {after['n']:,}{small}"
+def _before_after(before: Score | None, after: Score) -> str:
+    old = f"{looks.percent(before.rate)} → " if before is not None else ""
+    small = " · provisional" if after.n and after.provisional else ""
+    interval = looks.interval(after.ci_low, after.ci_high)
+    return f"{old}{looks.percent(after.rate)} · {interval} · n {after.n:,}{small}"
 
 
-def hidden_holdout(replay: Mapping[str, Any]) -> int:
+def hidden_holdout(replay: KeptReplay) -> int:
     """How many cases are told as a whole only."""
-    return len(replay["case_results"]) - len(replay["rows"])
+    return len(replay.results) - len(replay.rows)
 
 
-def replay_frame(replay: Mapping[str, Any]) -> pd.DataFrame:
+def replay_frame(replay: KeptReplay) -> pd.DataFrame:
     """All rows of the table, for the CSV."""
-    return pd.DataFrame(replay["rows"], columns=list(REPLAY_COLUMNS))
+    rows = [[getattr(row, name) for name in REPLAY_COLUMNS] for row in replay.rows]
+    return pd.DataFrame(rows, columns=list(REPLAY_COLUMNS))
 
 
 def diff_files(text: str) -> list[DiffFile]:

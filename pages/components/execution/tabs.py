@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import streamlit as st
 
@@ -23,6 +23,7 @@ from pages.components.execution.text_viewer import passage, prompt_view
 from pages.components.runs import component as drawn
 from pages.components.runs import state as states
 from services import exports
+from services.executions import KeptReplay
 
 LABELS: Final = ("Replay", "Diff", "Log", "Tests", "Prompt", "Attempts", "Cost")
 
@@ -73,7 +74,7 @@ def _replay(facts: Facts) -> None:
         st.caption(looks.plain(tables.replay_note(replay)), width="content")
         parts.download_csv_button("CSV", lambda: exports.to_csv(tables.replay_frame(replay)),
                                   _file_name(facts, "replay"), type="tertiary")  # fmt: skip
-    evidence = [("Evidence", str((replay.get("splits") or {}).get("evidence") or looks.MISSING))]
+    evidence = [("Evidence", replay.splits.evidence or looks.MISSING)]
     parts.facts([*evidence, *tables.split_lines(replay)], key="execution-evidence")
     rows = tables.replay_cells(replay)
     _offer_waiver(facts)
@@ -96,11 +97,11 @@ def _offer_waiver(facts: Facts) -> None:
         st.rerun()
 
 
-def _below_replay(replay: Mapping[str, Any], shown: int) -> None:
+def _below_replay(replay: KeptReplay, shown: int) -> None:
     """What the table leaves out, said."""
     said = []
-    if len(replay["rows"]) > shown:
-        said.append(f"The first {shown} of {len(replay['rows']):,} cases; the CSV holds all of them.")
+    if len(replay.rows) > shown:
+        said.append(f"The first {shown} of {len(replay.rows):,} cases; the CSV holds all of them.")
     hidden = tables.hidden_holdout(replay)
     if hidden:
         said.append(f"{looks.count(hidden, 'case')} of hold-out sessions are told as a whole only.")
@@ -139,7 +140,7 @@ def _diff(facts: Facts) -> None:
 
 def _log(facts: Facts) -> None:
     detail = facts.detail
-    numbers = [a["number"] for a in detail.attempts]
+    numbers = [a.number for a in detail.attempts]
     if not numbers:
         _not_yet(facts, "Nothing is written yet.", "Nothing was written: it ended before it began.")
         return
@@ -168,21 +169,22 @@ def _tests(facts: Facts) -> None:
     if not report:
         _not_yet(facts, "The pattern repository's own tests run in the testing phase.", "It ended before testing.")
         return
-    good, failed = report["total"] - report["failed"], report["failed"]
+    good, failed = report.total - report.failed, report.failed
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         parts.badge(looks.Look("green", "check", f"{good:,} passed"))
-        if failed or not report["passed"]:
+        if failed or not report.passed:
             parts.badge(looks.Look("red", "close", f"{failed:,} failed"))
-        st.caption(f"in {looks.duration(report['duration_s'])}", width="content")
-    checks = ((facts.candidate.contract_report if facts.candidate else None) or {}).get("checks") or []
+        st.caption(f"in {looks.duration(report.duration_s)}", width="content")
+    contract = facts.candidate.contract_report if facts.candidate else None
+    checks = contract.checks if contract is not None else ()
     if checks:
         st.markdown("**Detector contract**")
-        parts.checks([(bool(c["passed"]), str(c["name"]).replace("_", " ")) for c in checks], key="execution-contract")
+        parts.checks([(c.passed, c.name.replace("_", " ")) for c in checks], key="execution-contract")
         for check in checks:
-            if not check["passed"]:
-                st.text(str(check["detail"]))
+            if not check.passed:
+                st.text(check.detail)
     st.markdown("**What the tests said**")
-    drawn.text(str(report.get("output") or "Nothing."), label="The tests' output", key="execution-tests", wrap=False)
+    drawn.text(report.output or "Nothing.", label="The tests' output", key="execution-tests", wrap=False)
 
 
 def _prompt(facts: Facts) -> None:

@@ -10,10 +10,10 @@ from typing import Any, Final, NotRequired, TypedDict
 from pages.components import looks
 from pages.components.looks import Look
 from pages.components.runs import state as states
-from pages.components.runs.state import agent, hour, is_canceling, is_live, moment, parse
-from services.executions import SPANS, ExecutionDetail, ExecutionRow
+from pages.components.runs.state import agent, hour, is_canceling, is_live, moment
+from services.executions import SPANS, Checkpoint, ExecutionDetail, ExecutionRow, PhaseState
 from services.lifecycle import ExecutionPhase, ExecutionStatus
-from services.timeline import PhaseRun, phase_json
+from services.timeline import PhaseJson, PhaseRun
 
 TESTS_FOLDER: Final = "tests/"
 
@@ -104,11 +104,11 @@ def changed_tests(files: Sequence[str]) -> list[str]:
     return [name for name in files if name.startswith(TESTS_FOLDER)]
 
 
-def phase_run(row: ExecutionRow, told: Mapping[str, Any], now: datetime) -> PhaseRun:
+def phase_run(row: ExecutionRow, kept: Mapping[str, PhaseState], now: datetime) -> PhaseRun:
     """The run as the phase bar draws it: `progress` is how full the current phase's segment is, 0 to 100; `states`
-    are looks in place of the usual ones. `told` is what the execution keeps of its phases; a list knows nothing of it.
+    are looks in place of the usual ones. `kept` is what the execution keeps of its phases; a list knows nothing of it.
     """
-    phases = {name: phase_json(kept) for name, kept in told.items()}
+    phases = {name: _drawn_phase(state) for name, state in kept.items()}
     if row.phase and row.status in (ExecutionStatus.FAILED, ExecutionStatus.RETRY):
         phases.setdefault(row.phase, {})["status"] = "failed"  # a phase may end well and what it came to end the run
     if row.phase and row.waits_for_plan:
@@ -123,6 +123,11 @@ def phase_run(row: ExecutionRow, told: Mapping[str, Any], now: datetime) -> Phas
         "progress": round(100 * phase_fraction(row.phase, row.progress)),
         "states": {name: look.data() for name, look in other.items()},
     }  # fmt: skip
+
+
+def _drawn_phase(state: PhaseState) -> PhaseJson:
+    started, completed = (at.isoformat() if at else None for at in (state.started_at, state.completed_at))
+    return {"status": state.status, "started_at": started, "completed_at": completed}
 
 
 def phase_fraction(phase: str | None, progress: int) -> float:
@@ -147,8 +152,8 @@ def task(detail: ExecutionDetail) -> str:
         return "The plan is made; it goes on when somebody accepts it"
     if row.status == ExecutionStatus.RETRY:
         return f"Attempt {row.retry_count} failed in {phase.lower()}; the next one begins after a pause"
-    said = detail.phases.get(row.phase or "", {}).get("current_task")
-    return str(said or phase)
+    state = detail.phases.get(row.phase or "")
+    return (state.current_task if state is not None else None) or phase
 
 
 def figures(detail: ExecutionDetail, now: datetime) -> list[str]:
@@ -174,18 +179,20 @@ def checkpoint_groups(detail: ExecutionDetail, now: datetime) -> list[PointGroup
     several = len(detail.attempts) > 1
     groups: list[PointGroup] = []
     for point in detail.checkpoints:
-        _add(groups, _group_title(point, several), _point(point, now))
+        _add(groups, _group_title(point.phase, point.attempt, several), _point(point, now))
     if detail.row.status == ExecutionStatus.RUNNING and detail.row.phase and not detail.row.waits_for_plan:
-        entry = detail.phases.get(detail.row.phase, {})
-        if entry.get("status") == "running" and entry.get("current_task"):
-            title = _group_title({"phase": detail.row.phase, "attempt": detail.row.retry_count + 1}, several)
+        state = detail.phases.get(detail.row.phase)
+        if state is not None and state.status == "running" and state.current_task:
+            title = _group_title(detail.row.phase, detail.row.retry_count + 1, several)
             look = states.STALLED if states.is_stalled(detail.row, now) else looks.PHASE_STATES["now"]
-            text = str(entry["current_task"])
-            _add(
-                groups,
-                title,
-                {"color": look.color, "symbol": look.symbol, "time": "now", "details": None, "text": text},
-            )
+            item: Point = {
+                "color": look.color,
+                "symbol": look.symbol,
+                "time": "now",
+                "details": None,
+                "text": state.current_task,
+            }
+            _add(groups, title, item)
     return groups
 
 
@@ -195,27 +202,26 @@ def _add(groups: list[PointGroup], title: str, item: Point) -> None:
     groups[-1]["items"].append(item)
 
 
-def _group_title(point: dict[str, Any], several: bool) -> str:
-    phase = looks.look(looks.PHASES, point.get("phase")).label
-    return f"Attempt {point.get('attempt', 1)} · {phase}" if several else phase
+def _group_title(phase: str, attempt: int, several: bool) -> str:
+    label = looks.look(looks.PHASES, phase).label
+    return f"Attempt {attempt} · {label}" if several else label
 
 
-def _point(point: dict[str, Any], now: datetime) -> Point:
-    ok = bool(point.get("ok", True))
+def _point(point: Checkpoint, now: datetime) -> Point:
     return {
-        "color": "green" if ok else "red",
-        "symbol": "check" if ok else "close",
-        "text": str(point.get("text") or ""),
-        "details": point.get("details"),
-        "time": hour(parse(point.get("at")), now),
-        "title": moment(parse(point.get("at")), now),
+        "color": "green" if point.ok else "red",
+        "symbol": "check" if point.ok else "close",
+        "text": point.text,
+        "details": point.details,
+        "time": hour(point.at, now),
+        "title": moment(point.at, now),
     }
 
 
 def error_parts(detail: ExecutionDetail) -> tuple[str, str]:
     """Why it failed and what to do next: the last attempt keeps the reason alone, the execution both."""
     error = detail.row.error or "It failed."
-    reason = str(detail.attempts[-1]["reason"] or "") if detail.attempts else ""
+    reason = detail.attempts[-1].reason or "" if detail.attempts else ""
     if reason and error.startswith(reason):
         return reason, error[len(reason) :].strip()
     return error, ""
@@ -229,7 +235,7 @@ def next_step(detail: ExecutionDetail, *, broken: int, hidden: int = 0, may_cont
         return None
     if broken:
         return Step("tab", f"Show the {looks.count(broken, 'broken case')}", "rule", tab="Replay")
-    if detail.test_report and not detail.test_report.get("passed", True):
+    if detail.test_report and not detail.test_report.passed:
         return Step("tab", "Show the tests", "labs", tab="Tests")
     spent_all = 0 < row.max_retries <= row.retry_count
     if may_continue and (row.deploy_status == "error" or spent_all):

@@ -5,7 +5,7 @@ Every place that shows a run (its own screen, the list, a workspace) reads it fr
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from pages.components import looks
@@ -116,15 +116,6 @@ def agent(name: str) -> str:
 def is_paid(row: ExecutionRow) -> bool:
     """Whether it has a cost to tell of; the tuner has none."""
     return row.agent == "claude" or bool(row.cost_usd)
-
-
-def parse(text: object) -> datetime | None:
-    """An ISO time of the database's JSON, or None."""
-    try:
-        at = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def hour(at: datetime | None, now: datetime) -> str:

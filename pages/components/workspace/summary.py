@@ -132,7 +132,8 @@ def _workers(row: ExecutionRow) -> int | None:
 def _doing(live: ExecutionDetail, now: datetime) -> str:
     """What is under way and for how long: "Editing detectors/bos.py · 3 min 2 s"."""
     row = live.row
-    task = live.phases.get(row.phase or "", {}).get("current_task")
+    state = live.phases.get(row.phase or "")
+    task = state.current_task if state is not None else None
     lasted = looks.duration((now - (row.started_at or row.triggered_at)).total_seconds())
     cost = looks.money(float(row.cost_usd)) if is_paid(row) else None
     return " · ".join(part for part in (task, lasted, cost) if part)

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from services.agents.claude import confinement, faults, process, prompts
 from services.agents.claude.job import Job, Phase, commands_for
 from services.agents.claude.results import ChangeAnswer, PlanAnswer, schema_of
-from services.agents.claude.spend import FILE, Entry, Ledger, Spend
-from services.agents.protocol import Change, Plan, Refusal, Used, Work
+from services.agents.claude.spend import FILE, Entry, Ledger
+from services.agents.protocol import AgentChange, Plan, Refusal, Used, Work
 from services.detectors import repository
 from services.detectors.bundle import owned_paths
 from services.detectors.types import DetectorSpec
-from services.errors import InvalidInput
 from services.settings import Settings
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -38,12 +37,12 @@ class ClaudeAgent:
     def plan(self, work: Work, spec: DetectorSpec | None) -> Plan:
         """Reads the corrections and the code, and says what it means to do. Changes nothing."""
         prompt = prompts.planning(work.prompt, work.name, prompts.files_of(work.worktree), is_first=work.is_first)
-        answer, spent = _Turn(self._settings, work, "plan", "plan", prompt).run(PlanAnswer)
+        answer = _Turn(self._settings, work, "plan", "plan", prompt).run(PlanAnswer)
         for number, question in enumerate(answer.open_questions, 1):
             work.checkpoint(f"question-{number}", "Left open", question)
-        return Plan(answer.summary, tuple(answer.steps), _facts(spent))
+        return Plan(answer.summary, tuple(answer.steps))
 
-    def implement(self, work: Work, spec: DetectorSpec | None, plan: Mapping[str, Any]) -> Change:
+    def implement(self, work: Work, spec: DetectorSpec | None, plan: Plan) -> AgentChange:
         """Changes the pattern's own files by the plan."""
 
         def prompt(resumed: bool) -> str:
@@ -51,7 +50,7 @@ class ClaudeAgent:
 
         return self._change(work, "implement", "implement", prompt)
 
-    def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> Change:
+    def refine(self, work: Work, spec: DetectorSpec | None, refusal: Refusal, round_number: int) -> AgentChange:
         """Mends what a gate refused, with the gate's words in hand."""
 
         def prompt(resumed: bool) -> str:
@@ -59,19 +58,17 @@ class ClaudeAgent:
 
         return self._change(work, "refine", f"refine-{refusal.gate}-{round_number}", prompt)
 
-    def _change(self, work: Work, phase: Phase, key: str, prompt: Callable[[bool], str]) -> Change:
-        turn = _Turn(self._settings, work, phase, key, prompt(_has_begun(work)))
-        answer, spent = turn.run(ChangeAnswer)
+    def _change(self, work: Work, phase: Phase, key: str, prompt: Callable[[bool], str]) -> AgentChange:
+        answer = _Turn(self._settings, work, phase, key, prompt(_has_begun(work))).run(ChangeAnswer)
         _tidy(work, key)
         for number, text in enumerate(answer.not_handled, 1):
             work.checkpoint(f"{key}:not-{number}", "A correction was not followed", text, ok=False)
         changed = bool(repository.git(work.worktree, "status", "--porcelain"))  # what the disk says counts
         if changed != answer.changed:
             work.log(f"claude said changed={answer.changed}, the worktree says {changed}")
-        return Change(
-            changed, answer.summary, _headline(answer.commit_message), tuple(answer.changes) if changed else (),
-            cost_usd=spent.cost_usd, input_tokens=spent.input_tokens, output_tokens=spent.output_tokens,
-        )  # fmt: skip
+        return AgentChange(
+            changed, answer.summary, _headline(answer.commit_message), tuple(answer.changes) if changed else ()
+        )
 
 
 def _tidy(work: Work, key: str) -> None:
@@ -100,11 +97,6 @@ def _headline(message: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in message).split())[:100]
 
 
-def _facts(spent: Spend) -> dict[str, Any]:
-    return {"cost_usd": round(spent.cost_usd, 6), "input_tokens": spent.input_tokens,
-            "output_tokens": spent.output_tokens}  # fmt: skip
-
-
 def _home(work: Work) -> Path:
     return work.worktree.parent / "claude"
 
@@ -120,7 +112,7 @@ def _has_begun(work: Work) -> bool:
 
 
 class _Turn:
-    """One phase: builds the job, runs the process, tells what happens, and judges the end."""
+    """One phase: builds the job, runs the process, reports what happens, and judges the end."""
 
     def __init__(self, settings: Settings, work: Work, phase: Phase, key: str, prompt: str) -> None:
         self._settings, self._work, self._phase, self._key, self._prompt = settings, work, phase, key, prompt
@@ -130,8 +122,8 @@ class _Turn:
         assert settings.anthropic_api_key is not None  # the registry refuses without one
         self._secret = settings.anthropic_api_key.get_secret_value()
 
-    def run(self, form: type[Answer]) -> tuple[Answer, Spend]:
-        """The answer, and what this phase spent, earlier runs of it included. Raises AgentFault or Cancelled."""
+    def run(self, form: type[Answer]) -> Answer:
+        """Raises AgentFault or Cancelled."""
         home, settings = _home(self._work), self._settings
         confinement.prepare_home(home)
         self._ledger = Ledger(self._work.worktree.parent / FILE)
@@ -142,26 +134,38 @@ class _Turn:
         job = self._job(form, left)
         command = confinement.command_for(self._work.worktree, home, may_write=job.may_write)
         ended = process.run(
-            [*command, *confinement.python_command()], confinement.environment(settings, home),
-            job.model_dump_json().encode(), cancelled=self._work.cancelled, on_event=self._hear,
+            [*command, *confinement.python_command()],
+            confinement.environment(settings, home),
+            job.model_dump_json().encode(),
+            cancelled=self._work.cancelled,
+            on_event=self._take_event,
             watch=process.Watch(settings.claude_idle_s, settings.claude_deadline_s),
-        )  # fmt: skip
+        )
         answer = self._judge(ended, form)
         spent = self._ledger.spent(self._key)
         self._work.checkpoint(
-            f"{self._key}:spent", f"Claude answered for ${spent.cost_usd:.2f}",
+            f"{self._key}:spent",
+            f"Claude answered for ${spent.cost_usd:.2f}",
             f"{spent.input_tokens} tokens in, {spent.output_tokens} out, {settings.claude_model}",
-        )  # fmt: skip
-        return answer, spent
+        )
+        return answer
 
     def _job(self, form: type[BaseModel], left: float) -> Job:
         work, settings = self._work, self._settings
         return Job(
-            phase=self._phase, worktree=str(work.worktree), prompt=self._prompt, session_id=_session(work),
-            resume=_has_begun(work), model=settings.claude_model, max_turns=settings.claude_max_turns,
-            budget_usd=left, deadline_s=settings.claude_deadline_s, owned=owned_paths(work.pattern_type), commands=commands_for(work.pattern_type),
+            phase=self._phase,
+            worktree=str(work.worktree),
+            prompt=self._prompt,
+            session_id=_session(work),
+            resume=_has_begun(work),
+            model=settings.claude_model,
+            max_turns=settings.claude_max_turns,
+            budget_usd=left,
+            deadline_s=settings.claude_deadline_s,
+            owned=owned_paths(work.pattern_type),
+            commands=commands_for(work.pattern_type),
             answer_schema=schema_of(form),
-        )  # fmt: skip
+        )
 
     def _judge(self, ended: process.Ended, form: type[Answer]) -> Answer:
         settings = self._settings
@@ -170,9 +174,11 @@ class _Turn:
                 ended, self._error, idle_s=settings.claude_idle_s, deadline_s=settings.claude_deadline_s
             )
         fault = faults.of_result(
-            self._result, settings.claude_model, budget_usd=settings.claude_budget_usd,
+            self._result,
+            settings.claude_model,
+            budget_usd=settings.claude_budget_usd,
             max_turns=settings.claude_max_turns,
-        )  # fmt: skip
+        )
         if fault is not None:
             raise fault
         try:
@@ -181,7 +187,7 @@ class _Turn:
             self._log(f"answer not in the agreed form: {error}")
             raise faults.no_answer() from error
 
-    def _hear(self, event: process.Event) -> None:
+    def _take_event(self, event: process.Event) -> None:
         kind = event["type"]
         if kind == "progress":
             self._report(event)
@@ -206,13 +212,15 @@ class _Turn:
         elif kind in {"text", "tool_error", "stderr"}:
             self._log(f"{event.get('text')}")
 
-    def _retry(self, told: process.Event) -> None:
+    def _retry(self, retry: process.Event) -> None:
         """The command line waits before it asks the API again; what is raised here ends its process."""
-        status, seconds = told.get("error_status"), (told.get("retry_delay_ms") or 0) / 1000
-        self._log(f"API retry {told.get('attempt')} in {seconds:.1f} s after {status or 'no answer'}")
+        status, seconds = retry.get("error_status"), (retry.get("retry_delay_ms") or 0) / 1000
+        self._log(f"API retry {retry.get('attempt')} in {seconds:.1f} s after {status or 'no answer'}")
         settings = self._settings
         longest = min(faults.LONGEST_WAIT_S, settings.claude_idle_s / 2)  # else the watchdog takes it for dead
-        fault = faults.of_retry(told, settings.claude_model, max_retries=settings.claude_max_retries, longest_s=longest)
+        fault = faults.of_retry(
+            retry, settings.claude_model, max_retries=settings.claude_max_retries, longest_s=longest
+        )
         if fault is not None:
             raise fault
 
@@ -225,8 +233,8 @@ class _Turn:
         self._work.report(self._told, task[:120] or "Working")
 
     def _log(self, text: str) -> None:
-        shown = text.replace(self._secret, "•••").replace(str(self._work.worktree), ".")
-        self._work.log(f"claude: {shown}")
+        safe = text.replace(self._secret, "•••").replace(str(self._work.worktree), ".")
+        self._work.log(f"claude: {safe}")
 
 
 def _used(entry: Entry) -> Used:
@@ -237,14 +245,6 @@ def _used(entry: Entry) -> Used:
 def spent_in(folder: Path) -> list[Used]:
     """What the execution whose worktree lies in `folder` spent on this machine. Safe to ask at any time."""
     return [_used(entry) for entry in Ledger(folder / FILE).entries()]
-
-
-def make(settings: Settings) -> ClaudeAgent:
-    """The agent. Raises InvalidInput with the reason when it can't work here."""
-    reason = unavailable(settings)
-    if reason is not None:
-        raise InvalidInput(reason, failure="agent.not_connected")
-    return ClaudeAgent(settings)
 
 
 def unavailable(settings: Settings) -> str | None:

@@ -24,9 +24,16 @@ PROGRAMS = {"bwrap": "bubblewrap", "socat": "socat", "unshare": "util-linux", "s
 USER_ID = "1000"
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32")
 _NETWORK = (
-    "/etc/ld.so.cache", "/etc/alternatives", "/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/etc/resolv.conf",
-    "/etc/hosts", "/etc/nsswitch.conf", "/etc/localtime",
-)  # fmt: skip
+    "/etc/ld.so.cache",
+    "/etc/alternatives",
+    "/etc/ssl",
+    "/etc/pki",
+    "/etc/ca-certificates",
+    "/etc/resolv.conf",
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
+    "/etc/localtime",
+)
 
 
 def missing() -> str | None:
@@ -41,8 +48,8 @@ def missing() -> str | None:
     absent = sorted({package for name, package in PROGRAMS.items() if shutil.which(name) is None})
     if absent:
         return f"Claude needs {' and '.join(absent)} on this machine to be shut in."
-    said = _probe()
-    return f"Claude can't be shut in on this machine ({said})." if said else None
+    reason = _probe()
+    return f"Claude can't be shut in on this machine ({reason})." if reason else None
 
 
 @lru_cache(maxsize=1)
@@ -69,8 +76,18 @@ def command_for(worktree: Path | None, home: Path | None, *, may_write: bool) ->
     decides what is there to be seen.
     """
     chain = ["setpriv", "--pdeathsig", "KILL", "--"]
-    chain += ["unshare", "--user", "--map-current-user", "--keep-caps", "--pid", "--fork", "--kill-child=KILL",
-              "--mount", "--mount-proc", "--"]  # fmt: skip
+    chain += [
+        "unshare",
+        "--user",
+        "--map-current-user",
+        "--keep-caps",
+        "--pid",
+        "--fork",
+        "--kill-child=KILL",
+        "--mount",
+        "--mount-proc",
+        "--",
+    ]
     # Another user id: a process that maps the id 0 of its parent may not make the namespaces of the command sandbox.
     chain += [
         "bwrap",
@@ -108,11 +125,11 @@ def command_for(worktree: Path | None, home: Path | None, *, may_write: bool) ->
 def _python_paths() -> list[str]:
     """The interpreter, its packages and the app's code, outermost folders only."""
     wanted = (os.path.realpath(sys.base_prefix), sys.prefix, str(CODE))
-    found: list[str] = []
+    folders: list[str] = []
     for path in sorted(wanted, key=len):
-        if not any(path == f or path.startswith(f + os.sep) for f in (*_SYSTEM, *found)):
-            found.append(path)
-    return found
+        if not any(path == f or path.startswith(f + os.sep) for f in (*_SYSTEM, *folders)):
+            folders.append(path)
+    return folders
 
 
 def python_command() -> list[str]:
@@ -136,23 +153,31 @@ def prepare_home(home: Path) -> None:
 def environment(settings: Settings, home: Path) -> dict[str, str]:
     """All that the process's environment holds; nothing of this one's is inherited."""
     assert settings.anthropic_api_key is not None  # the registry refuses without one
-    found = {
-        "PATH": _path((os.path.join(sys.prefix, "bin"),)), "HOME": str(home), "USER": "agent", "SHELL": "/bin/bash",
-        "LANG": "C.UTF-8", "TMPDIR": "/tmp", "TZ": "UTC",
-        "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_ADDOPTS": "-p no:cacheprovider", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
+    variables = {
+        "PATH": _path((os.path.join(sys.prefix, "bin"),)),
+        "HOME": str(home),
+        "USER": "agent",
+        "SHELL": "/bin/bash",
+        "LANG": "C.UTF-8",
+        "TMPDIR": "/tmp",
+        "TZ": "UTC",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTEST_ADDOPTS": "-p no:cacheprovider",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
         "ANTHROPIC_API_KEY": settings.anthropic_api_key.get_secret_value(),
         "CLAUDE_CONFIG_DIR": str(home / "config"),
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         "DISABLE_AUTOUPDATER": "1",
         "CLAUDE_CODE_MAX_RETRIES": str(settings.claude_max_retries),
-        "CLAUDE_CODE_RETRY_WATCHDOG": "1",  # it tells of long waits instead of giving up without their length
+        "CLAUDE_CODE_RETRY_WATCHDOG": "1",  # it reports long waits instead of giving up without their length
         "API_TIMEOUT_MS": str(round(settings.claude_idle_s * 1000)),
         "CLAUDE_BYTE_STREAM_IDLE_TIMEOUT_MS": str(round(settings.claude_idle_s * 1000)),
-    }  # fmt: skip
+    }
     if settings.anthropic_base_url:
-        found["ANTHROPIC_BASE_URL"] = settings.anthropic_base_url
+        variables["ANTHROPIC_BASE_URL"] = settings.anthropic_base_url
     if settings.claude_proxy:
-        found |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), settings.claude_proxy)
-        found["NO_PROXY"] = "127.0.0.1,localhost"
-    return found
+        variables |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), settings.claude_proxy)
+        variables["NO_PROXY"] = "127.0.0.1,localhost"
+    return variables

@@ -44,8 +44,8 @@ def _inside(job: Job, path: str) -> str | None:
     """The path below the worktree after following every link, None when it leads elsewhere."""
     root = Path(job.worktree).resolve()
     try:
-        found = (root / path).resolve()
-        inside = found.relative_to(root)
+        resolved = (root / path).resolve()
+        inside = resolved.relative_to(root)
     except (OSError, ValueError, RuntimeError):
         return None
     if not inside.parts or inside.parts[0] in HIDDEN:

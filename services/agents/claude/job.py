@@ -1,4 +1,4 @@
-"""What the app tells the agent's own process: one phase of one execution. It travels over that process's input."""
+"""What the app gives the agent's own process: one phase of one execution. It travels over that process's input."""
 
 from __future__ import annotations
 

@@ -120,8 +120,10 @@ def _guard(job: Job, emit: Emit) -> Callable[[HookInput, str | None, HookContext
         emit({"type": "refused", "tool": given["tool_name"], "reason": reason})
         return {
             "hookSpecificOutput": {
-                "hookEventName": "PreToolUse", "permissionDecision": "deny", "permissionDecisionReason": reason,
+                "hookEventName": "PreToolUse",
+                "permissionDecision": "deny",
+                "permissionDecisionReason": reason,
             }
-        }  # fmt: skip
+        }
 
     return guard

@@ -60,9 +60,14 @@ def run(
     """
     with tempfile.TemporaryFile() as stderr:
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=dict(env), cwd="/",
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=dict(env),
+            cwd="/",
             start_new_session=True,
-        )  # fmt: skip
+        )
         assert process.stdin is not None and process.stdout is not None
         lines: queue.Queue[bytes | None] = queue.Queue(maxsize=1000)
         reader = threading.Thread(target=_read, args=(process.stdout, lines), name="agent-reader", daemon=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from services.agents.protocol import Refusal
+from services.agents.protocol import Plan, Refusal
 
 LONGEST_TEXT = 4000  # characters of one text of a person
 LARGEST = 400_000  # characters of the data; about 150,000 tokens
@@ -16,36 +16,40 @@ LONGEST_LOG = 12_000
 
 def planning(prompt: bytes, name: str, files: Sequence[str], *, is_first: bool) -> str:
     """Asks for a plan."""
-    what = "There is no detector for this pattern yet; it is to be written." if is_first else (
-        "People judged this detector's marks; it is to be repaired so that their corrections hold."
-    )  # fmt: skip
+    what = (
+        "There is no detector for this pattern yet; it is to be written."
+        if is_first
+        else ("People judged this detector's marks; it is to be repaired so that their corrections hold.")
+    )
     return (
         f"Plan the work on the pattern {_said(name)}. {what} Read what you need, change nothing, and answer with the "
         f"plan.\n\nFiles of the repository:\n{_listing(files)}\n\n{data(prompt)}"
     )
 
 
-def implementing(prompt: bytes, name: str, plan: Mapping[str, Any], *, resumed: bool) -> str:
+def implementing(prompt: bytes, name: str, plan: Plan, *, resumed: bool) -> str:
     """Asks for the change. Holds everything, because the conversation may have been lost with its machine."""
-    told = json.dumps({"summary": plan.get("summary"), "steps": plan.get("steps")}, indent=1)
+    kept = json.dumps({"summary": plan.summary, "steps": list(plan.steps)}, indent=1)
     known = "The data is the one you planned with." if resumed else data(prompt)
     return (
         f"Carry out the plan for the pattern {_said(name)}: change the files, run the tests, and answer with what you "
-        f"did. If the work was begun before, go on from what the files hold.\n\nThe plan:\n{_safe(told)}\n\n{known}"
+        f"did. If the work was begun before, go on from what the files hold.\n\nThe plan:\n{_safe(kept)}\n\n{known}"
     )
 
 
 def refining(prompt: bytes, name: str, refusal: Refusal, round_number: int, *, resumed: bool) -> str:
     """Asks to mend what the app refused."""
-    told = {
-        "gate": refusal.gate, "said": refusal.sentence, "broken_places": list(refusal.broken_ids)[:50],
+    refused = {
+        "gate": refusal.gate,
+        "said": refusal.sentence,
+        "broken_places": list(refusal.broken_ids)[:50],
         "log": refusal.log[-LONGEST_LOG:],
-    }  # fmt: skip
+    }
     known = "" if resumed else f"\n\n{data(prompt)}"
     return (
         f"The app did not take your change for the pattern {_said(name)} (round {max(round_number, 1)}). Mend its "
         "cause, never the test or the judged place that shows it, and answer with what you did.\n\n"
-        f"What the app said:\n{_marked(json.dumps(told, indent=1))}{known}"
+        f"What the app said:\n{_marked(json.dumps(refused, indent=1))}{known}"
     )
 
 
@@ -96,5 +100,5 @@ def _listing(files: Sequence[str]) -> str:
 
 def files_of(worktree: Path) -> list[str]:
     """The repository's files below the worktree, as paths from there, sorted."""
-    found = (p.relative_to(worktree) for p in worktree.rglob("*") if p.is_file())
-    return sorted(p.as_posix() for p in found if not {".git", "__pycache__"} & set(p.parts))
+    files = (p.relative_to(worktree) for p in worktree.rglob("*") if p.is_file())
+    return sorted(p.as_posix() for p in files if not {".git", "__pycache__"} & set(p.parts))

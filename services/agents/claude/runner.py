@@ -79,8 +79,8 @@ def _of_assistant(message: AssistantMessage, voice: Voice) -> None:
         if isinstance(block, TextBlock):
             voice.emit({"type": "text", "text": block.text[:LONGEST]})
         elif isinstance(block, ToolUseBlock):
-            told = json.dumps(block.input, default=str)[:LONGEST]
-            voice.emit({"type": "tool", "name": block.name, "input": told})
+            given = json.dumps(block.input, default=str)[:LONGEST]
+            voice.emit({"type": "tool", "name": block.name, "input": given})
 
 
 def _of_user(message: UserMessage, voice: Voice) -> None:
@@ -94,14 +94,20 @@ def _of_user(message: UserMessage, voice: Voice) -> None:
 def _of_result(message: ResultMessage, voice: Voice) -> None:
     voice.emit(
         {
-            "type": "result", "subtype": message.subtype, "is_error": message.is_error,
-            "terminal_reason": message.terminal_reason, "stop_reason": message.stop_reason,
+            "type": "result",
+            "subtype": message.subtype,
+            "is_error": message.is_error,
+            "terminal_reason": message.terminal_reason,
+            "stop_reason": message.stop_reason,
             "structured_output": message.structured_output,
-            "total_cost_usd": message.total_cost_usd, "usage": message.usage, "num_turns": message.num_turns,
-            "api_error_status": message.api_error_status, "text": (message.result or "")[:LONGEST],
+            "total_cost_usd": message.total_cost_usd,
+            "usage": message.usage,
+            "num_turns": message.num_turns,
+            "api_error_status": message.api_error_status,
+            "text": (message.result or "")[:LONGEST],
             "errors": [str(e)[:LONGEST] for e in message.errors or []],
         }
-    )  # fmt: skip
+    )
 
 
 async def run(job: Job, voice: Voice) -> None:

@@ -75,7 +75,7 @@ class Entry:
 
 
 class Ledger:
-    """The execution's messages by phase. Reading bears a last line that a crash cut off."""
+    """The execution's messages by phase. Reading skips a last line that a crash cut off."""
 
     def __init__(self, file: Path) -> None:
         self._file = file

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import secrets
+import shutil
 import stat
 import tempfile
 from contextlib import suppress
@@ -16,6 +18,7 @@ from services.errors import Unavailable
 
 PORT = 5432  # names the socket file; nothing listens on it over TCP
 SOCKET_PATH_LIMIT = 103  # bytes of sockaddr_un.sun_path without its NUL: 107 on Linux, 103 on macOS
+UNFINISHED = "cluster.new"
 LOG_LIMIT = 5_000_000  # bytes at which the log is set aside at the next start
 
 
@@ -54,9 +57,14 @@ class Home:
     def cluster(self) -> Path:
         return self.path / "cluster"
 
-    @property
     def unfinished_cluster(self) -> Path:
-        return self.path / "cluster.new"
+        """A name that no other start uses: the initdb of one that was killed may still be at work in its own folder."""
+        return self.path / f"{UNFINISHED}-{secrets.token_hex(4)}"
+
+    def remove_unfinished_clusters(self) -> None:
+        """Remove what killed starts left, as far as nobody still writes there; the next start removes the rest."""
+        for left in self.path.glob(f"{UNFINISHED}*"):
+            shutil.rmtree(left, ignore_errors=True)
 
     @property
     def log(self) -> Path:

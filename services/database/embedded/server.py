@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import fcntl
 import os
-import shutil
 import signal
 import subprocess
 import threading
@@ -168,6 +167,7 @@ def _start_owned(home: Home, lock: int, database: str, settings: Mapping[str, st
     account, major = choose(home)
     postmaster.clear_leftovers(home, timeout=30)
     try:
+        home.remove_unfinished_clusters()
         if not home.cluster.exists():
             _create_cluster(home, account, durable=settings.get("fsync") != "off")
         _check_major(home, major)
@@ -190,15 +190,15 @@ def _start_owned(home: Home, lock: int, database: str, settings: Mapping[str, st
 
 def _create_cluster(home: Home, account: Account, *, durable: bool) -> None:
     """initdb beside the final place, then one rename: a kill half-way leaves nothing that looks like a cluster."""
-    shutil.rmtree(home.unfinished_cluster, ignore_errors=True)
+    unfinished = home.unfinished_cluster()
     result = account.run(
-        home, "initdb", "-D", str(home.unfinished_cluster), "-U", "postgres", "-E", "UTF8",
+        home, "initdb", "-D", str(unfinished), "-U", "postgres", "-E", "UTF8",
         "--locale-provider=builtin", "--locale=C.UTF-8", "--auth-local=trust", "--auth-host=reject",
         "--no-instructions", *([] if durable else ["--no-sync"]),
     )  # fmt: skip
     if result.returncode != 0:
         raise Unavailable(f"The database in {home.path} could not be created: {_telling_line(result.stdout)}.")
-    home.unfinished_cluster.rename(home.cluster)
+    unfinished.rename(home.cluster)
 
 
 def _check_major(home: Home, major: int) -> None:

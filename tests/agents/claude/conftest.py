@@ -1,4 +1,4 @@
-"""A agent_setup for the agent: a real worktree of the starter repository, the stand-in API, a trap for other connections.
+"""What the agent works with here: a real worktree of the starter repository, the fake API, a trap for other connections.
 
 The real SDK and its command line run here, with a made-up key, against loopback alone. Nothing of this machine's own
 environment reaches them.

@@ -16,6 +16,7 @@ import pytest
 from services.agents.claude import confinement
 from services.agents.claude.faults import AgentFault
 from services.agents.claude.spend import spent_in
+from services.agents.protocol import Plan
 from services.errors import Cancelled
 from tests.support.agent_setup import ONE_CALL, PLAN, AgentSetup, wait_for
 from tests.support.messages_api import Turn, answer, text, use
@@ -27,7 +28,7 @@ def fault_of(agent_setup: AgentSetup) -> AgentFault:
     return raised.value
 
 
-def test_a_silent_stream_is_stopped_and_paid_for(agent_setup: AgentSetup) -> None:
+def test_a_silent_stream_is_stopped_and_its_cost_counted(agent_setup: AgentSetup) -> None:
     agent_setup.with_settings(claude_idle_s=6.0, claude_max_retries=0)
     agent_setup.api.script = [
         Turn([use("Read", file_path=str(agent_setup.worktree / "AGENTS.md"))]),
@@ -39,7 +40,7 @@ def test_a_silent_stream_is_stopped_and_paid_for(agent_setup: AgentSetup) -> Non
     assert agent_setup.alive() == []
 
 
-def test_the_deadline_ends_what_is_busy(agent_setup: AgentSetup) -> None:
+def test_the_deadline_ends_a_busy_agent(agent_setup: AgentSetup) -> None:
     agent_setup.with_settings(claude_deadline_s=8.0, claude_max_turns=1000)
     agent_setup.api.script, agent_setup.api.forever = (
         [Turn([use("Read", file_path=str(agent_setup.worktree / "AGENTS.md"))])],
@@ -101,7 +102,7 @@ def _cancelled_in_time(agent_setup: AgentSetup, asked: threading.Event) -> None:
     since: list[float] = []
     threading.Thread(target=lambda: asked.wait(60) and since.append(time.monotonic()), daemon=True).start()
     with pytest.raises(Cancelled):
-        agent_setup.agent.implement(agent_setup.work(), None, {"summary": "s"})
+        agent_setup.agent.implement(agent_setup.work(), None, Plan("s"))
     assert time.monotonic() - since[0] < 2.0
     assert agent_setup.alive() == []
 
@@ -130,9 +131,9 @@ def test_killed_and_run_again_goes_on_in_the_same_conversation(agent_setup: Agen
     spent = spent_in(agent_setup.folder).cost_usd
     assert spent >= ONE_CALL
     agent_setup.api.script = [answer(**PLAN)]
-    plan = agent_setup.agent.plan(agent_setup.work(), None)
+    agent_setup.agent.plan(agent_setup.work(), None)
     assert "Begun." in agent_setup.api.asked[-1].said()
-    assert plan.facts["cost_usd"] == pytest.approx(spent + ONE_CALL)
+    assert spent_in(agent_setup.folder).cost_usd == pytest.approx(spent + ONE_CALL)
 
 
 def test_nothing_outlives_a_killed_worker(agent_setup: AgentSetup) -> None:

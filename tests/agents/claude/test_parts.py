@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from services import executions
 from services.agents import registry
 from services.agents.claude import confinement, faults, guard, prompts
 from services.agents.claude.agent import unavailable
@@ -93,7 +94,7 @@ def test_prices() -> None:
     assert cost("claude-sonnet-5-5", {"input_tokens": "many", "output_tokens": -3}).cost_usd == 0
 
 
-def test_ledger_counts_a_message_once_and_bears_a_cut_line(tmp_path: Path) -> None:
+def test_the_ledger_counts_a_message_once_and_skips_a_line_that_was_cut_off(tmp_path: Path) -> None:
     file = tmp_path / "spend.jsonl"
     ledger = Ledger(file)
     ledger.add("plan", "m1", "claude-sonnet-5-5", {"input_tokens": 100, "output_tokens": 1})
@@ -211,6 +212,12 @@ def test_registry(monkeypatch: pytest.MonkeyPatch) -> None:
             registry.make("claude")
     finally:
         get_settings.cache_clear()
+
+
+def test_an_unknown_agent_is_refused_by_its_name() -> None:
+    with pytest.raises(InvalidInput, match="no agent called copilot; there are claude, tuner"):
+        registry.make("copilot")
+    assert set(registry.AGENTS) == set(executions.AGENTS)
 
 
 def test_registry_makes_claude(confined: None, monkeypatch: pytest.MonkeyPatch) -> None:

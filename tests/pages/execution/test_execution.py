@@ -15,6 +15,7 @@ from pages.components.execution.cards import TABS_KEY
 from services import deployments, executions, feedback, prompts, releases, sessions, storage, workspaces
 from services.database.engine import transaction
 from services.detectors import repository
+from services.detectors.contract import Check, ContractReport
 from services.detectors.replay import compare
 from services.detectors.sandbox import warm
 from services.detectors.types import Detection, Matcher
@@ -213,7 +214,7 @@ def store_replay(world: World, execution_id: uuid.UUID, version: deployments.Ver
         deployments.add_candidate(
             session, execution_id, epoch=1, commit_hash=version.commit_hash, module_path=version.module_path,
             code_sha256=version.code_sha256, params=version.params | {"left": 9}, spec=spec, origin="tuner",
-            contract_report={"checks": [{"name": "no_look_ahead", "passed": True, "detail": ""}]},
+            contract_report=ContractReport(True, (Check("no_look_ahead", True, ""),), 20, 1.0),
         )  # fmt: skip
         deployments.add_replay(session, execution_id, epoch=1, result=result, matcher=Matcher(), runtime_ms=5)
 
@@ -256,11 +257,8 @@ def test_the_diff_is_read_from_the_repository_and_drawn_as_text(world: World) ->
 
 
 def test_the_prompt_and_the_tests_are_shown_as_they_were(world: World) -> None:
-    prompt = {
-        "task": "repair", "summary": {}, "sessions": [], "constraints": ["Closed bars only"], "quality_checklist": [],
-        "context": {"pattern_type": "bos", "name": HOSTILE, "version": "0.1.0", "description": None, "reasoning": None,
-                    "identification_steps": [], "parameters": {"left": 3}},
-    }  # fmt: skip
+    context = prompts.PromptContext("bos", HOSTILE, "0.1.0", parameters={"left": 3})
+    prompt = prompts.Prompt("repair", context, constraints=("Closed bars only",))
     key = storage.put(get_settings().storage_root, prompts.as_bytes(prompt), suffix=".json")
     report = {"passed": False, "total": 19, "failed": 2, "duration_s": 1.5, "output": "2 failed, 17 passed"}
     execution_id = made(world, ExecutionStatus.FAILED, phase="testing", prompt_file=key, test_report=report)

@@ -21,7 +21,7 @@ from pages.components.workspaces import grid as workspace_grid
 from pages.components.workspaces import rows as workspace_rows
 from services import executions, storage, workspaces
 from services.database.engine import transaction
-from services.executions import UsageRow
+from services.executions import AttemptRow, FollowUp, UsageRow
 from services.lifecycle import ExecutionPhase, ExecutionStatus
 from services.models import ClaudeExecution, ExecutionAttempt, now
 from services.settings import get_settings
@@ -34,8 +34,8 @@ __all__ = ["judged", "world"]
 BUILD = 'Vercel\'s build failed: Command "npm run build" exited with 1.'
 
 
-def refine(pause_s: float = 4.0) -> dict[str, Any]:
-    return {"kind": "deploy.failed", "action": "refine", "pause_s": pause_s, "advice": None}
+def refine(pause_s: float = 4.0) -> FollowUp:
+    return FollowUp("deploy.failed", "refine", pause_s)
 
 
 def card(world: World, execution_id: uuid.UUID) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def deploy_failed(execution_id: uuid.UUID, attempt: int, *, pause_s: float = 4.0
         executions.keep_log(session, execution_id, epoch=1, attempt=attempt, tail=f"tail {attempt}\n", key=log)
     with transaction() as session:
         executions.begin_retry(session, execution_id, epoch=1, attempt=attempt, reason=f"{BUILD} ({attempt})",
-                               decision=refine(pause_s), tell=False)  # fmt: skip
+                               follow_up=refine(pause_s), announce=False)  # fmt: skip
 
 
 def test_a_queued_run_says_when_no_worker_is_connected(world: World) -> None:
@@ -138,8 +138,8 @@ def test_eleven_attempts_each_open_with_their_own_logs(world: World) -> None:
         deploy_failed(execution_id, attempt)
     with transaction() as session:
         row = session.get_one(ClaudeExecution, execution_id)
-        decision = {"kind": "deploy.failed", "action": "fail", "pause_s": 0.0, "advice": "All 10 retries are spent."}
-        executions.fail(session, row, error=BUILD, advice="All 10 retries are spent.", decision=decision)
+        follow_up = FollowUp("deploy.failed", "fail", 0.0, "All 10 retries are spent.")
+        executions.fail(session, row, error=BUILD, advice="All 10 retries are spent.", follow_up=follow_up)
     at = open_execution(execution_id, world.member, tab="Attempts")
     table = drawn(at, "table")[0]
     assert table["numbers"] == list(range(1, 12)) and table["chosen"] == 11
@@ -226,10 +226,8 @@ def test_a_canceled_run_is_continued_and_the_two_are_linked(world: World) -> Non
 
 def test_a_decision_reads_as_what_was_done() -> None:
     def text(action: str | None, **facts: Any) -> str:
-        attempt = {
-            "decision": None if action is None else {"action": action, "pause_s": facts.pop("pause_s", 0)} | facts
-        }
-        return rows.decision_text({"deploy_log_key": None, "deployment_id": None, "outcome": None, **attempt})
+        follow_up = None if action is None else FollowUp("deploy.failed", action, **facts)
+        return rows.decision_text(AttemptRow(1, now(), follow_up=follow_up))
 
     assert text("retry", pause_s=4.0) == "Tried again after 4 s"
     assert text("refine") == "Went back to the agent, with what was said"

@@ -16,7 +16,16 @@ from pages.components.execution import wording as view
 from pages.components.executions import rows as lines
 from services import executions
 from services.database.engine import transaction
-from services.executions import ExecutionRow
+from services.executions import (
+    AttemptRow,
+    Checkpoint,
+    ExecutionRow,
+    KeptReplay,
+    PhaseState,
+    ReplayRow,
+    ReplaySplits,
+    TestReport,
+)
 from services.lifecycle import ExecutionStatus
 from services.models import now
 from tests import factories
@@ -98,7 +107,7 @@ def detail(**changes: Any) -> Any:
         "worker_id": "one", "waits_for_plan": False, "input_tokens": 0, "output_tokens": 0,
     }  # fmt: skip
     whole = {
-        "phases": {"testing": {"status": "running", "current_task": "Replaying", "attempt": 1}}, "checkpoints": [],
+        "phases": {"testing": PhaseState("running", current_task="Replaying")}, "checkpoints": [],
         "attempts": [], "canceled_at": None, "canceled_by_name": None, "summary": None, "test_report": None,
         "files_changed": [], "children": (),
     }  # fmt: skip
@@ -113,7 +122,7 @@ def test_the_current_phase_fills_by_its_own_part_of_the_whole() -> None:
 
 
 def test_the_phase_that_ended_a_run_is_red_although_it_ended_well() -> None:
-    ended = detail(status="failed", phases={"testing": {"status": "completed"}})
+    ended = detail(status="failed", phases={"testing": PhaseState("completed")})
     run = view.phase_run(ended.row, ended.phases, NOON)
     assert run["phases"]["testing"]["status"] == "failed" and run["states"] == {}
     canceled = view.phase_run(detail(status="failed", canceled=True).row, ended.phases, NOON)
@@ -139,10 +148,12 @@ def test_a_retry_says_which_and_why() -> None:
 
 def test_checkpoints_of_several_attempts_say_which() -> None:
     points = [
-        {"phase": p, "attempt": a, "text": t, "ok": ok, "at": NOON.isoformat()}
+        Checkpoint("key", a, p, t, None, ok, NOON)
         for p, a, t, ok in (("testing", 1, "one", True), ("testing", 1, "two", False), ("refining", 2, "three", True))
     ]
-    shown = view.checkpoint_groups(detail(checkpoints=points, attempts=[{}, {}], status="failed"), NOON)
+    shown = view.checkpoint_groups(
+        detail(checkpoints=points, attempts=(AttemptRow(1, NOON), AttemptRow(2, NOON)), status="failed"), NOON
+    )
     assert [g["title"] for g in shown] == ["Attempt 1 · Testing", "Attempt 2 · Refining"]
     assert [i["color"] for i in shown[0]["items"]] == ["green", "red"]
 
@@ -151,7 +162,7 @@ def test_the_next_step_follows_from_the_failure() -> None:
     failed = {"status": "failed", "error": "It failed."}
     step = view.next_step(detail(**failed), broken=2)
     assert step is not None and (step.label, step.tab) == ("Show the 2 broken cases", "Replay")
-    tests = view.next_step(detail(**failed, test_report={"passed": False}), broken=0)
+    tests = view.next_step(detail(**failed, test_report=TestReport(passed=False)), broken=0)
     deploy = view.next_step(detail(**failed, deploy_status="error"), broken=0)
     hidden = view.next_step(detail(**failed), broken=0, hidden=1)
     other = view.next_step(detail(**failed), broken=0)
@@ -167,7 +178,7 @@ def test_the_next_step_follows_from_the_failure() -> None:
 def test_times_are_the_readers_own() -> None:
     now = NOON.astimezone(ZoneInfo("Asia/Tokyo"))
     assert view.moment(NOON, now) == "21:00" and view.moment(NOON - timedelta(days=40), now) == "29 Jan 21:00"
-    assert view.moment(None, now) == "–" and view.parse("nonsense") is None
+    assert view.moment(None, now) == "–"
 
 
 def test_a_diff_keeps_its_lines_whatever_they_look_like() -> None:
@@ -185,9 +196,9 @@ def test_a_moved_mark_says_by_how_much() -> None:
     row = {
         "case_id": "0190-abcd", "kind": "bos", "direction": -1, "candle_index": 188, "price": 152.31,
         "candle_time": datetime(2012, 11, 19), "verdict": "adjustment", "expected_index": 186, "before": None,
-        "before_seen": None, "after": True, "after_seen": "exact", "outcome": "unchanged", "session_name": "S",
+        "before_seen": None, "after": True, "after_seen": "exact", "outcome": "unchanged", "session_name": "S", "split": "tune",
     }  # fmt: skip
-    cells = tables.replay_cells({"rows": [row]})[0]
+    cells = tables.replay_cells(KeptReplay("0.2.0", None, (), (ReplayRow(**row),), ReplaySplits()))[0]
     assert [c["t"] for c in cells] == ["abcd", "BOS down", "188", "19 Nov 2012", "152.31", "Moved −2", "–", "exact",
                                        "Unchanged"]  # fmt: skip
 

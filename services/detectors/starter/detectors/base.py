@@ -20,9 +20,14 @@ def param(
     high: float | None = None,
     step: float | None = None,
     help: str = "",
+    unit: str = "",
 ) -> dict[str, Any]:
-    """A declared parameter. `type` is int, float or bool; a bool has no bounds."""
-    return {"name": name, "type": type, "default": default, "low": low, "high": high, "step": step, "help": help}
+    """A declared parameter. `type` is int, float or bool; a bool has no bounds.
+
+    `unit` is what it counts (bars, ATR). "price" stands for the candles' own unit: such a parameter grows with the prices.
+    """
+    bounds = {"low": low, "high": high, "step": step}
+    return {"name": name, "type": type, "default": default, **bounds, "help": help, "unit": unit}
 
 
 def spec(
@@ -33,8 +38,13 @@ def spec(
     warmup_bars: int,
     confirmation_lag: int,
     max_age_bars: int,
+    absolute_levels: bool = False,
+    clock: bool = False,
 ) -> dict[str, Any]:
-    """What a module declares as SPEC. The bar counts hold for every allowed parameter value."""
+    """What a module declares as SPEC. The bar counts hold for every allowed parameter value.
+
+    `absolute_levels`: it looks at prices as such, for example at round numbers. `clock`: it looks at hours, weekdays or dates.
+    """
     return {
         "pattern_type": pattern_type,
         "kinds": list(kinds),
@@ -42,6 +52,8 @@ def spec(
         "warmup_bars": warmup_bars,
         "confirmation_lag": confirmation_lag,
         "max_age_bars": max_age_bars,
+        "absolute_levels": absolute_levels,
+        "clock": clock,
     }
 
 

@@ -2,7 +2,11 @@
 
 A swing high is a bar whose high is above the highs of all `left` bars before it and not below those of the `right`
 bars after it. It is known at the close of the last of these. With `prominence` p it must also stand out by p average
-true ranges over the lowest low of either side. A swing low is the mirror image.
+true ranges over the lowest low of either side. A swing low is the mirror image. Of equal highs next to each other the
+first is the swing.
+
+Source: Bill Williams, Trading Chaos (1995), whose "fractal" has two bars on both sides; here both counts are parameters. The
+average true range is J. Welles Wilder's (New Concepts in Technical Trading Systems, 1978), as a plain mean.
 """
 
 from __future__ import annotations
@@ -18,9 +22,9 @@ ATR_PERIOD = 14
 MAX_SIDE = 20  # the highest `left` and `right`
 
 SWING_PARAMS = [
-    param("left", "int", 5, 1, MAX_SIDE, 1, "Bars before the swing that it must exceed."),
-    param("right", "int", 3, 1, MAX_SIDE, 1, "Bars after the swing that must not exceed it; it is known after them."),
-    param("prominence", "float", 1.0, 0.0, 4.0, 0.25, "How far it stands out on both sides, in average true ranges."),
+    param("left", "int", 5, 1, MAX_SIDE, 1, "Bars before the swing that it must exceed.", "bars"),
+    param("right", "int", 3, 1, MAX_SIDE, 1, "Bars after the swing that must not exceed it; it is known then.", "bars"),
+    param("prominence", "float", 1.0, 0.0, 4.0, 0.25, "How far it stands out on both sides.", "ATR"),
 ]
 SPEC = spec(
     "swings", ["swing"], SWING_PARAMS, warmup_bars=MAX_SIDE + ATR_PERIOD, confirmation_lag=MAX_SIDE, max_age_bars=0

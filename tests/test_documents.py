@@ -1,0 +1,32 @@
+"""The documents name things that are there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from services.settings import ROOT
+
+DOCUMENTS = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md", ROOT / "AGENTS.md", ROOT / "ARCHITECTURE.md"])
+OURS = ("services/", "pages/", "tests/", "migrations/", "docs/", "benchmarks/", "tools/")
+# Written by a run, or by the reader.
+ABSENT = {"tests/browser/artifacts/"}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_path_and_link_of_a_document_leads_somewhere(path: Path) -> None:
+    text = path.read_text()
+    named = {name for name in re.findall(r"`([\w./-]+)`", text) if name.startswith(OURS) and "NNNN" not in name}
+    assert {name for name in named - ABSENT if not (ROOT / name).exists()} == set()
+    links = {link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link}
+    assert {link for link in links if link and not (path.parent / link).exists()} == set()
+
+
+def test_the_index_of_decisions_has_every_decision() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = re.findall(r"^\| \[(\d{4})\]\(([\w-]+\.md)\)", (folder / "README.md").read_text(), re.MULTILINE)
+    there = sorted(path.name for path in folder.glob("[0-9]*.md"))
+    assert [name for _, name in listed] == there
+    assert all(name.startswith(number) for number, name in listed)
