@@ -162,7 +162,7 @@ def test_an_approval_binds_the_version_its_code_and_its_parameters(
 
 def test_an_approval_keeps_its_evidence_and_its_comment(session: Session, member: Actor, home: uuid.UUID) -> None:
     first = scenarios.judged(session, home, member, right=7, wrong=1)
-    second = scenarios.judged(session, home, member, right=3, wrong=2)
+    second = scenarios.judged(session, home, member, right=3, wrong=2, series=2)
     feedback.add_comment_item(session, home, "One that is still open.", actor=member)
     review.approve(session, home, comment=" Good.\x00 ", actor=member)
     kept = scenarios.row(session, home).approved_evidence

@@ -134,9 +134,12 @@ def detections(session: Session, session_id: uuid.UUID) -> dict[int, uuid.UUID]:
     return dict(rows.all())
 
 
-def judged(session: Session, workspace_id: uuid.UUID, actor: Actor, *, right: int = 10, wrong: int = 0) -> uuid.UUID:
-    """A completed session on the deployed version, judged right and wrong as often as asked."""
-    stored = factories.dataset(session, actor)
+def judged(
+    session: Session, workspace_id: uuid.UUID, actor: Actor, *, right: int = 10, wrong: int = 0, series: int = 1
+) -> uuid.UUID:
+    """A completed session on the deployed version, judged right and wrong as often as asked. Sessions of one series
+    judge the same places; another number gives candles of their own."""
+    stored = factories.dataset(session, actor, seed=series, symbol=f"TEST{series}" if series > 1 else "TEST")
     made = run_session(session, workspace_id, actor, stored, anchors=range(right + wrong))
     for anchor, detection in detections(session, made).items():
         verdict = Verdict.CONFIRMED if anchor < right else Verdict.FALSE_POSITIVE

@@ -69,7 +69,8 @@ def free_port() -> int:
 def environment(data_dir: Path, port: int, **extra: str) -> dict[str, str]:
     dropped = ("OIDC_", "STREAMLIT_", "ALLOWED_HOSTS", "DATABASE_URL", "HOST", "PYTEST")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
-    return kept | {"DATA_DIR": str(data_dir), "PORT": str(port), "PYTHONPATH": str(ROOT)} | extra
+    alone = {"PATTERNDESK_SUPERVISED": "1"}  # the server starts no database beside itself
+    return kept | alone | {"DATA_DIR": str(data_dir), "PORT": str(port), "PYTHONPATH": str(ROOT)} | extra
 
 
 @contextmanager
