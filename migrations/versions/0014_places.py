@@ -6,8 +6,8 @@ The places themselves are derived from the judgements after the migration, by th
 Refused while executions are live: their replay would be counted by two rules. `patterndesk migrate --drain` waits for
 them.
 
-Revision ID: 0012
-Revises: 0014
+Revision ID: 0014
+Revises: 0013
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from sqlalchemy.dialects import postgresql
 from services.database.migrate import DRAINED
 from services.errors import Conflict
 
-revision = "0012"
-down_revision = "0014"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
