@@ -8,13 +8,14 @@ from services.feedback.giving import (
     settle_dispute,
     withdraw,
 )
-from services.feedback.items import MarkPosition
+from services.feedback.items import Given, MarkPosition
 from services.feedback.items import state_of as state_of_item
 from services.feedback.many import Sheet, tell
 from services.feedback.reading import FeedbackRow, list_feedback, open_batch, split_sql
 
 __all__ = [
     "FeedbackRow",
+    "Given",
     "MarkPosition",
     "Sheet",
     "add_comment_item",

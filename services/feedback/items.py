@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -89,21 +89,38 @@ def fill(
     item.expected_high = wanted.high if wanted else None
 
 
-_KEPT = ("verdict", "reason", "made_by", "expected_index", "expected_price", "expected_low", "expected_high")
-
-
-def state_of(item: FeedbackItem) -> dict[str, Any]:
+class Given(TypedDict):
     """What a judgement says, so that it can be put back."""
-    time = item.expected_time.isoformat() if item.expected_time else None
-    return {name: getattr(item, name) for name in _KEPT} | {"expected_time": time}
+
+    verdict: str
+    reason: str | None
+    made_by: str
+    attachments: list[str]
+    expected_index: int | None
+    expected_time: str | None
+    expected_price: float | None
+    expected_low: float | None
+    expected_high: float | None
 
 
-def put_back(item: FeedbackItem, before: dict[str, Any]) -> None:
+def state_of(item: FeedbackItem) -> Given:
+    """What a judgement says now."""
+    return {
+        "verdict": item.verdict, "reason": item.reason, "made_by": item.made_by,
+        "attachments": list(item.attachments or ()), "expected_index": item.expected_index,
+        "expected_time": item.expected_time.isoformat() if item.expected_time else None,
+        "expected_price": item.expected_price, "expected_low": item.expected_low, "expected_high": item.expected_high,
+    }  # fmt: skip
+
+
+def put_back(item: FeedbackItem, before: Given) -> None:
     """Gives a judgement what `state_of` said of it; it is said anew, so it counts from now."""
     item.judged_at = now()
-    for name in _KEPT:
-        setattr(item, name, before[name])
+    item.verdict, item.reason, item.made_by = before["verdict"], before["reason"], before["made_by"]
+    item.attachments = list(before["attachments"])
+    item.expected_index, item.expected_price = before["expected_index"], before["expected_price"]
     item.expected_time = datetime.fromisoformat(before["expected_time"]) if before["expected_time"] else None
+    item.expected_low, item.expected_high = before["expected_low"], before["expected_high"]
 
 
 def _snapshot(d: Detection) -> dict[str, Any]:

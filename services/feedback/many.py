@@ -6,7 +6,6 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Collection
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -131,7 +130,7 @@ class Sheet:
         if item.detection_id is not None:
             self._touched.add(item.detection_id)
 
-    def restore(self, item: FeedbackItem, before: dict[str, Any] | None) -> None:
+    def restore(self, item: FeedbackItem, before: items.Given | None) -> None:
         """Puts the item back to what `items.state_of` said of it; one that was not there is withdrawn."""
         if before is None:
             self.withdraw(item)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Literal, LiteralString, TypedDict
+from typing import Literal, LiteralString, TypedDict, cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.database.rows import fetch_together
 from services.errors import Conflict, InvalidInput, NotFound, PatternDeskError
-from services.feedback import MarkPosition, Sheet, state_of_item, tell
+from services.feedback import Given, MarkPosition, Sheet, state_of_item, tell
 from services.judging.ops import Op
 from services.judging.state import StateJson, letter, state_of
 from services.lifecycle import JudgementAction, JudgementResult
@@ -165,7 +165,7 @@ class _Book:
                 found = self.sheet.item(op.mark) if op.mark else None
                 if found is None:
                     raise NotFound("This missed mark is not there any more.")
-                row.previous, row.feedback_id = state_of_item(found), found.id
+                row.previous, row.feedback_id = dict(state_of_item(found)), found.id
                 self.sheet.withdraw(found)
             case JudgementAction.UNDO:
                 self._undo(op, row)
@@ -180,7 +180,7 @@ class _Book:
         if last is not None and last[0] != op.base and last[1] > op.seen:
             return JudgementResult.CONFLICT
         before = self.sheet.own(op.mark)
-        row.previous = state_of_item(before) if before else None
+        row.previous = dict(state_of_item(before)) if before else None
         place = self._place(op) if op.index is not None else None
         row.feedback_id = self.sheet.judge(op.mark, op.verdict, reason=op.reason, expected=place).id
         return JudgementResult.DONE
@@ -196,7 +196,7 @@ class _Book:
         item = self.sheet.item(done.feedback_id) if done.feedback_id else None
         if item is None:
             raise Conflict("This judgement is not there any more.")
-        self.sheet.restore(item, done.previous)
+        self.sheet.restore(item, cast("Given | None", done.previous))
         done.undone_by = op.id
         row.mark_id, row.feedback_id = done.mark_id, done.feedback_id
 

@@ -13,8 +13,8 @@ from services.models.base import Base, CreatedAt, UserRef, one_of
 
 
 class JudgementOp(Base):
-    """`position` counts the ops that a session got, of all boards; `seq` counts those of one board without a gap. `previous` is the item as
-    it was before, null when there was none; `undone_by` is the op that took this one back."""
+    """`position` counts the ops that a session got, of all boards; `seq` counts those of one board without a gap.
+    `previous` is the item as it was before, null when there was none; `undone_by` is the op that took this one back."""
 
     __tablename__ = "judgement_ops"
     __table_args__ = (
