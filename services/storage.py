@@ -10,6 +10,8 @@ import hashlib
 import os
 import re
 import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,7 @@ def put(root: str, data: bytes, *, suffix: str = "") -> str:
     key = f"{digest[:2]}/{digest[2:4]}/{digest}{suffix}"
     files, path = _locate(root, key)
     try:
-        if files.exists(path) and files.size(path) == len(data):
+        if files.exists(path) and files.size(path) == len(data) and _renewed(files, path):
             return key
         if isinstance(files, LocalFileSystem):
             _write_local(Path(path), data)
@@ -42,6 +44,68 @@ def put(root: str, data: bytes, *, suffix: str = "") -> str:
     except Exception as error:  # each backend has its own exceptions; all of them mean this
         raise Unavailable(f"The storage at {_shown(root)} cannot be written ({type(error).__name__}).") from error
     return key
+
+
+def _renewed(files: Any, path: str) -> bool:
+    """Makes a stored blob new again, so that nobody removes it as one that nothing refers to while it is used again.
+
+    False where that takes writing it once more.
+    """
+    if not isinstance(files, LocalFileSystem):
+        return False
+    try:
+        os.utime(path)
+    except OSError:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A stored file: bytes, and when it was last put."""
+
+    size: int
+    put_at: datetime
+
+
+def listing(root: str) -> dict[str, Blob]:
+    """Every stored file by its key. Raises Unavailable."""
+    try:
+        files, base = url_to_fs(root)
+        base = str(base).rstrip("/")
+        if not files.exists(base):
+            return {}
+        found = files.find(base, detail=True)
+        keys = {str(path).removeprefix(base).lstrip("/"): info for path, info in found.items()}
+        return {
+            key: Blob(int(info["size"]), _moment(files, f"{base}/{key}", info))
+            for key, info in keys.items()
+            if _KEY.fullmatch(key)
+        }
+    except Exception as error:  # as in put
+        raise Unavailable(f"The storage at {_shown(root)} cannot be read ({type(error).__name__}).") from error
+
+
+def _moment(files: Any, path: str, info: dict[str, Any]) -> datetime:
+    at = info.get("mtime") or info.get("LastModified") or info.get("created") or info.get("updated")
+    if at is None:
+        at = files.modified(path)
+    if isinstance(at, int | float):
+        return datetime.fromtimestamp(at, UTC)
+    if isinstance(at, str):
+        at = datetime.fromisoformat(at)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def remove(root: str, key: str) -> None:
+    """Removes a blob; nothing when it is gone already. Raises Unavailable."""
+    files, path = _locate(root, key)
+    try:
+        files.rm_file(path)
+    except FileNotFoundError:
+        return
+    except Exception as error:  # as in put
+        raise Unavailable(f"The storage at {_shown(root)} cannot be written ({type(error).__name__}).") from error
 
 
 def get(root: str, key: str) -> bytes:
