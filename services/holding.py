@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, LiteralString
@@ -179,10 +180,10 @@ def other_disks(session: Session) -> dict[str, tuple[str, str]]:
     return {m: (str(t["state"]), str(t["sentence"])) for m, t in recent.items() if t["state"] != "enough"}
 
 
-def _write(session: Session, name: str, value: dict[str, Any]) -> None:
+def _write(session: Session, name: str, value: Mapping[str, str | float | dict[str, float] | None]) -> None:
     row = session.get(Setting, name, with_for_update=True, populate_existing=True)
     if row is None:
-        session.add(Setting(name=name, value=value))
+        session.add(Setting(name=name, value=dict(value)))
     else:
-        row.value = value
+        row.value = dict(value)
     session.flush()

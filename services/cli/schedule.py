@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from services.errors import InvalidInput
+from services.lifecycle import JobKind
 from services.settings import get_settings
 
 app = typer.Typer(no_args_is_help=True, help="Add, list, pause and remove schedules of exports and backups.")
@@ -44,11 +45,13 @@ def add(
     if any(not separator for _, separator, _ in pairs):
         raise InvalidInput("A filter is written as name=value.")
     if backup:
-        spec = jobs.read_spec({"kind": "backup", "target": to, "verify": verify} | ({"keep": keep} if keep else {}))
+        spec = jobs.read_spec(
+            {"kind": JobKind.BACKUP, "target": to, "verify": verify} | ({"keep": keep} if keep else {})
+        )
     else:
         named = {key: value for key, _, value in pairs}
         spec = jobs.read_spec(
-            {"kind": "export", "report": report, "format": format, "filters": named, "target": to, "keep": keep}
+            {"kind": JobKind.EXPORT, "report": report, "format": format, "filters": named, "target": to, "keep": keep}
         )
     with with_database(get_settings(), migrated=True):
         actor = acting(person)

@@ -1,6 +1,6 @@
 """Background jobs and their schedules: asked for here, run by a worker (`services.worker.jobs`), kept with their outcome."""
 
-from services.jobs.asking import JobRow, ask, begin, end, last_done, latest, load
+from services.jobs.asking import JobResult, JobRow, ask, begin, end, last_done, latest, load
 from services.jobs.schedules import ScheduleRow, add, ask_due, ensure_daily_prune, list_schedules, pause, remove, resume
 from services.jobs.specs import BackupSpec, ConnectionSpec, ExportSpec, PruneSpec, Spec, read_spec
 
@@ -8,6 +8,7 @@ __all__ = [
     "BackupSpec",
     "ConnectionSpec",
     "ExportSpec",
+    "JobResult",
     "JobRow",
     "PruneSpec",
     "ScheduleRow",

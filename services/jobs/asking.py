@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.database import queue
 from services.errors import Conflict, InvalidInput, NotFound
-from services.jobs.specs import Spec, check, read_spec
+from services.jobs.specs import Spec, as_json, check, read_spec
 from services.lifecycle import JobKind, JobStatus
 from services.models import BackgroundJob, User, new_id, now
 from services.people import Actor, record, require
@@ -21,8 +20,17 @@ LONGEST_SENTENCE = 500
 
 
 @dataclass(frozen=True, slots=True)
+class JobResult:
+    """What a job counted: bytes and rows that it wrote or removed, and how many things it removed."""
+
+    size: int
+    rows: int = 0
+    removed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class JobRow:
-    """A job as screens show it. `result` holds what its kind counted."""
+    """A job as screens show it."""
 
     id: uuid.UUID
     kind: JobKind
@@ -32,7 +40,6 @@ class JobRow:
     planned_at: datetime
     status: JobStatus
     sentence: str | None
-    result: dict[str, Any] | None
     started_at: datetime | None
     ended_at: datetime | None
     name: str | None  # of the connection that is tested
@@ -45,7 +52,7 @@ def ask(session: Session, spec: Spec, *, actor: Actor) -> uuid.UUID:
     waiting = select(BackgroundJob).where(
         BackgroundJob.kind == spec.kind, BackgroundJob.status.in_([JobStatus.WAITING, JobStatus.RUNNING])
     )
-    if any(row.spec == _as_json(spec) for row in session.scalars(waiting)):
+    if any(row.spec == as_json(spec) for row in session.scalars(waiting)):
         raise Conflict("This is being done already; its outcome shows here.")
     job_id = put(session, spec, title=spec.title(), planned_at=now(), asked_by=actor.id)
     record(
@@ -68,7 +75,7 @@ def put(
     row = BackgroundJob(
         id=new_id(),
         kind=spec.kind,
-        spec=_as_json(spec),
+        spec=as_json(spec),
         schedule_id=schedule_id,
         title=title,
         asked_by_id=asked_by,
@@ -98,13 +105,14 @@ def begin(session: Session, job_id: uuid.UUID) -> Begun | None:
     return Begun(read_spec(row.spec), row.planned_at, row.asked_by_id)
 
 
-def end(session: Session, job_id: uuid.UUID, *, sentence: str, result: dict[str, Any] | None, failed: bool) -> None:
+def end(session: Session, job_id: uuid.UUID, *, sentence: str, result: JobResult | None, failed: bool) -> None:
     """Records what came of a job. A second call changes nothing."""
     row = session.get(BackgroundJob, job_id, with_for_update=True, populate_existing=True)
     if row is None or row.status in (JobStatus.DONE, JobStatus.FAILED):
         return
     row.status = JobStatus.FAILED if failed else JobStatus.DONE
-    row.sentence, row.result, row.ended_at = sentence[:LONGEST_SENTENCE], result, now()
+    row.sentence, row.ended_at = sentence[:LONGEST_SENTENCE], now()
+    row.result = asdict(result) if result else None
 
 
 def load(session: Session, job_id: uuid.UUID) -> JobRow:
@@ -142,10 +150,6 @@ def last_done(session: Session, *, schedule_id: uuid.UUID) -> datetime | None:
     return session.scalars(statement.order_by(BackgroundJob.ended_at.desc()).limit(1)).first()
 
 
-def _as_json(spec: Spec) -> dict[str, Any]:
-    return spec.model_dump(mode="json")
-
-
 def _row(job: BackgroundJob, asked_by: str | None) -> JobRow:
     try:
         name = getattr(read_spec(job.spec), "name", None)
@@ -153,5 +157,5 @@ def _row(job: BackgroundJob, asked_by: str | None) -> JobRow:
         name = None
     return JobRow(
         job.id, JobKind(job.kind), job.title, job.schedule_id, asked_by, job.planned_at, JobStatus(job.status),
-        job.sentence, job.result, job.started_at, job.ended_at, name,
+        job.sentence, job.started_at, job.ended_at, name,
     )  # fmt: skip

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from services.errors import Conflict, InvalidInput, NotFound
 from services.jobs.asking import last_done, put
-from services.jobs.specs import PruneSpec, Spec, check, read_spec
+from services.jobs.specs import PruneSpec, Spec, as_json, check, read_spec
 from services.lifecycle import JobKind
 from services.models import BackgroundJob, Schedule, new_id, now
 from services.people import Actor, record, require
@@ -79,7 +79,7 @@ def add(session: Session, *, name: str, cron: str, time_zone: str, spec: Spec, a
     if len(session.scalars(select(Schedule.id)).all()) >= MOST:
         raise Conflict(f"There are {MOST} schedules; remove one first.")
     row = Schedule(
-        id=new_id(), name=title, kind=spec.kind, cron=cron, time_zone=time_zone, spec=spec.model_dump(mode="json"),
+        id=new_id(), name=title, kind=spec.kind, cron=cron, time_zone=time_zone, spec=as_json(spec),
         next_at=at, created_by_id=actor.id,
     )  # fmt: skip
     session.add(row)
@@ -153,7 +153,7 @@ def ensure_daily_prune(session: Session) -> None:
         "kind": JobKind.PRUNE,
         "cron": "40 3 * * *",
         "time_zone": "UTC",
-        "spec": PruneSpec().model_dump(mode="json"),
+        "spec": as_json(PruneSpec()),
         "next_at": next_time("40 3 * * *", "UTC", now()),
     }
     session.execute(insert(Schedule).values(values).on_conflict_do_nothing(index_elements=["name"]))
@@ -166,7 +166,7 @@ def _named(session: Session, name: str) -> Schedule:
     return row
 
 
-def _audited(row: Schedule) -> dict[str, Any]:
+def _audited(row: Schedule) -> dict[str, str]:
     return {"name": row.name, "what": read_spec(row.spec).title(), "cron": row.cron, "time_zone": row.time_zone}
 
 

@@ -98,6 +98,11 @@ def read_spec(value: dict[str, Any]) -> Spec:
         raise InvalidInput(f"The job can't be used at {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
 
 
+def as_json(spec: Spec) -> dict[str, Any]:
+    """The specification for its row."""
+    return spec.model_dump(mode="json")
+
+
 def check(spec: Spec, *, actor: Actor | None) -> None:
     """Raises InvalidInput for what could never work: an unknown report or filter, an address that can't be used."""
     match spec:

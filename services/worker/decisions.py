@@ -112,7 +112,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "agent.budget": _final("Send fewer corrections at once, or raise CLAUDE_BUDGET_USD, and run it again."),
     "agent.day_cap": _final(
-        "Continue it after midnight UTC, or ask an admin to raise the workspace's cap of the day and continue it."
+        "Continue it or run it again after midnight UTC, or ask an admin to raise the workspace's cap of the day."
     ),
     # The agent can't work here, or not on this.
     "agent.not_connected": _final(

@@ -6,13 +6,14 @@ second one takes the place of the first; a notice that was sent just before a ki
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
 import fsspec
 from dbos import DBOS
@@ -25,20 +26,30 @@ from services.database.queue import RUN_JOB
 from services.errors import InvalidInput, NotAllowed, PatternDeskError
 from services.exports.files import Format, write
 from services.exports.reports import find_report
-from services.jobs import BackupSpec, ConnectionSpec, ExportSpec, PruneSpec
+from services.jobs import BackupSpec, ConnectionSpec, ExportSpec, JobResult, PruneSpec
 from services.jobs.asking import Begun
 from services.jobs.specs import is_notification, shown
 from services.logs import get_logger, log_unexpected
-from services.settings import get_settings
+from services.settings import ROOT, get_settings
 from services.worker import connections, notifying
 from services.worker.draining import Gate
 
 CONCURRENCY: Final = 1
 DRAIN_S: Final = 10.0
+VERIFY_S: Final = 3600.0
+VERIFY: Final = """
+import sys
+from services.backup import check_archive
+from services.errors import PatternDeskError
+try:
+    check_archive(sys.stdin.readline().rstrip("\\n"))
+except PatternDeskError as error:
+    sys.exit(error.sentence)
+"""
 QUOTED: Final = 1500  # characters of a report in a notice
 gate = Gate()
 log = get_logger(__name__)
-Outcome = tuple[str, dict[str, Any] | None]
+Outcome = tuple[str, JobResult | None]
 
 
 @DBOS.workflow(name=RUN_JOB)
@@ -102,7 +113,7 @@ def _prune() -> Outcome:
     done = pruning.prune(get_settings())
     wrong = f" {done.failed} could not be removed; the log says why." if done.failed else ""
     sentence = f"Removed {done.removable:,} things of {done.removable_size / 1e6:,.1f} MB.{wrong}"
-    return sentence, {"parts": [asdict(part) for part in done.parts]}
+    return sentence, JobResult(done.removable_size, removed=done.removable)
 
 
 def _backup(spec: BackupSpec, at: datetime) -> Outcome:
@@ -111,10 +122,26 @@ def _backup(spec: BackupSpec, at: datetime) -> Outcome:
     made = backup.backup(settings, url=database_url(), target=target, keep=spec.keep, at=at)
     verified = ""
     if spec.verify:
-        backup.check_archive(made.path)
+        _verify(made.path)
         verified = ", verified by a restore"
     sentence = f"Backed up {made.rows:,} rows and {made.stored_files:,} stored files to {made.target}{verified}."
-    return sentence, {"bytes": made.size, "rows": made.rows, "removed": made.removed}
+    return sentence, JobResult(made.size, made.rows, made.removed)
+
+
+def _verify(path: str) -> None:
+    """Restores a backup into a scratch place: in a process of its own, to whose main thread that database is bound."""
+    done = subprocess.run(
+        [sys.executable, "-c", VERIFY],
+        input=path + "\n",
+        text=True,
+        capture_output=True,
+        cwd=ROOT,
+        timeout=VERIFY_S,
+        check=False,
+    )
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines() or ["it ended without a word"]
+        raise InvalidInput(f"The backup was made, but can't be restored: {said[-1][:300]}")
 
 
 def _export(spec: ExportSpec, at: datetime, actor_id: uuid.UUID | None) -> Outcome:
@@ -132,7 +159,7 @@ def _export(spec: ExportSpec, at: datetime, actor_id: uuid.UUID | None) -> Outco
     except (OSError, ImportError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise InvalidInput(f"The export can't be written to {shown(folder)}: {reason}.") from error
-    return f"Wrote {name} ({size:,} bytes) to {shown(folder)}.", {"bytes": size, "removed": removed}
+    return f"Wrote {name} ({size:,} bytes) to {shown(folder)}.", JobResult(size, removed=removed)
 
 
 def _report(spec: ExportSpec, file: IO[bytes], actor_id: uuid.UUID) -> None:
@@ -191,4 +218,4 @@ def _notice(spec: ExportSpec, actor_id: uuid.UUID) -> Outcome:
     outcome = notifying.send_once(title, f"{cut}\n\n{get_settings().address}/statistics", spec.target)
     if not outcome.sent:
         raise InvalidInput(f"{shown(spec.target)} did not take the report: {outcome.said}")
-    return f"Sent {rows:,} rows to {shown(spec.target)}.", {"rows": rows}
+    return f"Sent {rows:,} rows to {shown(spec.target)}.", JobResult(len(cut), rows)

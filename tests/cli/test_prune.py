@@ -70,10 +70,16 @@ def filled(command: Command, data_dir: Path) -> dict[str, Any]:
         for text in ("withdrawn", "shown"):
             session.add(
                 Attachment(
-                    id=new_id(), content_sha256=text, storage_key=blob(text, ".png"), kind="image",
-                    content_type="image/png", name=f"{text}.png", size_bytes=9, uploaded_by_id=admin.id,
+                    id=new_id(),
+                    content_sha256=text,
+                    storage_key=blob(text, ".png"),
+                    kind="image",
+                    content_type="image/png",
+                    name=f"{text}.png",
+                    size_bytes=9,
+                    uploaded_by_id=admin.id,
                     created_at=at - OLD,
-                )  # fmt: skip
+                )
             )
     return made | {"main": main, "repository": repository, "withdrawn": item}
 
@@ -112,10 +118,10 @@ def test_the_rules_remove_what_is_old_and_unused_alone(
     command: Command, installation: str, data_dir: Path, filled: dict[str, Any]
 ) -> None:
     fill(installation, data_dir, filled)
-    before = {path for path in data_dir.rglob("*")}
+    before = set(data_dir.rglob("*"))
     planned = command("prune", "--dry-run", "--json")
     assert planned.json["dry_run"] is True
-    assert {path for path in data_dir.rglob("*")} - {data_dir / "logs" / "cli.jsonl"} == before
+    assert set(data_dir.rglob("*")) - {data_dir / "logs" / "cli.jsonl"} == before
     expected = {
         "logs": 1, "run_logs": 1, "worktrees": 1, "refs": 1, "releases": 1, "deploys": 1, "prompts": 1,
         "conversations": 0, "attachments": 1, "exports": 1, "backups": 2,
