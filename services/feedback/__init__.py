@@ -1,7 +1,6 @@
 """Feedback: people's judgements, what of them is open, and the regression cases they make."""
 
 from services.feedback.giving import (
-    MarkPosition,
     add_comment_item,
     add_missed,
     judge,
@@ -9,11 +8,16 @@ from services.feedback.giving import (
     settle_dispute,
     withdraw,
 )
+from services.feedback.items import Given, MarkPosition
+from services.feedback.items import state_of as state_of_item
+from services.feedback.many import Sheet, tell
 from services.feedback.reading import FeedbackRow, list_feedback, open_batch, split_sql
 
 __all__ = [
     "FeedbackRow",
+    "Given",
     "MarkPosition",
+    "Sheet",
     "add_comment_item",
     "add_missed",
     "judge",
@@ -22,5 +26,7 @@ __all__ = [
     "open_batch",
     "settle_dispute",
     "split_sql",
+    "state_of_item",
+    "tell",
     "withdraw",
 ]
