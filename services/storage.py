@@ -20,6 +20,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from services.errors import InvalidInput, NotFound, Unavailable
 
+_TIMES = ("mtime", "LastModified", "created", "updated")  # what each backend calls it
 _SUFFIX = re.compile(r"(?:\.[a-z0-9]{1,16}){0,2}")
 _KEY = re.compile(r"([0-9a-f]{2})/([0-9a-f]{2})/((?:\1\2)[0-9a-f]{60})((?:\.[a-z0-9]{1,16}){0,2})")
 
@@ -78,7 +79,9 @@ def listing(root: str) -> dict[str, Blob]:
         found = files.find(base, detail=True)
         keys = {str(path).removeprefix(base).lstrip("/"): info for path, info in found.items()}
         return {
-            key: Blob(int(info["size"]), _moment(files, f"{base}/{key}", info))
+            key: Blob(
+                int(info["size"]), _moment(files, f"{base}/{key}", next((info[n] for n in _TIMES if info.get(n)), None))
+            )
             for key, info in keys.items()
             if _KEY.fullmatch(key)
         }
@@ -86,14 +89,13 @@ def listing(root: str) -> dict[str, Blob]:
         raise Unavailable(f"The storage at {_shown(root)} cannot be read ({type(error).__name__}).") from error
 
 
-def _moment(files: Any, path: str, info: dict[str, Any]) -> datetime:
-    at = info.get("mtime") or info.get("LastModified") or info.get("created") or info.get("updated")
-    if at is None:
-        at = files.modified(path)
-    if isinstance(at, int | float):
-        return datetime.fromtimestamp(at, UTC)
-    if isinstance(at, str):
-        at = datetime.fromisoformat(at)
+def _moment(files: Any, path: str, told: object) -> datetime:
+    """When a blob was written: by its listing, or asked for by itself where that says nothing."""
+    if isinstance(told, int | float):
+        return datetime.fromtimestamp(told, UTC)
+    if isinstance(told, str):
+        told = datetime.fromisoformat(told)
+    at: datetime = told if isinstance(told, datetime) else files.modified(path)
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 

@@ -183,12 +183,13 @@ def _records(known: Facts, *, dry_run: bool) -> Kept:
     with transaction() as session:
         count, over, size = fetch(session, _COUNT_RECORDS, values)[0]
         if not dry_run:
-            _delete(session, values)
+            _delete(session, before)
     share = int(size) * int(over) // max(int(count), 1)
     return Kept(name, title, _worded(text, days), setting.upper(), days, int(count), int(size), int(over), share)
 
 
-def _delete(session: Session, values: dict[str, object]) -> None:
+def _delete(session: Session, before: datetime) -> None:
+    values = {"before": before, "before_ms": int(before.timestamp() * 1000)}
     for statement in _REMOVE_RECORDS:
         driver(session).execute(statement, values)
 
