@@ -18,8 +18,12 @@ from services.lifecycle import JudgementAction, JudgementResult
 from services.models import JudgementOp
 from services.people import Actor
 
+TAKEN = "Another judgement has this id already."
 CONFLICT = "You judged this mark elsewhere in the meantime."
-_KNOWN: LiteralString = "SELECT id, result, sentence, feedback_id FROM judgement_ops WHERE id = ANY(%(ids)s)"
+_KNOWN: LiteralString = """
+SELECT id, result, sentence, feedback_id, session_id = %(id)s AND author_id = %(who)s
+FROM judgement_ops WHERE id = ANY(%(ids)s)
+"""
 _LAST_SEQ: LiteralString = """
 SELECT client, max(seq) FROM judgement_ops
 WHERE session_id = %(id)s AND author_id = %(who)s AND client = ANY(%(clients)s) GROUP BY client
@@ -72,7 +76,7 @@ def judge_many(
     if book.changed:
         tell(session, sheet)
     missed = not sheet.is_open or book.before > min((op.seen for op in ops), default=0)
-    state = state_of(session, session_id, actor.id) if missed or book.refused else None
+    state = state_of(session, session_id, actor=actor) if missed or book.refused else None
     return {"results": results, "position": book.position, "state": state}
 
 
