@@ -133,8 +133,9 @@ class Board:
     pressed: list[tuple[int, str]] = field(default_factory=list)  # candle of the mark on the screen, verdict
 
     async def read(self, name: str) -> str:
-        script = "name => document.querySelector('[data-testid=board]')?.dataset[name] ?? ''"
-        return str(await self.page.evaluate(script, name))
+        """One of the fields that the board's root bears; "" while there is no board."""
+        root = self.page.get_by_test_id("board")
+        return (await root.get_attribute(f"data-{name}") or "") if await root.count() else ""
 
     async def until(self, name: str, value: str, seconds: float = PATIENCE_S) -> bool:
         ends = time.monotonic() + seconds

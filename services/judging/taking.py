@@ -97,7 +97,7 @@ class _Book:
             session, [(_KNOWN, params), (_LAST_SEQ, params), (_LAST_OWN, params), (_OTHERS, params)]
         )
         self.known: dict[uuid.UUID, tuple[str, str | None, uuid.UUID | None]] = {
-            r[0]: (r[1], r[2], r[3]) for r in known
+            r[0]: (r[1], r[2], r[3]) if r[4] else (JudgementResult.REFUSED, TAKEN, None) for r in known
         }
         self.last_seq: dict[uuid.UUID, int] = {r[0]: r[1] for r in last_seq}
         self.last_own: dict[uuid.UUID, tuple[uuid.UUID, int]] = {r[0]: (r[1], r[2]) for r in last_own}
