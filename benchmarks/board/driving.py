@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import subprocess
 import sys
@@ -10,13 +11,13 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx
 import psutil
-from playwright.async_api import BrowserContext, CDPSession, Page
+from playwright.async_api import BrowserContext, CDPSession, Error, Page
 from sqlalchemy.orm import Session
 
 from services.database.engine import engine_for
@@ -146,8 +147,16 @@ class Board:
         return False
 
     async def ready(self) -> None:
-        if not await self.until("ready", "true"):
-            raise TimeoutError(f"The board did not open: {await self.read('failed')}")
+        """Until the board is open; a server that was started anew asks first who is there."""
+        ends = time.monotonic() + PATIENCE_S
+        who = self.page.get_by_role("button", name=re.compile(rf"^{PERSON} "))
+        while await self.read("ready") != "true":
+            if time.monotonic() > ends:
+                raise TimeoutError(f"The board did not open: {await self.read('failed')}")
+            if await who.count():
+                with suppress(Error):  # it is gone again
+                    await who.first.click(timeout=2000)
+            await asyncio.sleep(0.1)
         await asyncio.sleep(0.5)
 
     async def sent(self, seconds: float = PATIENCE_S) -> bool:

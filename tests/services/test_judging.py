@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services import feedback, judging, labels, sessions
+from services import feedback, judging, labels, sessions, workspaces
 from services.errors import InvalidInput, NotAllowed
 from services.feedback import MarkPosition
 from services.judging import read_ops
@@ -291,8 +291,8 @@ def test_who_only_looks_on_and_a_workspace_without_the_rule_see_everything(
     feedback.judge(session, marks[0], Verdict.CONFIRMED, actor=other)
     looking = judging.state_of(session, made, actor=factories.person(session, Role.VIEWER))
     assert (looking["letters"], looking["blind"], looking["others"][0]["letters"]) == ("r...", False, "r...")
-    session.scalars(select(PatternWorkspace)).one().blind_review = False
-    session.flush()
+    workspace_id = session.scalars(select(PatternWorkspace.id)).one()
+    workspaces.set_blind_review(session, workspace_id, False, actor=member)
     assert judging.state_of(session, made, actor=member)["letters"] == "r..."
 
 
