@@ -24,6 +24,7 @@ from services.models.place import (
 )
 from services.models.record import Attachment, AuditEvent, Setting
 from services.models.session import CandleDataset, Detection, ImportReading, PatternSession
+from services.models.statistics import CorrectionMove, StatChange, StatDay
 from services.models.token import AccessToken
 from services.models.user import User
 from services.models.workspace import PatternWorkspace, ReadMarker, WorkspaceMessage
@@ -36,6 +37,7 @@ __all__ = [
     "Base",
     "CandleDataset",
     "ClaudeExecution",
+    "CorrectionMove",
     "Detection",
     "DetectorVersion",
     "Evaluation",
@@ -58,6 +60,8 @@ __all__ = [
     "SeenPlace",
     "SessionCoverage",
     "Setting",
+    "StatChange",
+    "StatDay",
     "User",
     "WorkspaceMessage",
     "new_id",

@@ -1,4 +1,4 @@
-"""Anything that people and the worker can do, in any order: the counters equal a recount and no status lies."""
+"""Anything that people and the worker can do, in any order: counters and sums equal a recount and no status lies."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from services import executions, feedback, review, sessions, timeline, workspaces
+from services.cli.recount import recount_statistics
 from services.detectors.types import Detection as Found
 from services.errors import PatternDeskError
 from services.feedback import MarkPosition
@@ -291,6 +292,7 @@ class Workspace(RuleBasedStateMachine):
         if not hasattr(self, "home"):
             return
         assert scenarios.lies(self.session) == []
+        assert recount_statistics(self.session) == []
         found = scenarios.row(self.session, self.home)
         live = workspaces.has_live_execution(self.session, self.home)
         assert (live.id if live else None) == self.live
