@@ -21,6 +21,7 @@ from services.executions.launching import (
     launch,
     link,
 )
+from services.executions.listing import OUTCOMES, ExecutionFilter, first_launch, list_executions, page_of
 from services.executions.progress import (
     SPANS,
     begin,
@@ -34,13 +35,11 @@ from services.executions.progress import (
     wait_for_plan,
 )
 from services.executions.reading import (
-    OUTCOMES,
     ExecutionDetail,
     ExecutionRow,
     Relative,
     get,
     list_active,
-    list_executions,
     log_tail,
     usage,
 )
@@ -67,6 +66,7 @@ __all__ = [
     "Checkpoint",
     "Continued",
     "ExecutionDetail",
+    "ExecutionFilter",
     "ExecutionRow",
     "ExecutionRun",
     "FollowUp",
@@ -96,6 +96,7 @@ __all__ = [
     "end_phase",
     "fail",
     "failures_alike",
+    "first_launch",
     "get",
     "heartbeat",
     "keep_deploy",
@@ -109,6 +110,7 @@ __all__ = [
     "load",
     "locked",
     "log_tail",
+    "page_of",
     "replay",
     "report",
     "set_status",

@@ -1,5 +1,13 @@
 """Feedback: people's judgements, what of them is open, and the regression cases they make."""
 
+from services.feedback.corrections import (
+    COUNTED_TO,
+    STAGES,
+    CorrectionFilter,
+    CorrectionRow,
+    corrections,
+    count_corrections,
+)
 from services.feedback.giving import (
     MarkPosition,
     add_comment_item,
@@ -12,10 +20,16 @@ from services.feedback.giving import (
 from services.feedback.reading import FeedbackRow, list_feedback, open_batch, split_sql
 
 __all__ = [
+    "COUNTED_TO",
+    "STAGES",
+    "CorrectionFilter",
+    "CorrectionRow",
     "FeedbackRow",
     "MarkPosition",
     "add_comment_item",
     "add_missed",
+    "corrections",
+    "count_corrections",
     "judge",
     "judge_place",
     "list_feedback",

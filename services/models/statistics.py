@@ -52,7 +52,7 @@ class CorrectionMove(Base):
     """
 
     __tablename__ = "correction_moves"
-    __table_args__ = (Index(None, "feedback_id"),)
+    __table_args__ = (Index(None, "feedback_id", "id"), Index(None, "target", "at"))
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     feedback_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("feedback_items.id", ondelete="CASCADE"))

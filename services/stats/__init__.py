@@ -7,6 +7,7 @@ statement over the rows themselves, for the reports that name every row; both ta
 from services.stats.filters import Filters, Places
 from services.stats.flow import deploy_outcomes, feedback_flow, time_to_fix
 from services.stats.histogram import ERROR, Histogram
+from services.stats.kept import run_totals
 from services.stats.rates import PatternRate, VersionRate, pattern_rates, version_rates
 from services.stats.runs import cost, duration_by_phase, executions_by_day, retries
 from services.stats.success import success_by_version, success_over_time
@@ -29,6 +30,7 @@ __all__ = [
     "feedback_flow",
     "pattern_rates",
     "retries",
+    "run_totals",
     "success_by_version",
     "success_over_time",
     "summary",

@@ -98,6 +98,11 @@ def runs(session: Session, filters: Filters, grain: str = "day") -> pd.DataFrame
     return _frame([(*key, int(n), spent) for key, (n, spent) in sorted(sums.items())], RUN_COLUMNS)
 
 
+def run_totals(session: Session, filters: Filters) -> dict[str, int]:
+    """How many runs were launched in the period, by outcome."""
+    return {outcome: n for outcome, (n, _) in totals(session, filters, "run").items()}
+
+
 def retries(session: Session, filters: Filters) -> pd.DataFrame:
     """Ended runs by how often they were tried again. Columns: retries, outcome, count."""
     made = [

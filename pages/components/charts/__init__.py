@@ -5,10 +5,6 @@ from __future__ import annotations
 from pages.components.charts.session import overview_strip, session_chart
 from pages.components.charts.statistics import (
     cost_per_day,
-    duration_by_phase,
-    executions_per_day,
-    feedback_by_state,
-    hours_to_fix,
     stacked_bars,
     success_by_version,
     success_over_time,
@@ -18,10 +14,6 @@ from pages.components.charts.view import VIEW_CANDLES, view_around
 __all__ = [
     "VIEW_CANDLES",
     "cost_per_day",
-    "duration_by_phase",
-    "executions_per_day",
-    "feedback_by_state",
-    "hours_to_fix",
     "overview_strip",
     "session_chart",
     "stacked_bars",

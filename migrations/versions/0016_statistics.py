@@ -7,8 +7,8 @@ folds what was appended into `stat_days`. A statistic is the sum over both table
 `correction_moves` holds each change of a correction's state, which its row forgets. Those before this migration are
 taken from the executions and from the row's last change.
 
-Revision ID: 0015
-Revises: 0014
+Revision ID: 0016
+Revises: 0015
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0015"
-down_revision = "0014"
+revision = "0016"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 
@@ -302,8 +302,24 @@ FROM changed c JOIN feedback_items f ON f.id = c.id
 ORDER BY c.at, c.rank
 """
 
+CORRECTION = "made_by <> 'carried' AND verdict NOT IN ('confirmed', 'unsure')"
+# Each filter of the lists of executions and corrections, in the order of the list.
+RUNS = "claude_executions"
+INDEXES = (  # name, table, columns, of which rows
+    ("ix_claude_executions_listed_agent", RUNS, "agent, triggered_at, id", None),
+    ("ix_claude_executions_listed_person", RUNS, "triggered_by, triggered_at, id", None),
+    ("ix_claude_executions_listed_failed", RUNS, "triggered_at, id", "status = 'failed' AND canceled_at IS NULL"),
+    ("ix_claude_executions_listed_canceled", RUNS, "triggered_at, id", "status = 'failed' AND canceled_at IS NOT NULL"),
+    ("ix_claude_executions_listed_deploy", RUNS, "deploy_status, triggered_at, id", "deploy_status IS NOT NULL"),
+    ("ix_claude_executions_listed_retries", RUNS, "retry_count, triggered_at, id", "retry_count > 0"),
+    ("ix_execution_attempts_cause", "execution_attempts", "(decision ->> 'kind'), ended_at", "decision IS NOT NULL"),
+    ("ix_feedback_items_listed", "feedback_items", "created_at, id", CORRECTION),
+    ("ix_feedback_items_listed_state", "feedback_items", "state, created_at, id", CORRECTION),
+    ("ix_feedback_items_listed_person", "feedback_items", "author_id, created_at, id", CORRECTION),
+)
 
-def _sums(name: str) -> list[sa.Column[object]]:
+
+def _sums() -> list[sa.Column[object]]:
     keys = [sa.Column(key, sa.Date() if key == "day" else sa.Text(), nullable=False) for key in KEYS]
     return [
         *keys,
@@ -313,11 +329,11 @@ def _sums(name: str) -> list[sa.Column[object]]:
 
 
 def upgrade() -> None:
-    op.create_table("stat_days", *_sums("stat_days"), sa.PrimaryKeyConstraint(*KEYS, name=op.f("pk_stat_days")))
+    op.create_table("stat_days", *_sums(), sa.PrimaryKeyConstraint(*KEYS, name=op.f("pk_stat_days")))
     op.create_table(
         "stat_changes",
         sa.Column("id", sa.BigInteger(), sa.Identity(), nullable=False),
-        *_sums("stat_changes"),
+        *_sums(),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stat_changes")),
     )
     op.create_table(
@@ -340,7 +356,10 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_correction_moves")),
     )
-    op.create_index(op.f("ix_correction_moves_feedback_id"), "correction_moves", ["feedback_id"])
+    op.create_index(op.f("ix_correction_moves_feedback_id_id"), "correction_moves", ["feedback_id", "id"])
+    op.create_index(op.f("ix_correction_moves_target_at"), "correction_moves", ["target", "at"])
+    for name, table, listed, condition in INDEXES:
+        op.execute(f"CREATE INDEX {name} ON {table} ({listed})" + (f" WHERE {condition}" if condition else ""))
     for statement in (*FUNCTIONS, MOVES, ATTEMPTS_FIRST, REFILL):
         op.execute(statement)
     op.execute(PAST_MOVES)
@@ -383,5 +402,7 @@ def downgrade() -> None:
         "stat_bucket(float8)", "stat_scopes(uuid, uuid)",
     ):  # fmt: skip
         op.execute(f"DROP FUNCTION {name}")
+    for name, *_rest in INDEXES:
+        op.execute(f"DROP INDEX {name}")
     for table in ("correction_moves", "stat_changes", "stat_days"):
         op.drop_table(table)
