@@ -9,7 +9,6 @@ from services.feedback.corrections import (
     count_corrections,
 )
 from services.feedback.giving import (
-    MarkPosition,
     add_comment_item,
     add_missed,
     judge,
@@ -17,6 +16,9 @@ from services.feedback.giving import (
     settle_dispute,
     withdraw,
 )
+from services.feedback.items import Given, MarkPosition
+from services.feedback.items import state_of as state_of_item
+from services.feedback.many import Sheet, tell
 from services.feedback.reading import FeedbackRow, list_feedback, open_batch, split_sql
 
 __all__ = [
@@ -25,7 +27,9 @@ __all__ = [
     "CorrectionFilter",
     "CorrectionRow",
     "FeedbackRow",
+    "Given",
     "MarkPosition",
+    "Sheet",
     "add_comment_item",
     "add_missed",
     "corrections",
@@ -36,5 +40,7 @@ __all__ = [
     "open_batch",
     "settle_dispute",
     "split_sql",
+    "state_of_item",
+    "tell",
     "withdraw",
 ]

@@ -95,6 +95,7 @@ _FILTERS: Final[dict[str, LiteralString]] = {
     "category": "f.workspace_id IN (SELECT id FROM pattern_workspaces WHERE category = %(category)s)",
     "person": "f.author_id = %(person)s",
     "symbol": "f.dataset_id IN (SELECT id FROM candle_datasets WHERE symbol = %(symbol)s)",
+    "state": "f.state = %(state)s",  # one alone is a range of an index in the order of the list
     "states": "f.state = ANY(%(states)s)",
     "verdicts": "f.verdict = ANY(%(verdicts)s)",
     "moved": (
@@ -127,7 +128,8 @@ def _asked(wanted: CorrectionFilter, before: Cursor | None) -> tuple[LiteralStri
         "category": wanted.category,
         "person": wanted.person_id,
         "symbol": wanted.symbol,
-        "states": list(wanted.states) if wanted.states else None,
+        "state": wanted.states[0] if wanted.states and len(wanted.states) == 1 else None,
+        "states": list(wanted.states) if wanted.states and len(wanted.states) > 1 else None,
         "verdicts": list(wanted.verdicts) if wanted.verdicts else None,
         "moved": "open" if again else wanted.moved,
         "stood": wanted.stood if wanted.on else None,

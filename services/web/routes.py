@@ -22,7 +22,7 @@ from services.errors import Conflict, InvalidInput, NotAllowed, NotFound, Patter
 from services.logs import log_unexpected
 from services.people import actor_by_id
 from services.settings import get_settings
-from services.web import machine_exports, tokens
+from services.web import board, machine_exports, tokens
 from services.web.guards import is_forwarded, is_loopback, is_loopback_host
 from services.web.live import LiveHub, stream
 
@@ -60,6 +60,7 @@ def build(hub: LiveHub) -> list[Route]:
         Route("/old/{table}/{old_id}", moved, methods=["GET"]),
         Route("/exports/{name}", export, methods=["GET"]),
         Route("/attachments/{key:path}", attachment, methods=["GET"]),
+        *board.build(hub),
     ]
 
 
@@ -133,7 +134,9 @@ async def export(request: Request) -> Response:
     if request.path_params["name"] != f"{report}.csv" or not _EXPORT_NAME.fullmatch(report):
         raise NotAllowed("This link is for another export.")
     limiting.spend("export", grant.person_id)
-    chunks = _csv(report, dict(grant.object.get("filters") or {}), uuid.UUID(grant.person_id))
+    chunks = _csv(
+        report, {k: str(v) for k, v in (grant.object.get("filters") or {}).items()}, uuid.UUID(grant.person_id)
+    )
     # The first chunk is read before the answer starts, so that a refusal still has its status and sentence.
     first = await run_in_threadpool(next, chunks, None)
     return StreamingResponse(
@@ -226,10 +229,10 @@ def _opened(person_id: str, key: str) -> attachments.Opened:
         return attachments.open_attachment(session, key)
 
 
-def _csv(report: str, filters: dict[str, object], person_id: uuid.UUID) -> Generator[bytes]:
+def _csv(report: str, filters: dict[str, str], person_id: uuid.UUID) -> Generator[bytes]:
     from services import exports
 
-    yield from exports.stream_csv(report, {k: str(v) for k, v in filters.items()}, actor_id=person_id)
+    yield from exports.stream_csv(report, filters, actor_id=person_id)
 
 
 async def _rest(first: bytes | None, chunks: Generator[bytes]) -> AsyncIterator[bytes]:
