@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Literal, cast
 
 import plotly.graph_objects as go
@@ -105,7 +105,9 @@ def export_link(
     """
     asked = {name: value for name, value in filters.items() if value}
     token = tokens.mint("export", actor.id, report=report, filters=asked)
-    st.link_button(label, f"/exports/{report}.csv?token={token}", icon=":material/download:", type=type)
+    st.link_button(
+        label, f"/exports/{report}.csv?token={token}", icon=":material/download:", type=type, key=f"csv-{report}"
+    )
 
 
 def download_csv_button(
