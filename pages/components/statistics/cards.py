@@ -16,7 +16,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pages.components import looks
-from pages.components.charts import comparison, cost_per_day, kept
+from pages.components.charts import comparison, cost_per_day, kept, success_by_version
 from pages.components.statistics.links import Links
 from pages.components.statistics.period import Period, step_of
 from services import stats
@@ -98,18 +98,18 @@ def _rates_frame(rows: list[dict[str, object]]) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(("rate", "ci_low", "ci_high"), "float64")) if len(frame) else frame
 
 
-def _draw_rates(frame: pd.DataFrame, *, links: list[str], key: str) -> go.Figure:
+def _draw_rates(frame: pd.DataFrame, *, links: list[str]) -> go.Figure:
     names = [
         f"{_short(str(name))}  {f'n {n:,}' if judged else 'not judged yet'}"
-        for name, n, judged in zip(frame[key], frame["n"], frame["judged"], strict=True)
+        for name, n, judged in zip(frame["workspace"], frame["n"], frame["judged"], strict=True)
     ]
     return kept.rates(
-        frame.assign(words=[_rate_words(row, key) for row in frame.to_dict("records")]), names=names, links=links
+        frame.assign(words=[_rate_words(row) for row in frame.to_dict("records")]), names=names, links=links
     )
 
 
-def _rate_words(row: dict[Any, Any], key: str) -> str:
-    name = f"{row[key]} v{row['version']}" if key == "workspace" else f"v{row['version']}"
+def _rate_words(row: dict[Any, Any]) -> str:
+    name = f"{row['workspace']} v{row['version']}"
     if not row["judged"]:
         last = f"; v{row['earlier_version']} had {looks.percent(row['rate'])}" if row.get("earlier_version") else ""
         return f"{name}\nnot judged yet{last}"
@@ -123,15 +123,20 @@ def _rate_words(row: dict[Any, Any], key: str) -> str:
 
 
 def _by_version(rows: list[VersionRate], filters: Filters, period: Period, links: Links) -> Card:
+    judged = [row for row in rows if row.rate.rate is not None][-MOST_PATTERNS:]
     frame = _rates_frame(
-        [{"version": row.version, "status": row.status, "sessions": row.sessions} | _rate_row(row.rate) for row in rows]
-    ).tail(MOST_PATTERNS)
+        [
+            {"version": row.version, "status": row.status, "sessions": row.sessions} | _rate_row(row.rate)
+            for row in judged
+        ]
+    )
+    addresses = [links.sessions(row.version) for row in judged]
     return Card(
         "success by version",
         "Success rate by version",
         f"95% interval; open: provisional{_places(filters)}",
         frame,
-        partial(_draw_rates, links=[links.sessions(row.version) for row in rows][-MOST_PATTERNS:], key="version"),
+        lambda shown: success_by_version(shown).update_traces(customdata=addresses),
         f"No completed session {period.words}",
     )
 
@@ -158,7 +163,7 @@ def _by_pattern(rows: list[PatternRate], filters: Filters) -> Card:
         "Success rate by pattern",
         note,
         frame,
-        partial(_draw_rates, links=[f"/workspace?id={r.workspace_id}" for r in shown], key="workspace"),
+        partial(_draw_rates, links=[f"/workspace?id={r.workspace_id}" for r in shown]),
         "No pattern has a deployed version",
     )
 
