@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.components import looks
+from pages.components import looks, notices
 from pages.components.actor import current_actor, sign_in_screen
 from pages.components.links import FILES, exists
 from services.database.engine import database_url
@@ -26,6 +26,7 @@ SCREENS = (
     ("corrections", "Corrections", "edit_location_alt", "What people corrected, and what became of each.", True),
     ("executions", "Executions", "bolt", "What the agents are working on and have done.", True),
     ("execution", "Execution", "bolt", "One execution: phases, log, diff, replay and deploy.", False),
+    ("earlier", "Earlier implementations", "history", "What the first app kept, to be read.", False),
     ("review", "Review", "fact_check", "What waits for verification, with its evidence.", True),
     ("statistics", "Statistics", "query_stats", "Success, executions, deploys and feedback over time.", True),
 )
@@ -95,4 +96,5 @@ if actor is None:
     st.stop()
 st.set_page_config(page_title=f"{page.title} · Pattern Desk")
 st.logo(str(STATIC / "logo.svg"), icon_image=str(STATIC / "icon.svg"))
+notices.show(actor)
 page.run()

@@ -156,6 +156,22 @@ class NotificationEvent(StrEnum):
     TEST = "test"  # a person tries the addresses
 
 
+class JobKind(StrEnum):
+    """What a worker does beside executions."""
+
+    PRUNE = "prune"
+    BACKUP = "backup"
+    EXPORT = "export"
+    CONNECTION_TEST = "connection_test"
+
+
+class JobStatus(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
 class NotificationStatus(StrEnum):
     PENDING = "pending"
     SENT = "sent"
@@ -273,6 +289,7 @@ PERMISSIONS: Final[dict[str, frozenset[Role]]] = {
     "reopen": ADMINS,
     "archive": ADMINS,
     "manage_people": ADMINS,
+    "operate": ADMINS,  # pause and resume, spend caps, schedules, backups, connections
 }
 
 

@@ -19,6 +19,7 @@ FILES: Final = {
     "dataset": "dataset.py",
     "corrections": "corrections.py",
     "executions": "executions.py",
+    "earlier": "earlier.py",
     "execution": "execution.py",
     "review": "review.py",
     "statistics": "stats.py",

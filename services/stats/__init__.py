@@ -8,13 +8,14 @@ from services.stats.filters import Filters, Places
 from services.stats.flow import deploy_outcomes, feedback_flow, time_to_fix
 from services.stats.histogram import ERROR, Histogram
 from services.stats.kept import run_totals
-from services.stats.rates import PatternRate, VersionRate, pattern_rates, version_rates
+from services.stats.rates import NOTHING, PatternRate, VersionRate, pattern_rates, version_rates
 from services.stats.runs import cost, duration_by_phase, executions_by_day, retries
 from services.stats.success import success_by_version, success_over_time
 from services.stats.summary import Compared, Figure, Summary, summary
 
 __all__ = [
     "ERROR",
+    "NOTHING",
     "Compared",
     "Figure",
     "Filters",

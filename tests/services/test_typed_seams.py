@@ -37,6 +37,8 @@ CODECS = {
     "services/candles/json_shapes.py": "candles as JSON files hold them",
     "services/notifications/sender.py": "jobs of the sender's process",
     "services/cli/main.py": "what --json prints",
+    "services/cli/prune.py": "what --json prints",
+    "services/jobs/specs.py": "specifications as their rows keep them",
     "services/cli/backup.py": "what --json prints",
     "services/cli/existing.py": "what --json prints",
     "services/cli/importing.py": "what --json prints",

@@ -94,7 +94,8 @@ def _rate_row(rate: Rate) -> dict[str, object]:
 
 
 def _rates_frame(rows: list[dict[str, object]]) -> pd.DataFrame:
-    frame = pd.DataFrame(rows)
+    columns = [*(rows[0] if rows else ["version", *_rate_row(stats.NOTHING)])]
+    frame = pd.DataFrame(rows, columns=columns)
     return frame.astype(dict.fromkeys(("rate", "ci_low", "ci_high"), "float64")) if len(frame) else frame
 
 
