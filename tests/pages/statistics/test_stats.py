@@ -226,7 +226,7 @@ def test_every_bar_and_point_opens_a_screen_with_the_rows_behind_it(world: World
         ):
             continue
         at = open_page(address[0], world.viewer, **address[1])
-        assert not at.exception and not at.warning, (link, [w.value for w in at.warning])
+        assert not at.exception and "left out" not in words(at), link
         assert len(at.dataframe[0].value) == height, link
 
 
