@@ -36,6 +36,7 @@ FILTER_LABELS = {"people": "People", "corrections": "Corrections", "executions":
 MORE = {
     "describe": ("edit_note", "Describe", "describe_workspace"),
     "description": ("description", "Read the description", "read"),
+    "blind": ("visibility_lock", "Blind review", "describe_workspace"),
     "export": ("download", "Export CSV", "export"),
     "notifications": ("notifications", "Notifications", "notify"),
     "archive": ("archive", "Archive", "archive"),
@@ -48,6 +49,7 @@ DIALOGS: dict[str, Callable[..., None]] = {
     "notifications": notifications_of,
     "describe": dialogs.describe,
     "description": dialogs.description,
+    "blind": dialogs.blind,
     "approve": dialogs.approve,
     "withdraw": dialogs.withdraw,
     "reopen": dialogs.reopen,
