@@ -7,8 +7,8 @@ folds what was appended into `stat_days`. A statistic is the sum over both table
 `correction_moves` holds each change of a correction's state, which its row forgets. Those before this migration are
 taken from the executions and from the row's last change.
 
-Revision ID: 0017
-Revises: 0016
+Revision ID: 0018
+Revises: 0017
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
