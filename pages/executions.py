@@ -139,7 +139,7 @@ def listing() -> None:
 
 def _write(wanted: ExecutionFilter) -> None:
     """The usual filters into the address; what a link narrowed to stands there already."""
-    chosen: Mapping[str, object] = {
+    chosen: Mapping[str, address.Written] = {
         "workspace": wanted.workspace_id,
         "status": list(wanted.outcomes or ()),
         "agent": wanted.agent,

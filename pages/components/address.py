@@ -13,6 +13,7 @@ import streamlit as st
 from pages.components import looks
 
 T = TypeVar("T")
+Written = str | uuid.UUID | Sequence[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +81,10 @@ def asked() -> Asked:
     return Asked({name: value for name, value in st.query_params.to_dict().items() if value})
 
 
-def write(values: Mapping[str, object]) -> None:
+def write(values: Mapping[str, Written]) -> None:
     """Writes filters into the address; those that are None or empty are taken out, other names stay."""
     for name, value in values.items():
-        text = ",".join(map(str, value)) if isinstance(value, list | tuple) else "" if value is None else str(value)
+        text = str(value or "") if value is None or isinstance(value, str | uuid.UUID) else ",".join(value)
         if text and st.query_params.get(name) != text:
             st.query_params[name] = text
         elif not text and name in st.query_params:

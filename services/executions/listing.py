@@ -6,11 +6,11 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final, LiteralString
+from typing import Final, LiteralString
 
 from sqlalchemy.orm import Session
 
-from services.database.rows import fetch
+from services.database.rows import Value, fetch
 from services.executions.reading import COLUMNS, ExecutionRow
 from services.rules import live_sql
 
@@ -67,10 +67,10 @@ _FILTERS: Final[dict[str, LiteralString]] = {
 }
 
 
-def _asked(wanted: ExecutionFilter, before: Cursor | None) -> tuple[LiteralString, dict[str, Any]]:
+def _asked(wanted: ExecutionFilter, before: Cursor | None) -> tuple[LiteralString, dict[str, Value]]:
     """The conditions, and the parameters of all of them."""
     days = wanted.since is not None or wanted.until is not None
-    given = {
+    given: dict[str, Value] = {
         "workspace": wanted.workspace_id,
         "category": wanted.category,
         "agent": wanted.agent,
@@ -80,7 +80,7 @@ def _asked(wanted: ExecutionFilter, before: Cursor | None) -> tuple[LiteralStrin
         "deploy": wanted.deploy,
         "cause": wanted.cause,
         "launched": True if days and wanted.cause is None else None,
-        "before": before,
+        "before": True if before else None,
     }
     where: list[LiteralString] = [sql for name, sql in _FILTERS.items() if given[name] is not None]
     if wanted.retries == 0:
@@ -88,7 +88,7 @@ def _asked(wanted: ExecutionFilter, before: Cursor | None) -> tuple[LiteralStrin
     if wanted.outcomes:
         known: list[LiteralString] = [f"({sql})" for name, sql in _OUTCOME.items() if name in wanted.outcomes]
         where.append(f"({' OR '.join(known)})" if known else "false")
-    params = given | {
+    params: dict[str, Value] = given | {
         # A day without its zone would be one of the server's zone.
         "since": f"{wanted.since} 00:00 UTC" if wanted.since else "-infinity",
         "until": f"{wanted.until} 00:00 UTC" if wanted.until else "infinity",

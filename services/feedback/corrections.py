@@ -6,11 +6,11 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final, LiteralString
+from typing import Final, LiteralString
 
 from sqlalchemy.orm import Session
 
-from services.database.rows import fetch
+from services.database.rows import Value, fetch
 from services.feedback.reading import split_sql
 from services.rules import correction_sql
 
@@ -120,10 +120,10 @@ _STAGES: Final[dict[str, LiteralString]] = {
 }
 
 
-def _asked(wanted: CorrectionFilter, before: Cursor | None) -> tuple[LiteralString, dict[str, Any]]:
+def _asked(wanted: CorrectionFilter, before: Cursor | None) -> tuple[LiteralString, dict[str, Value]]:
     days = wanted.since is not None or wanted.until is not None
     again = wanted.moved == "reopened"
-    given: dict[str, Any] = {
+    given: dict[str, Value] = {
         "workspace": wanted.workspace_id,
         "category": wanted.category,
         "person": wanted.person_id,
@@ -134,13 +134,13 @@ def _asked(wanted: CorrectionFilter, before: Cursor | None) -> tuple[LiteralStri
         "moved": "open" if again else wanted.moved,
         "stood": wanted.stood if wanted.on else None,
         "given": True if days and wanted.moved is None else None,
-        "before": before,
+        "before": True if before else None,
     }
     where: list[LiteralString] = [correction_sql("f")]
     where += [sql for name, sql in _FILTERS.items() if given[name] is not None]
     if wanted.stage is not None:
         where.append(_STAGES.get(wanted.stage, "false"))
-    params = given | {
+    params: dict[str, Value] = given | {
         "again": again,
         "fix_low": wanted.fix_low,
         "fix_high": wanted.fix_high,

@@ -14,7 +14,7 @@ from typing import Final, LiteralString
 import pandas as pd
 from sqlalchemy.orm import Session
 
-from services.database.rows import fetch
+from services.database.rows import Value, fetch
 from services.lifecycle import FeedbackState
 from services.stats.filters import Filters
 from services.stats.histogram import Histogram, merged
@@ -61,9 +61,7 @@ GROUP BY 1, 2 ORDER BY 1, 2
 RUN_COLUMNS: Final = ("day", "outcome", "count", "cost_usd")
 
 
-def _params(
-    filters: Filters, measure: str, *, first: date | None = None, last: date | None = None
-) -> dict[str, object]:
+def _params(filters: Filters, measure: str, *, first: date | None = None, last: date | None = None) -> dict[str, Value]:
     own = filters.days
     runs = measure in _OF_RUNS
     return {

@@ -84,7 +84,10 @@ def cards(session: Any, filters: Filters, period: Period) -> list[Card]:
     ]
 
 
-def _rate_row(rate: Rate) -> dict[str, object]:
+Cell = str | float | bool | None  # of a frame
+
+
+def _rate_row(rate: Rate) -> dict[str, Cell]:
     return {
         "tp": rate.tp, "fp": rate.fp, "fn": rate.fn, "n": rate.n, "rate": rate.rate, "ci_low": rate.ci_low,
         "ci_high": rate.ci_high, "effective_n": round(rate.n_effective, 1), "unjudged": rate.unjudged,
@@ -93,33 +96,35 @@ def _rate_row(rate: Rate) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _rates_frame(rows: list[dict[str, object]]) -> pd.DataFrame:
+def _rates_frame(rows: list[dict[str, Cell]]) -> pd.DataFrame:
     columns = [*(rows[0] if rows else ["version", *_rate_row(stats.NOTHING)])]
     frame = pd.DataFrame(rows, columns=columns)
     return frame.astype(dict.fromkeys(("rate", "ci_low", "ci_high"), "float64")) if len(frame) else frame
 
 
-def _draw_rates(frame: pd.DataFrame, *, links: list[str]) -> go.Figure:
+def _draw_rates(frame: pd.DataFrame, *, rows: list[PatternRate]) -> go.Figure:
     names = [
         f"{_short(str(name))}  {f'n {n:,}' if judged else 'not judged yet'}"
         for name, n, judged in zip(frame["workspace"], frame["n"], frame["judged"], strict=True)
     ]
     return kept.rates(
-        frame.assign(words=[_rate_words(row) for row in frame.to_dict("records")]), names=names, links=links
+        frame.assign(words=[_rate_words(row) for row in rows]),
+        names=names,
+        links=[f"/workspace?id={row.workspace_id}" for row in rows],
     )
 
 
-def _rate_words(row: dict[Any, Any]) -> str:
-    name = f"{row['workspace']} v{row['version']}"
-    if not row["judged"]:
-        last = f"; v{row['earlier_version']} had {looks.percent(row['rate'])}" if row.get("earlier_version") else ""
-        return f"{name}\nnot judged yet{last}"
+def _rate_words(pattern: PatternRate) -> str:
+    name, rate, last = f"{pattern.name} v{pattern.version}", pattern.rate, pattern.earlier
+    if rate.rate is None:
+        known = f"; v{pattern.earlier_version} had {looks.percent(last.rate)}" if last else ""
+        return f"{name}\nnot judged yet{known}"
     parts = [
-        f"{looks.percent(row['rate'])} ({looks.interval(row['ci_low'], row['ci_high'])})",
-        f"n {row['n']:,}, worth {row['effective_n']:g}{' · provisional' if row['provisional'] else ''}",
+        f"{looks.percent(rate.rate)} ({looks.interval(rate.ci_low, rate.ci_high)})",
+        f"n {rate.n:,}, worth {rate.n_effective:.1f}{' · provisional' if rate.provisional else ''}",
     ]
-    parts += [row["coverage"]] if row["coverage"] else []
-    parts += [f"{looks.count(row['unjudged'], 'mark')} unjudged"] if row["unjudged"] else []
+    parts += [rate.coverage.words] if rate.coverage else []
+    parts += [f"{looks.count(rate.unjudged, 'mark')} unjudged"] if rate.unjudged else []
     return "\n".join([name, *parts])
 
 
@@ -127,7 +132,7 @@ def _by_version(rows: list[VersionRate], filters: Filters, period: Period, links
     judged = [row for row in rows if row.rate.rate is not None][-MOST_PATTERNS:]
     frame = _rates_frame(
         [
-            {"version": row.version, "status": row.status, "sessions": row.sessions} | _rate_row(row.rate)
+            {"version": row.version, "status": row.status, "sessions": row.sessions, **_rate_row(row.rate)}
             for row in judged
         ]
     )
@@ -164,7 +169,7 @@ def _by_pattern(rows: list[PatternRate], filters: Filters) -> Card:
         "Success rate by pattern",
         note,
         frame,
-        partial(_draw_rates, links=[f"/workspace?id={r.workspace_id}" for r in shown]),
+        partial(_draw_rates, rows=shown),
         "No pattern has a deployed version",
     )
 
