@@ -26,6 +26,7 @@ from services.models.place import (
 )
 from services.models.record import Attachment, AuditEvent, Setting
 from services.models.session import CandleDataset, Detection, ImportReading, PatternSession
+from services.models.statistics import CorrectionMove, StatChange, StatDay
 from services.models.token import AccessToken
 from services.models.user import User
 from services.models.workspace import PatternWorkspace, ReadMarker, WorkspaceMessage
@@ -39,6 +40,7 @@ __all__ = [
     "Base",
     "CandleDataset",
     "ClaudeExecution",
+    "CorrectionMove",
     "Detection",
     "DetectorVersion",
     "Evaluation",
@@ -63,6 +65,8 @@ __all__ = [
     "SeenPlace",
     "SessionCoverage",
     "Setting",
+    "StatChange",
+    "StatDay",
     "User",
     "WorkspaceMessage",
     "new_id",

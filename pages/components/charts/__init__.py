@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from pages.components.charts.statistics import (
     cost_per_day,
-    duration_by_phase,
-    executions_per_day,
-    feedback_by_state,
-    hours_to_fix,
     stacked_bars,
     success_by_version,
     success_over_time,
@@ -15,10 +11,6 @@ from pages.components.charts.statistics import (
 
 __all__ = [
     "cost_per_day",
-    "duration_by_phase",
-    "executions_per_day",
-    "feedback_by_state",
-    "hours_to_fix",
     "stacked_bars",
     "success_by_version",
     "success_over_time",
