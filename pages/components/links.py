@@ -20,6 +20,8 @@ FILES: Final = {
     "executions": "executions.py",
     "execution": "execution.py",
     "review": "review.py",
+    "versions": "versions.py",
+    "disputes": "disputes.py",
     "statistics": "stats.py",
     "account": "account.py",
     "admin": "admin.py",

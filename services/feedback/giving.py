@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services import labels, timeline, workspaces
+from services import approvals, labels, timeline, workspaces
 from services.errors import Conflict, InvalidInput, NotFound
 from services.lifecycle import FeedbackState, MadeBy, MessageType, SessionStatus, Verdict
 from services.models import CandleDataset, Detection, FeedbackItem, PatternSession, new_id, now
@@ -94,6 +94,7 @@ def judge(
     if asks(verdict):
         _announce(session, item, actor)
     _dispute(session, row, detection)
+    _void(session, row.workspace_id, actor, "judged a mark")
     return item.id
 
 
@@ -220,6 +221,7 @@ def add_missed(
     session.flush()
     _count(session, row.workspace_id, 1)
     _announce(session, item, actor)
+    _void(session, row.workspace_id, actor, "added a missed mark")
     return item.id
 
 
@@ -288,6 +290,7 @@ def judge_place(
     _count(session, row.workspace_id, (1 if asks(verdict) else 0) - (1 if was_asking else 0))
     if asks(verdict):
         _announce(session, item, actor)
+    _void(session, row.workspace_id, actor, "judged a place")
     return item.id
 
 
@@ -341,6 +344,7 @@ def withdraw(session: Session, feedback_id: uuid.UUID, *, actor: Actor) -> None:
     detection = session.get(Detection, item.detection_id) if item.detection_id else None
     if row is not None and detection is not None:
         _dispute(session, row, detection)
+    _void(session, item.workspace_id, actor, "took a verdict back")
     timeline.announce(session, item.workspace_id)
 
 
@@ -363,6 +367,11 @@ def settle_dispute(session: Session, feedback_id: uuid.UUID, *, reason: str, act
     item.reason = rule
     session.flush()
     timeline.announce(session, item.workspace_id)
+
+
+def _void(session: Session, workspace_id: uuid.UUID, actor: Actor, what: str) -> None:
+    """An approval that rests on these judgements may not stand any more."""
+    approvals.void_if_changed(session, workspace_id, reason=f"{actor.name} {what}")
 
 
 def _locked(session: Session, feedback_id: uuid.UUID) -> FeedbackItem | None:

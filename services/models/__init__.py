@@ -1,7 +1,7 @@
 """The tables. The seed's models carry the seed's names in snake_case."""
 
 from services.models.base import Base, new_id, now
-from services.models.detector import DetectorVersion, Evaluation
+from services.models.detector import DetectorVersion, Evaluation, VersionPeriod, VersionSwitch
 from services.models.execution import (
     AgentUsage,
     ClaudeExecution,
@@ -14,6 +14,7 @@ from services.models.existing import MovedRow
 from services.models.feedback import FeedbackItem
 from services.models.notification import Notification
 from services.models.place import (
+    PlaceComment,
     PlaceDecision,
     PlaceJudgement,
     PlacePin,
@@ -49,6 +50,7 @@ __all__ = [
     "Notification",
     "PatternSession",
     "PatternWorkspace",
+    "PlaceComment",
     "PlaceDecision",
     "PlaceJudgement",
     "PlacePin",
@@ -59,6 +61,8 @@ __all__ = [
     "SessionCoverage",
     "Setting",
     "User",
+    "VersionPeriod",
+    "VersionSwitch",
     "WorkspaceMessage",
     "new_id",
     "now",

@@ -81,6 +81,7 @@ class PatternWorkspace(Base):
     notification_urls: Mapped[list[str]] = mapped_column(default=list, server_default=text("'{}'"))
     replay_policy: Mapped[str | None]  # strict or net; NULL follows the status
     approval_policy: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'::jsonb"))
+    approval_waivers: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'::jsonb"))
     rate: Mapped[dict[str, Any] | None]  # the success rate with its interval and coverage, as `labels.rates` writes it
     places_at: Mapped[datetime | None]  # when the places were last derived from the judgements
 
