@@ -110,7 +110,7 @@ def _by_hand(workspace: WorkspaceDetail, actor: Actor) -> None:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.markdown(f":material/commit: `{commit.commit[:7]}`", width="content")
                 st.text(f"{commit.subject} ({commit.author}, {commit.at[:10]})", width="stretch")
-                newest = number == 0 and actor.may("adopt")
+                newest = number == 0 and actor.may("launch")
                 if newest and st.button("Adopt", icon=":material/merge:", key="versions-adopt"):
                     adopt(workspace.id, commit)
 

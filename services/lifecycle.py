@@ -258,7 +258,6 @@ PERMISSIONS: Final[dict[str, frozenset[Role]]] = {
     "return": ADMINS,
     "reopen": ADMINS,
     "roll_back": MEMBERS,
-    "adopt": MEMBERS,
     "pin": MEMBERS,
     "edit_rules": MEMBERS,
     "set_policy": ADMINS,

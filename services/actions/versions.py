@@ -67,7 +67,7 @@ def adopt(workspace_id: uuid.UUID, commit: str, *, actor: Actor, deploy_target: 
 
     Raises a sentence for a commit that is gone, has no detector of the pattern, or is deployed already.
     """
-    require(actor, "adopt")
+    require(actor, "launch")
     with transaction() as session:
         workspace = workspaces.get(session, workspace_id)
         check_launchable(session, workspaces.lock(session, workspace_id))

@@ -6,7 +6,6 @@ from services.feedback.giving import (
     add_missed,
     judge,
     judge_place,
-    settle_dispute,
     withdraw,
 )
 from services.feedback.reading import FeedbackRow, list_feedback, open_batch, split_sql
@@ -20,7 +19,6 @@ __all__ = [
     "judge_place",
     "list_feedback",
     "open_batch",
-    "settle_dispute",
     "split_sql",
     "withdraw",
 ]

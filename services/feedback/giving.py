@@ -348,27 +348,6 @@ def withdraw(session: Session, feedback_id: uuid.UUID, *, actor: Actor) -> None:
     timeline.announce(session, item.workspace_id)
 
 
-def settle_dispute(session: Session, feedback_id: uuid.UUID, *, reason: str, actor: Actor) -> None:
-    """Opens a disputed mark again with the rule people agreed on; the other sides of it are withdrawn."""
-    require(actor, "judge")
-    item = _locked(session, feedback_id)
-    if item is None or item.state != FeedbackState.DISPUTED:
-        raise NotFound("There is no such disputed mark.")
-    rule = _reason(reason)
-    if rule is None:
-        raise InvalidInput("Write the rule that settles it.")
-    others = session.scalars(
-        select(FeedbackItem).where(
-            FeedbackItem.detection_id == item.detection_id, FeedbackItem.state == FeedbackState.DISPUTED
-        )
-    )
-    for other in others:
-        move_correction(other, FeedbackState.OPEN if other.verdict == item.verdict else FeedbackState.WITHDRAWN)
-    item.reason = rule
-    session.flush()
-    timeline.announce(session, item.workspace_id)
-
-
 def _void(session: Session, workspace_id: uuid.UUID, actor: Actor, what: str) -> None:
     """An approval that rests on these judgements may not stand any more."""
     approvals.void_if_changed(session, workspace_id, reason=f"{actor.name} {what}")

@@ -185,9 +185,9 @@ def _numbers_card(view: View) -> None:
                 label = looks.count(view.disputes, "dispute")
                 if st.button(label, icon=":material/gavel:", type="tertiary", key="disputes"):
                     go("disputes", id=workspace.id)
-            if workspace.status == WorkspaceStatus.BETA and exists("review"):
-                if st.button("Checklist", icon=":material/fact_check:", type="tertiary", key="checklist"):
-                    go("review", id=workspace.id)
+            beta = workspace.status == WorkspaceStatus.BETA and exists("review")
+            if beta and st.button("Checklist", icon=":material/fact_check:", type="tertiary", key="checklist"):
+                go("review", id=workspace.id)
 
 
 def _dates(view: View) -> dict[str, datetime | None]:
