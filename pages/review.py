@@ -79,7 +79,7 @@ def _view(waiting: int, wanted: WorkspaceDetail | None) -> str:
 def _not_in_review(workspace: WorkspaceDetail, actor: Actor) -> None:
     """What an approval would take: the policy's lines, each met or not, and why it was returned if it was."""
     status = looks.look(looks.STATUSES, workspace.status)
-    st.subheader(looks.plain(f"{workspace.name} is not in review"), anchor=False)
+    st.markdown(f"### {looks.plain(workspace.name)} is not in review")
     st.caption(looks.plain(f"Its status is {status.label.lower()} now."))
     if exists("workspace"):
         st.page_link(

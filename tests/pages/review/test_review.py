@@ -16,9 +16,9 @@ from services import deployments, people, releases, review, timeline, workspaces
 from services.database.engine import transaction
 from services.deployments import VersionRow
 from services.detectors import repository
+from services.labels import KeptRates
 from services.lifecycle import MessageType, Role
 from services.models import PatternWorkspace
-from services.labels import KeptRates
 from services.people import Actor
 from services.places import ApprovalPolicy, rate
 from services.review import QueueRow
@@ -94,7 +94,8 @@ def test_an_admin_sees_the_evidence_and_may_decide(world: World) -> None:
     )  # fmt: skip
     assert at.button(key="review-verify").label == "Verify as 1.0.0" and not at.button(key="review-verify").disabled
     assert {"review-return", "review-verify"} <= keys(at) and "review-withdraw" not in keys(at)
-    rates = drawn(at, "rates")[0]["rows"]
+    unseen, rates = (table["rows"] for table in drawn(at, "rates")[:2])
+    assert [(r["name"], r["n_text"]) for r in unseen] == [("Unseen", "0"), ("Seen", "0"), ("All", "12")]
     assert [(row["name"], row["rate_text"], row["n_text"]) for row in rates] == [
         ("0.2.0", "75%", "12"), ("0.1.0", "40%", "10"),
     ]  # fmt: skip
