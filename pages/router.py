@@ -30,6 +30,12 @@ SCREENS = (
     ("disputes", "Disputes", "gavel", "Places where people disagree, and the rules that settle them.", False),
     ("statistics", "Statistics", "query_stats", "Success, executions, deploys and feedback over time.", True),
 )
+ABOUT = """**Pattern Desk** {version}
+
+The judging board draws with TradingView Lightweight Charts™, Copyright (c) 2026 TradingView, Inc.
+([tradingview.com](https://www.tradingview.com/)), under the
+[Apache License 2.0](https://www.apache.org/licenses/LICENSE-2.0). Its build comes with the package `lwcharts` (MIT).
+"""
 OWN = (
     ("account", "Account", "account_circle", "Who you are here; switch or sign out."),
     ("admin", "Admin", "admin_panel_settings", "People and roles, the system, the audit trail."),
@@ -71,7 +77,7 @@ st.set_page_config(
     page_icon=str(STATIC / "icon.svg"),
     layout="wide",
     initial_sidebar_state=SIDEBAR_PX,
-    menu_items={"About": f"**Pattern Desk** {looks.plain(_version())}"},
+    menu_items={"About": ABOUT.format(version=looks.plain(_version()))},
 )
 if (reason := _wrong_schema()) is not None:
     _wrong_schema.clear()

@@ -218,6 +218,27 @@ interface MarkDisputed {
   candle_time?: string
 }
 
+interface BoardData {
+  session: string
+  person: string
+  token: string
+  sha: string
+  total: number
+  totals: Record<string, number>
+  decimals: number
+  start: number
+  end: number
+  marks: number
+  page: number
+  symbol: string
+  timeframe: string
+  intraday: boolean
+  may_judge: boolean
+  why_not: string
+  missed_kind: string
+  current: string | null
+}
+
 interface FactsData {
   kind: "facts"
   rows: ([string, string])[]
@@ -516,6 +537,46 @@ interface LiveData {
   progress: number | null
 }
 
+interface StateJson {
+  status: string
+  position: number
+  letters: string
+  missed: MissedJson[]
+  history: DoneJson[]
+  reasons: string[]
+}
+
+interface MissedJson {
+  id: string
+  kind: string
+  direction: number
+  index: number
+  own: boolean
+}
+
+interface DoneJson {
+  id: string
+  mark: string | null
+  letter: string
+  before: string
+  missed: string | null
+}
+
+interface AnswerJson {
+  results: ResultJson[]
+  position: number
+  state: StateJson | null
+}
+
+interface ResultJson {
+  id: string
+  result: "done" | "refused" | "conflict" | "gap"
+  sentence: string | null
+  expected: number | null
+  letter: string | null
+  item: string | null
+}
+
 interface Payloads {
   pattern_created: PatternCreated
   pattern_description_submitted: PatternDescriptionSubmitted
@@ -546,12 +607,18 @@ interface Payloads {
 }
 
 interface Components {
+  board: Mounted<BoardData, "renew" | "settled">
   drawn: Mounted<FactsData | ChecksData | RateData | RatesData | LifecycleData, never>
   execution: Mounted<PhaseBarData | CheckpointsData | TableData | MeterData | NamedCellsData | DiffData | TextData | RunsData, "open">
   pattern_list: Mounted<PatternListData, "open">
   review: Mounted<QueueData | SessionsData | BadgesData | ChangeData, "open">
   timeline: Mounted<TimelineData, "open" | "edit" | "delete" | "older" | "renew" | "refresh">
   workspace_grid: Mounted<GridData, "open">
+}
+
+interface Answers {
+  "board/state": StateJson
+  "board/judgements": AnswerJson
 }
 
 /** A component as Streamlit mounts it: its data, the root it draws in, and how it tells Python what a person did. */

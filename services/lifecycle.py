@@ -108,6 +108,22 @@ class Verdict(StrEnum):
     COMMENT = "comment"
 
 
+class JudgementAction(StrEnum):
+    """What a key on the judging board asks for."""
+
+    JUDGE = "judge"
+    MISS = "miss"  # a mark that the detector should have made
+    REMOVE = "remove"  # takes back a mark that was said to be missed
+    UNDO = "undo"
+    LOST = "lost"  # the board no longer has the judgement of this number
+
+
+class JudgementResult(StrEnum):
+    DONE = "done"
+    REFUSED = "refused"  # for good, with a sentence
+    CONFLICT = "conflict"  # the person judged the mark elsewhere since they saw it here
+
+
 class FeedbackState(StrEnum):
     OPEN = "open"
     SENT = "sent"

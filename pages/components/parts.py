@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Final, Literal, cast
 
 import plotly.graph_objects as go
@@ -15,8 +14,6 @@ from pages.components import looks
 
 BadgeColor = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray", "grey", "primary"]
 CONFIG: Final = {"displayModeBar": False, "scrollZoom": False, "displaylogo": False}
-# Plotly fades all candles once anything is selected, and has no attribute against it.
-STEADY_CANDLES: Final = "<style>.js-plotly-plot .boxlayer path.box { opacity: 1 !important; }</style>"
 Csv = str | bytes | Callable[[], str | bytes]
 
 
@@ -58,43 +55,9 @@ def empty_state(symbol: str, title: str, what_to_do: str) -> DeltaGenerator:
     return place
 
 
-@dataclass(frozen=True, slots=True)
-class ChartClick:
-    """What was clicked on a session's chart: a mark (its id) or a candle (its dataset index and close)."""
-
-    mark_id: str | None = None
-    candle_index: int | None = None
-    close: float | None = None
-
-
-def figure(chart: go.Figure, *, key: str, alt: str, clickable: bool = False, zoom: bool = False) -> ChartClick | None:
-    """Draws a figure without plotly's toolbar. A clickable one returns what was clicked in this run."""
-    config = CONFIG | {"scrollZoom": zoom}
-    if not clickable:
-        st.plotly_chart(chart, key=key, config=config, alt=alt)
-        return None
-    st.html(STEADY_CANDLES)
-    event = st.plotly_chart(chart, key=key, config=config, alt=alt, on_select="rerun", selection_mode="points")
-    return chart_click(event)
-
-
-def chart_click(event: object) -> ChartClick | None:
-    """The clicked mark or candle in a plotly selection; a mark wins over the candle behind it."""
-    selection = event.get("selection") if isinstance(event, Mapping) else None
-    points = selection.get("points", []) if isinstance(selection, Mapping) else []
-    clicks = [c for c in (_click(p.get("customdata")) for p in points if isinstance(p, Mapping)) if c is not None]
-    return min(clicks, key=lambda c: c.mark_id is None) if clicks else None
-
-
-def _click(custom: object) -> ChartClick | None:
-    values = list(custom.values()) if isinstance(custom, Mapping) else custom
-    if not isinstance(values, Sequence) or isinstance(values, str) or len(values) < 2:
-        return None
-    if values[0] == "mark" and isinstance(values[1], str):
-        return ChartClick(mark_id=values[1])
-    if values[0] == "candle" and len(values) >= 6:
-        return ChartClick(candle_index=int(values[1]), close=float(values[5]))
-    return None
+def figure(chart: go.Figure, *, key: str, alt: str) -> None:
+    """Draws a figure without plotly's toolbar."""
+    st.plotly_chart(chart, key=key, config=CONFIG, alt=alt)
 
 
 def chart_card(title: str, note: str, chart: go.Figure, csv: Csv, *, name: str, alt: str) -> None:

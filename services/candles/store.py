@@ -35,6 +35,11 @@ def load_array(root: str, key: str) -> Candles:
     return _array(root, key)
 
 
+def read_array(root: str, key: str) -> Candles:
+    """As `load_array`, without keeping it: for those who read a dataset once."""
+    return np.asarray(frame_to_table(_frame.__wrapped__(root, key)))
+
+
 @lru_cache(maxsize=8)
 def _frame(root: str, key: str) -> pd.DataFrame:
     try:

@@ -1,18 +1,22 @@
 """Feedback: people's judgements, what of them is open, and the regression cases they make."""
 
 from services.feedback.giving import (
-    MarkPosition,
     add_comment_item,
     add_missed,
     judge,
     judge_place,
     withdraw,
 )
+from services.feedback.items import Given, MarkPosition
+from services.feedback.items import state_of as state_of_item
+from services.feedback.many import Sheet, tell
 from services.feedback.reading import FeedbackRow, list_feedback, open_batch, split_sql
 
 __all__ = [
     "FeedbackRow",
+    "Given",
     "MarkPosition",
+    "Sheet",
     "add_comment_item",
     "add_missed",
     "judge",
@@ -20,5 +24,7 @@ __all__ = [
     "list_feedback",
     "open_batch",
     "split_sql",
+    "state_of_item",
+    "tell",
     "withdraw",
 ]

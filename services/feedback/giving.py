@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-import math
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services import approvals, labels, timeline, workspaces
 from services.errors import Conflict, InvalidInput, NotFound
-from services.lifecycle import FeedbackState, MadeBy, MessageType, SessionStatus, Verdict
+from services.feedback.items import (
+    MarkPosition,
+    announce,
+    check_changeable,
+    check_inside,
+    check_verdict,
+    clean_reason,
+    fill,
+    refuse_odd_prices,
+    refuse_standing_still,
+    settle_consensus,
+)
+from services.lifecycle import FeedbackState, MadeBy, SessionStatus, Verdict
 from services.models import CandleDataset, Detection, FeedbackItem, PatternSession, new_id, now
 from services.people import Actor, require
 from services.places import Judgement, Spot, refusal
 from services.rules import asks, is_original
 from services.states import move_correction
-from services.texts import cleaned
-
-MAX_REASON = 1_000_000  # characters; it is data to the agent, whatever is in it
-
-
-@dataclass(frozen=True, slots=True)
-class MarkPosition:
-    """Where a mark should be. `index` and `time` are of the dataset; prices bound a zone where they are given."""
-
-    index: int
-    time: datetime
-    price: float | None = None
-    low: float | None = None
-    high: float | None = None
 
 
 def judge(
@@ -52,17 +46,14 @@ def judge(
     An adjustment needs `expected`. Returns the feedback item's id.
     """
     require(actor, "judge")
-    if verdict in (Verdict.FALSE_NEGATIVE, Verdict.COMMENT):
-        raise InvalidInput("A detection is judged right, wrong, moved or unsure.")
-    if verdict == Verdict.ADJUSTMENT and expected is None:
-        raise InvalidInput("Say where the mark should be: click the candle it belongs to.")
+    check_verdict(verdict, expected)
     detection = session.get(Detection, detection_id)
     if detection is None:
         raise NotFound("There is no such detection.")
     row = _active(session, detection.session_id)
     if expected is not None:
-        _inside(row, expected.index)
-        _refuse_odd_prices(expected)
+        check_inside(row, expected.index)
+        refuse_odd_prices(expected)
     item = session.scalar(
         select(FeedbackItem).where(
             FeedbackItem.detection_id == detection_id,
@@ -81,30 +72,19 @@ def judge(
             state=FeedbackState.OPEN,
         )
         session.add(item)
-    elif item.state not in (FeedbackState.OPEN, FeedbackState.DISPUTED) and is_original(item.made_by):
-        raise Conflict(f"This correction is {item.state} already; it can't be changed any more.")
-    _refuse_standing_still(detection, verdict, expected)
-    _fill(item, row, detection, verdict, expected)
-    item.judged_at = now()
-    item.reason, item.made_by = _reason(reason), made_by
+    check_changeable(item)
+    refuse_standing_still(detection, verdict, expected)
+    fill(item, row, detection, verdict, expected)
+    item.reason, item.made_by = clean_reason(reason), made_by
     move_correction(item, FeedbackState.OPEN)
     item.attachments = list(attachments) or item.attachments or []
     session.flush()
     _count(session, row.workspace_id, (1 if asks(verdict) else 0) - (1 if was_asking else 0))
     if asks(verdict):
-        _announce(session, item, actor)
-    _dispute(session, row, detection)
+        announce(session, item, actor)
+    settle_consensus(session, row, detection)
     _void(session, row.workspace_id, actor, "judged a mark")
     return item.id
-
-
-def _refuse_standing_still(detection: Detection, verdict: Verdict, expected: MarkPosition | None) -> None:
-    """A move to where the mark is already moves nothing."""
-    if verdict != Verdict.ADJUSTMENT or expected is None or expected.index != detection.anchor_index:
-        return
-    zone = (expected.low, expected.high)
-    if zone in ((None, None), (detection.price_low, detection.price_high)):
-        raise InvalidInput("The mark is there already; a move needs another bar or another zone.")
 
 
 def _refuse_contradiction(
@@ -125,55 +105,6 @@ def _refuse_contradiction(
         raise Conflict(sentence)
 
 
-def _refuse_odd_prices(place: MarkPosition | None) -> None:
-    """Prices are finite numbers, and a zone has both bounds, the lower one first."""
-    if place is None:
-        return
-    if any(v is not None and not math.isfinite(v) for v in (place.price, place.low, place.high)):
-        raise InvalidInput("A price must be a finite number.")
-    if (place.low is None) is not (place.high is None):
-        raise InvalidInput("A zone has a lower and an upper bound.")
-    if place.low is not None and place.high is not None and place.low > place.high:
-        raise InvalidInput("A zone's lower bound lies below its upper one.")
-
-
-def _fill(
-    item: FeedbackItem, row: PatternSession, detection: Detection, verdict: Verdict, expected: MarkPosition | None
-) -> None:
-    """Writes the judgement so that it can be replayed alone: place, window, what was and what should be."""
-    item.verdict = verdict
-    item.candle_index, item.candle_time, item.price = detection.anchor_index, detection.anchor_time, detection.price
-    item.dataset_id, item.window_start, item.window_end = row.dataset_id, row.start_index, row.end_index
-    item.original = _snapshot(detection)
-    item.expected_kind, item.expected_direction = detection.kind, detection.direction
-    wanted = expected
-    if verdict == Verdict.CONFIRMED:
-        wanted = MarkPosition(
-            detection.anchor_index, detection.anchor_time, detection.price, detection.price_low, detection.price_high
-        )
-    item.expected_index = wanted.index if wanted else None
-    item.expected_time = wanted.time if wanted else None
-    item.expected_price = wanted.price if wanted else None
-    item.expected_low = wanted.low if wanted else None
-    item.expected_high = wanted.high if wanted else None
-
-
-def _snapshot(d: Detection) -> dict[str, Any]:
-    return {
-        "key": d.key,
-        "kind": d.kind,
-        "direction": d.direction,
-        "anchor_index": d.anchor_index,
-        "anchor_time": d.anchor_time.isoformat(),
-        "start_index": d.start_index,
-        "end_index": d.end_index,
-        "price": d.price,
-        "price_low": d.price_low,
-        "price_high": d.price_high,
-        "confirmed_index": d.confirmed_index,
-    }
-
-
 def add_missed(
     session: Session,
     session_id: uuid.UUID,
@@ -189,10 +120,10 @@ def add_missed(
     """A mark the detector should have made at `place`. The same one twice is refused. Returns the item's id."""
     require(actor, "judge")
     row = _active(session, session_id)
-    _inside(row, place.index)
+    check_inside(row, place.index)
     if direction not in (-1, 0, 1):
         raise InvalidInput("The direction is up (1), down (-1) or none (0).")
-    _refuse_odd_prices(place)
+    refuse_odd_prices(place)
     _refuse_contradiction(session, row, kind, direction, place, actor)
     item = FeedbackItem(
         id=new_id(),
@@ -213,14 +144,14 @@ def add_missed(
         dataset_id=row.dataset_id,
         window_start=row.start_index,
         window_end=row.end_index,
-        reason=_reason(reason),
+        reason=clean_reason(reason),
         attachments=list(attachments),
         made_by=made_by,
     )
     session.add(item)
     session.flush()
     _count(session, row.workspace_id, 1)
-    _announce(session, item, actor)
+    announce(session, item, actor)
     _void(session, row.workspace_id, actor, "added a missed mark")
     return item.id
 
@@ -256,8 +187,8 @@ def judge_place(
     row = _active(session, session_id)
     for one in (place, expected):
         if one is not None:
-            _inside(row, one.index)
-            _refuse_odd_prices(one)
+            check_inside(row, one.index)
+            refuse_odd_prices(one)
     if direction not in (-1, 0, 1):
         raise InvalidInput("The direction is up (1), down (-1) or none (0).")
     item = session.scalar(
@@ -278,7 +209,7 @@ def judge_place(
     elif item.state != FeedbackState.OPEN:
         raise Conflict(f"This correction is {item.state} already; it can't be changed any more.")
     wanted = place if verdict == Verdict.CONFIRMED else expected
-    item.verdict, item.judged_at, item.reason = verdict, now(), _reason(reason)
+    item.verdict, item.judged_at, item.reason = verdict, now(), clean_reason(reason)
     item.candle_index, item.candle_time, item.price = place.index, place.time, place.price
     item.dataset_id, item.window_start, item.window_end = row.dataset_id, row.start_index, row.end_index
     item.original = {"price_low": place.low, "price_high": place.high}
@@ -289,7 +220,7 @@ def judge_place(
     session.flush()
     _count(session, row.workspace_id, (1 if asks(verdict) else 0) - (1 if was_asking else 0))
     if asks(verdict):
-        _announce(session, item, actor)
+        announce(session, item, actor)
     _void(session, row.workspace_id, actor, "judged a place")
     return item.id
 
@@ -306,7 +237,7 @@ def add_comment_item(
 ) -> uuid.UUID:
     """A correction in words, without a place: it goes to the agent with the batch, but is no regression case."""
     require(actor, "judge")
-    words = _reason(text)
+    words = clean_reason(text)
     if not words and not attachments:
         raise InvalidInput("Write what should change first.")
     workspaces.lock(session, workspace_id)
@@ -324,7 +255,7 @@ def add_comment_item(
     session.add(item)
     session.flush()
     _count(session, workspace_id, 1)
-    _announce(session, item, actor)
+    announce(session, item, actor)
     return item.id
 
 
@@ -343,7 +274,7 @@ def withdraw(session: Session, feedback_id: uuid.UUID, *, actor: Actor) -> None:
     session.flush()
     detection = session.get(Detection, item.detection_id) if item.detection_id else None
     if row is not None and detection is not None:
-        _dispute(session, row, detection)
+        settle_consensus(session, row, detection)
     _void(session, item.workspace_id, actor, "took a verdict back")
     timeline.announce(session, item.workspace_id)
 
@@ -362,18 +293,6 @@ def _locked(session: Session, feedback_id: uuid.UUID) -> FeedbackItem | None:
     return session.get(FeedbackItem, feedback_id, populate_existing=True)
 
 
-def _reason(reason: str | None) -> str | None:
-    text = cleaned(reason)
-    if len(text) > MAX_REASON:
-        raise InvalidInput(f"A reason holds up to {MAX_REASON:,} characters; this one has {len(text):,}.")
-    return text or None
-
-
-def _inside(row: PatternSession, index: int) -> None:
-    if not row.start_index <= index <= row.end_index:
-        raise InvalidInput(f"#{index} is outside the session's window #{row.start_index} to #{row.end_index}.")
-
-
 def _active(session: Session, session_id: uuid.UUID) -> PatternSession:
     workspace_id = session.scalar(select(PatternSession.workspace_id).where(PatternSession.id == session_id))
     if workspace_id is None:
@@ -389,54 +308,3 @@ def _count(session: Session, workspace_id: uuid.UUID, change: int) -> None:
     if change:
         workspaces.lock(session, workspace_id).feedback_count += change
         session.flush()
-
-
-def _announce(session: Session, item: FeedbackItem, actor: Actor) -> None:
-    timeline.append(
-        session,
-        item.workspace_id,
-        MessageType.FEEDBACK_ADDED,
-        data={
-            "feedback_id": item.id,
-            "verdict": item.verdict,
-            "candle_index": item.candle_index,
-            "candle_time": item.candle_time,
-            "made_by": item.made_by,
-        },
-        actor=actor,
-        content=item.reason[:2000] if item.reason else None,
-        attachments=item.attachments,
-        session_id=item.session_id,
-        feedback_id=item.id,
-        dedupe_key=f"feedback:{item.id}",
-    )
-
-
-def _dispute(session: Session, row: PatternSession, detection: Detection) -> None:
-    """Reviewers who are evenly split on a mark make it disputed; it leaves the score until a rule settles it."""
-    items = session.scalars(
-        select(FeedbackItem).where(
-            FeedbackItem.detection_id == detection.id,
-            FeedbackItem.state.in_([FeedbackState.OPEN, FeedbackState.DISPUTED]),
-        )
-    ).all()
-    right = sum(i.verdict == Verdict.CONFIRMED for i in items)
-    tied = right > 0 and 2 * right == sum(i.verdict != Verdict.UNSURE for i in items)
-    fresh = tied and any(i.state == FeedbackState.OPEN for i in items)
-    for item in items:
-        move_correction(item, FeedbackState.DISPUTED if tied else FeedbackState.OPEN)
-    session.flush()
-    if fresh:
-        timeline.append(
-            session,
-            row.workspace_id,
-            MessageType.MARK_DISPUTED,
-            data={
-                "feedback_ids": [i.id for i in items],
-                "candle_index": detection.anchor_index,
-                "candle_time": detection.anchor_time,
-            },
-            title="Reviewers disagree on a mark",
-            session_id=row.id,
-            dedupe_key=f"disputed:{detection.id}:{len(items)}",
-        )

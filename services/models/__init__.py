@@ -12,6 +12,7 @@ from services.models.execution import (
 )
 from services.models.existing import MovedRow
 from services.models.feedback import FeedbackItem
+from services.models.judgement import JudgementOp
 from services.models.notification import Notification
 from services.models.place import (
     PlaceComment,
@@ -46,6 +47,7 @@ __all__ = [
     "GateWaiver",
     "ImplementationSession",
     "ImportReading",
+    "JudgementOp",
     "MovedRow",
     "Notification",
     "PatternSession",

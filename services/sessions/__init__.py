@@ -14,7 +14,7 @@ from services.sessions.running import (
     record,
     rename,
 )
-from services.sessions.scores import freeze, note_rate
+from services.sessions.scores import freeze, note_rate, verdict_counts
 from services.sessions.upkeep import derive_places, note_difference
 
 __all__ = [
@@ -39,4 +39,5 @@ __all__ = [
     "note_rate",
     "record",
     "rename",
+    "verdict_counts",
 ]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
+
+from sqlalchemy import Text, cast, func, select
 from sqlalchemy.orm import Session
 
 from services import labels
 from services.labels import SessionScore
-from services.models import PatternSession, PatternWorkspace
+from services.lifecycle import FeedbackState, Verdict
+from services.models import FeedbackItem, PatternSession, PatternWorkspace
 from services.places import LabelSet
 
 
@@ -35,3 +39,13 @@ def note_rate(session: Session, workspace: PatternWorkspace, known: LabelSet | N
     workspace.success_tp, workspace.success_fp, workspace.success_fn = rates.all.tp, rates.all.fp, rates.all.fn
     workspace.success_rate = rates.all.rate
     workspace.rate = labels.rates_to_json(rates, None if rates.all.n else workspace.rate)
+
+
+def verdict_counts(session: Session, session_id: uuid.UUID) -> dict[str, int]:
+    """How many marks have which verdict: one a mark and reviewer, so that two who agree count as one mark."""
+    place = func.coalesce(cast(FeedbackItem.detection_id, Text), cast(FeedbackItem.id, Text))
+    counted = select(FeedbackItem.verdict, func.count(func.distinct(place))).where(
+        FeedbackItem.session_id == session_id, FeedbackItem.state != FeedbackState.WITHDRAWN,
+        FeedbackItem.verdict != Verdict.COMMENT,
+    ).group_by(FeedbackItem.verdict)  # fmt: skip
+    return {str(verdict): int(n) for verdict, n in session.execute(counted)}

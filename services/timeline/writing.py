@@ -144,9 +144,10 @@ def announce(
     *,
     message_id: uuid.UUID | None = None,
     execution_id: uuid.UUID | None = None,
+    session_id: uuid.UUID | None = None,
 ) -> None:
-    """Calls live readers once this is committed: the workspace's message or execution changed."""
-    _call(session, workspace_id, message_id=message_id, execution_id=execution_id)
+    """Calls live readers once this is committed: the workspace's message, execution or judgements changed."""
+    _call(session, workspace_id, message_id=message_id, execution_id=execution_id, session_id=session_id)
 
 
 def _call(
@@ -156,12 +157,14 @@ def _call(
     seq: int | None = None,
     message_id: uuid.UUID | None,
     execution_id: uuid.UUID | None,
+    session_id: uuid.UUID | None = None,
 ) -> None:
     note = {
         "w": str(workspace_id),
         "s": seq,
         "m": str(message_id) if message_id else None,
         "e": str(execution_id) if execution_id else None,
+        "j": str(session_id) if session_id else None,
     }
     notes.keep(session, LIVE_CHANNEL, json.dumps(note))
 

@@ -21,7 +21,16 @@ from services.logs import get_logger
 from services.web.identity import Identity, hardened
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
-PROTECTED = ("/media", "/_stcore/upload_file", "/_stcore/metrics", "/live", "/exports", "/attachments", "/old")
+PROTECTED = (
+    "/media",
+    "/_stcore/upload_file",
+    "/_stcore/metrics",
+    "/live",
+    "/exports",
+    "/attachments",
+    "/board",
+    "/old",
+)
 SIGN_IN_PATHS = ("/auth/login", "/oauth2callback")  # where Streamlit sends people to the provider and takes them back
 TOKEN_PATHS = ("/exports",)  # also for machines, by a personal token
 CLOSED = ("/_stcore/agent",)

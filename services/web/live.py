@@ -69,17 +69,19 @@ class Note:
     seq: int | None = None
     message_id: uuid.UUID | None = None
     execution_id: uuid.UUID | None = None
+    session_id: uuid.UUID | None = None  # whose judgements changed
 
     @staticmethod
     def parse(payload: str) -> Note:
         """Raises ValueError, KeyError or TypeError when the payload isn't ours."""
         values = json.loads(payload)
-        message, execution, seq = values.get("m"), values.get("e"), values.get("s")
+        message, execution, seq, judged = (values.get(name) for name in ("m", "e", "s", "j"))
         return Note(
             workspace_id=uuid.UUID(values["w"]),
             seq=None if seq is None else int(seq),
             message_id=None if message is None else uuid.UUID(message),
             execution_id=None if execution is None else uuid.UUID(execution),
+            session_id=None if judged is None else uuid.UUID(judged),
         )
 
 
@@ -90,6 +92,12 @@ class Update:
     entries: tuple[Entry, ...] = ()
     executions: tuple[str | None, ...] = ()
     catch_up: bool = False
+    sessions: tuple[uuid.UUID, ...] = ()
+
+    def concerns(self, session_id: uuid.UUID) -> bool:
+        """Whether the session's judgements or its status may have changed."""
+        of_it = (entry["session"] is not None and entry["session"]["id"] == str(session_id) for entry in self.entries)
+        return self.catch_up or session_id in self.sessions or any(of_it)
 
 
 @dataclass(eq=False)
@@ -160,6 +168,30 @@ class LiveHub:
         finally:
             self._drop(viewer)
 
+    async def session_changes(
+        self, workspace_id: uuid.UUID, session_id: uuid.UUID, *, until: datetime
+    ) -> AsyncIterator[bool]:
+        """True each time the session may have changed, until the given time; False at once, so that a reader knows that
+        it is heard. Changes that come together are one."""
+        with self.viewing(workspace_id) as viewer:
+            yield False
+            while True:
+                try:
+                    remaining = (until - datetime.now(UTC)).total_seconds()
+                    update = await asyncio.wait_for(viewer.queue.get(), max(remaining, 0))
+                except TimeoutError:
+                    return
+                changed = False
+                while update is not None:
+                    changed = changed or update.concerns(session_id)
+                    if viewer.queue.empty():
+                        break
+                    update = viewer.queue.get_nowait()
+                if update is None:
+                    return
+                if changed:
+                    yield True
+
     def notify(self, note: Note) -> None:
         """Take a notification in; does nothing for workspaces that nobody looks at."""
         if note.workspace_id in self._viewers:
@@ -219,7 +251,8 @@ class LiveHub:
             if not is_unreachable(error):
                 log_unexpected(error, part="live updates")
             return Update(executions=(*executions, None), catch_up=True)
-        return Update(entries, executions, catch_up)
+        sessions = tuple(dict.fromkeys(note.session_id for note in notes if note.session_id))
+        return Update(entries, executions, catch_up, sessions)
 
     def _push(self, viewers: list[Viewer], update: Update) -> None:
         for viewer in viewers:

@@ -22,7 +22,7 @@ from services.errors import Conflict, InvalidInput, NotAllowed, NotFound, Patter
 from services.logs import log_unexpected
 from services.people import actor_by_id
 from services.settings import get_settings
-from services.web import machine_exports, tokens
+from services.web import board, machine_exports, tokens
 from services.web.guards import is_forwarded, is_loopback, is_loopback_host
 from services.web.live import LiveHub, stream
 
@@ -60,6 +60,7 @@ def build(hub: LiveHub) -> list[Route]:
         Route("/old/{table}/{old_id}", moved, methods=["GET"]),
         Route("/exports/{name}", export, methods=["GET"]),
         Route("/attachments/{key:path}", attachment, methods=["GET"]),
+        *board.build(hub),
     ]
 
 

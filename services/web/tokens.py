@@ -21,7 +21,13 @@ from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 from services.errors import NotAllowed, Unavailable
 from services.settings import get_settings
 
-LIFETIMES: dict[str, int] = {"live": 900, "export": 120, "attachment": 900, "metrics": 365 * 86400}  # seconds
+LIFETIMES: dict[str, int] = {
+    "live": 900,
+    "export": 120,
+    "attachment": 900,
+    "board": 3600,
+    "metrics": 365 * 86400,
+}  # seconds
 KEY_FILE = "secret.key"
 _KEY_BYTES = 32
 

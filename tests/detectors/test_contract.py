@@ -122,8 +122,8 @@ def test_what_is_declared_is_let_off_visibly_and_still_run_bar_by_bar(root: Path
     honest = "c = candles['close']\nreturn [detection('mark', 0, i, i) for i in range(len(c)) if c[i] % 2 > 1]"
     leak = """
         c = candles['close']
-        late = len(c) and 500 < c[0] < 2000
-        return [detection('mark', 0, i, i) for i in range(len(c) - 1) if c[i + 1 if late else i] % 2 > 1]
+        late = int(len(c) and 500 < c[0] < 2000)
+        return [detection('mark', 0, i, i) for i in range(len(c) - late) if c[i + late] % 2 > 1]
         """
     for body, passes in ((honest, True), (leak, False)):
         file = plant(root, body) / "detectors" / "planted.py"

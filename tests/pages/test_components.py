@@ -9,7 +9,6 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -17,45 +16,13 @@ from streamlit import config
 
 from pages.components import charts, looks
 from pages.components.charts.base import safe
-from pages.components.charts.view import date_labels, view_around
 from pages.components.drawn import lifecycle_stops, rate_texts, tally_items
-from pages.components.parts import ChartClick, chart_click
 from pages.components.timeline.component import TimelineAction, action
 from pages.components.workspaces.grid import card_view
 from services import lifecycle
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 3, 10, 14, 0, tzinfo=UTC)
-
-
-def candles(n: int = 300) -> pd.DataFrame:
-    close = pd.Series([100 + (i % 40) / 2 for i in range(n)], dtype=float)
-    times = pd.date_range("2012-01-02", periods=n, freq="D", tz="UTC")
-    frame = {"time": times, "open": close - 0.4, "high": close + 1, "low": close - 1, "close": close, "volume": 1.0}
-    return pd.DataFrame(frame).set_index(pd.RangeIndex(50, 50 + n))
-
-
-def mark(**changes: Any) -> dict[str, Any]:
-    row = {"detection_id": str(uuid.uuid4()), "feedback_id": None, "kind": "swing", "direction": 1, "anchor_index": 200}
-    row |= {
-        "start_index": 200,
-        "end_index": 203,
-        "price": 101.0,
-        "price_low": None,
-        "price_high": None,
-        "verdict": None,
-    }
-    return row | changes
-
-
-def clickable(figure: Any) -> dict[str, tuple[float, float]]:
-    """Where each mark can be clicked first: id → (x, y)."""
-    found: dict[str, tuple[float, float]] = {}
-    for trace in figure.data:
-        for place, custom in enumerate(trace.customdata if trace.customdata is not None else []):
-            if custom[0] == "mark":
-                found.setdefault(custom[1], (trace.x[place], trace.y[place]))
-    return found
 
 
 def test_numbers_read_as_the_design_says() -> None:
@@ -162,54 +129,11 @@ def imported(node: ast.AST) -> list[str]:
     return [name.name for name in node.names] if isinstance(node, ast.Import) else []
 
 
-def test_session_chart_places_and_identifies_marks_and_candles() -> None:
-    frame = candles()
-    high, low = mark(), mark(direction=-1, anchor_index=210, verdict="confirmed")
-    broken = mark(kind="bos", anchor_index=230, start_index=215, end_index=230, price=112.5, verdict="false_positive")
-    missed = mark(
-        detection_id=None, feedback_id="f-1", kind="choch", anchor_index=240, end_index=240, refs=[235], price=99.0
-    )
-    figure = charts.session_chart(frame, pd.DataFrame([high, low, broken, missed]), current=broken["detection_id"])
-    places = clickable(figure)
-    assert places[high["detection_id"]] == (200, pytest.approx(frame.loc[200, "high"] * 1.016))
-    assert places[low["detection_id"]] == (210, pytest.approx(frame.loc[210, "low"] * 0.984))
-    assert places[broken["detection_id"]] == (215, 112.5) and places["f-1"] == (235, 99.0)
-    names = [t.name for t in figure.data if t.name]
-    assert names == ["Not judged", "Right", "Wrong"]
-    bars = next(t for t in figure.data if t.type == "bar")
-    assert len(bars.customdata) == len(frame) and list(bars.customdata[0]) == ["candle", 50, 99.6, 101.0, 99.0, 100.0]
-    assert figure.layout.annotations[0].text == "<b>BOS up</b>"
-    assert not [t for t in figure.data if t.type == "scattergl"]
-
-
-def test_session_chart_shows_125_candles_and_dates_instead_of_indexes() -> None:
-    frame = candles()
-    figure = charts.session_chart(frame, pd.DataFrame([mark()]), current=None, view=(100, 224))
-    assert list(figure.layout.xaxis.range) == [99, 225]
-    assert figure.layout.xaxis.labelalias["50"] == "2 Jan" and figure.layout.yaxis.side == "right"
-    seen = frame.loc[100:224]
-    assert figure.layout.yaxis.range[0] < seen["low"].min() and figure.layout.yaxis.range[1] > seen["high"].max()
-    assert view_around(60, 50, 349) == (50, 174) and view_around(340, 50, 349) == (225, 349)
-    hours = pd.Series(pd.date_range("2026-01-05 09:30", periods=3, freq="h", tz="UTC"))
-    assert date_labels(hours)["1"] == "5 Jan 10:30"
-    assert date_labels(pd.Series(pd.date_range("2012-01-02", periods=400, freq="D")))["0"] == "2 Jan 2012"
-
-
-def test_text_from_detectors_is_escaped_in_figures() -> None:
-    wicked = mark(kind="<b onclick=x>", verdict="<i>odd</i>")
-    figure = charts.session_chart(candles(), pd.DataFrame([wicked]), current=wicked["detection_id"])
-    strip = charts.overview_strip(pd.DataFrame([wicked]), first=50, last=349, view=(100, 224))
+def test_text_of_versions_is_escaped_in_figures() -> None:
     versions = pd.DataFrame([{"version": "<img src=x>", "n": 12, "rate": 0.5, "ci_low": 0.3, "ci_high": 0.7}])
-    for drawn in (figure, strip, charts.success_by_version(versions)):
-        text = json.dumps(drawn.to_plotly_json(), default=str)
-        assert "<b onclick" not in text.lower() and "<i>" not in text and "<img" not in text
+    text = json.dumps(charts.success_by_version(versions).to_plotly_json(), default=str)
+    assert "<img" not in text
     assert safe("<a href='x'>") == "&lt;a href='x'&gt;"
-
-
-def test_a_window_without_marks_is_drawn() -> None:
-    none = pd.DataFrame([mark()]).iloc[:0]
-    assert charts.session_chart(candles(), none).data
-    assert charts.overview_strip(none, first=50, last=349, view=None).layout.height == 40
 
 
 def test_provisional_rates_are_open_and_untested_versions_left_out() -> None:
@@ -234,17 +158,6 @@ def test_bars_sum_per_day_and_empty_frames_say_so() -> None:
     ]
     weeks = pd.DataFrame({"week": days, "state": ["open", "verified", "open"], "count": [1, 2, 3]})
     assert [t.name for t in charts.feedback_by_state(weeks).data] == ["Open", "Verified"]
-
-
-def test_a_click_names_the_mark_before_the_candle_behind_it() -> None:
-    def event(*custom: object) -> dict[str, Any]:
-        return {"selection": {"points": [{"customdata": c} for c in custom]}}
-
-    candle = ["candle", 302, 1.0, 2.0, 0.5, 1.5]
-    assert chart_click(event(candle)) == ChartClick(candle_index=302, close=1.5)
-    assert chart_click(event({"0": "mark", "1": "m"})) == ChartClick(mark_id="m")
-    assert chart_click(event(candle, ["mark", "m"])) == ChartClick(mark_id="m")
-    assert chart_click(event()) is None and chart_click(None) is None and chart_click(event("odd", ["mark", 5])) is None
 
 
 def test_triggers_of_the_browser_are_checked() -> None:

@@ -146,8 +146,8 @@ def test_a_rate_that_fell_after_a_deploy_sends_one_notice_with_both_numbers(
     told = only(session, home)
     assert told.event == NotificationEvent.SUCCESS_RATE_FELL
     assert told.title.endswith(": success rate fell from 90% to 70%")
-    assert "v0.1.0 had 90% (95% interval 60–98%, n 10)." in told.body
-    assert "v0.1.1, which followed it, has 70% (95% interval 40–89%, n 10) so far." in told.body
+    assert "v0.1.0 had 90% (95% interval 52–99%, n 10)." in told.body
+    assert "v0.1.1, which followed it, has 70% (95% interval 34–91%, n 10) so far." in told.body
     assert "intervals overlap, so this may be chance" in told.body
     scenarios.judged(session, home, member, right=0, wrong=4, series=4)
     assert len(notices(session, home)) == 1

@@ -49,9 +49,10 @@ CODECS = {
     "services/existing/source.py": "rows of the existing system",
     "services/labels/rates.py": "rates as sessions and evaluations keep them",
     "services/candles/mapping.py": "mappings as datasets keep them",
+    "services/judging/ops.py": "judgements as boards send them",
 }
 # What is left elsewhere. The numbers may fall, and whoever lets one fall lowers it here.
-MOST = {"services": 32, "pages": 47, "app.py": 2, "benchmarks": 4}
+MOST = {"services": 32, "pages": 15, "app.py": 2, "benchmarks": 4}
 # These have none, and stay so.
 TYPED = (
     "services/worker",

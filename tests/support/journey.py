@@ -233,7 +233,7 @@ def run_session(member: Person, journey: Journey, name: str, first: int, last: i
 def opened(person: Person, journey: Journey, name: str) -> None:
     person.title(name)
     journey.sessions[name] = re.search(r"id=([0-9a-f-]{36})", person.page.url)[1]  # type: ignore[index]
-    person.page.locator(".st-key-session-chart .js-plotly-plot .main-svg").first.wait_for()
+    person.board_ready()
 
 
 @dataclass(frozen=True)
@@ -245,22 +245,21 @@ class Mark:
 
 
 def mark(person: Person) -> Mark:
-    panel = person.page.locator(".st-key-mark-facts")
-    where = panel.get_by_text(re.compile(r"^#\d+ ·")).first.inner_text()
-    kind = person.page.get_by_test_id("stMarkdown").get_by_text(re.compile("^Swing (high|low)$")).first.inner_text()
-    return Mark(int(re.findall(r"#(\d+)", where)[0]), 1 if kind == "Swing high" else -1)
+    card = person.board.locator(".mark")
+    where, kind = card.locator("dd").first.inner_text(), card.locator("h3").inner_text()
+    return Mark(int(re.findall(r"#([\d,]+)", where)[0].replace(",", "")), 1 if kind == "Swing high" else -1)
 
 
 def left(person: Person) -> int:
     """How many marks nobody has judged."""
-    shown = person.page.get_by_test_id("stMarkdown").or_(person.page.get_by_test_id("stCaptionContainer"))
-    text = shown.get_by_text(re.compile(r"^(\d+ left|all judged)$")).first.inner_text()
-    return int(text.split()[0]) if text != "all judged" else 0
+    marks, judged = (int(person.board.get_attribute(name) or 0) for name in ("data-marks", "data-judged"))
+    return marks - judged
 
 
 def expect_left(person: Person, count: int) -> None:
-    person.see(f"{count} left" if count else "all judged")
-    person.settle()
+    total = int(person.board.get_attribute("data-marks") or 0)
+    expect(person.board).to_have_attribute("data-judged", str(total - count))
+    person.all_sent()
 
 
 def verdict(table: Candles, at: Mark) -> str:
@@ -290,13 +289,13 @@ def judge_many_ways(member: Person, journey: Journey, table: Candles) -> None:
     done = set()
     for mark_id, candle in list(member.marks_in_view().items())[2:5]:
         member.click_on_chart("mark", mark_id)
-        member.see(re.compile(rf"^#{candle} ·"))
+        expect(member.board).to_have_attribute("data-current", mark_id)
         judge_by_click(member, {"1": "Right", "2": "Wrong"}[verdict(table, mark(member))])
         done.add(candle)
     moved = to_wiggle(member, table, done)
     before = left(member)
     member.page.keyboard.press("3")
-    member.see(re.compile("Click the candle where"))
+    member.see(re.compile("Click the candle it belongs to"))
     member.click_on_chart("candle", moved + 4)
     expect_left(member, before - 1)
 
@@ -315,7 +314,7 @@ def judge_many_ways(member: Person, journey: Journey, table: Candles) -> None:
 
 def judge_by_click(member: Person, label: str) -> None:
     before = left(member)
-    member.page.get_by_role("button").filter(has_text=label).first.click()
+    member.board.get_by_role("button", name=label, exact=True).click()
     expect_left(member, before - 1)
 
 
@@ -327,17 +326,17 @@ def to_wiggle(person: Person, table: Candles, done: set[int]) -> int:
             done.add(at.candle)
             return at.candle
         person.page.keyboard.press("j")
-        person.see(re.compile(rf"^#{at.candle} ·"), shown=False)
-        person.settle()
+        expect(person.board.locator(".mark dd").first).not_to_have_text(re.compile(rf"^#{at.candle:,} ·"))
     raise AssertionError("no wiggle is left")
 
 
 def add_missed(member: Person, candle: int) -> None:
-    """Clicks a candle without a mark and says that one is missing there."""
+    """Says that a mark is missing on a candle."""
+    member.page.keyboard.press("m")
+    member.see(re.compile("Click the candle that should have been marked"))
     member.click_on_chart("candle", candle)
-    member.see(re.compile(rf"^#{candle} ·"))
-    member.press("Add missed here")
-    member.see("1 missed")
+    member.see(re.compile(rf"#{candle} is added as missed"))
+    member.all_sent()
 
 
 def complete(member: Person) -> None:
@@ -352,14 +351,13 @@ def disagree(admin: Person, server: Server, journey: Journey) -> None:
     """The admin judges the first mark of the open session the other way round."""
     admin.open(f"/session?id={journey.sessions[HOLDOUT[0]]}")
     opened(admin, journey, HOLDOUT[0])
-    mark_id, candle = min(admin.marks_in_view().items(), key=lambda item: item[1])
+    mark_id, _ = min(admin.marks_in_view().items(), key=lambda item: item[1])
     admin.click_on_chart("mark", mark_id)
-    admin.see(re.compile(rf"^#{candle} ·"))
+    expect(admin.board).to_have_attribute("data-current", mark_id)
     table = reviewing.candles()
     other = {"1": "2", "2": "1"}[verdict(table, mark(admin))]
     admin.page.keyboard.press(other)
-    admin.see("Last verdicts")
-    admin.settle()
+    admin.all_sent()
     admin.open(f"/workspace?id={journey.workspace_id}")
     row(admin, "Mark disputed")
 

@@ -16,25 +16,6 @@ WAIT_MS = 30_000
 # Streamlit asks for these beside a deep link before it asks at the root, and says so in the console.
 ITS_OWN = re.compile(r"/_stcore/(health|host-config)")
 SETTLED = "[data-testid='stApp'][data-test-script-state='notRunning']"
-PLACE_OF = """([name, wanted]) => {
-  const box = document.querySelector(`.st-key-${name} .js-plotly-plot`)
-  const frame = box.getBoundingClientRect()
-  const { xaxis, yaxis } = box._fullLayout
-  for (const [n, trace] of box.data.entries()) {
-    const at = (trace.customdata ?? []).findIndex((c) => c[0] === wanted[0] && String(c[1]) === wanted[1])
-    if (at < 0) continue
-    const full = box._fullData[n]
-    const y = full.type === "bar" ? full.base[at] + full.y[at] / 2 : full.y[at]
-    return [frame.x + xaxis._offset + xaxis.d2p(full.x[at]), frame.y + yaxis._offset + yaxis.d2p(y)]
-  }
-  return null
-}"""
-MARKS_IN_VIEW = """(name) => {
-  const box = document.querySelector(`.st-key-${name} .js-plotly-plot`)
-  const [first, last] = box._fullLayout.xaxis.range
-  return box._fullData.flatMap((full) => (full.customdata ?? []).flatMap((c, at) =>
-    c[0] === "mark" && full.x[at] > first + 2 && full.x[at] < last - 2 ? [[c[1], full.x[at]]] : []))
-}"""
 
 
 class Person:
@@ -154,18 +135,29 @@ class Person:
     def csv(self, control: Locator) -> pd.DataFrame:
         return pd.read_csv(self.download(control))
 
-    # Charts
+    # The judging board
 
-    def click_on_chart(self, kind: str, which: object, *, chart: str = "session-chart") -> None:
-        """Clicks a mark (by its id) or a candle (by its index)."""
-        at = self.page.evaluate(PLACE_OF, [chart, [kind, str(which)]])
+    @property
+    def board(self) -> Locator:
+        return self.page.get_by_test_id("board")
+
+    def board_ready(self) -> None:
+        expect(self.board).to_have_attribute("data-ready", "true")
+
+    def all_sent(self) -> None:
+        """Until every judgement of the board is acknowledged."""
+        expect(self.board).to_have_attribute("data-unsent", "0")
+
+    def click_on_chart(self, kind: str, which: object) -> None:
+        """Clicks a mark (by its id) or the top of a candle (by its index)."""
+        at = self.board.evaluate("(board, [kind, which]) => board.placeOf(kind, which)", [kind, str(which)])
         assert at is not None, f"there is no {kind} {which} on the chart"
+        self.page.mouse.move(*at)
         self.page.mouse.click(*at)
-        self.settle()
 
-    def marks_in_view(self, chart: str = "session-chart") -> dict[str, int]:
+    def marks_in_view(self) -> dict[str, int]:
         """The marks that can be clicked without moving the chart: id and candle."""
-        return {mark: int(at) for mark, at in self.page.evaluate(MARKS_IN_VIEW, chart)}
+        return {mark: int(at) for mark, at in self.board.evaluate("board => board.marksInView()")}
 
     # Evidence
 

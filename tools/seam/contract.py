@@ -9,10 +9,12 @@ from typing import Final
 
 import pages.components
 from pages.components.assets import REGISTERED
+from services.judging import AnswerJson, StateJson
 from services.timeline import PAYLOADS, EntryBase, EntryJson
 from tools.seam.typescript import Interfaces
 
 TYPES: Final = Path(__file__).resolve().parents[2] / "pages" / "seam.d.ts"
+ANSWERS: Final[dict[str, type]] = {"board/state": StateJson, "board/judgements": AnswerJson}  # by the route's path
 _HEAD: Final = """\
 // Made from the Python types by `python -m tools.seam`; a test fails when it is not current. Don't edit it by hand.
 """
@@ -41,12 +43,14 @@ def declared() -> str:
     for name, each in sorted(REGISTERED.items()):
         triggers = " | ".join(f'"{trigger}"' for trigger in each.triggers) or "never"
         components.append(f"  {name}: Mounted<{found.of(each.data_type)}, {triggers}>")
+    answers = [f'  "{path}": {found.of(its)}' for path, its in ANSWERS.items()]
     return "\n\n".join(
         [
             _HEAD.rstrip(),
             *found.written.values(),
             "\n".join(["interface Payloads {", *payloads, "}"]),
             "\n".join(["interface Components {", *components, "}"]),
+            "\n".join(["interface Answers {", *answers, "}"]),
             _TAIL,
         ]
     )

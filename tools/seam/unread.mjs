@@ -41,7 +41,7 @@ const declared = []
 for (const file of program.getSourceFiles()) {
   if (isContract(file)) {
     for (const statement of file.statements) {
-      if (!ts.isInterfaceDeclaration(statement) || ["Payloads", "Components", "Mounted"].includes(statement.name.text)) continue
+      if (!ts.isInterfaceDeclaration(statement) || ["Payloads", "Components", "Answers", "Mounted"].includes(statement.name.text)) continue
       for (const member of statement.members) if (ts.isPropertySignature(member)) declared.push([statement.name.text, member])
     }
   } else if (!file.isDeclarationFile) walk(file)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pages.components.charts.session import overview_strip, session_chart
+from pages.components.charts.places import place_chart
 from pages.components.charts.statistics import (
     cost_per_day,
     duration_by_phase,
@@ -13,19 +13,15 @@ from pages.components.charts.statistics import (
     success_by_version,
     success_over_time,
 )
-from pages.components.charts.view import VIEW_CANDLES, view_around
 
 __all__ = [
-    "VIEW_CANDLES",
     "cost_per_day",
     "duration_by_phase",
     "executions_per_day",
     "feedback_by_state",
     "hours_to_fix",
-    "overview_strip",
-    "session_chart",
+    "place_chart",
     "stacked_bars",
     "success_by_version",
     "success_over_time",
-    "view_around",
 ]

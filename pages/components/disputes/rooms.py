@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.actor import acting
-from pages.components.charts import session_chart
+from pages.components.charts import place_chart
 from pages.components.errors import guarded
 from pages.components.links import exists
 from pages.components.parts import figure
@@ -93,8 +93,8 @@ def _chart(room: Room) -> None:
     candles = frame.iloc[max(0, room.index - AROUND) : room.index + AROUND + 1]
     if candles.empty:
         return
-    chart = session_chart(candles, marks_of(room), dark=st.context.theme.type == "dark", height=HEIGHT)
-    figure(chart, key=f"dispute-chart-{room.place.id}", alt="Candles with everybody's verdict on the place", zoom=True)
+    chart = place_chart(candles, marks_of(room), height=HEIGHT)
+    figure(chart, key=f"dispute-chart-{room.place.id}", alt="Candles with everybody's verdict on the place")
 
 
 def marks_of(room: Room) -> pd.DataFrame:
@@ -108,11 +108,11 @@ def marks_of(room: Room) -> pd.DataFrame:
             {
                 "detection_id": str(row.feedback_id), "kind": room.place.kind, "direction": room.place.direction,
                 "anchor_index": bar, "start_index": bar, "end_index": bar, "price": None,
-                "price_low": row.low, "price_high": row.high, "verdict": row.verdict, "refs": [],
+                "price_low": row.low, "price_high": row.high, "verdict": row.verdict, "who": row.person,
             }
         )  # fmt: skip
     columns = ["detection_id", "kind", "direction", "anchor_index", "start_index", "end_index", "price", "price_low"]
-    return pd.DataFrame(made, columns=[*columns, "price_high", "verdict", "refs"], dtype=object)
+    return pd.DataFrame(made, columns=[*columns, "price_high", "verdict", "who"], dtype=object)
 
 
 def _verdict(row: VerdictRow) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import streamlit as st
 
 from pages.components import looks, parts
 from pages.components.errors import guarded
 from pages.components.links import go, link_to
-from pages.components.session import judging
-from pages.components.session.judging import Board, Row
 from services import actions, exports, feedback, sessions
 from services.database.engine import transaction
 from services.lifecycle import SessionStatus
@@ -18,16 +16,16 @@ from services.people import Actor
 from services.sessions import SessionDetail
 
 
-def complete_dialog(detail: SessionDetail, board: Board, rows: Sequence[Row], actor: Actor) -> None:
-    """Asks before the score is frozen, with what is judged and what is not."""
+def complete_dialog(detail: SessionDetail, left: int, actor: Actor) -> None:
+    """Asks before the score is frozen, with how many marks are judged and how many are `left`. It is drawn for as long as
+    `completing` says so, because the board lets the screen run again now and then."""
 
     def dismissed() -> None:
-        board.completing = False
+        completing(detail, False)
 
     @st.dialog("Complete this session?", icon=":material/task_alt:", on_dismiss=dismissed)
     def ask() -> None:
-        left = sum(judging.is_open(r) for r in rows)
-        judged = len(rows) - left
+        judged = detail.detection_count - left
         st.markdown(f"**{judged:,} judged, {left:,} not judged.**")
         st.markdown(
             "Completing freezes the score of this session, so its marks can't be judged any more. "
@@ -43,12 +41,18 @@ def complete_dialog(detail: SessionDetail, board: Board, rows: Sequence[Row], ac
                 with guarded() as outcome, transaction() as session:
                     sessions.complete(session, detail.id, actor=actor)
                 if outcome.ok:
-                    board.completing = False
-                    board.history.clear()
-                    board.calm()
+                    dismissed()
                     st.rerun()
 
     ask()
+
+
+def completing(detail: SessionDetail, wanted: bool | None = None) -> bool:
+    """Whether this tab asks to complete the session; `wanted` sets it."""
+    key = f"completing-{detail.id}"
+    if wanted is not None:
+        st.session_state[key] = wanted
+    return bool(st.session_state.get(key))
 
 
 def retest_button(detail: SessionDetail, actor: Actor) -> None:
@@ -89,13 +93,13 @@ def run_again(detail: SessionDetail, actor: Actor) -> None:
         link_to(f"/workspace?id={detail.workspace_id}", detail.workspace_name, icon=":material/forum:")
 
 
-def more_menu(detail: SessionDetail, board: Board, actor: Actor) -> None:
+def more_menu(detail: SessionDetail, actor: Actor) -> None:
     """What is done now and then: the CSV, a note for the agent, another name, the workspace."""
     with st.popover("More", type="tertiary", icon=":material/more_horiz:"):
         parts.download_csv_button("Marks as CSV", _csv(detail, actor), f"{detail.name} marks")
         link_to(f"/workspace?id={detail.workspace_id}", looks.plain(detail.workspace_name), icon=":material/forum:")
         if actor.may("judge") and detail.status in (SessionStatus.ACTIVE, SessionStatus.COMPLETED):
-            _note(detail, board, actor)
+            _note(detail, actor)
         if actor.may("run_session"):
             with st.form("session-rename", border=False):
                 name = st.text_input("Name", value=detail.name, max_chars=120)
@@ -110,7 +114,7 @@ def _csv(detail: SessionDetail, actor: Actor) -> Callable[[], bytes]:
     return lambda: b"".join(exports.stream_csv("marks", {"session": str(detail.id)}, actor_id=actor.id))
 
 
-def _note(detail: SessionDetail, board: Board, actor: Actor) -> None:
+def _note(detail: SessionDetail, actor: Actor) -> None:
     with st.form("session-note", border=False, clear_on_submit=True):
         text = st.text_area(
             "Note for the agent", max_chars=4000, placeholder="What should change, beyond single marks", height=90
@@ -119,5 +123,4 @@ def _note(detail: SessionDetail, board: Board, actor: Actor) -> None:
             with guarded() as outcome, transaction() as session:
                 feedback.add_comment_item(session, detail.workspace_id, text, session_id=detail.id, actor=actor)
             if outcome.ok:
-                board.notice = "The note was added; it goes to the agent with the next batch."
-                st.rerun()
+                st.toast("The note was added; it goes to the agent with the next batch.", icon=":material/check:")

@@ -1,91 +1,23 @@
-"""The panel beside a session's chart: the mark in question, how it goes so far, what a retest lost, the last verdicts."""
+"""What stands below the board: the success rate, and what a retest lost."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import pandas as pd
 import streamlit as st
 
-from pages.components import drawn, looks, parts
-from pages.components.charts.marks import BREAKS
-from pages.components.session.judging import Board, Row, find, is_open
+from pages.components import drawn, looks
 from services.labels import SessionScore
 from services.lifecycle import SessionStatus
 from services.sessions import SessionDetail
 
-RECENT: Final = 5
 COUNTED: Final = ("confirmed", "false_positive", "adjustment", "false_negative", "unsure")
 
 
-def mark_card(board: Board, rows: Sequence[Row], candles: pd.DataFrame) -> None:
-    """Which mark of how many, its facts, and what was said of it."""
-    with st.container(border=True, gap="xsmall"):
-        row = find(rows, board.current)
-        if row is None:
-            st.markdown("**No marks**")
-            st.caption("The detector found nothing in this window. Click a candle to add what it missed.")
-            return
-        at = [r["id"] for r in rows].index(row["id"])
-        left = sum(is_open(r) for r in rows)
-        with st.container(horizontal=True, horizontal_alignment="distribute"):
-            st.caption(f"Mark {at + 1} of {len(rows)}", width="content")
-            st.caption(f"{left} left" if left else "all judged", width="content")
-        st.progress((len(rows) - left) / len(rows))
-        st.markdown(f"**{looks.kind_label(str(row['kind']), int(row['direction']))}**")
-        drawn.facts(facts_of(row, candles), key="mark-facts")
-        if row["verdict"] is not None:
-            _verdict(row)
-
-
-def _verdict(row: Row) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        parts.verdict_badge(str(row["verdict"]))
-        if row["state"] not in (None, "open"):
-            parts.badge(looks.look(looks.FEEDBACK_STATES, str(row["state"])))
-        if row["made_by"] == "carried":
-            st.caption("carried over from the session before", width="content")
-    if row["reason"]:
-        st.caption(looks.plain(str(row["reason"])[:400]))
-
-
-def facts_of(row: Row, candles: pd.DataFrame) -> list[tuple[str, str]]:
-    """Names and values of a mark: where it is, its price, and when it could be known."""
-    anchor, confirmed = int(row["anchor_index"]), row["confirmed_index"]
-    refs = row["refs"] or []
-    found: list[tuple[str, str]] = []
-    if row["kind"] in BREAKS:
-        swing = int(refs[0]) if refs else row["start_index"]
-        if swing is not None and int(swing) != anchor:
-            found.append(("Swing", _candle(int(swing), candles)))
-        found.append(("Break", _candle(anchor, candles)))
-    else:
-        found.append(("Candle", _candle(anchor, candles)))
-    if row["price_low"] is not None and row["price_high"] is not None:
-        found.append(("Zone", f"{looks.price(row['price_low'])}–{looks.price(row['price_high'])}"))
-    elif row["price"] is not None:
-        found.append(("Level", looks.price(row["price"])))
-    if anchor in candles.index:
-        found.append(("Close", looks.price(float(candles["close"].loc[anchor]))))
-    if row["verdict"] == "adjustment" and row["expected_index"] is not None:
-        found.append(("Belongs to", _candle(int(row["expected_index"]), candles)))
-    if row["detection_id"] is not None and confirmed is not None:
-        found.append(("Known at", f"#{int(confirmed)}"))
-    if row["confidence"] is not None:
-        found.append(("Confidence", looks.percent(row["confidence"])))
-    return found
-
-
-def _candle(index: int, candles: pd.DataFrame) -> str:
-    return looks.candle_label(index, candles["time"].loc[index] if index in candles.index else None)
-
-
-def score_card(detail: SessionDetail, rows: Sequence[Row], score: SessionScore) -> None:
+def score_card(detail: SessionDetail, verdicts: Mapping[str, int], score: SessionScore) -> None:
     """The success rate with its interval and n: the frozen one of a completed session, else as it stands now."""
-    counts = Counter(str(r["verdict"]) for r in rows if r["verdict"] is not None)
-    shown = {verdict: counts.get(verdict, 0) for verdict in COUNTED}
+    shown = {verdict: verdicts.get(verdict, 0) for verdict in COUNTED}
     now = score.rate
     frozen = detail.status == SessionStatus.COMPLETED
     with st.container(border=True, gap="small"):
@@ -126,23 +58,4 @@ def gone_card(gone: Sequence[Mapping[str, Any]], *, may_judge: bool) -> tuple[st
                         pressed = ("missed", item)
                     if st.button("Fine", key=f"gone-fine-{key}", type="tertiary", disabled=not may_judge):
                         pressed = ("fine", item)
-    return pressed
-
-
-def recent_card(board: Board, rows: Sequence[Row]) -> str | None:
-    """The last verdicts of this sitting, newest first. Returns the id of the mark that was pressed."""
-    pressed = None
-    done = [(d, find(rows, d.mark_id)) for d in reversed(board.history[-RECENT:])]
-    if not any(row for _, row in done):
-        return None
-    with st.container(border=True, gap=None):
-        st.caption("Last verdicts")
-        for place, (item, row) in enumerate(done):
-            if row is None:
-                continue
-            look = looks.look(looks.VERDICTS, item.verdict)
-            name = looks.kind_label(str(row["kind"]), int(row["direction"]))
-            label = f":{look.color}[{look.icon}] {name} \\#{int(row['anchor_index'])}"
-            if st.button(label, key=f"recent-{place}", type="tertiary"):
-                pressed = str(row["id"])
     return pressed

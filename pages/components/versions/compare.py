@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.components import looks
-from pages.components.charts import session_chart
+from pages.components.charts import place_chart
 from pages.components.parts import download_csv_button, figure
 from services import actions
 from services.actions import Beside, SideBySide
@@ -64,10 +64,8 @@ def compare(
                 f"**v{looks.plain(version.name)}** :gray[{its.tp:,} right, {its.fp:,} wrong, {its.fn:,} missed, "
                 f"{its.unjudged:,} unjudged]"
             )
-            chart = session_chart(
-                candles, marks_of(found.rows, side), view=view, dark=st.context.theme.type == "dark", height=HEIGHT
-            )
-            figure(chart, key=f"compare-{side}", alt=f"Candles with the marks of version {version.name}", zoom=True)
+            chart = place_chart(candles, marks_of(found.rows, side), view=view, height=HEIGHT)
+            figure(chart, key=f"compare-{side}", alt=f"Candles with the marks of version {version.name}")
     table = table_of(found.rows, pair)
     only = st.toggle("Only what differs", value=bool(differing), key="compare-differs")
     st.dataframe(table[table["Differs"]] if only else table, hide_index=True, key="compare-table")

@@ -51,8 +51,9 @@ def test_plan_implement_refine_in_one_conversation(agent_setup: AgentSetup) -> N
     assert (change.changed, change.changes) == (True, ("ties count",))
     assert change.commit_message == "Count ties as swings"
     assert [f for f, _ in agent_setup.reports] == [0.4, 0.4]  # never back; the tool takes nothing beyond 1
-    assert (change.input_tokens, change.output_tokens) == (3 * 1200, 3 * 50)
-    assert change.cost_usd == pytest.approx(3 * ONE_CALL)
+    spent = spent_in(agent_setup.folder)
+    assert (spent.input_tokens, spent.output_tokens) == (5 * 1200, 5 * 50)
+    assert spent.cost_usd == pytest.approx(5 * ONE_CALL)
     third = agent_setup.api.asked[2].body["messages"]
     assert "Reading." in json.dumps(third), "the second phase goes on with the first one's conversation"
     repository.commit_all(tree, "first")

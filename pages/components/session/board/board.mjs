@@ -1,0 +1,412 @@
+// The judging board: it passes what is so between chart, panel, keyboard and outbox. Streamlit mounts it once and hands
+// it new data on a rerun; a verdict is painted in the frame of its key and waits for nobody.
+import { Candles } from "./candles.mjs"
+import { Chart, engine } from "./chart.mjs"
+import { nextOpen } from "./core.mjs"
+import { Judgements, letterOf } from "./judgements.mjs"
+import { commands, Keys } from "./keys.mjs"
+import { Link } from "./link.mjs"
+import { markOf, nameOf } from "./marks.mjs"
+import { Bar, Panel } from "./panel.mjs"
+import { Shell } from "./shell.mjs"
+import { Strip } from "./strip.mjs"
+import { Tools } from "./tools.mjs"
+
+/** @typedef {Components["board"]} Component */
+/** @typedef {import("./core.mjs").Op} Op */
+/** @typedef {import("./candles.mjs").Candle} Candle */
+
+const QUIET_MS = 2500 // without a key, after which the page around may show the new score
+
+/** @type {WeakMap<object, Board>} */
+const boards = new WeakMap()
+
+/** @param {Component} component */
+export default function mount(component) {
+  const root = component.parentElement
+  let board = boards.get(root)
+  if (!board) boards.set(root, (board = new Board(component)))
+  const turn = board.update(component)
+  const mounted = board
+  // Streamlit also ends a run that newer data overtook, with the component still in the page: the board ends only when
+  // its root is gone.
+  return () => setTimeout(() => {
+    const host = root instanceof ShadowRoot ? root.host : root
+    if (turn !== mounted.turn || host.isConnected) return
+    mounted.destroy()
+    boards.delete(root)
+  }, 300)
+}
+
+export class Board {
+  turn = 0
+  /** @type {import("./marks.mjs").Mark[]} */
+  list = []
+  /** @type {import("./marks.mjs").Scene} */
+  scene = {
+    letters: [], current: -1, hovered: -1, curtain: null, dark: false, background: "#ffffff", font: "sans-serif", base: 0, picking: null,
+    missed: [], ghost: null, measure: null, window: [0, 0], candles: null,
+  }
+  /** @type {{ first: Float64Array, close: Float64Array } | null} */
+  line = null
+  /** @type {Chart | null} */
+  chart = null
+  /** @type {Tools | null} */
+  tools = null
+  drawing = false
+  ended = false
+
+  /** @param {Component} component */
+  constructor(component) {
+    this.data = component.data
+    this.send = component.setTriggerValue
+    this.scene.window = [this.data.start, this.data.end]
+    this.link = new Link({ token: () => this.data.token, renew: () => this.send("renew", Date.now()) })
+    this.judgements = new Judgements({
+      scene: this.scene, link: this.link, prefix: `board:${this.data.person}:${this.data.session}:`,
+      told: {
+        draw: () => this.draw(), saving: (box) => this.saving(box), saved: () => this.saved(), status: () => this.send("renew", Date.now()),
+        conflict: (op) => this.askAbout(op), refused: (failed) => this.refused(failed),
+      },
+    })
+    this.shell = new Shell(this.data, {
+      level: (level) => this.tools?.setLevel(level),
+      tools: {
+        hide: ["visibility_off", "Hide what came after (H)", () => this.tools?.hide()],
+        measure: ["straighten", "Measure (X)", () => this.tools?.pick("measure")],
+        date: ["event", "Go to a date (G)", () => this.tools?.goToDate()],
+        colours: ["palette", "Green and red candles (C)", () => this.tools?.colours()],
+        out: ["remove", "Zoom out (−)", () => this.chart?.zoom(1.4)],
+        in: ["add", "Zoom in (+)", () => this.chart?.zoom(0.7)],
+        home: ["center_focus_strong", "Back to the mark (0)", () => this.tools?.home()],
+        keys: ["keyboard", "Keys (?)", () => this.help()],
+      },
+    })
+    this.panel = new Panel({ go: (i) => this.go(i), reason: (text) => this.useReason(text) })
+    this.bar = new Bar({ go: (by) => this.go(this.scene.current + by), judge: (verdict) => this.judge(verdict), undo: () => this.undo() })
+    this.build(component.parentElement)
+    this.start().catch((error) => this.shell.fail(error instanceof Error ? error.message : String(error)))
+  }
+
+  /** @param {Component} component */
+  update(component) {
+    const fresh = component.data.token !== this.data.token
+    this.data = component.data
+    this.send = component.setTriggerValue
+    this.theme()
+    if (fresh && this.judgements.box?.held) this.judgements.box.resume()
+    if (fresh && this.chart) this.link.follow(() => this.judgements.changed())
+    return ++this.turn
+  }
+
+  // --- opening ---
+  /** @param {Component["parentElement"]} parent */
+  build(parent) {
+    const { root, strip } = this.shell
+    root.append(this.panel.root, this.bar.root)
+    root.dataset.session = this.data.session
+    root.dataset.marks = String(this.data.marks)
+    // Where things are on the screen, for whoever drives the board from outside.
+    Object.assign(root, { placeOf: (/** @type {string} */ kind, /** @type {string} */ which) => this.placeOf(kind, which), marksInView: () => this.marksInView() })
+    parent.append(root)
+    this.strip = new Strip(strip, () => ({
+      start: this.data.start, end: this.data.end, anchors: this.chart?.marks.anchors ?? new Float64Array(), letters: this.scene.letters, current: this.scene.current,
+      view: this.tools?.viewInCandles() ?? null, dark: this.scene.dark, line: this.line,
+    }), (candle) => this.tools?.bring(Math.round(candle)))
+    this.keys = new Keys(commands(this), () => root.isConnected && !document.querySelector("[role=dialog]"))
+    this.onLeave = () => this.judgements.box?.leave()
+    this.onOnline = () => this.judgements.box?.resume()
+    addEventListener("pagehide", this.onLeave)
+    addEventListener("online", this.onOnline)
+  }
+
+  async start() {
+    const { data, scene, judgements } = this
+    const pages = Array.from({ length: Math.ceil(data.marks / data.page) }, (_, page) => this.link.get(`board/marks/${data.session}/${page}`).then((answer) => answer.json()))
+    const [lib, state, ...rows] = await Promise.all([engine(), this.link.state(), ...pages])
+    if (this.ended) return
+    this.list = rows.flat().map(markOf)
+    judgements.indexOf = new Map(this.list.map((mark, i) => [mark.id, i]))
+    const { decimals, intraday, totals, start, end, total } = data
+    this.chart = new Chart(lib, this.shell.chart, scene, { decimals, intraday, totals, onView: () => this.strip?.soon(), fetchTile: (level, number) => this.tile(level, number) })
+    this.tools = new Tools({ chart: this.chart, shell: this.shell, scene, decimals, start, end, total, mark: () => this.mark, draw: () => this.draw(), repaint: () => this.theme() })
+    this.chart.marks.set(this.list)
+    this.chart.api.subscribeCrosshairMove((event) => this.hover(event))
+    this.chart.api.subscribeClick((event) => this.click(event))
+    this.theme()
+    await judgements.open()
+    judgements.take(state)
+    const wanted = judgements.indexOf.get(data.current ?? "") ?? nextOpen(scene.letters, -1)
+    scene.current = this.list.length ? Math.max(0, wanted) : -1
+    await this.chart.show(this.mark?.anchor ?? end)
+    this.draw()
+    this.shell.root.dataset.ready = "true"
+    this.link.follow(() => judgements.changed())
+    await this.overview()
+  }
+
+  /** @param {string} level @param {number} number */
+  async tile(level, number) {
+    return (await this.link.get(`board/candles/${this.data.sha}/${level}/${number}`)).arrayBuffer()
+  }
+
+  /** The closes of the whole session for the strip, at a level that one tile or few hold. */
+  async overview() {
+    const { start, end, totals } = this.data
+    const size = end - start
+    const level = size > 250000 ? "1024" : size > 16000 ? "64" : size > 4000 ? "4" : "1"
+    const candles = new Candles({ level, total: totals[level] ?? 0, fetchTile: (number) => this.tile(level, number) })
+    const [a, b] = await candles.need(candles.barOf(start), candles.barOf(end))
+    const [first, close] = [/** @type {number[]} */ ([]), /** @type {number[]} */ ([])]
+    for (let number = a; number <= b; number++) {
+      const tile = candles.ready.get(number)
+      tile?.first.forEach((at, i) => {
+        if (at < start - 1024 || at > end) return
+        first.push(at)
+        close.push(/** @type {number} */ (tile.close[i]))
+      })
+    }
+    this.line = { first: Float64Array.from(first), close: Float64Array.from(close) }
+    this.strip?.soon()
+  }
+
+  // --- what the server says ---
+  /** @param {{ result: ResultJson, op: Op | undefined }[]} failed */
+  refused(failed) {
+    const first = failed[0]
+    const mark = this.list[this.judgements.indexOf.get(first?.op?.mark ?? "") ?? -1]
+    const name = mark ? `${mark.label} #${mark.anchor}: ` : ""
+    const why = first?.result.sentence ?? ""
+    this.shell.say(failed.length > 1 ? `${failed.length} judgements were not kept. ${why}` : `Not kept. ${name}${why}`, true)
+  }
+
+  // The person judged the same mark in another tab since this one saw it: they say which holds.
+  /** @param {Op} op */
+  askAbout(op) {
+    const mark = this.list[this.judgements.indexOf.get(op.mark ?? "") ?? -1]
+    this.shell.ask(`You judged ${mark?.label ?? "this mark"} #${mark?.anchor ?? ""} in another tab meanwhile.`, {
+      "Keep this tab's verdict": () => this.judgements.resolve(op, true), "Keep the other verdict": () => this.judgements.resolve(op, false),
+    })
+  }
+
+  saved() {
+    clearTimeout(this.settling)
+    this.settling = setTimeout(() => {
+      if (!this.judgements.pending.length && !this.ended) this.send("settled", this.judgements.position)
+    }, QUIET_MS)
+  }
+
+  // --- judging ---
+  get open() {
+    return this.data.may_judge && this.judgements.status === "active"
+  }
+
+  get mark() {
+    return this.list[this.scene.current] ?? null
+  }
+
+  takeReason() {
+    const reason = this.bar.reason.value.trim()
+    this.bar.reason.value = ""
+    return reason ? { reason } : {}
+  }
+
+  /** @param {string} text */
+  useReason(text) {
+    if (text && this.open) this.bar.reason.value = text
+  }
+
+  /** @param {string} verdict @param {number} [index] */
+  judge(verdict, index) {
+    if (!this.open || !this.judgements.box) return
+    if (verdict === "false_negative") return this.tools?.pick("miss")
+    const { mark } = this
+    if (!mark) return
+    if (verdict === "adjustment" && index === undefined) return this.tools?.pick("move")
+    const base = this.judgements.own.get(mark.id) ?? null
+    const where = index === undefined ? {} : { index }
+    this.tools?.calm()
+    this.judgements.put({ do: "judge", mark: mark.id, base, verdict, letter: letterOf(verdict), kind: mark.kind, direction: mark.dir, ...this.takeReason(), ...where })
+    this.bar.flash(verdict)
+    const next = nextOpen(this.scene.letters, this.scene.current)
+    if (next >= 0) this.go(next)
+    else this.shell.say("Every mark is judged. Add what was missed, or complete the session.")
+  }
+
+  /** @param {Candle} bar @param {number} direction */
+  miss(bar, direction) {
+    const kind = this.kind()
+    this.tools?.calm()
+    this.judgements.put({ do: "miss", kind, direction, index: bar.first, letter: "x", ...this.takeReason() })
+    this.shell.say(`${nameOf(kind, direction)} #${bar.first} is added as missed. Z takes it back.`)
+  }
+
+  /** A missed mark that was clicked. @param {import("./marks.mjs").Missed} its */
+  askMissed(its) {
+    const name = `${nameOf(its.kind, its.direction)} #${its.index} was added as missed`
+    if (!its.own || !this.open) return this.shell.say(`${name}${its.own ? "" : " by somebody else"}.`)
+    this.shell.ask(`${name} by you.`, { "Take it away": () => this.judgements.put({ do: "remove", mark: its.id }), Keep: () => undefined })
+  }
+
+  undo() {
+    if (!this.open) return
+    const at = this.judgements.indexOf.get(this.judgements.undo() ?? "")
+    if (at !== undefined) this.go(at)
+  }
+
+  /** What a missed mark is: the kind that the detector says most. */
+  kind() {
+    /** @type {Map<string, number>} */
+    const counts = new Map()
+    for (const { kind } of this.list) counts.set(kind, (counts.get(kind) ?? 0) + 1)
+    return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? this.data.missed_kind
+  }
+
+  /** @param {number} i */
+  go(i) {
+    if (!this.list.length) return
+    this.scene.current = Math.max(0, Math.min(this.list.length - 1, i))
+    const { mark } = this
+    if (!mark) return
+    if (this.scene.curtain !== null) this.scene.curtain = mark.conf
+    this.tools?.bring(mark.anchor, false)
+    this.draw()
+  }
+
+  help() {
+    const shown = this.shell.covered
+    this.tools?.calm()
+    if (!shown && this.keys) this.shell.sheet(this.keys.help(() => this.tools?.calm()))
+  }
+
+  // --- the pointer ---
+  /** @param {import("lightweight-charts").MouseEventParams} event */
+  at(event) {
+    const price = event.point ? this.chart?.series.coordinateToPrice(event.point.y) : null
+    const id = String(/** @type {any} */ (event).hoveredInfo?.objectId ?? event.hoveredObjectId ?? "")
+    const [what = "", which = ""] = id.split(":")
+    return { bar: this.chart?.barAt(event) ?? null, price: price ?? null, mark: what === "mark" ? Number(which) : -1, missed: what === "missed" ? which : null }
+  }
+
+  /** @param {import("lightweight-charts").MouseEventParams} event */
+  hover(event) {
+    const { bar, price, mark } = this.at(event)
+    this.legend(bar ?? this.currentBar())
+    if (mark === this.scene.hovered && !this.scene.picking) return
+    this.scene.hovered = mark
+    this.scene.ghost = null
+    if (bar && price !== null && this.scene.picking) this.tools?.aim(bar, price)
+    this.chart?.refresh()
+  }
+
+  /** @param {import("lightweight-charts").MouseEventParams} event */
+  click(event) {
+    const { bar, price, mark, missed } = this.at(event)
+    if (!bar || price === null) return
+    if (this.scene.picking === "move") this.judge("adjustment", bar.first)
+    else if (this.scene.picking === "miss") this.miss(bar, price >= (bar.high + bar.low) / 2 ? 1 : -1)
+    else if (this.scene.picking === "measure") this.tools?.measureClick(bar, price)
+    else if (mark >= 0) this.go(mark)
+    else {
+      const its = this.scene.missed.find((one) => one.id === missed)
+      if (its) this.askMissed(its)
+    }
+  }
+
+  // --- drawing ---
+  draw() {
+    if (this.drawing) return
+    this.drawing = true
+    queueMicrotask(() => {
+      this.drawing = false
+      if (this.ended) return
+      const { letters, current, missed } = this.scene
+      const { history, reasons, status } = this.judgements
+      const judged = letters.filter((letter) => letter !== ".").length
+      Object.assign(this.shell.root.dataset, { current: this.mark?.id ?? "", judged: String(judged) })
+      this.chart?.refresh()
+      this.panel.draw({
+        mark: this.mark, place: current, total: this.list.length, letters, missed: missed.length, time: this.currentBar()?.time ?? null, decimals: this.data.decimals,
+        intraday: this.data.intraday, open: this.open, reasons, recent: this.recent(),
+      })
+      this.bar.draw(this.open, history.length > 0, status ? this.data.why_not || "This session is closed" : "")
+      this.legend(this.currentBar())
+      this.strip?.soon()
+    })
+  }
+
+  recent() {
+    const rows = []
+    for (const { mark, letter } of this.judgements.history) {
+      const i = this.judgements.indexOf.get(mark ?? "")
+      const its = i === undefined ? undefined : this.list[i]
+      if (i !== undefined && its && rows.length < 7) rows.push({ i, letter, name: its.label, anchor: its.anchor })
+    }
+    return rows
+  }
+
+  currentBar() {
+    const { candles } = this.scene
+    return this.mark && candles ? candles.at(candles.barOf(this.mark.anchor)) : null
+  }
+
+  /** @param {Candle | null} bar */
+  legend(bar) {
+    const hidden = bar !== null && this.scene.curtain !== null && bar.first > this.scene.curtain
+    if (bar && !hidden) this.shell.legend(bar, this.data.decimals, this.data.intraday)
+  }
+
+  /** The point of the page at which a mark (by its id) or a candle (by its index) is drawn; null while it is out of view. @param {string} kind @param {string} which @returns {[number, number] | null} */
+  placeOf(kind, which) {
+    const { chart } = this
+    const frame = this.shell.chart.getBoundingClientRect()
+    if (!chart) return null
+    if (kind === "mark") {
+      const shape = chart.marks.shapes.find((one) => this.list[one.i]?.id === which)
+      return shape ? [frame.x + (shape.x0 + shape.x1) / 2, frame.y + (shape.y0 + shape.y1) / 2] : null
+    }
+    const bar = chart.marks.bar(Number(which))
+    const [x, y] = [chart.marks.x(Number(which)), bar && chart.marks.y(bar.high)]
+    return x === null || y === null ? null : [frame.x + x, frame.y + y + 1]
+  }
+
+  /** Ids and candles of the marks that can be clicked. @returns {[string, number][]} */
+  marksInView() {
+    const width = this.shell.chart.clientWidth - 80
+    const shapes = this.chart?.marks.shapes.filter((shape) => shape.i >= 0 && shape.x0 > 10 && shape.x1 < width) ?? []
+    return shapes.map(({ i }) => /** @type {[string, number]} */ ([this.list[i]?.id ?? "", this.list[i]?.anchor ?? 0])).sort((a, b) => a[1] - b[1])
+  }
+
+  /** @param {import("./outbox.mjs").Outbox} box */
+  saving(box) {
+    this.shell.root.dataset.unsent = String(box.pending.length)
+    this.bar.saving(box)
+  }
+
+  theme() {
+    if (!this.chart) return
+    const css = getComputedStyle(this.shell.root)
+    const read = (/** @type {string} */ name, /** @type {string} */ other) => css.getPropertyValue(name).trim() || other
+    this.scene.background = read("--st-background-color", "#ffffff")
+    this.scene.font = read("--st-font", "sans-serif")
+    const [r, g, b] = [1, 3, 5].map((i) => parseInt(this.scene.background.slice(i, i + 2), 16))
+    this.scene.dark = (r ?? 255) + (g ?? 255) + (b ?? 255) < 384
+    this.chart.classic = localStorage.getItem("board-classic") === "true"
+    this.chart.theme({ muted: this.scene.dark ? "#98A4B3" : "#5D6A7A", border: read("--st-border-color", "#dddddd"), font: this.scene.font })
+    this.draw()
+  }
+
+  destroy() {
+    this.ended = true
+    this.tools?.stop()
+    clearTimeout(this.settling)
+    this.shell.destroy()
+    this.keys?.destroy()
+    removeEventListener("pagehide", this.onLeave ?? (() => undefined))
+    removeEventListener("online", this.onOnline ?? (() => undefined))
+    this.judgements.end()
+    this.link.close()
+    this.strip?.destroy()
+    this.chart?.destroy()
+  }
+}

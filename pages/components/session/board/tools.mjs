@@ -1,0 +1,177 @@
+// What a person does to the view, and not to a verdict: dates, longer bars, the curtain over the future, measuring.
+import { lowerBound, measured, parseDate } from "./core.mjs"
+import { TILE } from "./candles.mjs"
+import { COLORS, el } from "./looks.mjs"
+
+/** @typedef {import("./candles.mjs").Candle} Candle */
+/** @typedef {import("./chart.mjs").Chart} Chart */
+/** @typedef {import("./marks.mjs").Mark} Mark */
+/** @typedef {{ index: number, price: number, time: number }} Point */
+
+const PICKING = {
+  move: "Click the candle it belongs to · Esc leaves it where it is", measure: "Click two places to measure between them · Esc",
+  miss: "Click the candle that should have been marked, above it for a high, below for a low · Esc",
+}
+const BAR_MS = 350 // a candle of the replay
+
+export class Tools {
+  /** @type {Point | null} */
+  from = null
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  playing = undefined
+
+  /**
+   * @param {{ chart: Chart, shell: import("./shell.mjs").Shell, scene: import("./marks.mjs").Scene, decimals: number, start: number, end: number,
+   *   total: number, mark: () => Mark | null, draw: () => void, repaint: () => void }} options
+   */
+  constructor(options) {
+    this.its = options
+    this.chart = options.chart
+    this.shell = options.shell
+    this.scene = options.scene
+  }
+
+  /** @param {"move" | "miss" | "measure"} what */
+  pick(what) {
+    this.scene.picking = what
+    this.scene.measure = null
+    this.from = null
+    this.shell.hintAt(PICKING[what])
+    this.its.draw()
+  }
+
+  calm() {
+    this.scene.picking = this.scene.ghost = this.scene.measure = null
+    this.from = null
+    this.shell.hintAt(null)
+    this.shell.sheet(null)
+    this.its.draw()
+  }
+
+  /** Where a click would put something, drawn under the pointer. @param {Candle} bar @param {number} at */
+  aim(bar, at) {
+    const { picking } = this.scene
+    if (picking === "measure") this.measureTo(bar, at)
+    else {
+      const up = picking === "move" ? (this.its.mark()?.dir ?? 1) >= 0 : at >= (bar.high + bar.low) / 2
+      this.scene.ghost = { index: bar.first, price: up ? bar.high : bar.low, color: (picking === "move" ? COLORS.m : COLORS.x) ?? "" }
+    }
+  }
+
+  /** @param {Candle} bar @param {number} at */
+  measureTo(bar, at) {
+    if (!this.from) return
+    const to = { index: bar.first, price: at, time: bar.time }
+    this.scene.measure = { a: this.from, b: to, text: measured(this.from, to, this.its.decimals) }
+  }
+
+  /** A click while measuring: the first place, then the second. @param {Candle} bar @param {number} at */
+  measureClick(bar, at) {
+    if (this.from) {
+      this.measureTo(bar, at)
+      this.scene.picking = null
+      this.shell.hintAt(null)
+    } else this.from = { index: bar.first, price: at, time: bar.time }
+  }
+
+  hide() {
+    this.scene.curtain = this.scene.curtain === null ? (this.its.mark()?.conf ?? this.its.end) : null
+    this.shell.tools.hide?.setAttribute("aria-pressed", String(this.scene.curtain !== null))
+    this.stop()
+    this.refit()
+  }
+
+  /** @param {number} by */
+  step(by) {
+    if (this.scene.curtain === null) return
+    this.scene.curtain = Math.max(this.its.start, Math.min(this.its.total - 1, this.scene.curtain + by))
+    this.refit()
+  }
+
+  play() {
+    if (this.scene.curtain === null) this.hide()
+    if (this.playing) return this.stop()
+    this.playing = setInterval(() => this.step(1), BAR_MS)
+  }
+
+  stop() {
+    clearInterval(this.playing)
+    this.playing = undefined
+  }
+
+  refit() {
+    this.chart.api.priceScale("right").applyOptions({ autoScale: true })
+    this.chart.pan(0)
+    this.its.draw()
+  }
+
+  home() {
+    this.chart.api.priceScale("right").applyOptions({ autoScale: true })
+    const mark = this.its.mark()
+    if (mark) this.bring(mark.anchor)
+  }
+
+  /** @param {number} candle @param {boolean} [centre] */
+  bring(candle, centre = true) {
+    this.chart.show(candle, centre).catch((error) => this.shell.say(error.message))
+  }
+
+  colours() {
+    this.chart.classic = !this.chart.classic
+    localStorage.setItem("board-classic", String(this.chart.classic))
+    this.its.repaint()
+  }
+
+  /** @param {string} level */
+  setLevel(level) {
+    const view = this.viewInCandles()
+    this.shell.levels.value = level
+    const at = this.its.mark()?.anchor ?? Math.round(((view?.[0] ?? 0) + (view?.[1] ?? 0)) / 2)
+    this.chart.setLevel(level, at).then(() => this.its.draw(), (error) => this.shell.say(error.message))
+  }
+
+  nextLevel() {
+    const names = this.shell.levelNames
+    this.setLevel(names[(names.indexOf(this.chart.level) + 1) % names.length] ?? "1")
+  }
+
+  /** @returns {[number, number] | null} */
+  viewInCandles() {
+    const { view } = this.chart
+    const { candles } = this.scene
+    if (!view || !candles) return null
+    const first = candles.at(Math.max(0, Math.floor(view[0])))
+    const last = candles.at(Math.min(candles.total - 1, Math.ceil(view[1])))
+    return first && last ? [first.first, last.first + (candles.step || 1)] : null
+  }
+
+  goToDate() {
+    const field = el("input", "reason")
+    field.placeholder = "2024-03-05 or 2024-03-05 14:30 (UTC)"
+    field.setAttribute("aria-label", "Go to a date")
+    field.onkeydown = (event) => {
+      if (event.key === "Escape") this.calm()
+      if (event.key !== "Enter") return
+      const at = parseDate(field.value)
+      if (at === null) return this.shell.say("Write a date as 2024-03-05, with a time if you like: 2024-03-05 14:30.")
+      this.calm()
+      this.findDate(at).catch((error) => this.shell.say(error.message))
+    }
+    this.shell.sheet(el("div", "sheet", field))
+    field.focus()
+  }
+
+  /** By halves through the dataset, a tile a step. @param {number} seconds */
+  async findDate(seconds) {
+    const candles = this.chart.levels.get("1") ?? this.chart.candles
+    let [low, high] = [0, candles.last]
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2)
+      const tile = await candles.load(middle)
+      if (/** @type {number} */ (tile.time[0]) <= seconds) low = middle
+      else high = middle - 1
+    }
+    const tile = await candles.load(low)
+    await this.chart.show(low * TILE + Math.min(tile.n - 1, lowerBound(tile.time, seconds)))
+  }
+}

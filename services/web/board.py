@@ -1,0 +1,207 @@
+"""The judging board's addresses: its scripts by their content, candles as tiles, marks by pages, judgements in batches,
+and a stream that says when somebody else changed the session."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib.resources
+import json
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from services import judging
+from services.candles import tiles
+from services.database.engine import transaction
+from services.errors import InvalidInput, NotAllowed, NotFound
+from services.feedback import MarkPosition
+from services.people import actor_by_id
+from services.web import tokens
+from services.web.live import LiveHub
+
+ASSETS: Final = Path(__file__).resolve().parents[2] / "pages" / "components" / "session" / "board"
+ENGINE: Final = "engine.js"  # the chart engine's own build, from the installed package
+MAX_BODY: Final = 512 * 1024  # bytes of a batch
+NO_STORE: Final = {"Cache-Control": "no-store"}
+FOREVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
+PRIVATE: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
+_TYPES: Final = {".mjs": "text/javascript", ".js": "text/javascript", ".css": "text/css"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    plain: bytes
+    packed: bytes
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """What a board's token opens."""
+
+    person_id: uuid.UUID
+    session_id: uuid.UUID
+    workspace_id: uuid.UUID
+    sha: str
+    key: str
+    expires_at: datetime
+
+
+def build(hub: LiveHub) -> list[Route]:
+    async def events(request: Request) -> Response:
+        return await _events(request, hub)
+
+    return [
+        Route("/board/assets/{digest}/{name}", asset, methods=["GET"]),
+        Route("/board/candles/{sha}/{level}/{number:int}", candles, methods=["GET"]),
+        Route("/board/marks/{session}/{page:int}", marks, methods=["GET"]),
+        Route("/board/state", state, methods=["GET"]),
+        Route("/board/judgements", judgements, methods=["POST"]),
+        Route("/board/events", events, methods=["GET"]),
+    ]
+
+
+@lru_cache(maxsize=1)
+def assets() -> tuple[str, Mapping[str, Asset]]:
+    """The scripts and styles with the digest of all of them, which is part of their address."""
+    files = {path.name: path.read_bytes() for path in sorted(ASSETS.iterdir()) if path.suffix in _TYPES}
+    files[ENGINE] = engine().read_bytes()
+    digest = hashlib.sha256(b"".join(name.encode() + data for name, data in sorted(files.items()))).hexdigest()[:20]
+    made = {name: Asset(data, gzip.compress(data, 9), _TYPES[Path(name).suffix]) for name, data in files.items()}
+    return digest, made
+
+
+def engine() -> Path:
+    """The chart engine's standalone build in the installed package `lwcharts`."""
+    vendor = Path(str(importlib.resources.files("lwcharts"))) / "vendor"
+    found = sorted(vendor.glob("*standalone*.js"))
+    if not found:
+        raise NotFound("The chart engine is not installed; install the app's requirements again.")
+    return found[0]
+
+
+def asset_url(name: str) -> str:
+    """The address of a script, as seen from the app's own page."""
+    return f"board/assets/{assets()[0]}/{name}"
+
+
+def mint(person_id: uuid.UUID, *, session_id: uuid.UUID, workspace_id: uuid.UUID, sha: str, key: str) -> str:
+    """A token with which one person opens and judges one session."""
+    return tokens.mint("board", person_id, session=str(session_id), workspace=str(workspace_id), sha=sha, key=key)
+
+
+async def asset(request: Request) -> Response:
+    digest, held = assets()
+    found = held.get(request.path_params["name"])
+    if found is None or request.path_params["digest"] != digest:
+        raise NotFound("There is no such file.")
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        headers = {**FOREVER, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+        return Response(found.packed, media_type=found.kind, headers=headers)
+    return Response(found.plain, media_type=found.kind, headers=FOREVER)
+
+
+async def candles(request: Request) -> Response:
+    board = _board(request)
+    if request.path_params["sha"] != board.sha:
+        raise NotAllowed("This link is for other candles.")
+    data = await run_in_threadpool(
+        lambda: gzip.compress(
+            tiles.tile(board.sha, board.key, request.path_params["level"], request.path_params["number"]), 1
+        )
+    )
+    return Response(data, media_type="application/octet-stream", headers={**PRIVATE, "Content-Encoding": "gzip"})
+
+
+async def marks(request: Request) -> Response:
+    board = _board(request)
+    if request.path_params["session"] != str(board.session_id):
+        raise NotAllowed("This link is for another session.")
+
+    def read() -> bytes:
+        with transaction() as session:
+            actor_by_id(session, board.person_id)
+            rows = judging.marks(session, board.session_id, request.path_params["page"])
+        return gzip.compress(json.dumps(rows).encode(), 4)
+
+    headers = {**PRIVATE, "Content-Encoding": "gzip"}
+    return Response(await run_in_threadpool(read), media_type="application/json", headers=headers)
+
+
+async def state(request: Request) -> Response:
+    board = _board(request)
+
+    def read() -> judging.StateJson:
+        with transaction() as session:
+            actor = actor_by_id(session, board.person_id)
+            return judging.state_of(session, board.session_id, actor.id)
+
+    return JSONResponse(await run_in_threadpool(read), headers=NO_STORE)
+
+
+async def judgements(request: Request) -> Response:
+    """Takes a batch; the answer says of each judgement how it went."""
+    board = _board(request)
+    body = await request.body()
+    if len(body) > MAX_BODY:
+        raise InvalidInput("These are too many judgements at once.")
+    try:
+        ops = judging.read_ops(json.loads(body))
+    except ValueError:
+        raise InvalidInput("The judgements are not readable.") from None
+    return JSONResponse(await run_in_threadpool(_take, board, ops), headers=NO_STORE)
+
+
+def _take(board: Board, ops: list[judging.Op]) -> judging.AnswerJson:
+    places = _places(board, ops)
+    with transaction() as session:
+        actor = actor_by_id(session, board.person_id)
+        return judging.judge_many(session, board.session_id, ops, places, actor=actor)
+
+
+def _places(board: Board, ops: list[judging.Op]) -> dict[uuid.UUID, MarkPosition]:
+    """The candles that moved and missed marks belong to, read before the transaction begins."""
+    wanted = [op for op in ops if op.index is not None]
+    found = {op.id: judging.place_at(board.sha, board.key, op.index or 0, op.kind, op.direction) for op in wanted}
+    return {op_id: place for op_id, place in found.items() if place is not None}
+
+
+async def _events(request: Request, hub: LiveHub) -> Response:
+    board = _board(request, request.query_params.get("token"))
+
+    def check() -> None:
+        with transaction() as session:
+            actor_by_id(session, board.person_id)
+
+    await run_in_threadpool(check)
+    return EventSourceResponse(_changes(hub, board), ping=15, headers=NO_STORE)
+
+
+async def _changes(hub: LiveHub, board: Board) -> AsyncIterator[ServerSentEvent]:
+    """`changed` each time the session did; `expired` when the token's time is over."""
+    async for changed in hub.session_changes(board.workspace_id, board.session_id, until=board.expires_at):
+        yield ServerSentEvent(event="changed", data="{}", retry=2000) if changed else ServerSentEvent(comment="live")
+    yield ServerSentEvent(event="expired", data="{}")
+
+
+def _board(request: Request, token: str | None = None) -> Board:
+    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+    grant = tokens.read("board", token or (bearer if scheme.lower() == "bearer" else None))
+    try:
+        session_id, workspace_id = uuid.UUID(grant.object["session"]), uuid.UUID(grant.object["workspace"])
+        person_id = uuid.UUID(grant.person_id)
+        sha, key = str(grant.object["sha"]), str(grant.object["key"])
+    except (KeyError, ValueError, TypeError):
+        raise NotAllowed("This link is for no session.") from None
+    return Board(person_id, session_id, workspace_id, sha, key, grant.expires_at)

@@ -1,0 +1,158 @@
+"""The judging board in a real browser: every key once, in order, on the mark that was on the screen, whatever happens."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+from sqlalchemy.orm import Session
+
+from services import sessions
+from services.database.engine import engine_for
+from tests import factories
+from tests.support import scenarios
+from tests.support.screens import Person, Visit
+from tests.support.server import Server, running
+
+WORDS = {"1": "confirmed", "2": "false_positive", "4": "unsure"}
+KEYS = 40
+GAP_MS = 30
+
+
+@pytest.fixture(scope="module")
+def desk() -> Iterator[Server]:
+    with running(DEMO="false") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def member(desk: Server, visit: Visit, monkeypatch_module: pytest.MonkeyPatch) -> Person:
+    monkeypatch_module.setattr(factories, "STORAGE", str(desk.data_dir / "storage"))
+    with Session(engine_for(desk.database_url)) as session:
+        factories.person(session, name="Kim Keys")
+        session.commit()
+    person = visit(desk.url, "Kim Keys")
+    person.open()
+    person.sign_in()
+    return person
+
+
+@pytest.fixture(scope="module")
+def monkeypatch_module() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture
+def session_id(desk: Server, member: Person) -> uuid.UUID:
+    with Session(engine_for(desk.database_url)) as session:
+        actor = factories.person(session)
+        stored = factories.dataset(session, actor, rows=1200, seed=random.randrange(10**6))
+        home = scenarios.in_beta(session, actor)
+        made = scenarios.run_session(session, home, actor, stored, anchors=range(20, 1180, 9))
+        session.commit()
+    member.open(f"/session?id={made}")
+    member.board_ready()
+    return made
+
+
+def kept(desk: Server, session_id: uuid.UUID, result: str = "done") -> list[tuple[int, str]]:
+    """Candle and verdict of every op, in the order in which the server took them."""
+    return desk.rows(
+        "SELECT d.anchor_index, o.verdict FROM judgement_ops o JOIN detections d ON d.id = o.mark_id "
+        "WHERE o.session_id = %(s)s AND o.result = %(r)s ORDER BY o.position", s=session_id, r=result,
+    )  # fmt: skip
+
+
+def press(person: Person, count: int = KEYS) -> list[tuple[int, str]]:
+    """Keys at a fast person's pace, and what the server has to hold after them."""
+    wanted = []
+    for place in range(count):
+        key = random.choice("124")
+        person.page.keyboard.press(key)
+        person.page.wait_for_timeout(GAP_MS)
+        wanted.append((20 + 9 * place, WORDS[key]))
+    return wanted
+
+
+def test_every_key_is_kept_once_in_order_on_the_mark_that_was_shown(
+    desk: Server, member: Person, session_id: uuid.UUID
+) -> None:
+    wanted = press(member)
+    expect(member.board).to_have_attribute("data-judged", str(KEYS))
+    member.all_sent()
+    assert kept(desk, session_id) == wanted
+    member.page.keyboard.press("z")
+    expect(member.board).to_have_attribute("data-judged", str(KEYS - 1))
+    member.all_sent()
+    assert (
+        desk.one("SELECT count(*) FROM feedback_items WHERE session_id = %(s)s AND state <> 'withdrawn'", s=session_id)
+        == KEYS - 1
+    )
+
+
+def test_nothing_is_lost_without_a_connection_or_by_a_reload(
+    desk: Server, member: Person, session_id: uuid.UUID
+) -> None:
+    member.page.route("**/board/judgements", lambda route: route.abort())
+    wanted = press(member, 20)
+    expect(member.board.get_by_role("status").filter(has_text="kept in this browser")).to_be_visible()
+    assert kept(desk, session_id) == []
+    member.page.unroute("**/board/judgements")
+    member.page.reload()
+    member.board_ready()
+    expect(member.board).to_have_attribute("data-judged", "20")
+    member.all_sent()
+    assert kept(desk, session_id) == wanted
+
+
+def test_a_session_completed_by_somebody_else_refuses_with_a_sentence(
+    desk: Server, member: Person, session_id: uuid.UUID
+) -> None:
+    press(member, 3)
+    member.all_sent()
+    member.page.route("**/board/events**", lambda route: route.abort())
+    with Session(engine_for(desk.database_url)) as session:
+        sessions.complete(session, session_id, actor=factories.person(session))
+        session.commit()
+    member.page.keyboard.press("1")
+    expect(member.board.locator(".closed")).to_be_visible()
+    member.all_sent()
+    member.page.unroute("**/board/events**")
+    assert len(kept(desk, session_id)) == 3
+    assert desk.one("SELECT status FROM pattern_sessions WHERE id = %(s)s", s=session_id) == "completed"
+    expect(member.board).to_have_attribute("data-judged", "3")
+
+
+def test_a_second_tab_sees_what_the_first_did_and_never_overwrites_it_unseen(
+    desk: Server, member: Person, session_id: uuid.UUID
+) -> None:
+    page = member.context.new_page()
+    page.route("**/board/events**", lambda route: route.abort())  # a tab that hears of nothing
+    page.goto(f"{desk.url}/session?id={session_id}")
+    deaf = page.get_by_test_id("board")
+    expect(deaf).to_have_attribute("data-ready", "true")
+    member.page.bring_to_front()
+    member.page.keyboard.press("1")
+    member.all_sent()
+    page.bring_to_front()
+    expect(deaf).to_have_attribute("data-judged", "0")
+    page.keyboard.press("2")
+    expect(deaf.get_by_text("You judged Swing high #20 in another tab meanwhile.")).to_be_visible()
+    assert kept(desk, session_id) == [(20, "confirmed")]
+    deaf.get_by_role("button", name="Keep this tab's verdict").click()
+    expect(deaf).to_have_attribute("data-unsent", "0")
+    expect(member.board.locator(".tallies")).to_contain_text("Wrong1")  # the other tab hears of it
+    assert kept(desk, session_id) == [(20, "confirmed"), (20, "false_positive")]
+    page.close()
+
+
+def test_the_fields_outside_checks_rely_on(member: Person, session_id: uuid.UUID, desk: Server) -> None:
+    found = member.board.evaluate("board => ({ ...board.dataset })")
+    first = desk.one(
+        "SELECT id::text FROM detections WHERE session_id = %(s)s ORDER BY anchor_index LIMIT 1", s=session_id
+    )
+    assert (found["session"], found["current"], found["judged"], found["unsent"]) == (str(session_id), first, "0", "0")

@@ -1,0 +1,151 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { Candles, decode, TILE } from "../../pages/components/session/board/candles.mjs"
+import { counted, measured, nextOpen, overlay, parseDate, price, tilesFor, viewFor, volume, when } from "../../pages/components/session/board/core.mjs"
+import { keyName } from "../../pages/components/session/board/keys.mjs"
+import { markOf, nameOf } from "../../pages/components/session/board/marks.mjs"
+import { Outbox, PostError } from "../../pages/components/session/board/outbox.mjs"
+
+const store = () => {
+  const held = new Map()
+  return { setItem: (k, v) => held.set(k, v), getItem: (k) => held.get(k) ?? null, removeItem: (k) => held.delete(k), key: (i) => [...held.keys()][i] ?? null, get length() { return held.size } }
+}
+const settle = async () => { for (let i = 0; i < 6; i++) await new Promise((done) => setImmediate(done)) }
+const done = (ops) => ({ results: ops.map((op) => ({ id: op.id, result: "done", sentence: null, expected: null, letter: null })), position: 1, state: null })
+
+function box(post, { storage = store(), client = "c1", answers = [] } = {}) {
+  let n = 0
+  const timers = []
+  const made = new Outbox({ storage, prefix: "p:", client, post, uuid: () => `${client}-${++n}`, timer: (act) => timers.push(act), clear: () => undefined, limit: 3, onAnswer: (answer, ops) => answers.push([answer, ops]) })
+  return { box: made, storage, timers, answers }
+}
+const op = (mark) => ({ do: "judge", mark, seen: 0 })
+
+test("one request at a time, in order, and nothing is kept once it is answered", async () => {
+  const batches = []
+  const made = box(async (ops) => { batches.push(ops.map((one) => one.seq)); return done(ops) })
+  for (let i = 0; i < 8; i++) made.box.add(op("a"))
+  await settle()
+  assert.deepEqual(batches, [[1], [2, 3, 4], [5, 6, 7], [8]])
+  assert.equal(made.storage.length, 0)
+})
+
+test("a lost answer is asked for again with the same ids", async () => {
+  const seen = []
+  let broken = true
+  const made = box(async (ops) => { seen.push(ops.map((one) => one.id)); if (broken) throw new PostError("No connection"); return done(ops) })
+  made.box.add(op("a"))
+  await settle()
+  assert.equal(made.storage.length, 1)
+  broken = false
+  made.timers[0]()
+  await settle()
+  assert.deepEqual(seen, [["c1-1"], ["c1-1"]])
+  assert.equal(made.box.pending.length, 0)
+})
+
+test("a closed tab's judgements are sent by the next one, an open tab's are not", async () => {
+  const first = box(() => new Promise(() => undefined))
+  for (const mark of ["a", "b"]) first.box.add(op(mark))
+  const sent = []
+  const next = box(async (ops) => { sent.push(...ops.map((one) => [one.client, one.seq, one.mark])); return done(ops) }, { storage: first.storage, client: "c2" })
+  assert.equal(await next.box.adopt(async () => false), 0)
+  assert.equal(await next.box.adopt(async (client) => client === "c1"), 2)
+  await settle()
+  assert.deepEqual(sent, [["c1", 1, "a"], ["c1", 2, "b"]])
+  assert.equal(first.storage.length, 0)
+})
+
+test("a token that ran out holds the box until another comes", async () => {
+  let good = false
+  const made = box(async (ops) => { if (!good) throw new PostError("expired", true); return done(ops) })
+  made.box.add(op("a"))
+  await settle()
+  assert.equal(made.box.held, true)
+  assert.equal(made.timers.length, 0)
+  good = true
+  made.box.resume()
+  await settle()
+  assert.equal(made.box.pending.length, 0)
+})
+
+test("a number that this browser lost is declared lost, and what follows goes on", async () => {
+  const sent = []
+  const made = box(async (ops) => {
+    sent.push(ops.map((one) => `${one.do} ${one.seq}`))
+    if (ops[0].seq === 2) return { results: [{ id: ops[0].id, result: "gap", sentence: null, expected: 1, letter: null }], position: 0, state: null }
+    return done(ops)
+  })
+  made.box.seq = 1
+  made.box.add(op("b"))
+  await settle()
+  assert.deepEqual(sent, [["judge 2"], ["lost 1", "judge 2"]])
+})
+
+test("what was judged since lies over what the server says", () => {
+  const at = new Map([["a", 0], ["b", 1]])
+  assert.deepEqual(overlay("r.", at, [{ mark: "b", letter: "u" }, { mark: "a", letter: "." }, { mark: "gone", letter: "w" }]), [".", "u"])
+  assert.deepEqual(counted([..."rrwm.u"], 1), { r: 2, w: 1, m: 1, u: 1, c: 0, x: 1, ".": 1 })
+})
+
+test("the next open mark wraps and ends", () => {
+  assert.equal(nextOpen([..."r.r."], 1), 3)
+  assert.equal(nextOpen([..."r.rr"], 1), 1)
+  assert.equal(nextOpen([..."rr"], 0), -1)
+})
+
+test("the view moves only when the mark is near its edge", () => {
+  assert.equal(viewFor(50, [0, 125]), null)
+  const moved = viewFor(124, [0, 125])
+  assert.ok(moved && moved[0] > 60 && moved[1] - moved[0] === 125)
+})
+
+test("candles are read by columns, found by bar and by candle", async () => {
+  const tiles = [TILE, 10].map((n, number) => {
+    const buffer = new ArrayBuffer(n * 56)
+    const values = new Float64Array(buffer)
+    for (let i = 0; i < n; i++) {
+      const at = number * TILE + i
+      ;[at * 60, at, at + 2, at - 2, at + 1, 5, at * 4].forEach((value, column) => { values[column * n + i] = value })
+    }
+    return buffer
+  })
+  const candles = new Candles({ level: "4", total: TILE + 10, fetchTile: async (number) => tiles[number] })
+  assert.deepEqual(await candles.need(TILE - 5, TILE + 5), [0, 1])
+  assert.equal(candles.at(TILE + 3).first, (TILE + 3) * 4)
+  assert.equal(candles.at(TILE + 10), null)
+  assert.equal(candles.barOf(41), 10)
+  assert.deepEqual(candles.extremes(TILE - 1, TILE + 2), [TILE - 3, TILE + 4])
+  const days = new Candles({ level: "d", total: TILE + 10, fetchTile: async (number) => tiles[number] })
+  await days.all()
+  assert.deepEqual([0, 3, 4, TILE * 4 + 1].map((candle) => days.barOf(candle)), [0, 0, 1, TILE])
+  assert.throws(() => decode(new ArrayBuffer(57)), /not whole/)
+  assert.deepEqual(tilesFor(4000, 4200, 4096, 9000, 5000), [0, 1, 2])
+})
+
+test("numbers and dates read as traders write them", () => {
+  assert.equal(price(1.08765, 5), "1.08765")
+  assert.equal(price(151234.5, 2), "151,234.50")
+  assert.equal(price(NaN, 2), "–")
+  assert.deepEqual([0, 950, 1234, 5.2e6].map(volume), ["–", "950", "1.23K", "5.20M"])
+  assert.equal(when(1709649000, true), "5 Mar 2024 14:30")
+  assert.equal(parseDate("2024-03-05 14:30"), 1709649000)
+  assert.equal(parseDate("2024-02-31"), null)
+  assert.equal(parseDate("tomorrow"), null)
+  assert.match(measured({ index: 10, price: 100, time: 0 }, { index: 34, price: 98, time: 86400 }, 2), /^−2\.00 \(−2\.00%\) · 24 bars, 1 d 0 h$/)
+})
+
+test("a mark is a triangle, a segment or a box, and has the name that the other screens use", () => {
+  assert.equal(nameOf("swing", -1), "Swing low")
+  assert.equal(nameOf("choch", 1), "CHoCH up")
+  const broken = markOf(["a", "bos", 1, 30, 10, 30, 1.5, null, null, 31, 0.8, [12]])
+  assert.deepEqual([broken.segment, broken.from, broken.to, broken.conf], [true, 12, 30, 31])
+  assert.equal(markOf(["a", "fvg", 1, 30, 10, 40, null, 1, 2, 31, null, []]).zone, true)
+})
+
+test("a shifted digit is found by its place on the keyboard", () => {
+  assert.equal(keyName({ code: "Digit3", key: "#", shiftKey: true }), "Shift+3")
+  assert.equal(keyName({ code: "Numpad1", key: "1", shiftKey: false }), "1")
+  assert.equal(keyName({ code: "KeyJ", key: "J", shiftKey: true }), "Shift+j")
+  assert.equal(keyName({ code: "BracketRight", key: "+", shiftKey: true }), "+")
+})
