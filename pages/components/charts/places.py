@@ -90,7 +90,12 @@ def _symbols(rows: list[Row], candles: pd.DataFrame, room: float) -> list[dict[s
         name = looks.kind_label(str(row["kind"]), direction)
         who = f"<br>{safe(row['who'])}" if row.get("who") else ""
         by_verdict.setdefault(_verdict(row), []).append(
-            (bar, tip - away if down else tip + away, SHAPES.get(direction, "diamond"), f"<b>{safe(name)}</b> #{bar}{who}")
+            (
+                bar,
+                tip - away if down else tip + away,
+                SHAPES.get(direction, "diamond"),
+                f"<b>{safe(name)}</b> #{bar}{who}",
+            )
         )
     made = []
     for verdict, points in by_verdict.items():
