@@ -7,7 +7,7 @@ with time, open, high, low, close.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Final
 
 import pandas as pd
@@ -55,7 +55,7 @@ def _bars(candles: pd.DataFrame) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _zones(rows: list[Row]) -> list[dict[str, Any]]:
+def _zones(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Marks with a price zone as boxes over their bars."""
     made = []
     for row in rows:
@@ -74,7 +74,7 @@ def _zones(rows: list[Row]) -> list[dict[str, Any]]:
     return made
 
 
-def _symbols(rows: list[Row], candles: pd.DataFrame, room: float) -> list[dict[str, Any]]:
+def _symbols(rows: Sequence[Row], candles: pd.DataFrame, room: float) -> list[dict[str, Any]]:
     """One trace a verdict, so that the legend says what the colours mean; marks on one bar stand above each other."""
     on_bar: dict[tuple[int, int], int] = {}
     by_verdict: dict[str | None, list[tuple[int, float, str, str]]] = {}
