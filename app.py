@@ -6,16 +6,16 @@ Served by `patterndesk up`, or by `streamlit run app.py`, which starts beside it
 from __future__ import annotations
 
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from streamlit import config as streamlit_config
+from streamlit.runtime.secrets import SecretsValue
 
 from services import logs
 from services.errors import PatternDeskError
@@ -46,7 +46,7 @@ def policy(settings: Settings) -> Policy:
     return Policy(LocalSession(tokens.secret_key(), settings.port), hosts)
 
 
-def sign_in(settings: Settings) -> dict[str, Any] | None:
+def sign_in(settings: Settings) -> Mapping[str, SecretsValue] | None:
     """What `st.login` reads: the provider's settings, and the key that signs its cookie."""
     if not settings.oidc_configured or settings.oidc_client_secret is None:
         return None
@@ -77,7 +77,7 @@ def show_error(error: Exception) -> bool:
 
 
 @asynccontextmanager
-async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
+async def lifespan(_app: st.App) -> AsyncIterator[dict[str, LiveHub]]:
     for name in ("pandas", "plotly.graph_objects"):
         import_module(name)  # what pages need is loaded before the freeze, which keeps it out of every collection
     logs.adopt("streamlit", "uvicorn", "websockets")

@@ -7,6 +7,7 @@ import streamlit as st
 from pages.components.actor import require_actor, sign_out
 from pages.components.drawn import facts
 from pages.components.parts import header
+from pages.components.tokens import own_tokens
 from services.settings import get_settings
 
 actor = require_actor()
@@ -21,3 +22,5 @@ with st.container(border=True, width=440):
     if st.button(label, icon=":material/logout:"):
         sign_out()
         st.rerun()
+with st.container(width=720):
+    own_tokens(actor)

@@ -1,4 +1,4 @@
-"""People and roles, the system, the audit trail. Admins change things; members read the trail."""
+"""People and roles, how the installation runs, the audit trail. Admins change things; members read the trail."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from collections.abc import Callable
 import pandas as pd
 import streamlit as st
 
-from pages.components import looks
+from pages.components import looks, tokens
 from pages.components.actor import acting, require_actor
+from pages.components.admin.backups import backups
+from pages.components.admin.connections import connections
+from pages.components.admin.running import runs_and_spending
+from pages.components.admin.schedules import schedules
+from pages.components.admin.storage import storage
 from pages.components.drawn import facts
 from pages.components.errors import Problem, guarded, show
 from pages.components.parts import download_csv_button, empty_state, header
@@ -231,7 +236,17 @@ if not actor.may("read_audit"):
     st.stop()
 parts: dict[str, Callable[[Actor], None]] = {"Audit": the_trail}
 if actor.may("manage_people"):
-    parts = {"People": people_and_roles, "System": the_system, **parts}
+    parts = {
+        "People": people_and_roles,
+        "System": the_system,
+        "Runs": runs_and_spending,
+        "Schedules": schedules,
+        "Backups": backups,
+        "Storage": storage,
+        "Connections": connections,
+        "Tokens": tokens.all_tokens,
+        **parts,
+    }
 chosen = st.segmented_control(
     "Part",
     list(parts),

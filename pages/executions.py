@@ -153,5 +153,9 @@ def nothing(actor: Actor, *, filtered: bool) -> None:
 
 
 require_actor()
-parts.header("Executions")
+with parts.header("Executions"):
+    with guarded(), transaction() as session:
+        earlier = executions.has_earlier(session)
+    if earlier:
+        st.page_link("earlier.py", label="From before workspaces", icon=":material/history:")
 st.fragment(listing, run_every=LIVE_SECONDS if st.session_state.get(_LIVE) else IDLE_SECONDS)()

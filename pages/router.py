@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.components import looks
+from pages.components import looks, notices
 from pages.components.actor import current_actor, sign_in_screen
 from pages.components.links import FILES, exists
 from services.database.engine import database_url
@@ -25,6 +25,7 @@ SCREENS = (
     ("dataset", "Dataset", "database", "One set of candles: chart, quality report, where it is used.", False),
     ("executions", "Executions", "bolt", "What the agents are working on and have done.", True),
     ("execution", "Execution", "bolt", "One execution: phases, log, diff, replay and deploy.", False),
+    ("earlier", "Earlier implementations", "history", "What the first app kept, to be read.", False),
     ("review", "Review", "fact_check", "What waits for verification, with its evidence.", True),
     ("versions", "Versions", "history", "Every version of a pattern: what it is worth, roll back, adopt.", False),
     ("disputes", "Disputes", "gavel", "Places where people disagree, and the rules that settle them.", False),
@@ -96,4 +97,5 @@ if actor is None:
     st.stop()
 st.set_page_config(page_title=f"{page.title} · Pattern Desk")
 st.logo(str(STATIC / "logo.svg"), icon_image=str(STATIC / "icon.svg"))
+notices.show(actor)
 page.run()

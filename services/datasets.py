@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -113,7 +113,7 @@ def import_dataset(
         "licence_note": clean_note(licence_note),
         "uploaded_by_id": actor.id,
     }
-    values |= _series(session, values, imported, times_of)
+    values |= _series(session, values, imported, times_of)._asdict()
     made = session.scalar(
         insert(CandleDataset)
         .values(values)
@@ -144,12 +144,19 @@ ORDER BY rows DESC, created_at, id LIMIT 1
 _NAMES = uuid.UUID("2f6f4c0e-8f1a-5c1e-9d0b-6a1f00000088")
 
 
+class _SeriesPart(NamedTuple):
+    """Where new candles stand: their series, and the number of its bar that they begin at."""
+
+    series_id: uuid.UUID
+    series_offset: int
+
+
 def _series(
     session: Session,
     values: Mapping[str, Any],
     imported: ImportedCandles,
     times_of: Callable[[str], npt.NDArray[np.int64]] | None,
-) -> dict[str, Any]:
+) -> _SeriesPart:
     """The series that new candles belong to, and the bar of it that they begin at.
 
     The first id is made of the names, so that the hold-out's blocks are the same on every installation; it then stays,
@@ -160,21 +167,21 @@ def _series(
         name = f"{values['symbol']}|{values['timeframe']}|{values['price_adjustment']}"
         made = uuid.uuid5(_NAMES, name)
         taken = session.scalar(select(CandleDataset.id).where(CandleDataset.series_id == made).limit(1))
-        return {"series_id": new_id() if taken else made, "series_offset": 0}
+        return _SeriesPart(new_id() if taken else made, 0)
     series_id, offset, path, start_at, end_at, rows = there[0]
     first = int(values["start_at"].timestamp())
     if times_of is not None:
         times = times_of(path)
         at = int(np.searchsorted(times, first))
         if at < len(times) and times[at] == first:
-            return {"series_id": series_id, "series_offset": offset + at}
+            return _SeriesPart(series_id, offset + at)
         own = (imported.frame["time"].astype("int64") // 1_000_000).to_numpy()  # the frame's times are in microseconds
         at = int(np.searchsorted(own, times[0]))
         if at < len(own) and own[at] == times[0]:
-            return {"series_id": series_id, "series_offset": offset - at}
+            return _SeriesPart(series_id, offset - at)
     pace = (end_at - start_at).total_seconds() / max(rows - 1, 1)
     apart = round((first - start_at.timestamp()) / pace) if pace else 0
-    return {"series_id": series_id, "series_offset": offset + apart}
+    return _SeriesPart(series_id, offset + apart)
 
 
 def list_datasets(session: Session) -> list[DatasetRow]:

@@ -157,6 +157,22 @@ class NotificationEvent(StrEnum):
     APPROVAL_VOIDED = "approval_voided"
 
 
+class JobKind(StrEnum):
+    """What a worker does beside executions."""
+
+    PRUNE = "prune"
+    BACKUP = "backup"
+    EXPORT = "export"
+    CONNECTION_TEST = "connection_test"
+
+
+class JobStatus(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
 class NotificationStatus(StrEnum):
     PENDING = "pending"
     SENT = "sent"
@@ -281,6 +297,7 @@ PERMISSIONS: Final[dict[str, frozenset[Role]]] = {
     "release_block": ADMINS,
     "archive": ADMINS,
     "manage_people": ADMINS,
+    "operate": ADMINS,  # pause and resume, spend caps, schedules, backups, connections
 }
 
 

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
@@ -162,8 +162,20 @@ def find(session: Session, email: str) -> Person:
     return _person(user)
 
 
-def as_row(person: Person) -> dict[str, object]:
+class PersonJson(TypedDict):
     """A person as the command line prints one."""
+
+    id: str
+    email: str
+    name: str
+    role: str
+    is_active: bool
+    created_at: datetime
+    last_seen_at: datetime | None
+
+
+def as_row(person: Person) -> PersonJson:
+    """For the command line."""
     return {
         "id": str(person.id),
         "email": person.email,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from services.detectors.git import NETWORK_TIMEOUT_S
@@ -58,7 +59,10 @@ def release(commit_hash: str) -> Path:
     if not commit_hash:
         raise RepositoryError("This version has no commit, so it can't be run.")
     releases_dir().mkdir(parents=True, exist_ok=True)
-    return checkout_release(repository(), commit_hash, releases_dir() / commit_hash)
+    target = checkout_release(repository(), commit_hash, releases_dir() / commit_hash)
+    with suppress(OSError):
+        os.utime(target)  # its age is the time since its last use
+    return target
 
 
 def pointer(pattern_type: str) -> Path:

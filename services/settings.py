@@ -64,6 +64,24 @@ class Settings(BaseSettings):
     approver_may_verify: bool = Field(False, validation_alias="APPROVER_MAY_VERIFY")  # a team of one
     gate_profile: Literal["full", "small"] = Field("full", validation_alias="GATE_PROFILE")  # small: for tests alone
     allow_reduced_isolation: bool = Field(False, validation_alias="ALLOW_REDUCED_ISOLATION")  # for code not ours
+    spend_cap_usd: float | None = Field(None, gt=0, validation_alias="SPEND_CAP_USD")  # of agents, a day and workspace
+
+    # How long what grows is kept, in days; 0 keeps it for ever. `patterndesk prune` and the daily schedule follow them.
+    keep_log_days: int = Field(30, ge=0, validation_alias="KEEP_LOG_DAYS")  # older files of the app's own logs
+    keep_run_log_days: int = Field(365, ge=0, validation_alias="KEEP_RUN_LOG_DAYS")  # of ended executions
+    keep_worktree_days: int = Field(2, ge=0, validation_alias="KEEP_WORKTREE_DAYS")  # left by runs that were cut off
+    keep_ref_days: int = Field(90, ge=0, validation_alias="KEEP_REF_DAYS")  # commits of ended executions
+    keep_release_days: int = Field(30, ge=0, validation_alias="KEEP_RELEASE_DAYS")  # since their last use
+    keep_deploy_days: int = Field(90, ge=0, validation_alias="KEEP_DEPLOY_DAYS")  # records of local deploys
+    keep_prompt_days: int = Field(365, ge=0, validation_alias="KEEP_PROMPT_DAYS")  # of ended executions
+    keep_conversation_days: int = Field(30, ge=0, validation_alias="KEEP_CONVERSATION_DAYS")  # of runs that wait
+    keep_withdrawn_days: int = Field(30, ge=0, validation_alias="KEEP_WITHDRAWN_DAYS")  # attachments nobody shows
+    keep_export_days: int = Field(30, ge=0, validation_alias="KEEP_EXPORT_DAYS")  # files of scheduled exports
+    keep_job_days: int = Field(90, ge=0, validation_alias="KEEP_JOB_DAYS")  # history of jobs, records of the engine
+    keep_backups: int = Field(14, ge=0, validation_alias="KEEP_BACKUPS")  # the newest in the data folder, by number
+    disk_low_mb: int = Field(2048, ge=0, validation_alias="DISK_LOW_MB")  # free; below it people are warned
+    disk_full_mb: int = Field(512, ge=0, validation_alias="DISK_FULL_MB")  # free; below it runs wait
+
     limits: str = Field("", validation_alias="LIMITS")  # "launch=10/hour, export=600/minute"; services.limiting.RULES
     demo: bool = Field(True, validation_alias="DEMO")  # build the demo on the first start
 

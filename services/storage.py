@@ -10,6 +10,8 @@ import hashlib
 import os
 import re
 import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from services.errors import InvalidInput, NotFound, Unavailable
 
+_TIMES = ("mtime", "LastModified", "created", "updated")  # what each backend calls it
 _SUFFIX = re.compile(r"(?:\.[a-z0-9]{1,16}){0,2}")
 _KEY = re.compile(r"([0-9a-f]{2})/([0-9a-f]{2})/((?:\1\2)[0-9a-f]{60})((?:\.[a-z0-9]{1,16}){0,2})")
 
@@ -33,7 +36,7 @@ def put(root: str, data: bytes, *, suffix: str = "") -> str:
     key = f"{digest[:2]}/{digest[2:4]}/{digest}{suffix}"
     files, path = _locate(root, key)
     try:
-        if files.exists(path) and files.size(path) == len(data):
+        if files.exists(path) and files.size(path) == len(data) and _renewed(files, path):
             return key
         if isinstance(files, LocalFileSystem):
             _write_local(Path(path), data)
@@ -42,6 +45,69 @@ def put(root: str, data: bytes, *, suffix: str = "") -> str:
     except Exception as error:  # each backend has its own exceptions; all of them mean this
         raise Unavailable(f"The storage at {_shown(root)} cannot be written ({type(error).__name__}).") from error
     return key
+
+
+def _renewed(files: Any, path: str) -> bool:
+    """Makes a stored blob new again, so that nobody removes it as one that nothing refers to while it is used again.
+
+    False where that takes writing it once more.
+    """
+    if not isinstance(files, LocalFileSystem):
+        return False
+    try:
+        os.utime(path)
+    except OSError:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A stored file: bytes, and when it was last put."""
+
+    size: int
+    put_at: datetime
+
+
+def listing(root: str) -> dict[str, Blob]:
+    """Every stored file by its key. Raises Unavailable."""
+    try:
+        files, base = url_to_fs(root)
+        base = str(base).rstrip("/")
+        if not files.exists(base):
+            return {}
+        found = files.find(base, detail=True)
+        keys = {str(path).removeprefix(base).lstrip("/"): info for path, info in found.items()}
+        return {
+            key: Blob(
+                int(info["size"]), _moment(files, f"{base}/{key}", next((info[n] for n in _TIMES if info.get(n)), None))
+            )
+            for key, info in keys.items()
+            if _KEY.fullmatch(key)
+        }
+    except Exception as error:  # as in put
+        raise Unavailable(f"The storage at {_shown(root)} cannot be read ({type(error).__name__}).") from error
+
+
+def _moment(files: Any, path: str, told: object) -> datetime:
+    """When a blob was written: by its listing, or asked for by itself where that says nothing."""
+    if isinstance(told, int | float):
+        return datetime.fromtimestamp(told, UTC)
+    if isinstance(told, str):
+        told = datetime.fromisoformat(told)
+    at: datetime = told if isinstance(told, datetime) else files.modified(path)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def remove(root: str, key: str) -> None:
+    """Removes a blob; nothing when it is gone already. Raises Unavailable."""
+    files, path = _locate(root, key)
+    try:
+        files.rm_file(path)
+    except FileNotFoundError:
+        return
+    except Exception as error:  # as in put
+        raise Unavailable(f"The storage at {_shown(root)} cannot be written ({type(error).__name__}).") from error
 
 
 def get(root: str, key: str) -> bytes:

@@ -18,6 +18,7 @@ FILES: Final = {
     "session": "session.py",
     "dataset": "dataset.py",
     "executions": "executions.py",
+    "earlier": "earlier.py",
     "execution": "execution.py",
     "review": "review.py",
     "versions": "versions.py",

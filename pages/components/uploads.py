@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 import streamlit as st
@@ -12,7 +12,7 @@ from services import attachments, timeline
 from services.attachments import ACCEPTED, Checked
 from services.errors import InvalidInput
 from services.people import Actor
-from services.timeline import AttachmentJson, EntryJson, TimelineEntry
+from services.timeline import AttachmentJson, AttachmentName, EntryJson, TimelineEntry
 from services.web import tokens
 
 FILE_TYPES: Final = list(ACCEPTED)
@@ -57,10 +57,10 @@ def shown(session: Any, entries: Sequence[TimelineEntry], *, actor: Actor) -> li
     return found
 
 
-def _link(key: str, row: Mapping[str, Any] | None, actor: Actor) -> AttachmentJson:
+def _link(key: str, row: AttachmentName | None, actor: Actor) -> AttachmentJson:
     if row is None:
         return {"name": "File", "kind": "file", "url": ""}
-    return {"name": row["name"], "kind": row["kind"], "url": link(key, actor)}
+    return {"name": row.name, "kind": row.kind, "url": link(key, actor)}
 
 
 def link(key: str, actor: Actor) -> str:

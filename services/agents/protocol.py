@@ -53,6 +53,7 @@ class Work:
     log: Callable[[str], None]
     used: Callable[[Used], None]
     spent_usd: float
+    left_today_usd: float | None = None  # what the workspace's cap of the day leaves; None where there is none
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from services.agents.by_hand import ByHand
 from services.agents.claude import agent as claude
+from services.agents.claude import connection
 from services.agents.protocol import Agent, Used
 from services.agents.tuner import Tuner
 from services.errors import InvalidInput
@@ -19,22 +20,25 @@ from services.settings import Settings, get_settings
 class AgentKind:
     """How an agent is shown and made; `unavailable` says why it can't work with these settings, None when it can.
 
-    `spent_in` reads what it wrote down of its spending in a run's folder.
+    `spent_in` reads what it wrote down of its spending in a run's folder. `test` asks it for a sign of life, without
+    spending anything, and says what came of it in a sentence.
     """
 
     title: str
     make: Callable[[Settings], Agent]
     unavailable: Callable[[Settings], str | None]
     spent_in: Callable[[Path], list[Used]]
+    test: Callable[[Settings], str]
 
 
 AGENTS: Mapping[str, AgentKind] = {
-    "claude": AgentKind(agent_name("claude"), claude.ClaudeAgent, claude.unavailable, claude.spent_in),
+    "claude": AgentKind(agent_name("claude"), claude.ClaudeAgent, claude.unavailable, claude.spent_in, connection.test),
     "tuner": AgentKind(
         f"{agent_name('tuner')} (parameter search)",
         lambda settings: Tuner(max_points=settings.tuner_points),
         lambda _settings: None,
         lambda _folder: [],
+        lambda settings: f"The parameter search works on this machine, with up to {settings.tuner_points} points.",
     ),
 }
 
@@ -81,3 +85,9 @@ def make(name: str) -> Agent:
 def spent_in(folder: Path) -> list[Used]:
     """What the agents wrote down of their spending in a run's folder, message by message."""
     return [used for kind in AGENTS.values() for used in kind.spent_in(folder)]
+
+
+def test(name: str) -> str:
+    """What an agent answers to a request that costs nothing. Raises a PatternDeskError that says why it can't work."""
+    make(name)
+    return AGENTS[name].test(get_settings())

@@ -45,15 +45,24 @@ class Made:
     rows: int
     encrypted: bool
     removed: int = 0
+    path: str = ""  # the address as it was given, which may hold a password; it is never kept
 
 
-def backup(settings: Settings, *, url: str, target: str, keys: Keys | None = None, keep: int | None = None) -> Made:
+def backup(
+    settings: Settings,
+    *,
+    url: str,
+    target: str,
+    keys: Keys | None = None,
+    keep: int | None = None,
+    at: datetime | None = None,
+) -> Made:
     """Writes an archive to a file or any fsspec address; to a new name where `target` ends in a slash.
 
-    `url` is the database's address. With `keep`, only so many of the folder's newest backups stay. Raises InvalidInput
+    `url` is the database's address; `at` the time that the name and the manifest bear, now without it. With `keep`, only so many of the folder's newest backups stay. Raises InvalidInput
     for a target that can't be written, Unavailable when a part can't be read. A local file is there whole or not at all.
     """
-    keys, at = keys or Keys(), datetime.now(UTC)
+    keys, at = keys or Keys(), at or datetime.now(UTC)
     if keep is not None and (keep < 1 or not target.endswith("/")):
         raise InvalidInput("Retention needs a folder as target (its name ends in a slash) and at least one to keep.")
     place = f"{target}{PREFIX}{at:%Y%m%d-%H%M%S}.tar{'.age' if keys.seals else ''}" if target.endswith("/") else target
@@ -65,7 +74,7 @@ def backup(settings: Settings, *, url: str, target: str, keys: Keys | None = Non
             raise InvalidInput(f"The backup can't be written to {_shown(place)}: {reason}.") from error
     removed = _retain(target, keep) if keep else 0
     rows = sum(table.rows for table in manifest.tables.values())
-    made = Made(_shown(place), at, size, manifest.stored_files, len(manifest.tables), rows, keys.seals, removed)
+    made = Made(_shown(place), at, size, manifest.stored_files, len(manifest.tables), rows, keys.seals, removed, place)
     with transaction() as session:
         _note(session, made)
     return made
@@ -81,7 +90,7 @@ def last_backup(session: Session) -> Made | None:
 
 
 def _note(session: Session, made: Made) -> None:
-    value: dict[str, Any] = {**asdict(made), "made_at": made.made_at.isoformat()}
+    value: dict[str, Any] = {**asdict(made), "made_at": made.made_at.isoformat(), "path": ""}
     row = session.get(Setting, LAST, with_for_update=True)
     if row is None:
         session.add(Setting(name=LAST, value=value))

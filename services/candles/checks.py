@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -20,22 +20,38 @@ ROUNDING = 1e-9  # relative
 ATR_BARS = 14
 
 
+class Gap(TypedDict):
+    """A hole: the opens of the bars around it (ISO 8601, UTC), an estimate of the bars that are missing there from the
+    usual spacing, and the row of the bar after it."""
+
+    after: str
+    before: str
+    missing_bars: int
+    row: int
+
+
+class SkippedRow(TypedDict):
+    """A row of a file that cannot be used."""
+
+    row: int
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class QualityReport:
     """What was found in a file; `warnings` are for the person to weigh (`errors` is kept for older reports).
 
-    `gaps` lists the longest holes, in order of time: {"after", "before"} (the bars' opens around the hole, ISO 8601,
-    UTC), "missing_bars" (an estimate from the usual spacing) and "row" (of the bar after it). `rows` counts bars.
+    `gaps` lists the longest holes, in order of time. `rows` counts bars.
     `decided` says how the file was read, `skipped` counts rows left out by choice, `skipped_rows` lists the first ones.
     """
 
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    gaps: list[dict[str, Any]] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
     rows: int = 0
     decided: list[str] = field(default_factory=list)
     skipped: int = 0
-    skipped_rows: list[dict[str, Any]] = field(default_factory=list)
+    skipped_rows: list[SkippedRow] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """For `candle_datasets.quality`."""
@@ -114,7 +130,7 @@ def _conflicts(bars: Bars) -> Mask:
     return repeated
 
 
-def _gaps(bars: Bars, step: int) -> tuple[list[dict[str, Any]], list[str]]:
+def _gaps(bars: Bars, step: int) -> tuple[list[Gap], list[str]]:
     """Holes that are neither the market's usual closing hours nor, for daily bars, weekends and holidays."""
     steps = np.diff(bars.time)
     if not step or not len(steps):
@@ -124,7 +140,7 @@ def _gaps(bars: Bars, step: int) -> tuple[list[dict[str, Any]], list[str]]:
         return [], []
     missing = np.maximum(steps[where] // step - 1, 1)
     longest = np.sort(np.argsort(-missing, kind="stable")[:MAX_GAPS_LISTED])
-    gaps = [
+    gaps: list[Gap] = [
         {
             "after": _iso(int(bars.time[where[i]])),
             "before": _iso(int(bars.time[where[i] + 1])),

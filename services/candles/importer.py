@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from services.candles.bars import Bars, Ints, Mask
-from services.candles.checks import QualityReport, check, find_faults, repair, rounded
+from services.candles.checks import QualityReport, SkippedRow, check, find_faults, repair, rounded
 from services.candles.columnar import read_columnar
 from services.candles.delimited import read_delimited
 from services.candles.grid import Grid
@@ -152,7 +152,7 @@ def _grid(data: bytes, filename: str) -> tuple[Grid, str]:
 
 def _sound(
     bars: Bars, read: ReadBars, width: int, *, skip: bool
-) -> tuple[Bars, int, list[dict[str, object]]]:  # fmt: skip
+) -> tuple[Bars, int, list[SkippedRow]]:  # fmt: skip
     """Bars without the rows at fault, how many those are, and the first of them; a refusal unless they may be left out."""
     faults = read.faults
     bad: Mask = faults.mask
@@ -167,7 +167,7 @@ def _sound(
             f"More than half of the rows cannot be used ({count:,} of {len(bars) + len(read.ragged):,}), so the file is "
             f"not left with candles to trust: {whole.sentence()}."
         )
-    listed: list[dict[str, object]] = [{"row": row, "reason": reason} for row, reason in whole.listed()[:MAX_LISTED]]
+    listed: list[SkippedRow] = [{"row": row, "reason": reason} for row, reason in whole.listed()[:MAX_LISTED]]
     return bars.take(~bad), count, listed
 
 
@@ -222,6 +222,6 @@ def to_parquet(frame: pd.DataFrame) -> bytes:
     return sink.getvalue()
 
 
-def bad_rows(error: BadRows) -> list[dict[str, object]]:
+def bad_rows(error: BadRows) -> list[SkippedRow]:
     """The rows that a refusal lists, as a table shows them."""
     return [{"row": row, "reason": reason} for row, reason in error.listed]

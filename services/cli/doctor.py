@@ -17,7 +17,7 @@ from typing import Final
 
 import psycopg
 
-from services import releases, running, storage
+from services import disk, releases, running, storage
 from services.agents import registry as agents
 from services.database import embedded, migrate
 from services.database.embedded.paths import binary
@@ -30,7 +30,6 @@ from services.logs import configure, log_unexpected
 from services.settings import Settings
 from services.web.serve import check_address
 
-ENOUGH_BYTES: Final = 2 << 30
 OLDEST_GIT: Final = (2, 31)
 MOST_CLOCK_S: Final = 2.0
 _PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
@@ -116,12 +115,8 @@ def _data_folder(settings: Settings) -> Check:
 
 
 def _disk(settings: Settings) -> Check:
-    folder = next(path for path in (settings.data_dir, *settings.data_dir.parents) if path.exists())
-    usage = shutil.disk_usage(folder)
-    free = f"{usage.free / (1 << 30):.1f} of {usage.total / (1 << 30):.0f} GiB are free"
-    if usage.free < ENOUGH_BYTES:
-        return Check("disk", False, f"Only {free} for the data folder; make room, or runs will stop.")
-    return Check("disk", True, f"{free[0].upper()}{free[1:]} for the data folder.")
+    room = disk.look(settings)
+    return Check("disk", room.state == "enough", room.sentence)
 
 
 def _port(settings: Settings) -> Check:

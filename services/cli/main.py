@@ -15,7 +15,9 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from services.cli import backup as backup_commands
+from services.cli import prune as prune_commands
 from services.cli.people import app as people_commands
+from services.cli.schedule import app as schedule_commands
 from services.cli.token import app as token_commands
 from services.errors import InvalidInput, PatternDeskError, Unavailable
 from services.settings import get_settings
@@ -23,7 +25,9 @@ from services.settings import get_settings
 app = typer.Typer(name="patterndesk", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(people_commands, name="people")
 app.add_typer(token_commands, name="token")
+app.add_typer(schedule_commands, name="schedule")
 backup_commands.register(app)
+prune_commands.register(app)
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 As = Annotated[str | None, typer.Option("--as", help="The e-mail address of the person in whose name it is done.")]
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from services.errors import InvalidInput
 from services.lifecycle import Role
 from services.settings import get_settings
+
+if TYPE_CHECKING:  # the services are loaded by the command that needs them, so that the others answer at once
+    from services.people import PersonJson
 
 app = typer.Typer(no_args_is_help=True, help="List, add, change and shut out people.")
 Email = Annotated[str, typer.Argument(help="The person's e-mail address.")]
@@ -26,7 +29,7 @@ def _role(text: str) -> Role:
         raise InvalidInput(f"'{text[:60]}' is no role; there are {', '.join(Role)}.") from None
 
 
-def _line(row: dict[str, object]) -> str:
+def _line(row: PersonJson) -> str:
     access = "" if row["is_active"] else "  shut out"
     return f"{row['email']:<34} {row['name']:<24} {row['role']}{access}"
 
@@ -110,5 +113,5 @@ def _set_active(email: str, *, active: bool, by: str | None, as_json: bool) -> N
     _told(row, as_json, "may come in again as" if active else "is shut out; the role stays")
 
 
-def _told(row: dict[str, object], as_json: bool, what: str) -> None:
+def _told(row: PersonJson, as_json: bool, what: str) -> None:
     typer.echo(json.dumps(row, default=str) if as_json else f"{row['name']} ({row['email']}) {what} {row['role']}.")

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -172,6 +173,18 @@ class LocalDeployer:
                 fresh.unlink(missing_ok=True)
             raise _unwritable("how the deploy stands", error) from error
         return deployment
+
+
+def test() -> str:
+    """Whether a release could be written here. Raises DeployTargetError."""
+    folder = releases.releases_dir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _unwritable("a release", error) from error
+    return "Releases can be written to this machine."
 
 
 def _unwritable(what: str, error: OSError) -> DeployTargetError:

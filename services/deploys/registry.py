@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from services.deploys import vercel_api
+from services.deploys import local, vercel, vercel_api
 from services.deploys.local import LocalDeployer
 from services.deploys.protocol import Deployer
 from services.deploys.vercel import VercelDeployer
@@ -19,16 +19,20 @@ from services.settings import Settings, get_settings
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """How a target is shown and made; `unusable` says why these settings don't do, None when they do."""
+    """How a target is shown and made; `unusable` says why these settings don't do, None when they do.
+
+    `test` asks the target for a sign of life and says what came of it in a sentence.
+    """
 
     title: str
     make: Callable[[], Deployer]
     unusable: Callable[[Settings], str | None]
+    test: Callable[[], str]
 
 
 TARGETS: Mapping[str, Target] = {  # the default first
-    "local": Target("This machine", LocalDeployer, lambda _settings: None),
-    "vercel": Target("Vercel", VercelDeployer, vercel_api.unusable),
+    "local": Target("This machine", LocalDeployer, lambda _settings: None, local.test),
+    "vercel": Target("Vercel", VercelDeployer, vercel_api.unusable, vercel.test),
 }
 
 
@@ -60,3 +64,9 @@ def make(name: str) -> Deployer:
     if reason is not None:
         raise InvalidInput(reason, failure="target.not_connected")
     return target.make()
+
+
+def test(name: str) -> str:
+    """What a target answers to a request that changes nothing. Raises a PatternDeskError that says why it fails."""
+    make(name)
+    return TARGETS[name].test()

@@ -147,3 +147,8 @@ def _to_go_back_to(ready: list[Remote], pattern_type: str, commit_hash: str) -> 
                 f"Deploys of other patterns build on a later version of {pattern_type}; production stays as it is."
             )
     return chosen
+
+
+def test() -> str:
+    """Asks for the project, once. Raises DeployTargetError."""
+    return f"Vercel takes the token and has the project {VercelApi(get_settings(), Pace()).project_name()}."

@@ -135,6 +135,10 @@ class VercelApi:
         }
         return remote(self._dict("POST", "/v13/deployments", {"forceNew": "1"}, body))
 
+    def project_name(self) -> str:
+        """The project's name as Vercel has it; raises VercelError when the token or the project does not do."""
+        return _plain(self._dict("GET", f"/v9/projects/{quote(self.project, safe='')}").get("name")) or self.project
+
     def get(self, deployment_id: str) -> Remote:
         """Raises NotFound."""
         return remote(self._dict("GET", f"/v13/deployments/{_id(deployment_id)}"))

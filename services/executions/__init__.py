@@ -9,6 +9,8 @@ from services.executions.continuing import (
     waived_ids,
     why_not_continue,
 )
+from services.executions.earlier import PAGE as EARLIER_PAGE
+from services.executions.earlier import EarlierRow, has_earlier, list_earlier
 from services.executions.ending import complete, end_canceled, fail, set_status
 from services.executions.following import TAIL_CHARACTERS, UsageRow, add_usage, keep_log, kept_log, spent
 from services.executions.launching import (
@@ -68,12 +70,14 @@ from services.executions.runs import ExecutionRun, heartbeat, load, locked, take
 __all__ = [
     "AGENTS",
     "DEPLOY_TARGETS",
+    "EARLIER_PAGE",
     "OUTCOMES",
     "SPANS",
     "TAIL_CHARACTERS",
     "AttemptRow",
     "Checkpoint",
     "Continued",
+    "EarlierRow",
     "ExecutionDetail",
     "ExecutionRow",
     "ExecutionRun",
@@ -106,6 +110,7 @@ __all__ = [
     "fail",
     "failures_alike",
     "get",
+    "has_earlier",
     "heartbeat",
     "keep_deploy",
     "keep_log",
@@ -114,6 +119,7 @@ __all__ = [
     "launch",
     "link",
     "list_active",
+    "list_earlier",
     "list_executions",
     "load",
     "locked",

@@ -9,7 +9,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from services import feedback, timeline, workspaces
+from services import feedback, holding, timeline, workspaces
 from services.database.queue import enqueue, wake
 from services.errors import Conflict, InvalidInput, NotFound
 from services.executions.ending import end_canceled
@@ -100,6 +100,7 @@ def launch(
         raise InvalidInput(f"There is no deploy target called {deploy_target}; there are {', '.join(DEPLOY_TARGETS)}.")
     workspace = workspaces.lock(session, workspace_id)
     check_launchable(session, workspace)
+    holding.check_cap(session, workspace, agent)
     none = (continues and not feedback_ids) or agent == BY_HAND
     items = [] if none else batch(session, workspace, feedback_ids)
     workspace.execution_seq += 1

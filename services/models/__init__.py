@@ -12,6 +12,7 @@ from services.models.execution import (
 )
 from services.models.existing import MovedRow
 from services.models.feedback import FeedbackItem
+from services.models.job import BackgroundJob, Schedule
 from services.models.judgement import JudgementOp
 from services.models.notification import Notification
 from services.models.place import (
@@ -35,6 +36,7 @@ __all__ = [
     "AgentUsage",
     "Attachment",
     "AuditEvent",
+    "BackgroundJob",
     "Base",
     "CandleDataset",
     "ClaudeExecution",
@@ -59,6 +61,7 @@ __all__ = [
     "PlaceRow",
     "ReadMarker",
     "ReleasedBlock",
+    "Schedule",
     "SeenPlace",
     "SessionCoverage",
     "Setting",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -85,5 +85,12 @@ def _workspace(session: Session, workspace_id: uuid.UUID, *, lock: bool = False)
     return found
 
 
-def _summary(urls: Sequence[str]) -> dict[str, Any]:
+class _Summary(TypedDict):
+    """How many addresses there are, and how many of each service: all that the audit trail may know of them."""
+
+    count: int
+    services: dict[str, int]
+
+
+def _summary(urls: Sequence[str]) -> _Summary:
     return {"count": len(urls), "services": dict(sorted(Counter(scheme(url) for url in urls).items()))}

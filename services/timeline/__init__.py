@@ -14,6 +14,7 @@ from services.timeline.payloads import KEPT, PAYLOADS, Kept
 from services.timeline.reading import (
     FILTERS,
     PAGE,
+    AttachmentName,
     TimelineEntry,
     attachment_names,
     entries_after,
@@ -38,6 +39,7 @@ __all__ = [
     "PAGE",
     "PAYLOADS",
     "AttachmentJson",
+    "AttachmentName",
     "EntryBase",
     "EntryJson",
     "ExecutionJson",

@@ -10,11 +10,11 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from services.database.rows import fetch, fetch_dicts, fetch_together
+from services.database.rows import fetch, fetch_together
 from services.lifecycle import AuthorType
 from services.lifecycle import MessageType as T
 from services.rules import agent_name, is_live
@@ -275,9 +275,17 @@ _RELATED: tuple[tuple[int, LiteralString, Callable[[tuple[Any, ...]], Any]], ...
 )
 
 
-def attachment_names(session: Session, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+class AttachmentName(NamedTuple):
+    """A stored attachment as a list names it."""
+
+    name: str
+    kind: str
+    content_type: str
+
+
+def attachment_names(session: Session, keys: Sequence[str]) -> dict[str, AttachmentName]:
     """Name, kind and type of stored attachments, by storage key."""
     sql: LiteralString = (
         "SELECT storage_key, name, kind, content_type FROM attachments WHERE storage_key = ANY(%(keys)s)"
     )
-    return {row["storage_key"]: row for row in fetch_dicts(session, sql, {"keys": list(keys)})}
+    return {row[0]: AttachmentName(*row[1:]) for row in fetch(session, sql, {"keys": list(keys)})}

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from services import access_tokens, attachments, limiting, running, workspaces
+from services import access_tokens, attachments, disk, limiting, running, workspaces
 from services.database.engine import database_url, transaction
 from services.errors import Conflict, InvalidInput, NotAllowed, NotFound, PatternDeskError, TooMany, Unavailable
 from services.logs import log_unexpected
@@ -80,15 +80,20 @@ async def healthz(_request: Request) -> Response:
 async def readyz(_request: Request) -> Response:
     """200 when the database answers and its schema is the one that this version needs, else 503 with the reason.
 
-    Under `patterndesk up` it also names each part that is down and what is being done about it.
+    Under `patterndesk up` it also names each part that is down and what is being done about it. A disk that is nearly
+    full, or full, is told by a sentence.
     """
     reason = await run_in_threadpool(_reason_not_ready)
     state = await run_in_threadpool(running.read, get_settings().data_dir)
     down = state.down if state else {}
+    room = await run_in_threadpool(disk.look, get_settings())
+    told: dict[str, object] = {"disk": room.sentence} if room.state != "enough" else {}
     if reason is None:
-        return JSONResponse({"status": "degraded", "down": down} if down else {"status": "ok"}, headers=NO_STORE)
-    body: dict[str, object] = {"status": "unavailable", "reason": down.get("database", reason)}
-    return JSONResponse(body | ({"down": down} if down else {}), 503, NO_STORE)
+        degraded = bool(down) or room.state == "full"
+        body: dict[str, object] = {"status": "degraded" if degraded else "ok"} | ({"down": down} if down else {})
+        return JSONResponse(body | told, headers=NO_STORE)
+    body = {"status": "unavailable", "reason": down.get("database", reason)} | ({"down": down} if down else {})
+    return JSONResponse(body | told, 503, NO_STORE)
 
 
 async def robots(_request: Request) -> Response:
@@ -134,7 +139,9 @@ async def export(request: Request) -> Response:
     if request.path_params["name"] != f"{report}.csv" or not _EXPORT_NAME.fullmatch(report):
         raise NotAllowed("This link is for another export.")
     limiting.spend("export", grant.person_id)
-    chunks = _csv(report, dict(grant.object.get("filters") or {}), uuid.UUID(grant.person_id))
+    chunks = _csv(
+        report, {k: str(v) for k, v in (grant.object.get("filters") or {}).items()}, uuid.UUID(grant.person_id)
+    )
     # The first chunk is read before the answer starts, so that a refusal still has its status and sentence.
     first = await run_in_threadpool(next, chunks, None)
     return StreamingResponse(
@@ -227,10 +234,10 @@ def _opened(person_id: str, key: str) -> attachments.Opened:
         return attachments.open_attachment(session, key)
 
 
-def _csv(report: str, filters: dict[str, object], person_id: uuid.UUID) -> Generator[bytes]:
+def _csv(report: str, filters: dict[str, str], person_id: uuid.UUID) -> Generator[bytes]:
     from services import exports
 
-    yield from exports.stream_csv(report, {k: str(v) for k, v in filters.items()}, actor_id=person_id)
+    yield from exports.stream_csv(report, filters, actor_id=person_id)
 
 
 async def _rest(first: bytes | None, chunks: Generator[bytes]) -> AsyncIterator[bytes]:

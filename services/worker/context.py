@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from services import datasets, deployments, executions, labels, releases, storage
+from services import datasets, deployments, executions, holding, labels, releases, storage
 from services.agents import registry as agent_registry
 from services.agents.protocol import Used, Work
 from services.candles.store import load_array
@@ -263,12 +263,17 @@ class RunContext:
             log=self.write,
             used=self.used,
             spent_usd=self.spent(),
+            left_today_usd=self._left_today(run),
         )
 
     def spent(self) -> float:
         """Dollars that the agent spent on this run so far, on whichever machine."""
         with transaction() as session:
             return executions.spent(session, self.execution_id)
+
+    def _left_today(self, run: ExecutionRun) -> float | None:
+        with transaction() as session:
+            return holding.left_today(session, run.workspace_id)
 
     def refused_params(self) -> tuple[Params, ...]:
         """Parameters of this execution's candidates so far; testing refused each of them."""

@@ -111,6 +111,9 @@ RULES: Mapping[str, Rule] = {
         "Send fewer corrections at once, or raise CLAUDE_MAX_TURNS, then continue it or run it again."
     ),
     "agent.budget": _final("Send fewer corrections at once, or raise CLAUDE_BUDGET_USD, and run it again."),
+    "agent.day_cap": _final(
+        "Continue it or run it again after midnight UTC, or ask an admin to raise the workspace's cap of the day."
+    ),
     # The agent can't work here, or not on this.
     "agent.not_connected": _final(
         f"To see what is missing, {_CONNECTIONS}; set it and restart the worker, or launch with another agent."

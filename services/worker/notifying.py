@@ -126,6 +126,14 @@ def _note(notification_id: uuid.UUID, address: str, sent: bool, said: str) -> No
         notifications.note(session, notification_id, address, sent=sent, said=said[:200])
 
 
+def send_once(title: str, body: str, url: str) -> SendOutcome:
+    """Sends one notice to one address, once, and says what came of it."""
+    with _sending(Delivery(title, body, "info", {"1": url})) as lines:
+        for line in lines:
+            return _OUTCOME.from_text(line)
+    return SendOutcome("1", False, SILENT)
+
+
 @contextmanager
 def _sending(delivery: Delivery) -> Iterator[Iterator[bytes]]:
     """The lines of a sender's process until it ends or SEND_S have passed. It is gone when the block ends."""

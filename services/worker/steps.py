@@ -10,12 +10,15 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from services.errors import Cancelled, PatternDeskError, StaleEpoch
 from services.logs import log_unexpected
+from services.worker import holding
 from services.worker.context import RunContext
 from services.worker.draining import Gate
 from services.worker.results import StepCanceled, StepFailed, Stopped
 from services.worker.step_codec import StepKind
 
 T = TypeVar("T")
+# What waits while runs are held. The steps that record an end do not: a run that is over takes nothing more.
+HELD = frozenset({"begin", "plan", "implement", "test", "refine", "deploy"})
 gate = Gate()
 
 
@@ -42,6 +45,8 @@ def run_step(ctx: RunContext, kind: StepKind[T], number: str, body: Callable[[],
 
 def _result_of(ctx: RunContext, name: str, body: Callable[[], T | Stopped]) -> T | Stopped:
     try:
+        if name.partition("-")[0] in HELD:
+            holding.wait_while_held(ctx)
         with gate.step():
             return body()
     except (StaleEpoch, OperationalError, InterfaceError):

@@ -37,7 +37,8 @@ CODECS = {
     "services/candles/json_shapes.py": "candles as JSON files hold them",
     "services/notifications/sender.py": "jobs of the sender's process",
     "services/cli/main.py": "what --json prints",
-    "services/cli/people.py": "what --json prints",
+    "services/cli/prune.py": "what --json prints",
+    "services/jobs/specs.py": "specifications as their rows keep them",
     "services/cli/backup.py": "what --json prints",
     "services/cli/existing.py": "what --json prints",
     "services/cli/importing.py": "what --json prints",
@@ -49,10 +50,11 @@ CODECS = {
     "services/existing/source.py": "rows of the existing system",
     "services/labels/rates.py": "rates as sessions and evaluations keep them",
     "services/candles/mapping.py": "mappings as datasets keep them",
+    "pages/components/charts/base.py": "plotly's JSON",
     "services/judging/ops.py": "judgements as boards send them",
 }
 # What is left elsewhere. The numbers may fall, and whoever lets one fall lowers it here.
-MOST = {"services": 32, "pages": 15, "app.py": 2, "benchmarks": 4}
+MOST = {"services": 21, "pages": 11, "app.py": 0, "benchmarks": 4}
 # These have none, and stay so.
 TYPED = (
     "services/worker",

@@ -34,6 +34,7 @@ TABLE: dict[str, tuple[Action, int | None, str]] = {
     "agent.deadline": (FAIL, 0, "CLAUDE_DEADLINE_S"),
     "agent.turns": (FAIL, 0, "CLAUDE_MAX_TURNS"),
     "agent.budget": (FAIL, 0, "CLAUDE_BUDGET_USD"),
+    "agent.day_cap": (FAIL, 0, "cap of the day"),
     "agent.not_connected": (FAIL, 0, "Admin"),
     "agent.no_sandbox": (FAIL, 0, "bubblewrap"),
     "agent.too_few_marks": (FAIL, 0, "Judge more marks"),

@@ -119,7 +119,7 @@ def _choose_items(items: Sequence[FeedbackRow]) -> list[uuid.UUID]:
     return [item.id for item, send in zip(items, edited["Send"], strict=True) if send]
 
 
-def item_line(item: FeedbackRow) -> dict[str, Any]:
+def item_line(item: FeedbackRow) -> dict[str, bool | str]:
     """A correction as a row of the table."""
     return {
         "Send": True,

@@ -229,4 +229,4 @@ def _pictures(keys: Sequence[str], actor: Actor) -> None:
     st.markdown("**Files**")
     for key in keys:
         if key in known:
-            st.markdown(f"[{looks.plain(known[key]['name'])}]({uploads.link(key, actor)})")
+            st.markdown(f"[{looks.plain(known[key].name)}]({uploads.link(key, actor)})")

@@ -116,7 +116,7 @@ class _Turn:
 
     def __init__(self, settings: Settings, work: Work, phase: Phase, key: str, prompt: str) -> None:
         self._settings, self._work, self._phase, self._key, self._prompt = settings, work, phase, key, prompt
-        self._told = 0.0
+        self._told, self._day_decides = 0.0, False
         self._result: process.Event | None = None
         self._error: process.Event | None = None
         assert settings.anthropic_api_key is not None  # the registry refuses without one
@@ -131,6 +131,12 @@ class _Turn:
         left = settings.claude_budget_usd - spent_before
         if left <= 0:
             raise faults.out_of_budget(settings.claude_budget_usd)
+        today = self._work.left_today_usd
+        self._day_decides = today is not None and today < left
+        if today is not None and self._day_decides:
+            if today <= 0:
+                raise faults.over_day_cap()
+            left = today
         job = self._job(form, left)
         command = confinement.command_for(self._work.worktree, home, may_write=job.may_write)
         ended = process.run(
@@ -180,7 +186,7 @@ class _Turn:
             max_turns=settings.claude_max_turns,
         )
         if fault is not None:
-            raise fault
+            raise faults.over_day_cap() if fault.failure == "agent.budget" and self._day_decides else fault
         try:
             return form.model_validate(self._result["structured_output"])
         except ValidationError as error:

@@ -121,6 +121,11 @@ def out_of_budget(budget_usd: float) -> AgentFault:
     return AgentFault(f"Claude spent the execution's budget of ${budget_usd:.2f}.", failure="agent.budget")
 
 
+def over_day_cap() -> AgentFault:
+    """The agents of this workspace may spend no more today."""
+    return AgentFault("The agents of this workspace have spent today's cap.", failure="agent.day_cap")
+
+
 def no_answer() -> AgentFault:
     """It ended well, but without the data that the phase ends with."""
     return AgentFault("Claude ended without an answer in the agreed form.", failure="agent.no_answer")

@@ -1,0 +1,41 @@
+"""How much room the data folder's disk has: told before it is full, and by when runs wait."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from services.settings import Settings
+
+State = Literal["enough", "low", "full"]
+_GIB: Final = 1 << 30
+_MIB: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The disk's room in bytes. `low`: people are warned; `full`: runs wait until there is room again."""
+
+    free: int
+    total: int
+    state: State
+    sentence: str
+
+
+def look(settings: Settings) -> Room:
+    """The disk that the data folder lies on, also before that folder is made."""
+    folder = next(path for path in (settings.data_dir, *settings.data_dir.parents) if path.exists())
+    usage = shutil.disk_usage(folder)
+    free = f"{usage.free / _GIB:.1f} of {usage.total / _GIB:.0f} GiB are free for the data folder"
+    if usage.free < settings.disk_full_mb * _MIB:
+        return Room(
+            usage.free, usage.total, "full",
+            f"The disk is full: only {free}, so runs wait until there is room; 'patterndesk prune' makes some.",
+        )  # fmt: skip
+    if usage.free < settings.disk_low_mb * _MIB:
+        return Room(
+            usage.free, usage.total, "low",
+            f"The disk is nearly full: only {free}; runs will wait once less than {settings.disk_full_mb:,} MB are.",
+        )  # fmt: skip
+    return Room(usage.free, usage.total, "enough", f"{free[0].upper()}{free[1:]}.")
