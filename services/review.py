@@ -10,7 +10,17 @@ from typing import Any, LiteralString
 from sqlalchemy.orm import Session
 
 from services import notifications, timeline, workspaces
-from services.approvals import Evidence, Guard, approval_guards, clear_approval, evidence, glance, refuse_unless
+from services.approvals import (
+    Approved,
+    Evidence,
+    Guard,
+    approval_guards,
+    approved_of,
+    clear_approval,
+    evidence,
+    glance,
+    refuse_unless,
+)
 from services.approvals.guards import WAIVABLE, quiet, same_build, sessions_of
 from services.database.rows import fetch, fetch_dicts
 from services.errors import GuardFailed, InvalidInput
@@ -50,11 +60,11 @@ def verification_guards(session: Session, workspace_id: uuid.UUID, actor: Actor)
     workspace = session.get(PatternWorkspace, workspace_id)
     assert workspace is not None
     current = evidence(session, workspace_id)
-    approved = workspace.approved_evidence or {}
+    approved = approved_of(workspace) or Approved()
     same = same_build(approved, current)
     own = workspace.approved_by_id == actor.id
     may_own = get_settings().approver_may_verify
-    kept = set(approved.get("session_ids", [])) <= set(current.session_ids)
+    kept = set(approved.session_ids) <= set(current.session_ids)
     return [
         Guard(
             "unchanged",
@@ -332,10 +342,9 @@ WHERE ev.detector_version_id = %(v)s AND ev.kind = 'replay' ORDER BY ev.created_
 """
 
 
-def approved_evidence(session: Session, workspace_id: uuid.UUID) -> dict[str, Any] | None:
+def approved_evidence(session: Session, workspace_id: uuid.UUID) -> Approved | None:
     """What the standing approval rests on; None without one."""
-    workspace = session.get(PatternWorkspace, workspace_id)
-    return dict(workspace.approved_evidence) if workspace and workspace.approved_evidence else None
+    return approved_of(session.get(PatternWorkspace, workspace_id))
 
 
 def last_verified_commit(session: Session, workspace_id: uuid.UUID) -> str | None:

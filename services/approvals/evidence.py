@@ -6,24 +6,17 @@ import hashlib
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, LiteralString
 
 from sqlalchemy.orm import Session
 
 from services import labels, workspaces
+from services.approvals.approved import Approved, Waiver, to_json
 from services.database.rows import fetch
 from services.models import DetectorVersion, PatternWorkspace
 from services.places import ApprovalPolicy, LabelSet, Rate, rate
 from services.rules import open_correction_sql
-
-
-@dataclass(frozen=True, slots=True)
-class Waiver:
-    """A line of the policy that an admin waived for one version."""
-
-    reason: str
-    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +53,22 @@ class Evidence:
     def success_rate(self) -> float | None:
         return self.total.rate
 
-    def as_json(self) -> dict[str, Any]:
+    def approved(self) -> Approved:
         """What is kept with an approval: everything but the live execution, which an approval does not allow."""
-        kept: dict[str, Any] = {
-            "version_id": str(self.version_id) if self.version_id else None, "version": self.version,
-            "commit_hash": self.commit_hash, "code_sha256": self.code_sha256, "params_sha256": self.params_sha256,
-            "session_ids": self.session_ids, "tp": self.total.tp, "fp": self.total.fp, "fn": self.total.fn,
-            "n": self.total.n, "success_rate": self.total.rate, "ci_low": self.total.ci_low,
-            "ci_high": self.total.ci_high, "seen": labels.rate_to_json(self.seen),
-            "unseen": labels.rate_to_json(self.unseen), "label_set_sha256": self.label_set_sha256,
-            "coverage": self.total.coverage.words if self.total.coverage else None,
-            "open_corrections": self.open_corrections, "disputes": self.disputes, "policy": asdict(self.policy),
-            "present": list(self.present), "held": dict(self.held),
-            "waived": {name: asdict(waiver) for name, waiver in self.waived.items()},
-        }  # fmt: skip
-        return kept
+        total = self.total
+        return Approved(
+            version_id=str(self.version_id) if self.version_id else None, version=self.version,
+            commit_hash=self.commit_hash, code_sha256=self.code_sha256, params_sha256=self.params_sha256,
+            session_ids=tuple(self.session_ids), tp=total.tp, fp=total.fp, fn=total.fn, n=total.n,
+            success_rate=total.rate, ci_low=total.ci_low, ci_high=total.ci_high, seen=self.seen, unseen=self.unseen,
+            label_set_sha256=self.label_set_sha256, coverage=total.coverage.words if total.coverage else None,
+            open_corrections=self.open_corrections, disputes=self.disputes, policy=self.policy, present=self.present,
+            held=dict(self.held), waived=dict(self.waived),
+        )  # fmt: skip
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as it is stored and told."""
+        return to_json(self.approved())
 
 
 _SESSIONS: LiteralString = """

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
+from services.approvals.approved import Approved
 from services.approvals.evidence import Evidence
 from services.errors import GuardFailed
-from services.labels import rate_from_json
 from services.places import Rate
 from services.places.policies import HOLDOUT_LOSS
 
@@ -113,31 +113,31 @@ class Cause:
         return f"{self.what}: {self.before} → {self.after}"
 
 
-def same_build(approved: Mapping[str, Any], current: Evidence) -> bool:
+def same_build(approved: Approved, current: Evidence) -> bool:
     return (
-        approved.get("version_id") == str(current.version_id)
-        and approved.get("code_sha256") == current.code_sha256
-        and approved.get("params_sha256") == current.params_sha256
+        approved.version_id == str(current.version_id)
+        and approved.code_sha256 == current.code_sha256
+        and approved.params_sha256 == current.params_sha256
     )
 
 
-def void_causes(approved: Mapping[str, Any], current: Evidence, absent: frozenset[str] = frozenset()) -> list[Cause]:
+def void_causes(approved: Approved, current: Evidence, absent: frozenset[str] = frozenset()) -> list[Cause]:
     """Why an approval no longer holds; empty while it does. `absent` are the places that are judged absent now."""
     if not same_build(approved, current):
-        before = f"v{approved.get('version')} ({str(approved.get('commit_hash'))[:7]})"
+        before = f"v{approved.version} ({str(approved.commit_hash)[:7]})"
         return [Cause("Deployed version", before, f"v{current.version} ({str(current.commit_hash)[:7]})")]
     causes = [
         Cause("A line of the checklist", "met", guard.sentence)
         for guard in approval_guards(current)
         if not guard.holds and guard.name != "quiet"
     ]
-    low, now = approved.get("ci_low"), current.total.rate
+    low, now = approved.ci_low, current.total.rate
     if low is not None and now is not None and now < low:
         causes.append(Cause("Success rate", _interval(approved), f"{now:.0%} of {current.n}"))
-    lost = sorted(set(approved.get("present", ())) & absent)
+    lost = set(approved.present) & absent
     if lost:
         causes.append(Cause("Places found right at the approval", f"{len(lost)} present", f"{len(lost)} judged absent"))
-    loss = _holdout_loss(approved.get("held") or {}, current.held)
+    loss = _holdout_loss(approved.held, current.held)
     if loss >= HOLDOUT_LOSS:
         causes.append(Cause("Places kept for testing", "as approved", f"{loss} more wrong than right again"))
     return causes
@@ -148,39 +148,27 @@ def _holdout_loss(before: Mapping[str, bool], now: Mapping[str, bool]) -> int:
     return sum(before[p] and not now[p] for p in both) - sum(now[p] and not before[p] for p in both)
 
 
-def _interval(approved: Mapping[str, Any]) -> str:
-    return (
-        f"{approved['success_rate']:.0%} of {approved['n']} ({approved['ci_low']:.0%} to {approved['ci_high']:.0%})"
-        if approved.get("success_rate") is not None
-        else "none"
-    )
+def _interval(approved: Approved) -> str:
+    if approved.success_rate is None:
+        return "none"
+    low, high = approved.ci_low or 0.0, 1.0 if approved.ci_high is None else approved.ci_high
+    return f"{approved.success_rate:.0%} of {approved.n} ({low:.0%} to {high:.0%})"
 
 
-def since_approval(approved: Mapping[str, Any], current: Evidence) -> list[Cause]:
+def since_approval(approved: Approved, current: Evidence) -> list[Cause]:
     """What is different from the approved evidence without voiding it."""
-    if not approved:
-        return []
+    whole = "not judged" if approved.success_rate is None else f"{approved.success_rate:.0%} of {approved.n}"
     pairs = [
-        ("Rate on all places", _whole(approved), _words(current.total)),
-        ("Rate on unseen places", _words(_kept(approved.get("unseen"))), _words(current.unseen)),
-        ("Completed sessions", str(len(approved.get("session_ids", ()))), str(len(current.session_ids))),
-        ("Open corrections", str(approved.get("open_corrections", 0)), str(current.open_corrections)),
-        ("Disputes", str(approved.get("disputes", 0)), str(current.disputes)),
+        ("Rate on all places", whole, _words(current.total)),
+        ("Rate on unseen places", _words(approved.unseen), _words(current.unseen)),
+        ("Completed sessions", str(len(approved.session_ids)), str(len(current.session_ids))),
+        ("Open corrections", str(approved.open_corrections), str(current.open_corrections)),
+        ("Disputes", str(approved.disputes), str(current.disputes)),
     ]
     changed = [Cause(*pair) for pair in pairs if pair[1] != pair[2]]
-    if not changed and approved.get("label_set_sha256") not in (None, current.label_set_sha256):
+    if not changed and approved.label_set_sha256 not in (None, current.label_set_sha256):
         changed.append(Cause("Judged places", "as approved", "changed, with the same counts"))
     return changed
-
-
-def _kept(stored: Any) -> Rate | None:
-    return rate_from_json(stored)
-
-
-def _whole(approved: Mapping[str, Any]) -> str:
-    if approved.get("success_rate") is None:
-        return "not judged"
-    return f"{approved['success_rate']:.0%} of {approved['n']}"
 
 
 def _words(found: Rate | None) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from services import labels, notifications, timeline, workspaces
+from services.approvals.approved import Approved, approved_of
 from services.approvals.evidence import evidence
 from services.approvals.guards import Cause, void_causes
 from services.lifecycle import MessageType, WorkspaceStatus
@@ -31,7 +31,7 @@ def void_if_changed(
     if workspace is None or workspace.status != WorkspaceStatus.IN_REVIEW:
         return False
     workspace = workspaces.lock(session, workspace_id)
-    approved: dict[str, Any] = workspace.approved_evidence or {}
+    approved = approved_of(workspace) or Approved()
     causes = [Cause("Code on the main branch", pushed[0][:7], pushed[1][:7])] if pushed else []
     known = labels.label_set(session, workspace_id)
     absent = frozenset(p.id for p in known.places if p.status == "absent")

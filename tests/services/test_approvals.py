@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
@@ -150,16 +151,14 @@ def test_a_loss_of_two_among_the_places_kept_for_testing_voids_it(
 ) -> None:
     approved(session, home, member)
     now = review.evidence(session, home)
-    kept = now.as_json()
+    kept = now.approved()
     places = list(now.present[:3])
 
     def after(*right: bool) -> approvals.Evidence:
         held = dict(zip(places, right, strict=True))
-        return approvals.Evidence(
-            **{name: getattr(now, name) for name in type(now).__dataclass_fields__} | {"held": held}
-        )
+        return replace(now, held=held)
 
-    kept["held"] = dict.fromkeys(places, True)
+    kept = replace(kept, held=dict.fromkeys(places, True))
     assert void_causes(kept, after(True, True, False)) == []
     [cause] = void_causes(kept, after(True, False, False))
     assert cause.what == "Places kept for testing" and "2 more wrong" in cause.after
@@ -198,7 +197,8 @@ def test_an_approval_while_a_session_is_being_completed_is_on_one_side_of_it(
     for detection in scenarios.detections(session, late).values():
         feedback.judge(session, detection, Verdict.FALSE_POSITIVE, actor=member)
     review.approve(session, home, actor=member)
-    assert (review.approved_evidence(session, home) or {})["n"] == 12, "the session is not completed yet"
+    kept = review.approved_evidence(session, home)
+    assert kept is not None and kept.n == 12, "the session is not completed yet"
     sessions.complete(session, late, actor=member)
     assert scenarios.row(session, home).status == W.BETA, "completing it voids the approval"
     with pytest.raises(Conflict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pages.components.charts.places import place_chart
+from pages.components.charts.places import ChartMark, place_chart
 from pages.components.charts.statistics import (
     cost_per_day,
     duration_by_phase,
@@ -15,6 +15,7 @@ from pages.components.charts.statistics import (
 )
 
 __all__ = [
+    "ChartMark",
     "cost_per_day",
     "duration_by_phase",
     "executions_per_day",

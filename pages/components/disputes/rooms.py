@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
-import pandas as pd
 import streamlit as st
 
 from pages.components import looks
 from pages.components.actor import acting
-from pages.components.charts import place_chart
+from pages.components.charts import ChartMark, place_chart
 from pages.components.errors import guarded
 from pages.components.links import exists
 from pages.components.parts import figure
@@ -97,22 +96,19 @@ def _chart(room: Room) -> None:
     figure(chart, key=f"dispute-chart-{room.place.id}", alt="Candles with everybody's verdict on the place")
 
 
-def marks_of(room: Room) -> pd.DataFrame:
-    """Each verdict as a mark where its person means it, side by side where they mean the same candle."""
-    made: list[dict[str, Any]] = []
+def marks_of(room: Room) -> list[ChartMark]:
+    """Each verdict as a mark where its person means it, above each other where they mean the same candle."""
+    made = []
     for row in room.verdicts:
-        bar = row.expected if row.verdict in ("false_negative", "adjustment") and row.expected is not None else row.bar
-        if bar is None:
-            continue
-        made.append(
-            {
-                "detection_id": str(row.feedback_id), "kind": room.place.kind, "direction": room.place.direction,
-                "anchor_index": bar, "start_index": bar, "end_index": bar, "price": None,
-                "price_low": row.low, "price_high": row.high, "verdict": row.verdict, "who": row.person,
-            }
-        )  # fmt: skip
-    columns = ["detection_id", "kind", "direction", "anchor_index", "start_index", "end_index", "price", "price_low"]
-    return pd.DataFrame(made, columns=[*columns, "price_high", "verdict", "who"], dtype=object)
+        moved = row.verdict in ("false_negative", "adjustment") and row.expected is not None
+        bar = row.expected if moved else row.bar
+        if bar is not None:
+            made.append(
+                ChartMark(
+                    room.place.kind, room.place.direction, bar, bar, bar, row.low, row.high, row.verdict, row.person
+                )
+            )
+    return made
 
 
 def _verdict(row: VerdictRow) -> None:

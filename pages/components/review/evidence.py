@@ -52,7 +52,7 @@ class Dossier:
     sessions: list[SessionRow]
     verified_commit: str | None
     entries: list[EntryJson]
-    approved: dict[str, Any] | None = None
+    approved: approvals.Approved | None = None
 
     @property
     def deployed(self) -> VersionRow | None:
@@ -144,21 +144,22 @@ def _unseen(dossier: Dossier) -> None:
     ):
         if words := rates.shortage(rate, least):
             st.caption(looks.plain(f"{words[0].upper()}{words[1:]} {name} places."))
-    st.caption(looks.plain(p_sentence(dossier.replay)))
+    replay = dossier.replay or {}
+    said = str((replay.get("splits") or {}).get("evidence") or "")
+    st.caption(looks.plain(p_sentence(replay.get("baseline_version"), said, replay.get("p_value"))))
     if notes := rates.notes(current.total):
         st.caption(looks.plain(f"It rests {notes}." if notes.startswith("on ") else f"{notes}."))
 
 
-def p_sentence(replay: dict[str, Any] | None) -> str:
-    """What the replay on unseen places proves, as a sentence with its n."""
-    if replay is None or not replay["baseline_version"]:
+def p_sentence(baseline: str | None, evidence: str, p: float | None) -> str:
+    """What the replay on unseen places proves, as a sentence with its n. `evidence` is what the replay said itself."""
+    if not baseline:
         return "There was no version before, so nothing is claimed of being better."
-    said = str((replay["splits"] or {}).get("evidence") or "").strip()
+    said = evidence.strip()
     if not said:
         return "No unseen place was judged on both versions, so nothing is claimed of being better."
     unseen = next((part.strip() for part in said.split(". ") if " unseen " in part), said)
-    start = f"Against v{replay['baseline_version']}, on unseen places: {unseen.rstrip('.')}."
-    p = replay["p_value"]
+    start = f"Against v{baseline}, on unseen places: {unseen.rstrip('.')}."
     if p is None:
         return start
     number = "less than 0.001" if p < 0.001 else f"{p:.2g}"

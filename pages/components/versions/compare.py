@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 import streamlit as st
 
 from pages.components import looks
-from pages.components.charts import place_chart
+from pages.components.charts import ChartMark, place_chart
 from pages.components.parts import download_csv_button, figure
 from services import actions
 from services.actions import Beside, SideBySide
 from services.candles.store import load_frame
 from services.deployments import VersionRow, WindowRow
-from services.detectors.types import Detection
 from services.errors import PatternDeskError
 from services.settings import get_settings
 
@@ -79,32 +78,21 @@ def _beside(
     return actions.side_by_side(workspace_id, first, second, window)
 
 
-def marks_of(rows: Sequence[Beside], side: int) -> pd.DataFrame:
+def marks_of(rows: Sequence[Beside], side: int) -> list[ChartMark]:
     """The marks of one version for the chart, and the places that it misses."""
     made = []
-    for number, row in enumerate(rows):
+    for row in rows:
         mark = row.first if side == 0 else row.second
         if mark is not None:
-            made.append(_mark(number, mark, VERDICT_OF.get(row.status or "")))
-        elif row.status == "present":
-            missing: dict[str, Any] = dict.fromkeys(("price", "price_low", "price_high"))
             made.append(
-                {
-                    "detection_id": f"e{number}", "kind": row.kind, "direction": row.direction, "anchor_index": row.bar,
-                    "start_index": row.bar, "end_index": row.bar, "verdict": "false_negative", "refs": [], **missing,
-                }
+                ChartMark(
+                    mark.kind, mark.direction, mark.anchor_index, mark.start_index, mark.end_index, mark.price_low,
+                    mark.price_high, VERDICT_OF.get(row.status or ""),
+                )
             )  # fmt: skip
-    columns = ["detection_id", "kind", "direction", "anchor_index", "start_index", "end_index", "price", "price_low"]
-    return pd.DataFrame(made, columns=[*columns, "price_high", "verdict", "refs"], dtype=object)
-
-
-def _mark(number: int, mark: Detection, verdict: str | None) -> dict[str, Any]:
-    return {
-        "detection_id": f"e{number}", "kind": mark.kind, "direction": mark.direction,
-        "anchor_index": mark.anchor_index, "start_index": mark.start_index, "end_index": mark.end_index,
-        "price": mark.price, "price_low": mark.price_low, "price_high": mark.price_high, "verdict": verdict,
-        "refs": list(mark.refs),
-    }  # fmt: skip
+        elif row.status == "present":
+            made.append(ChartMark(row.kind, row.direction, row.bar, row.bar, row.bar, verdict="false_negative"))
+    return made
 
 
 def table_of(rows: Sequence[Beside], pair: tuple[VersionRow, VersionRow]) -> pd.DataFrame:
