@@ -114,7 +114,6 @@ def test_a_present_place_that_others_find_absent_voids_the_approval_with_message
     assert message.data["causes"][0]["before"] and message.data["causes"][0]["after"]
     notice = session.scalar(select(Notification).where(Notification.event == "approval_voided"))
     assert notice is not None and "approval is void" in notice.title
-    assert scenarios.lies(session) == []
 
 
 def test_a_rate_under_the_approved_interval_voids_it(session: Session, member: Actor, home: uuid.UUID) -> None:
