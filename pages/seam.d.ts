@@ -541,9 +541,16 @@ interface StateJson {
   status: string
   position: number
   letters: string
+  others: OtherJson[]
+  blind: boolean
   missed: MissedJson[]
   history: DoneJson[]
   reasons: string[]
+}
+
+interface OtherJson {
+  name: string
+  letters: string
 }
 
 interface MissedJson {

@@ -147,6 +147,7 @@ class WorkspaceDetail:
     identification_steps: list[str]
     attachments: list[str]
     rules: str | None
+    blind_review: bool
     session_count: int
     feedback_count: int
     open_count: int
@@ -203,6 +204,7 @@ def get(session: Session, workspace_id: uuid.UUID) -> WorkspaceDetail:
         identification_steps=[str(s) for s in w.identification_steps or []],
         attachments=list(w.attachments),
         rules=w.rules,
+        blind_review=w.blind_review,
         session_count=w.session_count,
         feedback_count=w.feedback_count,
         open_count=open_count,

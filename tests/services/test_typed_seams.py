@@ -47,6 +47,7 @@ CODECS = {
     "services/cli/live_check.py": "what --json prints",
     "services/cli/recount.py": "what --json prints",
     "services/existing/reading.py": "messages as the existing system keeps them",
+    "services/existing/desk.py": "messages as the existing system keeps them",
     "services/existing/making.py": "messages as the existing system keeps them",
     "services/existing/source.py": "rows of the existing system",
     "services/labels/rates.py": "rates as sessions and evaluations keep them",

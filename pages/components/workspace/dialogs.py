@@ -125,6 +125,24 @@ def _approve(workspace_id: uuid.UUID, guards: Sequence[Guard], returned: Returne
     _worded(label, act, about=workspace_id, button="Approve", symbol="thumb_up", lead=lead)
 
 
+def blind(workspace_id: uuid.UUID) -> None:
+    """Whether people see others' verdicts before giving their own."""
+    _blind(workspace_id, _detail(workspace_id).blind_review)
+
+
+@st.dialog("Blind review")
+def _blind(workspace_id: uuid.UUID, on: bool) -> None:
+    def act(actor: Actor) -> None:
+        with transaction() as session:
+            workspaces.set_blind_review(session, workspace_id, not on, actor=actor)
+
+    if on:
+        sentence = "Others' verdicts on a mark show only once one has judged it. Shall everybody see them at once?"
+    else:
+        sentence = "Everybody sees others' verdicts at once. Shall they show only once one has judged the mark?"
+    _confirmed(sentence, act, button="Show them at once" if on else "Judge blind", symbol="visibility_lock")
+
+
 @st.dialog("Withdraw the approval")
 def withdraw(workspace_id: uuid.UUID) -> None:
     """Back to beta by the person who approved."""
