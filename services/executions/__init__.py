@@ -23,6 +23,7 @@ from services.executions.launching import (
     launch,
     link,
 )
+from services.executions.listing import OUTCOMES, ExecutionFilter, first_launch, list_executions, page_of
 from services.executions.progress import (
     SPANS,
     begin,
@@ -36,13 +37,11 @@ from services.executions.progress import (
     wait_for_plan,
 )
 from services.executions.reading import (
-    OUTCOMES,
     ExecutionDetail,
     ExecutionRow,
     Relative,
     get,
     list_active,
-    list_executions,
     log_tail,
     usage,
 )
@@ -79,6 +78,7 @@ __all__ = [
     "Continued",
     "EarlierRow",
     "ExecutionDetail",
+    "ExecutionFilter",
     "ExecutionRow",
     "ExecutionRun",
     "FollowUp",
@@ -109,6 +109,7 @@ __all__ = [
     "end_phase",
     "fail",
     "failures_alike",
+    "first_launch",
     "get",
     "has_earlier",
     "heartbeat",
@@ -124,6 +125,7 @@ __all__ = [
     "load",
     "locked",
     "log_tail",
+    "page_of",
     "replay",
     "report",
     "set_status",

@@ -27,6 +27,7 @@ from services.models.place import (
 )
 from services.models.record import Attachment, AuditEvent, Setting
 from services.models.session import CandleDataset, Detection, ImportReading, PatternSession
+from services.models.statistics import CorrectionMove, StatChange, StatDay
 from services.models.token import AccessToken
 from services.models.user import User
 from services.models.workspace import PatternWorkspace, ReadMarker, WorkspaceMessage
@@ -40,6 +41,7 @@ __all__ = [
     "Base",
     "CandleDataset",
     "ClaudeExecution",
+    "CorrectionMove",
     "Detection",
     "DetectorVersion",
     "Evaluation",
@@ -65,6 +67,8 @@ __all__ = [
     "SeenPlace",
     "SessionCoverage",
     "Setting",
+    "StatChange",
+    "StatDay",
     "User",
     "VersionPeriod",
     "VersionSwitch",

@@ -80,8 +80,7 @@ def _first_launch(session: Any, latest: ExecutionDetail | None) -> datetime | No
     known: dict[uuid.UUID, datetime] = st.session_state.setdefault("first-launches", {})
     workspace_id = latest.row.workspace_id
     if workspace_id not in known:
-        rows = executions.list_executions(session, workspace_id=workspace_id, limit=latest.row.number)
-        known[workspace_id] = rows[-1].triggered_at
+        known[workspace_id] = executions.first_launch(session, workspace_id) or latest.row.triggered_at
     return known[workspace_id]
 
 
