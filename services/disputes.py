@@ -221,7 +221,7 @@ def settle(
         after={"place": str(place_id), "present": present, "rule": words},
     )  # fmt: skip
     labels.keep(session, workspace_id)
-    approvals.void_if_changed(session, workspace_id, reason=f"{actor.name} settled a dispute")
+    approvals.evidence_changed(session, workspace_id, reason=f"{actor.name} settled a dispute")
 
 
 def _follow(session: Session, place_id: uuid.UUID, *, present: bool) -> None:

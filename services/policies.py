@@ -52,7 +52,7 @@ def set_approval_policy(session: Session, workspace_id: uuid.UUID, policy: Appro
     workspace = workspaces.lock(session, workspace_id)
     before, workspace.approval_policy = dict(workspace.approval_policy), asdict(policy)
     _record(session, workspace_id, "set_approval_policy", before, asdict(policy), actor)
-    approvals.void_if_changed(session, workspace_id, reason=f"{actor.name} changed the approval's policy")
+    approvals.evidence_changed(session, workspace_id, reason=f"{actor.name} changed the approval's policy")
 
 
 def set_replay_policy(session: Session, workspace_id: uuid.UUID, policy: str | None, *, actor: Actor) -> None:
@@ -190,7 +190,7 @@ def release_block(
         {"series": str(series_id), "block": block, "places": len(inside), "reason": reason.strip()}, actor,
     )  # fmt: skip
     labels.keep(session, workspace_id)
-    approvals.void_if_changed(session, workspace_id, reason=f"{actor.name} released a block kept for testing")
+    approvals.evidence_changed(session, workspace_id, reason=f"{actor.name} released a block kept for testing")
 
 
 def _has_executions(session: Session, workspace_id: uuid.UUID) -> bool:

@@ -1,7 +1,8 @@
 """What an approval rests on, the policy it has to meet, and when it is void. Whoever changes evidence calls
-`void_if_changed`; deciding itself is done by `services.review`."""
+`evidence_changed`; deciding itself is done by `services.review`."""
 
 from services.approvals.approved import Approved, approved_of
+from services.approvals.changing import evidence_changed
 from services.approvals.evidence import Evidence, evidence, glance
 from services.approvals.guards import Guard, approval_guards, refuse_unless, since_approval, void_causes
 from services.approvals.voiding import clear_approval, void_if_changed
@@ -14,6 +15,7 @@ __all__ = [
     "approved_of",
     "clear_approval",
     "evidence",
+    "evidence_changed",
     "glance",
     "refuse_unless",
     "since_approval",

@@ -112,7 +112,7 @@ def _fix(session: Session) -> None:
     session.expire_all()
     for workspace in session.scalars(select(PatternWorkspace)):
         known = labels.keep(session, workspace.id)
-        sessions.note_rate(session, workspace, known)
+        labels.note_rate(session, workspace, known)
         rows = select(PatternSession).where(
             PatternSession.workspace_id == workspace.id, PatternSession.status == "completed"
         )

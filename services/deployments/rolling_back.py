@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from services import approvals, people, sessions, timeline, workspaces
+from services import approvals, labels, people, timeline, workspaces
 from services.database.queue import enqueue_roll_back
 from services.deployments.recording import switch_version
 from services.errors import Conflict, InvalidInput, NotFound
@@ -159,7 +159,7 @@ def finish_roll_back(session: Session, switch_id: uuid.UUID) -> None:
         raise Conflict("Another version was deployed meanwhile.")
     previous, at = workspace.version, now()
     switch_version(session, workspace, target, at, how="roll_back")
-    sessions.note_rate(session, workspace)
+    labels.note_rate(session, workspace)
     end_switch(switch, "done")
     switch.ended_at = at
     session.flush()

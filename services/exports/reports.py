@@ -55,7 +55,7 @@ class Report:
     roles: frozenset[Role] = EVERYONE
 
 
-_REPLAY_COLUMNS: Final = (
+REPLAY_COLUMNS: Final = (
     "case_id",
     "outcome",
     "verdict",
@@ -74,10 +74,14 @@ _REPLAY_COLUMNS: Final = (
 )
 
 
+def replay_frame(kept: executions.KeptReplay | None) -> pd.DataFrame:
+    """The judgements of a replay outside the hold-out, as the screen's table has them; empty before testing."""
+    rows = [[getattr(row, name) for name in REPLAY_COLUMNS] for row in kept.rows] if kept else []
+    return pd.DataFrame(rows, columns=list(REPLAY_COLUMNS))
+
+
 def _replay(session: Session, params: Params) -> pd.DataFrame:
-    kept = executions.replay(session, params["execution"])
-    rows = [[getattr(row, name) for name in _REPLAY_COLUMNS] for row in kept.rows] if kept else []
-    return pd.DataFrame(rows, columns=list(_REPLAY_COLUMNS))
+    return replay_frame(executions.replay(session, params["execution"]))
 
 
 def _statistic(function: Callable[[Session, stats.Filters], pd.DataFrame]) -> Callable[[Session, Params], pd.DataFrame]:

@@ -83,7 +83,7 @@ def judge(
     if asks(verdict):
         announce(session, item, actor)
     settle_consensus(session, row, detection)
-    _void(session, row.workspace_id, actor, "judged a mark")
+    _changed(session, row.workspace_id, actor, "judged a mark")
     return item.id
 
 
@@ -152,7 +152,7 @@ def add_missed(
     session.flush()
     _count(session, row.workspace_id, 1)
     announce(session, item, actor)
-    _void(session, row.workspace_id, actor, "added a missed mark")
+    _changed(session, row.workspace_id, actor, "added a missed mark")
     return item.id
 
 
@@ -221,7 +221,7 @@ def judge_place(
     _count(session, row.workspace_id, (1 if asks(verdict) else 0) - (1 if was_asking else 0))
     if asks(verdict):
         announce(session, item, actor)
-    _void(session, row.workspace_id, actor, "judged a place")
+    _changed(session, row.workspace_id, actor, "judged a place")
     return item.id
 
 
@@ -275,13 +275,13 @@ def withdraw(session: Session, feedback_id: uuid.UUID, *, actor: Actor) -> None:
     detection = session.get(Detection, item.detection_id) if item.detection_id else None
     if row is not None and detection is not None:
         settle_consensus(session, row, detection)
-    _void(session, item.workspace_id, actor, "took a verdict back")
+    _changed(session, item.workspace_id, actor, "took a verdict back")
     timeline.announce(session, item.workspace_id)
 
 
-def _void(session: Session, workspace_id: uuid.UUID, actor: Actor, what: str) -> None:
-    """An approval that rests on these judgements may not stand any more."""
-    approvals.void_if_changed(session, workspace_id, reason=f"{actor.name} {what}")
+def _changed(session: Session, workspace_id: uuid.UUID, actor: Actor, what: str) -> None:
+    """The rate that rests on these judgements follows them, and an approval may not stand any more."""
+    approvals.evidence_changed(session, workspace_id, reason=f"{actor.name} {what}")
 
 
 def _locked(session: Session, feedback_id: uuid.UUID) -> FeedbackItem | None:

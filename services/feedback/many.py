@@ -160,7 +160,7 @@ class Sheet:
             if len(standing) > 1 or any(i.state == FeedbackState.DISPUTED for i in standing):
                 items.settle_consensus(self.session, self.row, self._marks_of(mark_id))
         self.session.flush()
-        approvals.void_if_changed(
+        approvals.evidence_changed(
             self.session, self.row.workspace_id, reason=f"{self.actor.name} judged {self.row.name}"
         )
 

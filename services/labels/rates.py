@@ -13,6 +13,7 @@ from services.database.rows import fetch
 from services.detectors.types import Detection
 from services.errors import NotFound
 from services.labels.keeping import label_set
+from services.models import PatternWorkspace
 from services.places import Change, Claim, Coverage, Fit, LabelSet, Rate, Window, claim, compare, rate
 
 _SESSION: LiteralString = """
@@ -127,6 +128,18 @@ def _version_rates(its: LabelSet, fitted: Fit, coverage: Coverage) -> VersionRat
         its.rate(fitted, coverage=coverage), its.rate(fitted, only=ids & its.seen, coverage=coverage),
         its.rate(fitted, only=ids & its.unseen, coverage=coverage),
     )  # fmt: skip
+
+
+def note_rate(session: Session, workspace: PatternWorkspace, known: LabelSet | None = None) -> None:
+    """Writes the workspace's success rate: the deployed version's over its completed sessions, each place once."""
+    if workspace.deployed_version_id is None:
+        workspace.rate = workspace.success_rate = None
+        workspace.success_tp = workspace.success_fp = workspace.success_fn = 0
+        return
+    rates = version_rates(session, workspace.id, workspace.deployed_version_id, labels=known)
+    workspace.success_tp, workspace.success_fp, workspace.success_fn = rates.all.tp, rates.all.fp, rates.all.fn
+    workspace.success_rate = rates.all.rate
+    workspace.rate = rates_to_json(rates, None if rates.all.n else workspace.rate)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from services.sessions.running import (
     record,
     rename,
 )
-from services.sessions.scores import freeze, note_rate, verdict_counts
+from services.sessions.scores import freeze, verdict_counts
 from services.sessions.upkeep import derive_places, note_difference
 
 __all__ = [
@@ -36,7 +36,6 @@ __all__ = [
     "list_sessions",
     "marks",
     "note_difference",
-    "note_rate",
     "record",
     "rename",
     "verdict_counts",

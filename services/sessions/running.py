@@ -32,7 +32,7 @@ from services.models import (
 from services.models import Detection as DetectionRow
 from services.people import Actor, require
 from services.sessions.carrying import carry_over, settle_addressed
-from services.sessions.scores import freeze, note_rate
+from services.sessions.scores import freeze
 from services.states import move_session, move_sessions
 from services.texts import cleaned
 
@@ -253,7 +253,7 @@ def complete(session: Session, session_id: uuid.UUID, *, actor: Actor) -> None:
     workspace.last_tested_at = row.completed_at
     session.flush()
     known = labels.keep(session, workspace.id)
-    note_rate(session, workspace, known)
+    labels.note_rate(session, workspace, known)
     if row.retest_of_id:
         settle_addressed(session, row, result.fit)
     session.flush()

@@ -1,4 +1,4 @@
-"""The score that completing a session freezes, and the workspace's success rate. Both are counted on places."""
+"""The score that completing a session freezes, counted on places."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session
 from services import labels
 from services.labels import SessionScore
 from services.lifecycle import FeedbackState, Verdict
-from services.models import FeedbackItem, PatternSession, PatternWorkspace
-from services.places import LabelSet
+from services.models import FeedbackItem, PatternSession
 
 
 def freeze(session: Session, row: PatternSession) -> SessionScore:
@@ -27,18 +26,6 @@ def freeze(session: Session, row: PatternSession) -> SessionScore:
     known = row.coverage == "exhaustive" and rate.tp + rate.fn > 0
     row.recall = rate.tp / (rate.tp + rate.fn) if known else None
     return result
-
-
-def note_rate(session: Session, workspace: PatternWorkspace, known: LabelSet | None = None) -> None:
-    """Writes the workspace's success rate: the deployed version's over its completed sessions, each place once."""
-    if workspace.deployed_version_id is None:
-        workspace.rate = workspace.success_rate = None
-        workspace.success_tp = workspace.success_fp = workspace.success_fn = 0
-        return
-    rates = labels.version_rates(session, workspace.id, workspace.deployed_version_id, labels=known)
-    workspace.success_tp, workspace.success_fp, workspace.success_fn = rates.all.tp, rates.all.fp, rates.all.fn
-    workspace.success_rate = rates.all.rate
-    workspace.rate = labels.rates_to_json(rates, None if rates.all.n else workspace.rate)
 
 
 def verdict_counts(session: Session, session_id: uuid.UUID) -> dict[str, int]:

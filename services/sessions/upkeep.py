@@ -9,7 +9,6 @@ from services import labels
 from services.lifecycle import SessionStatus
 from services.models import PatternSession, PatternWorkspace
 from services.places import LabelSet
-from services.sessions.scores import note_rate
 
 
 def derive_places(session: Session) -> int:
@@ -28,7 +27,7 @@ def derive_places(session: Session) -> int:
         for row in done:
             note_difference(session, row, known)
         if any(row.dataset_id for row in done):
-            note_rate(session, workspace, known)
+            labels.note_rate(session, workspace, known)
     session.flush()
     return len(waiting)
 

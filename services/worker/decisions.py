@@ -129,7 +129,7 @@ RULES: Mapping[str, Rule] = {
     "tests": _final("Open the execution's log, correct the detector or its tests, and run it again."),
     "contract": _final("The detector looks ahead or breaks its contract; correct it and run it again."),
     "replay": _final(
-        "Look at the broken cases; correct the marks that are wrong, waive the places, or judge more and run it again."
+        "Look at the broken judgements; correct the marks that are wrong, waive the places, or judge more and run it again."
     ),
     "detector": _final("Open the execution's log, correct the pattern's detector in the repository, and run it again."),
     # The pattern repository.

@@ -43,7 +43,7 @@ TABLE: dict[str, tuple[Action, int | None, str]] = {
     "files": (FAIL, 0, "own module"),
     "tests": (FAIL, 0, "log"),
     "contract": (FAIL, 0, "looks ahead"),
-    "replay": (FAIL, 0, "broken cases"),
+    "replay": (FAIL, 0, "broken judgements"),
     "detector": (FAIL, 0, "detector"),
     "git.conflict": (FAIL, 0, "Run it again"),
     "git.moved": (RETRY, ALWAYS, "push"),

@@ -37,7 +37,7 @@ def offers_to_continue(view: ExecutionView, broken: tuple[int, int]) -> bool:
 def error_card(view: ExecutionView, broken: tuple[int, int]) -> str | None:
     """Why it failed, what to do next, and the button for it. Returns "again" or "continue" when that was pressed.
 
-    `broken` counts the broken cases that the replay shows, and those of hold-out sessions that it doesn't.
+    `broken` counts the broken judgements that the replay shows, and those of hold-out sessions that it doesn't.
     """
     reason, advice = wording.error_parts(view.detail)
     may_run = view.actor.may("launch")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import pandas as pd
-
 from pages.components import looks, rates
 from pages.components.runs.cells import Cell
 from services.executions import KeptReplay, ReplayRow
@@ -13,22 +11,6 @@ from services.places import Rate
 from services.rules import PROVISIONAL_BELOW
 
 MOST_ROWS: Final = 500  # of a replay that are drawn; broken and fixed ones come first
-REPLAY_COLUMNS: Final = (
-    "case_id",
-    "outcome",
-    "verdict",
-    "kind",
-    "direction",
-    "candle_index",
-    "candle_time",
-    "price",
-    "expected_index",
-    "before",
-    "after",
-    "before_seen",
-    "after_seen",
-    "session_name",
-)
 
 
 def replay_head(replay: KeptReplay) -> list[Cell]:
@@ -38,7 +20,7 @@ def replay_head(replay: KeptReplay) -> list[Cell]:
 
 
 def replay_cells(replay: KeptReplay) -> list[list[Cell]]:
-    """A row a case, broken ones first as they come."""
+    """A row a judgement, broken ones first as they come."""
     return [_case(row) for row in replay.rows[:MOST_ROWS]]
 
 
@@ -77,21 +59,21 @@ def _result(outcome: str) -> Cell:
 
 
 def replay_counts(replay: KeptReplay) -> dict[str, int]:
-    """Fixed, broken and unchanged cases, hold-out ones too."""
+    """Fixed, broken and unchanged judgements, hold-out ones too; several may be of one place."""
     outcomes = [r.outcome for r in replay.results]
     return {name: outcomes.count(name) for name in ("fixed", "broken", "unchanged")}
 
 
 def broken_cases(replay: KeptReplay) -> tuple[int, int]:
-    """How many broken cases the rows show, and how many they leave out."""
+    """How many broken judgements the rows show, and how many they leave out."""
     drawn = sum(1 for row in replay.rows if row.outcome == "broken")
     return drawn, replay_counts(replay)["broken"] - drawn
 
 
 def replay_note(replay: KeptReplay) -> str:
-    """Which versions, how many cases, and what that proves."""
+    """Which versions, of how many judgements."""
     before = f"v{replay.baseline_version}" if replay.baseline_version else "no version before"
-    total = looks.count(len(replay.results), "judged case")
+    total = looks.count(len(replay.results), "judgement")
     return f"{before} → candidate v{replay.candidate_version} · {total}"
 
 
@@ -109,11 +91,5 @@ def _before_after(before: Rate | None, after: Rate) -> str:
 
 
 def hidden_holdout(replay: KeptReplay) -> int:
-    """How many cases of hold-out sessions are only counted, never shown one by one."""
+    """How many judgements of places kept for testing are only counted, never shown one by one."""
     return len(replay.results) - len(replay.rows)
-
-
-def replay_frame(replay: KeptReplay) -> pd.DataFrame:
-    """All rows of the table, for the CSV."""
-    rows = [[getattr(row, name) for name in REPLAY_COLUMNS] for row in replay.rows]
-    return pd.DataFrame(rows, columns=list(REPLAY_COLUMNS))

@@ -18,7 +18,6 @@ from pages.components.execution.replay import (
     hidden_holdout,
     replay_cells,
     replay_counts,
-    replay_frame,
     replay_head,
     replay_note,
     split_lines,
@@ -81,7 +80,7 @@ def _replay(view: ExecutionView) -> None:
         st.space("stretch")
         st.caption(looks.plain(replay_note(replay)), width="content")
         parts.download_csv_button(
-            "CSV", lambda: exports.to_csv(replay_frame(replay)), _file_name(view, "replay"), type="tertiary"
+            "CSV", lambda: exports.to_csv(exports.replay_frame(replay)), _file_name(view, "replay"), type="tertiary"
         )
     evidence = [("Evidence", replay.splits.evidence or looks.MISSING)]
     drawn.facts([*evidence, *split_lines(replay)], key="execution-evidence")
@@ -111,11 +110,11 @@ def _below_replay(replay: KeptReplay, drawn: int) -> None:
     """Says what the table leaves out."""
     sentences = []
     if len(replay.rows) > drawn:
-        sentences.append(f"The first {drawn} of {len(replay.rows):,} cases; the CSV holds all of them.")
+        sentences.append(f"The first {drawn} of {len(replay.rows):,} judgements; the CSV holds all of them.")
     hidden = hidden_holdout(replay)
     if hidden:
         sentences.append(
-            f"{looks.count(hidden, 'case')} of hold-out sessions are only counted, never shown one by one."
+            f"{looks.count(hidden, 'judgement')} of places kept for testing are only counted, never shown one by one."
         )
     if sentences:
         st.caption(" ".join(sentences))

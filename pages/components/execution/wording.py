@@ -197,7 +197,7 @@ def next_step(detail: ExecutionDetail, *, broken: int, hidden: int = 0, may_cont
     if row.canceled:
         return None
     if broken:
-        return Step("tab", f"Show the {looks.count(broken, 'broken case')}", "rule", tab="Replay")
+        return Step("tab", f"Show the {looks.count(broken, 'broken judgement')}", "rule", tab="Replay")
     if detail.test_report and not detail.test_report.passed:
         return Step("tab", "Show the tests", "labs", tab="Tests")
     spent_all = 0 < row.max_retries <= row.retry_count

@@ -217,10 +217,10 @@ def _by_version(dossier: Dossier) -> None:
 def _replay(dossier: Dossier) -> None:
     replay = dossier.replay
     if replay is None or not replay["cases"]:
-        _title("Replay against judged cases")
+        _title("Replay against judgements")
         st.caption("Nothing was judged yet when this version was deployed, so there was nothing to replay.")
         return
-    _title(f"Replay against {looks.count(replay['cases'], 'judged case')}")
+    _title(f"Replay against {looks.count(replay['cases'], 'judgement')}")
     counts = {"fixed": replay["fixed"], "broken": replay["broken"]}
     counts["unchanged"] = replay["cases"] - sum(counts.values())
     badges([_outcome(name, count) for name, count in counts.items()], key="review-replay-badges")

@@ -34,7 +34,7 @@ def judged(world: World) -> uuid.UUID:
         version = deployments.get_version(session, workspace.deployed_version_id)
     execution_id = made(world, ExecutionStatus.FAILED, workspace_id=world.swings, phase="refining",
                         base_commit=head())  # fmt: skip
-    change(execution_id, error="1 judged place that was right is broken. Look at the broken cases.")
+    change(execution_id, error="1 judged place that was right is broken. Look at the broken judgements.")
     store_replay(world, execution_id, version)
     return execution_id
 

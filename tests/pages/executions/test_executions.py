@@ -162,7 +162,7 @@ def test_checkpoints_of_several_attempts_say_which() -> None:
 def test_the_next_step_follows_from_the_failure() -> None:
     failed = {"status": "failed", "error": "It failed."}
     step = wording.next_step(detail(**failed), broken=2)
-    assert step is not None and (step.label, step.tab) == ("Show the 2 broken cases", "Replay")
+    assert step is not None and (step.label, step.tab) == ("Show the 2 broken judgements", "Replay")
     tests = wording.next_step(detail(**failed, test_report=KeptTestReport(passed=False)), broken=0)
     deploy = wording.next_step(detail(**failed, deploy_status="error"), broken=0)
     hidden = wording.next_step(detail(**failed), broken=0, hidden=1)
