@@ -43,7 +43,9 @@ def made(command: Command, *reports: str, **options: str) -> str:
     return str(answer.json["token"])
 
 
-def get(path: str, token: str | None = None, **headers: str) -> httpx.Response:
+def get(
+    path: str, token: str | None = None, *, method: str = "GET", body: Any = None, **headers: str
+) -> httpx.Response:
     app = Starlette(routes=routes.build(LiveHub()), exception_handlers={PatternDeskError: routes.expected_error})
     sent: dict[str, str] = {name.replace("_", "-"): value for name, value in headers.items()}
     if token is not None:
@@ -52,7 +54,7 @@ def get(path: str, token: str | None = None, **headers: str) -> httpx.Response:
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app, client=("10.0.0.9", 4000))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            return await client.get(path, headers=sent)
+            return await client.request(method, path, headers=sent, json=body)
 
     return asyncio.run(ask())
 
