@@ -152,7 +152,9 @@ def _unfit(error: Exception) -> str | None:
     if isinstance(driver, psycopg.DataError):
         if "NUL" in str(driver) or "\\u0000" in str(driver) or driver.sqlstate == "22P05":
             return "A text holds a character that can't be stored (NUL); type it anew."
-        return "A number or a text is out of the range that can be stored."
+        if driver.sqlstate in (None, "22001", "22003", "22008", "22021"):  # too long, out of range, no character
+            return "A number or a text is out of the range that can be stored."
+        return None
     if (driver.sqlstate or "").startswith("54"):
         return "A text is too long to be stored."
     return None
