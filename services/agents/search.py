@@ -18,7 +18,7 @@ from itertools import product
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import qmc, t
+from scipy.special import stdtrit
 
 from services.detectors.types import ParamSpec
 from services.errors import InvalidInput
@@ -147,7 +147,7 @@ def nested_gain(costs: Costs, distances: Costs) -> tuple[float, float]:
 
 def clear_gain(gain: float, error: float, blocks: int) -> bool:
     """Whether a nested gain is clear of zero, one-sided at 95 % by Student's t over the blocks."""
-    return gain > MARGIN and gain > error * float(t.ppf(CONFIDENCE, blocks - 1))
+    return gain > MARGIN and gain > error * float(stdtrit(blocks - 1, CONFIDENCE))
 
 
 def _errors(differences: Costs) -> Costs:
@@ -223,6 +223,8 @@ class _Run:
 
     def spread(self) -> None:
         count = max(1, int(self.limit * SPREAD_SHARE))
+        from scipy.stats import qmc  # two seconds to load, which only a search is worth
+
         rows = qmc.LatinHypercube(d=len(self.axes), rng=np.random.default_rng(self.seed)).random(count)
         self.try_all(tuple(a[int(u * len(a))] for u, a in zip(row, self.axes, strict=True)) for row in rows)
 

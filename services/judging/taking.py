@@ -18,8 +18,12 @@ from services.lifecycle import JudgementAction, JudgementResult
 from services.models import JudgementOp
 from services.people import Actor
 
+TAKEN = "Another judgement has this id already."
 CONFLICT = "You judged this mark elsewhere in the meantime."
-_KNOWN: LiteralString = "SELECT id, result, sentence, feedback_id FROM judgement_ops WHERE id = ANY(%(ids)s)"
+_KNOWN: LiteralString = """
+SELECT id, result, sentence, feedback_id, session_id = %(id)s AND author_id = %(who)s
+FROM judgement_ops WHERE id = ANY(%(ids)s)
+"""
 _LAST_SEQ: LiteralString = """
 SELECT client, max(seq) FROM judgement_ops
 WHERE session_id = %(id)s AND author_id = %(who)s AND client = ANY(%(clients)s) GROUP BY client
@@ -72,7 +76,7 @@ def judge_many(
     if book.changed:
         tell(session, sheet)
     missed = not sheet.is_open or book.before > min((op.seen for op in ops), default=0)
-    state = state_of(session, session_id, actor.id) if missed or book.refused else None
+    state = state_of(session, session_id, actor=actor) if missed or book.refused else None
     return {"results": results, "position": book.position, "state": state}
 
 
@@ -93,7 +97,7 @@ class _Book:
             session, [(_KNOWN, params), (_LAST_SEQ, params), (_LAST_OWN, params), (_OTHERS, params)]
         )
         self.known: dict[uuid.UUID, tuple[str, str | None, uuid.UUID | None]] = {
-            r[0]: (r[1], r[2], r[3]) for r in known
+            r[0]: (r[1], r[2], r[3]) if r[4] else (JudgementResult.REFUSED, TAKEN, None) for r in known
         }
         self.last_seq: dict[uuid.UUID, int] = {r[0]: r[1] for r in last_seq}
         self.last_own: dict[uuid.UUID, tuple[uuid.UUID, int]] = {r[0]: (r[1], r[2]) for r in last_own}

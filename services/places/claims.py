@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy.stats import binomtest
+from scipy.special import bdtr
 
 from services.places.counting import Fit, moves
 
@@ -59,10 +59,10 @@ class Claim:
 def mcnemar(fixed: int, broken: int) -> float | None:
     """Two-sided p of the exact McNemar test on the places that changed; None when none did.
 
-    Source: McNemar (1947) in its exact binomial form, `binomtest(b, b + c)`.
+    Source: McNemar (1947) in its exact binomial form: twice the smaller tail of B(b + c, 1/2).
     """
     changed = fixed + broken
-    return float(binomtest(fixed, changed).pvalue) if changed else None
+    return min(1.0, 2 * float(bdtr(min(fixed, broken), changed, 0.5))) if changed else None
 
 
 def compare(before: Fit, after: Fit, *, only: Collection[str] | None = None) -> Change:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from scipy.stats import norm, t
+from scipy.special import ndtri, stdtrit  # scipy.stats takes two seconds to load, in each process
 
 from services.places.counting import Block, Counts, Fit, moves
 from services.places.values import Place
@@ -29,7 +29,7 @@ from services.rules import is_provisional
 
 FEW_BLOCKS = 4
 FEW_DESIGN_EFFECT = 1.5
-_Z = float(norm.ppf(0.975))
+_Z = float(ndtri(0.975))
 
 Label = Literal["", "few windows"]
 
@@ -121,7 +121,7 @@ def effective_n(units: Sequence[Unit]) -> float:
 
 @lru_cache(maxsize=4096)
 def _student(freedom: int) -> float:
-    return float(t.ppf(0.975, max(1, freedom)))
+    return float(stdtrit(max(1, freedom), 0.975))
 
 
 def rate_of(units: Sequence[Unit], counts: Counts, coverage: Coverage | None = None) -> Rate:

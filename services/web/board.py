@@ -8,7 +8,8 @@ import hashlib
 import importlib.resources
 import json
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -28,7 +29,7 @@ from services.errors import InvalidInput, NotAllowed, NotFound
 from services.feedback import MarkPosition
 from services.people import actor_by_id
 from services.web import tokens
-from services.web.live import LiveHub
+from services.web.live import LiveHub, Note
 
 ASSETS: Final = Path(__file__).resolve().parents[2] / "pages" / "components" / "session" / "board"
 ENGINE: Final = "engine.js"  # the chart engine's own build, from the installed package
@@ -59,8 +60,10 @@ class Board:
 
 
 def build(hub: LiveHub) -> list[Route]:
+    present = Presence(hub)
+
     async def events(request: Request) -> Response:
-        return await _events(request, hub)
+        return await _events(request, hub, present)
 
     return [
         Route("/board/assets/{digest}/{name}", asset, methods=["GET"]),
@@ -152,7 +155,7 @@ async def state(request: Request) -> Response:
     def read() -> judging.StateJson:
         with transaction() as session:
             actor = actor_by_id(session, board.person_id)
-            return judging.state_of(session, board.session_id, actor.id)
+            return judging.state_of(session, board.session_id, actor=actor)
 
     return JSONResponse(await run_in_threadpool(read), headers=NO_STORE)
 
@@ -184,16 +187,53 @@ def _places(board: Board, ops: list[judging.Op]) -> dict[uuid.UUID, MarkPosition
     return {op_id: place for op_id, place in found.items() if place is not None}
 
 
-async def _events(request: Request, hub: LiveHub) -> Response:
+async def _events(request: Request, hub: LiveHub, present: Presence) -> Response:
     board = _board(request, request.query_params.get("token"))
-    await run_in_threadpool(_require_active, board)
-    return EventSourceResponse(_changes(hub, board), ping=15, headers=NO_STORE)
+
+    def person() -> str:
+        with transaction() as session:
+            return actor_by_id(session, board.person_id).name
+
+    name = await run_in_threadpool(person)
+    return EventSourceResponse(_changes(hub, present, board, name), ping=15, headers=NO_STORE)
 
 
-async def _changes(hub: LiveHub, board: Board) -> AsyncIterator[ServerSentEvent]:
-    """`changed` each time the session did; `expired` when the token's time is over."""
-    async for changed in hub.session_changes(board.workspace_id, board.session_id, until=board.expires_at):
-        yield ServerSentEvent(event="changed", data="{}", retry=2000) if changed else ServerSentEvent(comment="live")
+class Presence:
+    """Who has a session's board open in this server, as long as their streams last."""
+
+    def __init__(self, hub: LiveHub) -> None:
+        self._hub = hub
+        self._here: dict[uuid.UUID, list[tuple[uuid.UUID, str]]] = {}
+
+    @contextmanager
+    def joined(self, board: Board, name: str) -> Iterator[None]:
+        one = (board.person_id, name)
+        self._here.setdefault(board.session_id, []).append(one)
+        self._tell(board)
+        try:
+            yield
+        finally:
+            self._here[board.session_id].remove(one)
+            if not self._here[board.session_id]:
+                del self._here[board.session_id]
+            self._tell(board)
+
+    def others(self, board: Board) -> list[str]:
+        """The names of the other people who are there, each once."""
+        return sorted({name for person, name in self._here.get(board.session_id, ()) if person != board.person_id})
+
+    def _tell(self, board: Board) -> None:
+        self._hub.notify(Note(board.workspace_id, session_id=board.session_id))
+
+
+async def _changes(hub: LiveHub, present: Presence, board: Board, name: str) -> AsyncIterator[ServerSentEvent]:
+    """`present` names the other people on the session, `changed` says that it may have changed; `expired` when the
+    token's time is over."""
+    with present.joined(board, name):
+        async for changed in hub.session_changes(board.workspace_id, board.session_id, until=board.expires_at):
+            yield ServerSentEvent(event="present", data=json.dumps(present.others(board)), retry=2000)
+            if changed:
+                yield ServerSentEvent(event="changed", data="{}")
     yield ServerSentEvent(event="expired", data="{}")
 
 

@@ -9,6 +9,7 @@ from services.workspaces.changing import (
     lock,
     move,
     restore,
+    set_blind_review,
 )
 from services.workspaces.reading import (
     FullWorkspace,
@@ -38,6 +39,7 @@ __all__ = [
     "move",
     "moved_id",
     "restore",
+    "set_blind_review",
     "sparklines",
     "with_timeline",
 ]

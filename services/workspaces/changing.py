@@ -188,3 +188,13 @@ def restore(session: Session, workspace_id: uuid.UUID, *, actor: Actor) -> None:
     if workspace.archived_at is not None:
         workspace.archived_at = None
         record(session, actor=actor, action="restore", object_type="workspace", object_id=workspace.id)
+
+
+def set_blind_review(session: Session, workspace_id: uuid.UUID, blind: bool, *, actor: Actor) -> None:
+    """Whether people see others' verdicts on a mark only after giving one themselves."""
+    require(actor, "describe_workspace")
+    workspace = lock(session, workspace_id)
+    if workspace.blind_review != blind:
+        workspace.blind_review = blind
+        action = "blind review on" if blind else "blind review off"
+        record(session, actor=actor, action=action, object_type="workspace", object_id=workspace.id)

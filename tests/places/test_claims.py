@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
+import pytest
+from scipy.stats import binomtest
+
 from services.detectors.types import Matcher
 from services.places import (
     Change,
@@ -19,6 +24,7 @@ from services.places import (
     replay,
     seen_words,
 )
+from services.places.claims import mcnemar
 from tests.support.judged import mark, missed, moved, right, wrong
 
 WINDOW = Stretch("series", 0, 1000)
@@ -120,3 +126,9 @@ def test_policies_and_the_holdouts_word() -> None:
     assert [default_policy(s) for s in ("beta", "verified")] == ["net", "strict"]
     at = {n: Change(10, (), (), 1, n, None, None) for n in (2, 3)}
     assert not holdout_ends(at[2]) and holdout_ends(at[3])
+
+
+def test_the_exact_test_is_the_librarys() -> None:
+    for fixed, broken in itertools.product(range(25), repeat=2):
+        if fixed + broken:
+            assert mcnemar(fixed, broken) == pytest.approx(binomtest(fixed, fixed + broken).pvalue, abs=1e-12)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services import feedback, judging, labels, sessions
+from services import feedback, judging, labels, sessions, workspaces
 from services.errors import InvalidInput, NotAllowed
 from services.feedback import MarkPosition
 from services.judging import read_ops
@@ -71,7 +71,7 @@ def outcomes(answer: judging.AnswerJson) -> list[str]:
 
 
 def letters(session: Session, made: uuid.UUID, actor: Actor) -> str:
-    return judging.state_of(session, made, actor.id)["letters"]
+    return judging.state_of(session, made, actor=actor)["letters"]
 
 
 def test_a_batch_is_kept_in_order_as_single_judgements_would_be(
@@ -84,7 +84,7 @@ def test_a_batch_is_kept_in_order_as_single_judgements_would_be(
     )  # fmt: skip
     assert outcomes(answer) == ["done"] * 5 and answer["state"] is None
     assert letters(session, made, member) == "rum."
-    assert [m["index"] for m in judging.state_of(session, made, member.id)["missed"]] == [33]
+    assert [m["index"] for m in judging.state_of(session, made, actor=member)["missed"]] == [33]
     items = session.scalars(select(FeedbackItem).where(FeedbackItem.session_id == made)).all()
     assert len(items) == 4, "a second verdict replaces the first"
     moved = next(i for i in items if i.verdict == Verdict.ADJUSTMENT)
@@ -135,7 +135,7 @@ def test_undo_puts_back_what_was_there_and_only_once(
     second = board.op(mark=marks[0], verdict="adjustment", index=3)
     missed = board.op("miss", kind="swing_low", direction=-1, index=40)
     board.send(first, second, missed)
-    history = judging.state_of(session, made, member.id)["history"]
+    history = judging.state_of(session, made, actor=member)["history"]
     assert [(h["letter"], h["before"]) for h in history] == [("x", "."), ("m", "r"), ("r", ".")]
     undo = [board.op("undo", of=one["id"]) for one in (missed, second)]
     assert outcomes(board.send(*undo)) == ["done", "done"]
@@ -253,11 +253,55 @@ def test_a_missed_mark_is_added_taken_away_and_undone_by_its_item(
 ) -> None:
     added = board.op("miss", kind="swing_high", direction=1, index=33)
     item = board.send(added)["results"][0]["item"]
-    assert [(m["id"], m["own"]) for m in judging.state_of(session, made, member.id)["missed"]] == [(item, True)]
-    assert judging.state_of(session, made, member.id)["history"][0]["missed"] == item
+    assert [(m["id"], m["own"]) for m in judging.state_of(session, made, actor=member)["missed"]] == [(item, True)]
+    assert judging.state_of(session, made, actor=member)["history"][0]["missed"] == item
     gone = board.send(board.op("undo", of=added["id"]))["results"][0]
-    assert gone["item"] == item and judging.state_of(session, made, member.id)["missed"] == []
+    assert gone["item"] == item and judging.state_of(session, made, actor=member)["missed"] == []
     again = board.send(board.op("miss", kind="swing_high", direction=1, index=33))["results"][0]["item"]
     removed = {"id": str(uuid.uuid4()), "client": board.client, "seq": board.seq + 1, "do": "remove", "mark": again}
     assert outcomes(board.send(removed)) == ["done"]
-    assert judging.state_of(session, made, member.id)["missed"] == []
+    assert judging.state_of(session, made, actor=member)["missed"] == []
+
+
+def test_a_blind_review_shows_anothers_verdict_once_one_has_given_ones_own(
+    session: Session, made: uuid.UUID, member: Actor, board: Board, marks: list[uuid.UUID]
+) -> None:
+    other = factories.person(session, name="Olga Other")
+    feedback.judge(session, marks[0], Verdict.CONFIRMED, actor=other)
+    feedback.judge(session, marks[1], Verdict.FALSE_POSITIVE, actor=other)
+    place = MarkPosition(33, now(), 101.0)
+    feedback.add_missed(session, made, kind="swing_high", direction=1, place=place, actor=other)
+    before = judging.state_of(session, made, actor=member)
+    assert (before["letters"], before["blind"], before["missed"]) == ("....", True, [])
+    assert before["others"] == [{"name": "Olga Other", "letters": "...."}]
+    board.send(board.op(mark=marks[1], verdict="confirmed"))
+    after = judging.state_of(session, made, actor=member)
+    assert (after["letters"], after["others"][0]["letters"]) == (".r..", ".w..")
+    board.send(*(board.op(mark=mark, verdict="unsure") for mark in (marks[0], marks[2], marks[3])))
+    everything = judging.state_of(session, made, actor=member)
+    assert everything["others"][0]["letters"] == "rw.." and [m["own"] for m in everything["missed"]] == [False]
+    theirs = session.scalars(select(FeedbackItem.verdict).where(FeedbackItem.author_id == other.id))
+    assert sorted(theirs) == ["confirmed", "false_negative", "false_positive"], "nobody's verdict was written over"
+
+
+def test_who_only_looks_on_and_a_workspace_without_the_rule_see_everything(
+    session: Session, made: uuid.UUID, member: Actor, marks: list[uuid.UUID]
+) -> None:
+    other = factories.person(session, name="Olga Other")
+    feedback.judge(session, marks[0], Verdict.CONFIRMED, actor=other)
+    looking = judging.state_of(session, made, actor=factories.person(session, Role.VIEWER))
+    assert (looking["letters"], looking["blind"], looking["others"][0]["letters"]) == ("r...", False, "r...")
+    workspace_id = session.scalars(select(PatternWorkspace.id)).one()
+    workspaces.set_blind_review(session, workspace_id, False, actor=member)
+    assert judging.state_of(session, made, actor=member)["letters"] == "r..."
+
+
+def test_an_id_of_another_persons_judgement_is_refused_and_tells_nothing(
+    session: Session, made: uuid.UUID, board: Board, marks: list[uuid.UUID]
+) -> None:
+    theirs = board.op(mark=marks[0], verdict="confirmed")
+    board.send(theirs)
+    stranger = Board(session, made, factories.person(session))
+    answer = stranger.send(stranger.op(mark=marks[0], verdict="false_positive") | {"id": theirs["id"]})
+    assert outcomes(answer) == ["refused"] and answer["results"][0]["item"] is None
+    assert len(session.scalars(select(JudgementOp)).all()) == 1

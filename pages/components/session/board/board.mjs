@@ -53,6 +53,8 @@ export class Board {
   chart = null
   /** @type {Tools | null} */
   tools = null
+  /** @type {string[]} who else has this session open */
+  present = []
   drawing = false
   ended = false
 
@@ -95,7 +97,7 @@ export class Board {
     this.send = component.setTriggerValue
     this.theme()
     if (fresh && this.judgements.box?.held) this.judgements.box.resume()
-    if (fresh && this.chart) this.link.follow(() => this.judgements.changed())
+    if (fresh && this.chart) this.follow()
     return ++this.turn
   }
 
@@ -141,7 +143,7 @@ export class Board {
     await this.chart.show(this.mark?.anchor ?? end)
     this.draw()
     this.shell.root.dataset.ready = "true"
-    this.link.follow(() => judgements.changed())
+    this.follow()
     await this.overview()
   }
 
@@ -171,6 +173,13 @@ export class Board {
   }
 
   // --- what the server says ---
+  follow() {
+    this.link.follow(() => this.judgements.changed(), (names) => {
+      this.present = names
+      this.draw()
+    })
+  }
+
   /** @param {{ result: ResultJson, op: Op | undefined }[]} failed */
   refused(failed) {
     const first = failed[0]
@@ -321,13 +330,13 @@ export class Board {
       this.drawing = false
       if (this.ended) return
       const { letters, current, missed } = this.scene
-      const { history, reasons, status } = this.judgements
+      const { history, reasons, status, others, blind } = this.judgements
       const judged = letters.filter((letter) => letter !== ".").length
       Object.assign(this.shell.root.dataset, { current: this.mark?.id ?? "", judged: String(judged) })
       this.chart?.refresh()
       this.panel.draw({
         mark: this.mark, place: current, total: this.list.length, letters, missed: missed.length, time: this.currentBar()?.time ?? null, decimals: this.data.decimals,
-        intraday: this.data.intraday, open: this.open, reasons, recent: this.recent(),
+        intraday: this.data.intraday, open: this.open, reasons, recent: this.recent(), present: this.present, blind, others: others.map(({ name, letters: its }) => ({ name, letter: its[current] ?? "." })),
       })
       this.bar.draw(this.open, history.length > 0, status ? this.data.why_not || "This session is closed" : "")
       this.legend(this.currentBar())

@@ -10,6 +10,8 @@ import { Outbox } from "./outbox.mjs"
 /** @typedef {{ draw: () => void, saving: (box: Outbox) => void, saved: () => void, status: () => void,
  *   refused: (failed: { result: ResultJson, op: Op | undefined }[]) => void, conflict: (op: Op) => void }} Told */
 
+const ASK_MS = 150 // so that changes that come together are asked for once
+
 export class Judgements {
   /** Everybody's verdicts as the server gave them last, one letter a mark. */
   served = ""
@@ -25,6 +27,11 @@ export class Judgements {
   own = new Map()
   /** @type {string[]} */
   reasons = []
+  /** @type {OtherJson[]} other people's verdicts, as far as this person may see them */
+  others = []
+  blind = false
+  /** Something changed elsewhere while judgements of this board were on their way. */
+  stale = false
   /** @type {Op[]} conflicts that wait for the person's word */
   conflicts = []
   /** @type {Outbox | null} */
@@ -64,6 +71,9 @@ export class Judgements {
     this.servedMissed = state.missed
     this.history = state.history.map(({ id, mark, letter, before, missed }) => ({ id, mark, letter, before, missed }))
     this.reasons = state.reasons
+    this.others = state.others
+    this.blind = state.blind
+    this.stale = false
     this.fold()
     if (was && was !== this.status) this.told.status()
   }
@@ -127,7 +137,9 @@ export class Judgements {
     else this.fold()
     if (this.conflicts[0]) this.told.conflict(this.conflicts[0])
     else if (failed.length) this.told.refused(failed.map((result) => ({ result, op: ops.find((op) => op.id === result.id) })))
-    if (!this.pending.length) this.told.saved()
+    if (this.pending.length) return
+    if (this.stale) this.changed()
+    this.told.saved()
   }
 
   /** A missed mark that is added or taken away, as the server has it from now on. @param {Op} op @param {string | null} item */
@@ -149,19 +161,25 @@ export class Judgements {
     if (this.conflicts[0]) this.told.conflict(this.conflicts[0])
   }
 
-  /** Asks the server when somebody else changed the session; what flies here brings its own answer. */
-  async changed() {
-    if (this.box?.flying) return
+  /** Something changed; the server is asked what, as soon as nothing of this board is on its way. */
+  changed() {
+    clearTimeout(this.asking)
+    this.asking = setTimeout(() => this.ask(), ASK_MS)
+  }
+
+  async ask() {
+    this.stale = true
+    if (this.pending.length) return
     try {
       const state = await this.link.state()
-      if (this.box?.flying) return // its answer is newer than this one
-      this.take(state)
+      if (!this.pending.length) this.take(state)
     } catch {
       // the next change, or the stream's own return, asks again
     }
   }
 
   end() {
+    clearTimeout(this.asking)
     this.box?.leave()
     this.release?.()
   }

@@ -52,12 +52,13 @@ export class Link {
     throw new PostError(await answer.text(), renew)
   }
 
-  /** Calls `changed` whenever somebody else changed the session. @param {() => void} changed */
-  follow(changed) {
+  /** Calls `changed` whenever the session may have changed, and `present` with who else is there. @param {() => void} changed @param {(names: string[]) => void} present */
+  follow(changed, present) {
     this.source?.close()
     const source = new EventSource(this.url(`board/events?token=${encodeURIComponent(this.token())}`))
     this.source = source
     source.addEventListener("changed", () => changed())
+    source.addEventListener("present", (event) => present(JSON.parse(event.data)))
     source.addEventListener("expired", () => this.renew())
     source.onopen = () => {
       if (this.pause > 1000) changed() // something may have passed unheard
@@ -67,7 +68,7 @@ export class Link {
       if (source !== this.source) return
       source.close()
       this.pause = Math.min(30000, this.pause * 2)
-      this.retry = setTimeout(() => this.follow(changed), this.pause)
+      this.retry = setTimeout(() => this.follow(changed, present), this.pause)
     }
   }
 

@@ -4,7 +4,7 @@ import { button, COLORS, el, icon, lookOf, VERDICTS, write } from "./looks.mjs"
 
 /** @typedef {import("./marks.mjs").Mark} Mark */
 /** @typedef {{ mark: Mark | null, place: number, total: number, letters: string[], missed: number, time: number | null, decimals: number, intraday: boolean, open: boolean, reasons: string[],
- *   recent: { i: number, letter: string, name: string, anchor: number }[] }} PanelData */
+ *   recent: { i: number, letter: string, name: string, anchor: number }[], present: string[], blind: boolean, others: { name: string, letter: string }[] }} PanelData */
 
 const RECENT = 7
 
@@ -17,11 +17,13 @@ export class Panel {
     this.badgeText = el("span")
     this.badge = el("span", "badge", this.badgeIcon, this.badgeText)
     this.name = el("h3")
+    this.others = el("div", "others")
+    this.present = el("div", "present small", icon("group"), el("span"))
     /** @type {Record<string, HTMLElement>} */
     this.facts = { candle: el("dd"), price: el("dd"), late: el("dd"), sure: el("dd") }
     const labels = { candle: "Candle", price: "Price", late: "Confirmed", sure: "Confidence" }
     const facts = Object.entries(labels).flatMap(([key, label]) => [el("dt", "", label), /** @type {HTMLElement} */ (this.facts[key])])
-    const mark = el("section", "card mark", el("div", "head", this.place, this.badge), this.name, el("dl", "", facts))
+    const mark = el("section", "card mark", el("div", "head", this.place, this.badge), this.name, el("dl", "", facts), this.others)
     /** @type {Record<string, { fill: HTMLElement, value: HTMLElement }>} */
     this.parts = {}
     const stack = el("div", "stack")
@@ -44,8 +46,9 @@ export class Panel {
     const recent = el("section", "card recent", el("div", "head", el("span", "muted", "Just judged")), this.nothing, this.rows)
     this.reasons = el("div", "reasons")
     this.reasonsCard = el("section", "card", el("div", "head", el("span", "muted", "Quick reasons")), this.reasons)
-    this.root = el("aside", "side", mark, tally, this.reasonsCard, recent)
+    this.root = el("aside", "side", this.present, mark, tally, this.reasonsCard, recent)
     this.drawnReasons = ""
+    this.drawnOthers = "-"
   }
 
   /** @param {PanelData} its */
@@ -66,8 +69,26 @@ export class Panel {
       write(part.value, String(n[letter] ?? 0))
     }
     write(this.progress, `${(its.letters.length - (n["."] ?? 0)).toLocaleString("en-US")} of ${its.letters.length.toLocaleString("en-US")} judged`)
+    this.present.hidden = !its.present.length
+    write(/** @type {HTMLElement} */ (this.present.lastElementChild), `Also here: ${its.present.join(", ")}`)
+    this.drawOthers(its)
     this.drawRecent(its)
     this.drawReasons(its)
+  }
+
+  /** Other people's verdicts on the mark in question; in a blind review once the person has given one. @param {PanelData} its */
+  drawOthers({ mark, others, blind, letters, place }) {
+    const theirs = others.filter(({ letter }) => letter !== ".")
+    const waits = blind && others.length > 0 && letters[place] === "."
+    const text = mark ? JSON.stringify([theirs, waits]) : ""
+    if (text === this.drawnOthers) return
+    this.drawnOthers = text
+    const rows = theirs.map(({ name, letter }) => {
+      const look = lookOf(letter)
+      return el("div", "", el("span", "muted", name), el("span", `badge ${look.color}`, icon(look.symbol), el("span", "", look.label)))
+    })
+    this.others.replaceChildren(...rows, ...(waits ? [el("div", "muted small", "Others' verdicts show once you have judged the mark.")] : []))
+    this.others.hidden = !mark || (!rows.length && !waits)
   }
 
   /** @param {PanelData} its */

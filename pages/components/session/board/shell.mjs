@@ -3,11 +3,10 @@ import { LEVEL_NAMES } from "./chart.mjs"
 import { price, volume, when } from "./core.mjs"
 import { button, el, icon, write } from "./looks.mjs"
 
-/** @typedef {{ symbol: string, timeframe: string, totals: Record<string, number> }} Titles */
 /** @typedef {[symbol: string, label: string, act: () => void]} Tool */
 
 export class Shell {
-  /** @param {Titles} titles @param {{ tools: Record<string, Tool>, level: (level: string) => void }} acts */
+  /** @param {BoardData} titles @param {{ tools: Record<string, Tool>, level: (level: string) => void }} acts */
   constructor({ symbol, timeframe, totals }, { tools, level }) {
     this.chart = el("div", "chart")
     this.ohlc = el("div", "ohlc")
