@@ -23,7 +23,8 @@ ROLES = {
     "comment": MEMBERS, "upload": MEMBERS, "import_candles": MEMBERS, "run_session": MEMBERS, "judge": MEMBERS,
     "complete_session": MEMBERS, "launch": MEMBERS, "cancel": MEMBERS, "waive": MEMBERS, "notify": MEMBERS,
     "approve": MEMBERS, "withdraw": MEMBERS, "verify": ADMINS, "return": ADMINS, "reopen": ADMINS, "archive": ADMINS,
-    "manage_people": ADMINS, "operate": ADMINS,
+    "manage_people": ADMINS, "operate": ADMINS, "roll_back": MEMBERS, "pin": MEMBERS, "edit_rules": MEMBERS,
+    "set_policy": ADMINS, "waive_line": ADMINS, "release_block": ADMINS,
 }  # fmt: skip
 # Each function that acts for a person: the permission that it asks for.
 VERBS = {
@@ -37,8 +38,7 @@ VERBS = {
     "executions.earlier:list_earlier": "read", "executions.launching:launch": "launch",
     "executions.launching:cancel": "cancel", "executions.launching:accept_plan": "launch",
     "feedback.giving:judge": "judge", "feedback.giving:add_missed": "judge", "feedback.giving:judge_place": "judge",
-    "feedback.giving:add_comment_item": "judge", "feedback.giving:withdraw": "judge",
-    "feedback.giving:settle_dispute": "judge", "holding:pause": "operate", "holding:resume": "operate",
+    "feedback.giving:add_comment_item": "judge", "feedback.giving:withdraw": "judge", "holding:pause": "operate", "holding:resume": "operate",
     "holding:set_cap": "operate", "jobs.asking:ask": "operate", "jobs.asking:latest": "operate",
     "jobs.schedules:add": "operate", "jobs.schedules:remove": "operate", "jobs.schedules:pause": "operate",
     "jobs.schedules:resume": "operate", "jobs.schedules:list_schedules": "operate",
@@ -50,6 +50,12 @@ VERBS = {
     "sessions.running:record": "run_session", "sessions.running:complete": "complete_session",
     "sessions.running:rename": "run_session", "timeline.writing:comment": "comment",
     "workspaces.changing:create": "create_workspace", "workspaces.changing:describe": "describe_workspace",
+    "actions.versions:adopt": "launch", "deployments.rolling_back:request_roll_back": "roll_back",
+    "disputes:comment": "judge", "disputes:settle": "judge", "disputes:set_rules": "edit_rules",
+    "policies:set_approval_policy": "set_policy", "policies:set_replay_policy": "set_policy",
+    "policies:set_holdout_share": "set_policy", "policies:pin": "pin", "policies:unpin": "pin",
+    "policies:release_block": "release_block", "review:waive_line": "waive_line",
+    "workspaces.changing:set_blind_review": "describe_workspace",
     "workspaces.changing:archive": "archive", "workspaces.changing:restore": "archive",
 }  # fmt: skip
 # Those that ask for none by themselves, each with the reason.
@@ -61,6 +67,7 @@ OTHERS = {
     "actions.sessions:retest": "calls sessions.create",
     "feedback.items:announce": "is called by the verbs of feedback",
     "feedback.items:tell": "is called by the verbs of feedback",
+    "judging.state:state_of": "reads what the board shows; its address asks who it is",
     "judging.taking:judge_many": "calls the verbs of feedback, one for each judgement",
     "people:require": "is the question itself",
     "people:record": "writes what the verbs did",
