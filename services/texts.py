@@ -6,7 +6,7 @@ from typing import Final
 
 from services.errors import InvalidInput
 
-MOST: Final = 100_000  # characters of one text of a person's
+MOST: Final = 2_000_000  # characters that any text may have; most have a limit of their own below it
 
 
 def storable(text: str) -> str:
