@@ -38,7 +38,7 @@ from services.settings import get_settings
 from services.signing_in import read_claims
 from tests import factories
 from tests.cli.conftest import Command
-from tests.cli.test_token import get
+from tests.support.asking import get
 
 LONG = 10_000_000
 ODD = (

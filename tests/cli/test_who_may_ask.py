@@ -26,7 +26,7 @@ from services.web import board, routes, tokens
 from services.web.live import LiveHub
 from tests import factories
 from tests.cli.conftest import Command
-from tests.cli.test_token import get
+from tests.support.asking import get
 
 OPEN = {
     "/healthz": 200,
