@@ -28,6 +28,8 @@ SCREENS = (
     ("execution", "Execution", "bolt", "One execution: phases, log, diff, replay and deploy.", False),
     ("earlier", "Earlier implementations", "history", "What the first app kept, to be read.", False),
     ("review", "Review", "fact_check", "What waits for verification, with its evidence.", True),
+    ("versions", "Versions", "history", "Every version of a pattern: what it is worth, roll back, adopt.", False),
+    ("disputes", "Disputes", "gavel", "Places where people disagree, and the rules that settle them.", False),
     ("statistics", "Statistics", "query_stats", "Success, executions, deploys and feedback over time.", True),
 )
 ABOUT = """**Pattern Desk** {version}

@@ -22,6 +22,8 @@ FILES: Final = {
     "earlier": "earlier.py",
     "execution": "execution.py",
     "review": "review.py",
+    "versions": "versions.py",
+    "disputes": "disputes.py",
     "statistics": "stats.py",
     "account": "account.py",
     "admin": "admin.py",

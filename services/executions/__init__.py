@@ -55,7 +55,15 @@ from services.executions.records import (
     PhaseState,
     UsageSum,
 )
-from services.executions.replays import KeptReplay, ReplayRow, ReplaySplits, keep_results, replay
+from services.executions.replays import (
+    KeptReplay,
+    ReplayRow,
+    ReplaySplits,
+    ask_holdout,
+    keep_results,
+    replay,
+    times_asked,
+)
 from services.executions.runs import ExecutionRun, heartbeat, load, locked, take_over
 
 __all__ = [
@@ -86,6 +94,7 @@ __all__ = [
     "UsageSum",
     "accept_plan",
     "add_usage",
+    "ask_holdout",
     "batch",
     "begin",
     "begin_phase",
@@ -122,6 +131,7 @@ __all__ = [
     "set_status",
     "spent",
     "take_over",
+    "times_asked",
     "usage",
     "wait_for_plan",
     "waivable",

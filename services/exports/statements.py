@@ -7,10 +7,17 @@ from typing import Final, LiteralString
 from services.rules import correction_sql
 from services.stats.filters import chosen_sql
 
-WORKSPACES: Final[LiteralString] = """
+_RATES: Final[LiteralString] = """w.rate->'all'->'ci_low' AS ci_low, w.rate->'all'->'ci_high' AS ci_high,
+       w.rate->'all'->'n_effective' AS n_effective, w.rate->'all'->'unjudged' AS unjudged,
+       w.rate->'unseen'->'rate' AS unseen_rate, w.rate->'unseen'->'ci_low' AS unseen_ci_low,
+       w.rate->'unseen'->'ci_high' AS unseen_ci_high, w.rate->'unseen'->'n' AS unseen_n,
+       w.rate->'seen'->'rate' AS seen_rate, w.rate->'seen'->'n' AS seen_n,
+       w.rate->'all'->'coverage'->'windows' AS windows, w.rate->'all'->'coverage'->'of' AS windows_judged,
+       w.rate->'before'->>'version' AS version_before, w.rate->'before'->'rate'->'rate' AS rate_before"""
+WORKSPACES: Final[LiteralString] = f"""
 SELECT w.id, w.pattern_type, w.name, w.category, w.status, w.version, w.session_count, w.feedback_count,
        w.success_rate, w.success_tp AS tp, w.success_fp AS fp, w.success_fn AS fn,
-       w.success_tp + w.success_fp + w.success_fn AS n, w.last_tested_at, w.description, w.user_reasoning,
+       w.success_tp + w.success_fp + w.success_fn AS n, {_RATES}, w.last_tested_at, w.description, w.user_reasoning,
        w.identification_steps, w.created_at, c.name AS created_by, w.implemented_at, w.approved_at,
        a.name AS approved_by, w.verified_at, v.name AS verified_by, w.archived_at
 FROM pattern_workspaces w
@@ -37,7 +44,7 @@ SESSIONS: Final[LiteralString] = f"""
 SELECT s.id, w.pattern_type, w.name AS workspace, s.name, s.symbol, s.timeframe, coalesce(v.version, s.pattern_version)
        AS version, s.status, s.split, s.coverage, s.start_index, s.end_index, s.start_time, s.end_time,
        s.detection_count, s.tp, s.fp, s.fn, s.tp + s.fp + s.fn AS n, s.unsure_count, s.success_rate, s.ci_low,
-       s.ci_high, s.precision, s.recall, v.commit_hash, s.params, d.content_sha256 AS dataset_sha256, s.run_ms,
+       s.ci_high, s.n_effective, s.unjudged_count, s.label_set_sha256, s.score_note, s.precision, s.recall, v.commit_hash, s.params, d.content_sha256 AS dataset_sha256, s.run_ms,
        s.isolation, s.detector_error, s.retest_of_id, u.name AS created_by, s.created_at, s.completed_at
 FROM pattern_sessions s
 JOIN pattern_workspaces w ON w.id = s.workspace_id

@@ -13,7 +13,6 @@ from services.feedback.giving import (
     add_missed,
     judge,
     judge_place,
-    settle_dispute,
     withdraw,
 )
 from services.feedback.items import Given, MarkPosition
@@ -38,7 +37,6 @@ __all__ = [
     "judge_place",
     "list_feedback",
     "open_batch",
-    "settle_dispute",
     "split_sql",
     "state_of_item",
     "tell",

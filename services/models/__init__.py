@@ -1,7 +1,7 @@
 """The tables. The seed's models carry the seed's names in snake_case."""
 
 from services.models.base import Base, new_id, now
-from services.models.detector import DetectorVersion, Evaluation
+from services.models.detector import DetectorVersion, Evaluation, VersionPeriod, VersionSwitch
 from services.models.execution import (
     AgentUsage,
     ClaudeExecution,
@@ -16,6 +16,7 @@ from services.models.job import BackgroundJob, Schedule
 from services.models.judgement import JudgementOp
 from services.models.notification import Notification
 from services.models.place import (
+    PlaceComment,
     PlaceDecision,
     PlaceJudgement,
     PlacePin,
@@ -55,6 +56,7 @@ __all__ = [
     "Notification",
     "PatternSession",
     "PatternWorkspace",
+    "PlaceComment",
     "PlaceDecision",
     "PlaceJudgement",
     "PlacePin",
@@ -68,6 +70,8 @@ __all__ = [
     "StatChange",
     "StatDay",
     "User",
+    "VersionPeriod",
+    "VersionSwitch",
     "WorkspaceMessage",
     "new_id",
     "now",

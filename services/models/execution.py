@@ -98,6 +98,12 @@ class ClaudeExecution(Base):
 
     # Ours, beside the seed's.
     number: Mapped[int]
+    # Of which candidate what is kept for testing was asked: once an execution.
+    holdout_asked_of: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey(
+            "detector_versions.id", ondelete="SET NULL", use_alter=True, name="fk_claude_executions_holdout_asked_of"
+        )
+    )
     agent: Mapped[str] = mapped_column(default="tuner", server_default="tuner")
     epoch: Mapped[int] = mapped_column(default=1, server_default=text("1"))
     is_first: Mapped[bool] = mapped_column(default=False, server_default=text("false"))

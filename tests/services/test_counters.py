@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from services import executions, feedback, review, sessions, timeline, workspaces
+from services import disputes, executions, feedback, review, sessions, timeline, workspaces
 from services.cli.recount import recount_statistics
 from services.detectors.types import Detection as Found
 from services.errors import PatternDeskError
@@ -265,10 +265,10 @@ class Workspace(RuleBasedStateMachine):
 
     @rule(pick=PICK)
     def settle(self, pick: int) -> None:
-        item = self.picked(FeedbackItem, pick, FeedbackItem.state == "disputed")
-        if item is not None:
-            self.attempt("settle", lambda: feedback.settle_dispute(
-                self.session, item.id, reason="a rule", actor=self.people[0]))  # fmt: skip
+        waiting = disputes.list_disputes(self.session, self.home)
+        if waiting:
+            self.attempt("settle", lambda: disputes.settle(
+                self.session, self.home, waiting[0].id, present=bool(pick % 2), rule="a rule", actor=self.people[0]))  # fmt: skip
 
     @rule(pick=PICK)
     def complete(self, pick: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pages.components.charts.places import ChartMark, place_chart
 from pages.components.charts.statistics import (
     cost_per_day,
     stacked_bars,
@@ -10,7 +11,9 @@ from pages.components.charts.statistics import (
 )
 
 __all__ = [
+    "ChartMark",
     "cost_per_day",
+    "place_chart",
     "stacked_bars",
     "success_by_version",
     "success_over_time",
