@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+LONGEST = 1000  # characters of a sentence
+
 
 class PatternDeskError(Exception):
     """An expected error. `str(error)` is a clear sentence for the person; nothing half-done stays behind it."""
@@ -18,7 +20,8 @@ class PatternDeskError(Exception):
     def __init__(
         self, sentence: str = "", *, failure: str | None = None, retry_after_s: float | None = None
     ) -> None:  # fmt: skip
-        super().__init__(sentence)
+        shown = sentence.encode("utf-8", "replace").decode()  # it may quote what can't be sent to a screen, or fills it
+        super().__init__(shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…")
         self.failure = failure or type(self).failure
         self.retry_after_s = retry_after_s
 

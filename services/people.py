@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from services.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from services.lifecycle import PERMISSIONS, Role
 from services.models import AuditEvent, User, now
+from services.texts import storable
 
 _ADDRESS: Final = re.compile(r"[^\s@\x00-\x1f]{1,64}@[^\s@\x00-\x1f]{1,189}")
 LONGEST_NAME: Final = 120
@@ -92,7 +93,15 @@ def sign_in(
         raise InvalidInput("The identity provider sent no e-mail address.")
     user = session.scalar(select(User).where(func.lower(User.email) == address))
     if user is None:
-        user = _joined(session, User(email=address, name=name or address, image=image, role=role or Role.VIEWER))
+        user = _joined(
+            session,
+            User(
+                email=address,
+                name=(storable(name or "").strip() or address)[:LONGEST_NAME],
+                image=image,
+                role=role or Role.VIEWER,
+            ),
+        )
     elif role is not None and user.is_active and user.role != role:
         _follow_provider(session, user, role)
     if not user.is_active:

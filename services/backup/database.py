@@ -126,7 +126,7 @@ def revision(connection: psycopg.Connection[tuple[object, ...]]) -> str:
 @contextmanager
 def _connected(url: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
     # The text of a row must not depend on the server's or the person's settings.
-    options = "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=1 -c bytea_output=hex"
+    options = "-c timezone=UTC -c search_path=public -c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=1 -c bytea_output=hex"
     try:
         connection = psycopg.connect(plain_url(url), options=options, application_name="patterndesk backup")
     except psycopg.OperationalError as error:

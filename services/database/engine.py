@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import select
 import time
 from collections.abc import Iterator
@@ -12,30 +13,35 @@ from typing import Any, Final
 import psycopg
 from pydantic_core import from_json
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import InvalidatePoolError, OperationalError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from services import running
 from services.database import notes
-from services.errors import Unavailable
+from services.errors import InvalidInput, Unavailable
+from services.logs import get_logger
 from services.settings import get_settings
 
+# The app's tables lie in `public`, whatever schema the role or the database looks in first.
+OPTIONS: Final = "-c timezone=UTC -c search_path=public"
 CONNECT_ARGS: Final[dict[str, Any]] = {
     "connect_timeout": 10,
     "application_name": "patterndesk",
-    "options": "-c timezone=UTC -c lock_timeout=15s -c idle_in_transaction_session_timeout=60s",
+    "options": f"{OPTIONS} -c lock_timeout=15s -c idle_in_transaction_session_timeout=60s",
 }
 
 PING_AFTER = 30.0  # seconds a connection may have been idle before it is asked whether it still works
+_PREFIX: Final = re.compile(r"postgres(?:ql)?(?:\+[a-z0-9_]+)?://")  # of whatever driver
+log = get_logger(__name__)
 _USED_AT = "patterndesk_used_at"
 
 
 def sqlalchemy_url(url: str) -> str:
     """The same address for SQLAlchemy with psycopg 3, whatever prefix it came with."""
-    for prefix in ("postgresql+psycopg://", "postgresql://", "postgres://"):
-        if url.startswith(prefix):
-            return "postgresql+psycopg://" + url[len(prefix) :]
+    prefix = _PREFIX.match(url)
+    if prefix is not None:
+        return "postgresql+psycopg://" + url[prefix.end() :]
     raise Unavailable("DATABASE_URL must begin with postgresql://.")
 
 
@@ -122,10 +128,36 @@ def get_engine() -> Engine:
 def transaction(engine: Engine | None = None) -> Iterator[Session]:
     """One unit of work: commits when the block ends, rolls back when it raises. For the edges only."""
     used = engine or get_engine()
-    with Session(used, expire_on_commit=False) as session:
-        with session.begin():
-            yield session
-        notes.send(used, session)
+    try:
+        with Session(used, expire_on_commit=False) as session:
+            with session.begin():
+                yield session
+            notes.send(used, session)
+    except (DBAPIError, psycopg.Error, UnicodeEncodeError) as error:
+        if (sentence := _unfit(error)) is not None:
+            log.warning("unfit_value", error=str(error)[:500])
+            raise InvalidInput(sentence) from error
+        raise
+
+
+def _unfit(error: Exception) -> str | None:
+    """A sentence for a text or a number that the database can't hold; None for any other error."""
+    if isinstance(error, UnicodeEncodeError):
+        return "A text holds half of a character, which can't be stored; type it anew."
+    driver = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(driver, UnicodeEncodeError):
+        return "A text holds half of a character, which can't be stored; type it anew."
+    if not isinstance(driver, psycopg.Error):
+        return None
+    if isinstance(driver, psycopg.DataError):
+        if "NUL" in str(driver) or "\\u0000" in str(driver) or driver.sqlstate == "22P05":
+            return "A text holds a character that can't be stored (NUL); type it anew."
+        if driver.sqlstate in (None, "22001", "22003", "22008", "22021"):  # too long, out of range, no character
+            return "A number or a text is out of the range that can be stored."
+        return None
+    if (driver.sqlstate or "").startswith("54"):
+        return "A text is too long to be stored."
+    return None
 
 
 def is_unreachable(error: BaseException) -> bool:

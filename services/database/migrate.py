@@ -10,6 +10,7 @@ from typing import Final
 
 import alembic.command
 import alembic.util
+import psycopg
 import psycopg.errors
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -17,13 +18,17 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
-from services.database.engine import plain_url, sqlalchemy_url
+from services.database.engine import OPTIONS, plain_url, sqlalchemy_url
 from services.errors import Unavailable
 from services.settings import ROOT
 
 ENGINE_SCHEMA: Final = "engine"  # the engine of executions keeps its tables here, in the same database
 HEAD: Final = "head"
 DRAINED: Final = "patterndesk_drained"  # in a connection's info: whether live executions may wait
+_POOLED: Final = (
+    "DATABASE_URL leads to a connection pooler that lends by the transaction (PgBouncer), where locks and notices are "
+    "lost; give the server's own address, or that of a pool in session mode."
+)
 _UNREACHABLE: Final = "The database cannot be reached; check that it runs and that its address is right."
 
 
@@ -161,11 +166,31 @@ def connection_to(url: str) -> Iterator[Connection]:
     engine = create_engine(
         sqlalchemy_url(url),
         poolclass=NullPool,
-        connect_args={"connect_timeout": 10, "application_name": "patterndesk migrate", "options": "-c timezone=UTC"},
+        connect_args={"connect_timeout": 10, "application_name": "patterndesk migrate", "options": OPTIONS},
     )
     try:
         connection = engine.connect()
     except DBAPIError as error:
-        raise Unavailable(_UNREACHABLE) from error
+        refused = "unsupported startup parameter" in str(error)
+        raise Unavailable(_POOLED if refused else _UNREACHABLE) from error
     with connection:
+        if _is_pooled(connection):
+            raise Unavailable(_POOLED)
         yield connection
+
+
+def _is_pooled(connection: Connection) -> bool:
+    """Whether a pooler lends server connections by the transaction (PgBouncer): locks and notices would be lost there.
+
+    A pooler gives a number of its own for the server's process. That it lends by the transaction shows when this
+    connection, idle, and another one in a transaction are served by the same process.
+    """
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    ours = connection.scalar(text("SELECT pg_backend_pid()"))
+    connection.rollback()
+    if driver.info.backend_pid == ours:
+        return False
+    with psycopg.connect(driver.info.dsn, password=driver.info.password or None, connect_timeout=10) as other:
+        row = other.execute("SELECT pg_backend_pid()").fetchone()
+        return row is not None and row[0] == ours

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Sequence
 
@@ -28,6 +29,8 @@ from services.people import Actor, require
 from services.places import Judgement, Spot, refusal
 from services.rules import asks, is_original
 from services.states import move_correction
+
+KIND = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
 def judge(
@@ -123,6 +126,8 @@ def add_missed(
     check_inside(row, place.index)
     if direction not in (-1, 0, 1):
         raise InvalidInput("The direction is up (1), down (-1) or none (0).")
+    if not KIND.fullmatch(kind):
+        raise InvalidInput(f"'{kind[:60]}' is no kind of mark; a kind is written in small letters, as swing_high.")
     refuse_odd_prices(place)
     _refuse_contradiction(session, row, kind, direction, place, actor)
     item = FeedbackItem(

@@ -48,7 +48,7 @@ class JobRow:
 def ask(session: Session, spec: Spec, *, actor: Actor) -> uuid.UUID:
     """Queues a job in the caller's transaction. Raises Conflict while one of the same kind and aim is under way."""
     require(actor, "operate")
-    check(spec, actor=actor)
+    check(spec)
     waiting = select(BackgroundJob).where(
         BackgroundJob.kind == spec.kind, BackgroundJob.status.in_([JobStatus.WAITING, JobStatus.RUNNING])
     )

@@ -14,7 +14,6 @@ from services.exports.files import Format
 from services.exports.reports import find_report
 from services.lifecycle import JobKind
 from services.notifications import addresses
-from services.people import Actor
 
 FIXED_CONNECTIONS: Final = ("database", "storage", "repository")
 _SCHEMES: Final = ("file", "s3", "gs", "gcs", "az", "abfs", "abfss", "memory", "ftp", "sftp", "ssh", "smb", "webdav")
@@ -103,7 +102,7 @@ def as_json(spec: Spec) -> dict[str, Any]:
     return spec.model_dump(mode="json")
 
 
-def check(spec: Spec, *, actor: Actor | None) -> None:
+def check(spec: Spec) -> None:
     """Raises InvalidInput for what could never work: an unknown report or filter, an address that can't be used."""
     match spec:
         case ExportSpec():

@@ -119,12 +119,19 @@ async def candles(request: Request) -> Response:
     board = _board(request)
     if request.path_params["sha"] != board.sha:
         raise NotAllowed("This link is for other candles.")
+    await run_in_threadpool(_require_active, board)
     data = await run_in_threadpool(
         lambda: gzip.compress(
             tiles.tile(board.sha, board.key, request.path_params["level"], request.path_params["number"]), 1
         )
     )
     return Response(data, media_type="application/octet-stream", headers={**PRIVATE, "Content-Encoding": "gzip"})
+
+
+def _require_active(board: Board) -> None:
+    """Raises NotAllowed when the person was shut out since the token was minted."""
+    with transaction() as session:
+        actor_by_id(session, board.person_id)
 
 
 async def marks(request: Request) -> Response:

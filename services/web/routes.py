@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+import time
 import uuid
 from collections.abc import AsyncIterator, Generator
 from typing import Final
 from urllib.parse import quote
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from sse_starlette import EventSourceResponse
+from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
@@ -26,6 +27,7 @@ from services.web import board, machine_exports, tokens
 from services.web.guards import is_forwarded, is_loopback, is_loopback_host
 from services.web.live import LiveHub, stream
 
+ASK_EVERY_S: Final = 1.0
 NO_STORE: Final = {"Cache-Control": "no-store"}
 # Shown in the page; anything else is a download. SVG is not among them, because it runs scripts.
 INLINE_TYPES: Final = frozenset(
@@ -192,7 +194,20 @@ async def _live(request: Request, hub: LiveHub) -> Response:
         raise InvalidInput("The number of the last entry seen must be a whole number.")
     after = int(seen) if seen else None
     events = stream(hub, workspace_id, after=after, resumed=bool(resumed), expires_at=grant.expires_at)
-    return EventSourceResponse(events, ping=15, headers=NO_STORE)
+    return EventSourceResponse(_while_active(events, grant.person_id), ping=15, headers=NO_STORE)
+
+
+async def _while_active(events: AsyncIterator[ServerSentEvent], person_id: str) -> AsyncIterator[ServerSentEvent]:
+    """The events until the person is shut out: nothing that happened more than a moment after is sent any more."""
+    asked = time.monotonic()
+    async for event in events:
+        if time.monotonic() - asked > ASK_EVERY_S:
+            asked = time.monotonic()
+            try:
+                await run_in_threadpool(_require_active, person_id)
+            except NotAllowed:
+                return
+        yield event
 
 
 def disposition(kind: str, name: str) -> str:

@@ -16,6 +16,7 @@ from typing import LiteralString
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
+from services.database.engine import OPTIONS
 from services.database.queue import DELIVER, ROLL_BACK, RUN_JOB, SCHEMA, WORKFLOW, WORKFLOW_VERSION
 from services.logs import get_logger, log_unexpected
 
@@ -63,7 +64,9 @@ class WorkerLock:
     """Holds this worker's lock; calls `on_lost` once when its connection is gone, or the process was frozen."""
 
     def __init__(self, url: str, executor_id: str, on_lost: Callable[[], None]) -> None:
-        self._connection = psycopg.connect(url, autocommit=True, application_name=holder_name(executor_id))
+        self._connection = psycopg.connect(
+            url, autocommit=True, application_name=holder_name(executor_id), options=OPTIONS
+        )
         taken = self._connection.execute("SELECT pg_try_advisory_lock(%s)", [lock_key(executor_id)]).fetchone()
         if not taken or not taken[0]:
             raise RuntimeError(f"the executor id {executor_id} is in use")
@@ -121,7 +124,7 @@ class Watchdog:
     def _watch(self) -> None:
         while not self._stop.wait(WATCH_S):
             try:
-                with psycopg.connect(self._url, autocommit=True, connect_timeout=5) as connection:
+                with psycopg.connect(self._url, autocommit=True, connect_timeout=5, options=OPTIONS) as connection:
                     while not self._stop.wait(WATCH_S):
                         self._look(connection)
             except (psycopg.Error, DBAPIError) as error:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import json
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import update
-from starlette.applications import Starlette
 
 from services.database.engine import transaction
-from services.errors import PatternDeskError
 from services.models import AccessToken, now
-from services.web import routes
-from services.web.live import LiveHub
 from tests import factories
 from tests.cli.conftest import Command
+from tests.support.asking import get
 
 OWNER = "ada@desk.example"
 
@@ -41,20 +36,6 @@ def made(command: Command, *reports: str, **options: str) -> str:
     answer = command("token", "create", "--as", OWNER, *named, *more, "--json")
     assert answer.code == 0, answer.err
     return str(answer.json["token"])
-
-
-def get(path: str, token: str | None = None, **headers: str) -> httpx.Response:
-    app = Starlette(routes=routes.build(LiveHub()), exception_handlers={PatternDeskError: routes.expected_error})
-    sent: dict[str, str] = {name.replace("_", "-"): value for name, value in headers.items()}
-    if token is not None:
-        sent["authorization"] = f"Bearer {token}"
-
-    async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(app, client=("10.0.0.9", 4000))
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            return await client.get(path, headers=sent)
-
-    return asyncio.run(ask())
 
 
 def test_a_report_comes_in_three_formats_with_the_same_rows(command: Command, owner: str) -> None:
