@@ -32,8 +32,10 @@ def verdict_badge(verdict: str) -> None:
 def header(title: str, look: looks.Look | None = None, caption: str | None = None) -> DeltaGenerator:
     """The first row of a screen: title, badge, caption. Returns the place for its buttons, at the right.
 
-    Title and caption may come from people; they are shown as typed.
+    Title and caption may come from people; they are shown as typed. The browser's tab takes the title too, so that two
+    tabs of one screen can be told apart.
     """
+    st.set_page_config(page_title=f"{title} · Pattern Desk")
     row = st.container(horizontal=True, vertical_alignment="center", gap="small")
     with row:
         st.title(looks.plain(title), anchor=False, width="content")
