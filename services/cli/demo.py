@@ -236,6 +236,7 @@ def _tell(story: Story, datasets: dict[str, tuple[uuid.UUID, str]], member: Acto
             _say(f"{story.name}: retest")
             _retest(session_id, story, datasets, member)
     if story.decision in ("in_review", "verified"):
+        _waive_what_is_missing(workspace_id, admin)
         with transaction() as session:
             review.approve(
                 session, workspace_id, comment="Approved by the demo's script on its rule's marks.", actor=member
@@ -243,6 +244,16 @@ def _tell(story: Story, datasets: dict[str, tuple[uuid.UUID, str]], member: Acto
     if story.decision == "verified":
         with transaction() as session:
             review.verify(session, workspace_id, comment="Verified by the demo's script.", actor=admin)
+
+
+def _waive_what_is_missing(workspace_id: uuid.UUID, admin: Actor) -> None:
+    """The demo's candles are few: an admin lets a line of the checklist go that they can't meet, and says so."""
+    with transaction() as session:
+        for guard in review.approval_guards(review.evidence(session, workspace_id)):
+            if guard.waivable:
+                review.waive_line(
+                    session, workspace_id, guard.name, reason="The demo has few candles.", actor=admin
+                )  # fmt: skip
 
 
 def _launch(workspace_id: uuid.UUID, actor: Actor) -> None:

@@ -378,6 +378,40 @@ def launch(
         raise Unavailable(found.row.error or "The execution failed.")
 
 
+@app.command()
+def rollback(
+    pattern: Annotated[str, typer.Argument(help="The pattern type, or the workspace's id.")],
+    to: Annotated[str, typer.Option(help="The version to go back to, for example 0.1.0.")],
+    reason: Annotated[str, typer.Option(help="Why; it shows on the timeline.")],
+    person: As = None,
+    as_json: Json = False,
+) -> None:
+    """Deploy an earlier version again, with its rate, and put its files back onto main."""
+    from services.cli.data import acting
+    from services.cli.versions import roll_back
+
+    _print({"version": roll_back(pattern, to, reason, acting(person))}, as_json, lambda r: f"v{r['version']} runs.")
+
+
+@app.command()
+def adopt(
+    pattern: Annotated[str, typer.Argument(help="The pattern type, or the workspace's id.")],
+    commit: Annotated[str, typer.Option(help="The commit in the pattern repository.")],
+    person: As = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for its end.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Send a commit made by hand through the gates, and deploy it when it passes."""
+    from services.cli.data import acting
+    from services.cli.versions import adopt as send
+
+    execution_id, status, error = send(pattern, commit, acting(person), wait=wait)
+    result = {"execution_id": str(execution_id), "status": status}
+    _print(result, as_json, lambda r: f"Execution {r['execution_id']} is {r['status']}.")
+    if status == "failed":
+        raise Unavailable(error or "The execution failed.")
+
+
 @app.command("check-detector")
 def check_detector(
     pattern: Annotated[str, typer.Argument(help="The pattern type, which is the detector's module.")],
