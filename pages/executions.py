@@ -1,28 +1,34 @@
-"""All executions: live ones first and refreshing, then what has ended; filters by pattern, status and agent, CSV."""
+"""All executions: live ones first and refreshing, then what has ended, a page at a time; filters in the address, CSV."""
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time
+from typing import Any, Final
 
 import streamlit as st
 
-from pages.components import parts
+from pages.components import address, looks, parts
 from pages.components.actor import require_actor, viewer_now
-from pages.components.columns import clicked_row, csv_frame, looks_of, table
+from pages.components.columns import clicked_row, looks_of, table
 from pages.components.errors import guarded
+from pages.components.executions.narrowing import KEY, MORE, from_address, in_words, report_filters
 from pages.components.executions.rows import FILTERS, columns, filter_label, fits, live_card
 from pages.components.links import go
 from pages.components.runs.component import live_runs
 from pages.components.runs.state import is_live, waits_for_worker
-from services import executions, exports, system, workspaces
+from services import executions, people, stats, system, workspaces
 from services.database.engine import transaction
-from services.executions import AGENTS, ExecutionRow
+from services.executions import AGENTS, ExecutionFilter, ExecutionRow
 from services.people import Actor
+from services.stats import Filters
 
 LIVE_SECONDS, IDLE_SECONDS = 1.0, 5.0  # between looks at the database, while something is live and while nothing is
-STEP = 200
-_SHOWN, _LIVE = "executions-shown", "executions-live"
+STEP: Final = 200
+Cursor = tuple[datetime, uuid.UUID]
+_PAGES, _LIVE = "executions-pages", "executions-live"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +39,43 @@ class Listed:
     ended: list[ExecutionRow]
     more: bool
     workers: int | None  # how many are connected; counted only where a run waits for one
+    total: int | None  # how many there are, where that is kept
 
 
-def read(workspace_id: uuid.UUID | None, chosen: list[str], agent: str | None, limit: int) -> Listed:
+def read(wanted: ExecutionFilter, before: Cursor | None) -> Listed:
     with transaction() as session:
-        active = executions.list_active(session)
-        rows = executions.list_executions(
-            session, workspace_id=workspace_id, outcomes=chosen or None, agent=agent, limit=limit
-        )
+        active = [] if before else executions.list_active(session)
+        rows = executions.page_of(session, wanted, before=before, limit=STEP)
         waiting = any(waits_for_worker(row) for row in active)
         workers = len(system.list_workers(session)) if waiting else None
-    live = [
-        row
-        for row in active
-        if fits(row, chosen) and workspace_id in (None, row.workspace_id) and agent in (None, row.agent)
-    ]
+        total = _kept_total(session, wanted)
+    chosen = list(wanted.outcomes or ())
+    listed = {row.id for row in rows}
+    live = [row for row in active if fits(row, chosen) and (row.id in listed or _passes(row, wanted))]
     ended = [row for row in rows if not is_live(row)]
-    return Listed(live, ended, len(rows) == limit, workers)
+    return Listed(live, ended, len(rows) == STEP, workers, total)
+
+
+def _passes(row: ExecutionRow, wanted: ExecutionFilter) -> bool:
+    """A live run that is older than the page's rows: whether the filters that a row can answer let it through."""
+    plain = replace(wanted, workspace_id=None, agent=None, outcomes=None)
+    return (
+        plain == ExecutionFilter()
+        and wanted.workspace_id in (None, row.workspace_id)
+        and wanted.agent in (None, row.agent)
+    )
+
+
+def _kept_total(session: Any, wanted: ExecutionFilter) -> int | None:
+    """From the sums that are kept, so that nothing is scanned; None for filters that they don't know."""
+    if wanted.retries is not None or wanted.deploy or wanted.cause or "deploy_failed" in (wanted.outcomes or ()):
+        return None
+    since, until = (datetime.combine(day, time(), UTC) if day else None for day in (wanted.since, wanted.until))
+    sums = stats.run_totals(
+        session,
+        Filters(wanted.workspace_id, since, until, wanted.category, wanted.person_id, wanted.agent, wanted.target),
+    )
+    return sum(n for outcome, n in sums.items() if outcome in (wanted.outcomes or sums))
 
 
 def listing() -> None:
@@ -57,6 +83,9 @@ def listing() -> None:
     actor = require_actor()  # again, because a fragment runs on without the page around it
     with guarded(stop=True), transaction() as session:
         names = {row.id: row.name for row in workspaces.list_workspaces(session, archived=True)}
+        persons = {person.id: person.name for person in people.list_people(session)}
+    more, odd = from_address(names)
+    address.notes(odd)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         workspace_id = st.selectbox(
             "Pattern",
@@ -91,15 +120,16 @@ def listing() -> None:
         )
         st.space("stretch")
         csv_place = st.container(width="content")
-    limit = st.session_state.setdefault(_SHOWN, STEP)
+    wanted = replace(more, workspace_id=workspace_id, outcomes=chosen or None, agent=agent)
+    _write(wanted)
+    address.narrowed(in_words(more, persons), MORE, key="executions-all")
+    pages = _pages(wanted)
     with guarded(stop=True):
-        listed = read(workspace_id, chosen, agent, limit)
+        listed = read(wanted, pages[-1] if pages else None)
     with csv_place:
-        parts.download_csv_button(
-            "CSV", lambda: exports.to_csv(csv_frame(columns(viewer_now()), [*listed.live, *listed.ended])), "executions"
-        )
-    filtered = bool(workspace_id or chosen or agent)
-    opened = draw(listed, actor, filtered=filtered)
+        parts.export_link("CSV", "executions", report_filters(wanted), actor)
+    filtered = wanted != ExecutionFilter()
+    opened = draw(listed, actor, filtered=filtered, deep=bool(pages))
     if opened is not None:
         go("execution", id=opened)
     if bool(listed.live) != st.session_state.get(_LIVE, False):
@@ -107,8 +137,29 @@ def listing() -> None:
         st.rerun()  # the pace of the looks changes with the page
 
 
-def draw(listed: Listed, actor: Actor, *, filtered: bool) -> uuid.UUID | None:
-    if not listed.live and not listed.ended:
+def _write(wanted: ExecutionFilter) -> None:
+    """The usual filters into the address; what a link narrowed to stands there already."""
+    chosen: Mapping[str, address.Written] = {
+        "workspace": wanted.workspace_id,
+        "status": list(wanted.outcomes or ()),
+        "agent": wanted.agent,
+    }
+    address.write(chosen)
+    address.settled(KEY)
+
+
+def _pages(wanted: ExecutionFilter) -> list[Cursor]:
+    """Where each page that was turned over ended; other filters begin at the newest again."""
+    held = st.session_state.get(_PAGES)
+    if held is None or held[0] != wanted:
+        held = (wanted, [])
+        st.session_state[_PAGES] = held
+    pages: list[Cursor] = held[1]
+    return pages
+
+
+def draw(listed: Listed, actor: Actor, *, filtered: bool, deep: bool) -> uuid.UUID | None:
+    if not listed.live and not listed.ended and not deep:
         nothing(actor, filtered=filtered)
         return None
     now = viewer_now()
@@ -132,13 +183,28 @@ def draw(listed: Listed, actor: Actor, *, filtered: bool) -> uuid.UUID | None:
         )
         at = clicked_row(event, len(listed.ended))
         opened = listed.ended[at].id if at is not None else opened
-    if listed.more:
-        st.button("Show older", icon=":material/expand_more:", key="executions-older", on_click=show_older)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if deep:
+            st.button("Newest", icon=":material/first_page:", key="executions-newest", on_click=turn, args=(None,))
+            st.button("Newer", icon=":material/chevron_left:", key="executions-newer", on_click=turn, args=(None, True))
+        if listed.more:
+            last = listed.ended[-1] if listed.ended else listed.live[-1]
+            place = (last.triggered_at, last.id)
+            st.button("Show older", icon=":material/expand_more:", key="executions-older", on_click=turn, args=(place,))
+        if listed.total is not None:
+            st.caption(f"{looks.count(listed.total, 'execution')} in all", width="content")
     return opened
 
 
-def show_older() -> None:
-    st.session_state[_SHOWN] = st.session_state.get(_SHOWN, STEP) + STEP
+def turn(place: Cursor | None, back: bool = False) -> None:
+    """Turns to the page after `place`, back by one, or to the newest."""
+    pages: list[Cursor] = st.session_state[_PAGES][1]
+    if place is not None:
+        pages.append(place)
+    elif back:
+        pages.pop()
+    else:
+        pages.clear()
 
 
 def nothing(actor: Actor, *, filtered: bool) -> None:

@@ -15,9 +15,9 @@ from pages.components.links import exists
 from pages.components.parts import badge, empty_state, header
 from pages.components.review import evidence
 from pages.components.review.component import queue_list
-from pages.components.review.dialogs import return_to_beta, tell, verify
+from pages.components.review.dialogs import LINES, approve, return_to_beta, tell, verify, waive
 from pages.components.workspace.dialogs import reopen, withdraw
-from services import review, workspaces
+from services import actions, review, workspaces
 from services.database.engine import transaction
 from services.errors import NotFound
 from services.lifecycle import WorkspaceStatus, verified_version
@@ -76,27 +76,57 @@ def _view(waiting: int, wanted: WorkspaceDetail | None) -> str:
     return str(chosen)
 
 
-def _gone(workspace: WorkspaceDetail) -> None:
-    """A link to something that is neither waiting nor verified any more."""
+def _not_in_review(workspace: WorkspaceDetail, actor: Actor) -> None:
+    """What an approval would take: the policy's lines, each met or not, and why it was returned if it was."""
     status = looks.look(looks.STATUSES, workspace.status)
-    with empty_state(status.symbol, f"{workspace.name} is not in review", f"Its status is {status.label.lower()} now."):
-        if exists("workspace"):
-            st.page_link(
-                "workspace.py",
-                label="Open its workspace",
-                icon=":material/forum:",
-                query_params={"id": str(workspace.id)},
-            )
+    st.markdown(f"### {looks.plain(workspace.name)} is not in review")
+    st.caption(looks.plain(f"Its status is {status.label.lower()} now."))
+    if exists("workspace"):
+        st.page_link(
+            "workspace.py", label="Open its workspace", icon=":material/forum:", query_params={"id": str(workspace.id)}
+        )
+    if workspace.status != WorkspaceStatus.BETA:
+        return
+    with transaction() as session:
+        guards = review.approval_guards(review.evidence(session, workspace.id))
+        returned = review.open_return(session, workspace.id)
+    if returned is not None:
+        st.warning(
+            looks.plain(f"Returned by {returned.by}, {looks.when(returned.at)}: {returned.reason}"),
+            icon=":material/undo:",
+        )
+    with st.container(border=True, gap="xsmall"):
+        st.markdown("**What an approval takes**")
+        checks([(guard.holds, guard.sentence) for guard in guards], key="policy-checks")
+        missing = [guard for guard in guards if guard.waivable]
+        if missing and actor.may("waive_line"):
+            with st.container(horizontal=True, gap="small"):
+                for guard in missing:
+                    label = f"Waive “{LINES[guard.name]}”"
+                    if st.button(label, icon=":material/gpp_maybe:", key=f"waive-{guard.name}"):
+                        waive(workspace.id, guard.name, guard.sentence)
+        elif missing:
+            st.caption("An admin may waive a line with a reason.")
+    if actor.may("approve") and st.button(
+        "Approve for review", icon=":material/thumb_up:", type="primary", key="review-approve"
+    ):
+        approve(workspace.id)
 
 
 def _detail(workspace_id: uuid.UUID, actor: Actor) -> None:
+    actions.notice_push(workspace_id)
     dossier = evidence.read(workspace_id, actor)
+    if dossier.workspace.status not in VIEW_OF:
+        _not_in_review(dossier.workspace, actor)
+        return
     workspace = dossier.workspace
     own = workspace.approved_by_id == actor.id
     guards = _concerning(dossier.guards, actor, own=own) if dossier.in_review else []
     _head(dossier, guards, actor, own=own)
     if guards:
         checks([(guard.holds, guard.sentence) for guard in guards], key="review-checks")
+        st.caption("The policy's checklist")
+        checks([(guard.holds, guard.sentence) for guard in dossier.checklist], key="review-policy")
     if dossier.in_review and not actor.may("verify"):
         st.caption(
             f":material/visibility: You are a {actor.role}, so you can read all of this; an admin verifies or "
@@ -166,7 +196,7 @@ def _beside(rows: list[QueueRow], wanted: WorkspaceDetail | None, actor: Actor) 
             st.rerun()
         with st.container(width="stretch", gap="small"):
             if wanted is not None and wanted.status not in VIEW_OF:
-                _gone(wanted)
+                _not_in_review(wanted, actor)
             else:
                 _detail(selected, actor)
 
@@ -194,7 +224,7 @@ def page() -> None:
         if rows:
             _beside(rows, wanted, actor)
         elif wanted is not None and wanted.status not in VIEW_OF:
-            _gone(wanted)
+            _not_in_review(wanted, actor)
         else:
             empty_state("fact_check", *NOTHING[view])
 

@@ -23,10 +23,13 @@ SCREENS = (
     ("sessions", "Sessions", "candlestick_chart", "Runs of a detector over candles, to be judged.", True),
     ("session", "Session", "candlestick_chart", "One run: the chart, and a verdict for every mark.", False),
     ("dataset", "Dataset", "database", "One set of candles: chart, quality report, where it is used.", False),
+    ("corrections", "Corrections", "edit_location_alt", "What people corrected, and what became of each.", True),
     ("executions", "Executions", "bolt", "What the agents are working on and have done.", True),
     ("execution", "Execution", "bolt", "One execution: phases, log, diff, replay and deploy.", False),
     ("earlier", "Earlier implementations", "history", "What the first app kept, to be read.", False),
     ("review", "Review", "fact_check", "What waits for verification, with its evidence.", True),
+    ("versions", "Versions", "history", "Every version of a pattern: what it is worth, roll back, adopt.", False),
+    ("disputes", "Disputes", "gavel", "Places where people disagree, and the rules that settle them.", False),
     ("statistics", "Statistics", "query_stats", "Success, executions, deploys and feedback over time.", True),
 )
 ABOUT = """**Pattern Desk** {version}

@@ -204,11 +204,11 @@ interface ApprovalVoided {
 }
 
 interface GateWaived {
-  execution_id: string
   reason: string
 }
 
 interface VersionRolledBack {
+  previous_version: string
   new_version: string
   reason: string
 }
@@ -522,6 +522,7 @@ interface CardData {
   rate: string
   tested_yet: boolean
   evidence: string
+  unseen: string
   spark: number[]
   sessions: string
   open: string

@@ -18,7 +18,7 @@ from pages.components.errors import guarded
 from pages.components.links import go, link_to
 from pages.components.sessions.run_dialog import run_session
 from pages.components.sessions.table import session_columns
-from services import datasets, exports, sessions, workspaces
+from services import datasets, sessions, workspaces
 from services.database.engine import transaction
 from services.datasets import DatasetRow
 from services.lifecycle import SessionStatus, WorkspaceStatus
@@ -61,13 +61,9 @@ def page(actor: Actor) -> None:
         rows = sessions.list_sessions(session, workspace_id=workspace_id, status=status, limit=LIMIT)
     with place:
         wanted = {"workspace": str(workspace_id or ""), "status": status or ""}
-        parts.download_csv_button("CSV", lambda: report("sessions", wanted, actor), "sessions")
+        parts.export_link("CSV", "sessions", wanted, actor)
         run_button(patterns, known, workspace_id, actor)
     session_list(rows, patterns, known, actor, filtered=workspace_id is not None or status is not None)
-
-
-def report(name: str, filters: dict[str, str], actor: Actor) -> bytes:
-    return b"".join(exports.stream_csv(name, filters, actor_id=actor.id))
 
 
 def session_filters(patterns: Sequence[WorkspaceRow]) -> tuple[uuid.UUID | None, str | None]:

@@ -24,6 +24,7 @@ from pages.components.workspace.chat import chat_box
 from pages.components.workspace.export_dialog import export
 from pages.components.workspace.notifications_dialog import notifications_of
 from pages.components.workspace.pattern_list import pattern_list
+from pages.components.workspace.settings_dialog import settings
 from services import feedback, workspaces
 from services import timeline as entries_of
 from services.database.engine import transaction
@@ -34,6 +35,9 @@ from services.web import tokens
 
 FILTER_LABELS = {"people": "People", "corrections": "Corrections", "executions": "Executions", "deploys": "Deploys"}
 MORE = {
+    "versions": ("history", "Versions", "read"),
+    "disputes": ("gavel", "Disputes and rules", "read"),
+    "policies": ("policy", "Policies", "read"),
     "describe": ("edit_note", "Describe", "describe_workspace"),
     "description": ("description", "Read the description", "read"),
     "blind": ("visibility_lock", "Blind review", "describe_workspace"),
@@ -43,6 +47,9 @@ MORE = {
     "restore": ("unarchive", "Restore", "archive"),
 }
 DIALOGS: dict[str, Callable[..., None]] = {
+    "versions": lambda workspace_id: go("versions", id=workspace_id),
+    "disputes": lambda workspace_id: go("disputes", id=workspace_id),
+    "policies": settings,
     "launch": launch,
     "run_session": run_session,
     "export": export,

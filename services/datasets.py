@@ -189,6 +189,11 @@ def list_datasets(session: Session) -> list[DatasetRow]:
     return [DatasetRow(*row) for row in fetch(session, _LIST)]
 
 
+def symbols(session: Session) -> list[str]:
+    """The symbols that there are candles of, put away or not, for filters."""
+    return [symbol for (symbol,) in fetch(session, "SELECT DISTINCT symbol FROM candle_datasets ORDER BY symbol")]
+
+
 def get(session: Session, dataset_id: uuid.UUID) -> DatasetRow:
     """One dataset. Raises NotFound."""
     rows = fetch(session, _ONE, {"id": dataset_id})

@@ -24,7 +24,7 @@ DISKS: Final = "disks"
 LONGEST_REASON: Final = 200
 MOST_USD: Final = 1_000_000.0
 STALE_S: Final = 300.0  # a worker tells its disk once a minute; one that told nothing for so long is gone
-FREE: Final = frozenset({"tuner"})  # agents that charge nothing
+FREE: Final = frozenset({"tuner", "manual"})  # agents that charge nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,7 @@ class NotificationEvent(StrEnum):
     REVIEW_WAITING = "review_waiting"
     SUCCESS_RATE_FELL = "success_rate_fell"
     TEST = "test"  # a person tries the addresses
+    APPROVAL_VOIDED = "approval_voided"
 
 
 class JobKind(StrEnum):
@@ -240,6 +241,7 @@ VERSION_TRANSITIONS: Final[frozenset[tuple[VersionStatus, VersionStatus]]] = fro
         (VersionStatus.CANDIDATE, VersionStatus.DEPLOYED),
         (VersionStatus.CANDIDATE, VersionStatus.REJECTED),
         (VersionStatus.DEPLOYED, VersionStatus.RETIRED),
+        (VersionStatus.RETIRED, VersionStatus.DEPLOYED),  # rolled back to
     }
 )
 
@@ -287,6 +289,12 @@ PERMISSIONS: Final[dict[str, frozenset[Role]]] = {
     "verify": ADMINS,
     "return": ADMINS,
     "reopen": ADMINS,
+    "roll_back": MEMBERS,
+    "pin": MEMBERS,
+    "edit_rules": MEMBERS,
+    "set_policy": ADMINS,
+    "waive_line": ADMINS,
+    "release_block": ADMINS,
     "archive": ADMINS,
     "manage_people": ADMINS,
     "operate": ADMINS,  # pause and resume, spend caps, schedules, backups, connections

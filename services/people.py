@@ -65,6 +65,12 @@ def actor_by_id(session: Session, person_id: uuid.UUID) -> Actor:
     return _actor(user)
 
 
+def known_actor(session: Session, person_id: uuid.UUID) -> Actor | None:
+    """The person who asked for something that is carried out later, also one who was deactivated since."""
+    user = session.get(User, person_id)
+    return _actor(user) if user is not None else None
+
+
 def actor_by_email(session: Session, email: str) -> Actor:
     """The actor for an active person's address, whatever its case."""
     user = session.scalar(select(User).where(func.lower(User.email) == email.strip().lower()))

@@ -1,121 +1,58 @@
-"""Approval and verification: the evidence, its guards, and the decisions that rest on it."""
+"""Deciding on a pattern: approve, verify, return, withdraw, reopen, waive a line, each with its guards."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
 from sqlalchemy.orm import Session
 
 from services import notifications, timeline, workspaces
+from services.approvals import (
+    Approved,
+    Evidence,
+    Guard,
+    approval_guards,
+    approved_of,
+    clear_approval,
+    evidence,
+    glance,
+    refuse_unless,
+)
+from services.approvals.guards import WAIVABLE, quiet, same_build, sessions_of
 from services.database.rows import fetch, fetch_dicts
 from services.errors import GuardFailed, InvalidInput
+from services.labels import KeptRates, kept_rates, policy_from_json
 from services.lifecycle import MessageType, WorkspaceStatus, verified_version
 from services.models import DetectorVersion, PatternWorkspace, now
 from services.people import Actor, record, require
-from services.places import rate
-from services.rules import open_correction_sql
+from services.places import ApprovalPolicy
 from services.settings import get_settings
 from services.texts import cleaned
 
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """One condition of a decision, as the page lists it."""
-
-    name: str
-    holds: bool
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What an approval rests on: the deployed version and what its completed sessions say of it."""
-
-    version_id: uuid.UUID | None
-    version: str
-    commit_hash: str | None
-    code_sha256: str | None
-    params_sha256: str | None
-    session_ids: list[str]
-    tp: int
-    fp: int
-    fn: int
-    n: int
-    success_rate: float | None
-    ci_low: float | None
-    ci_high: float | None
-    open_corrections: int
-    live_execution: int | None
-
-    def as_json(self) -> dict[str, Any]:
-        """What is kept with an approval: everything but the live execution, which an approval does not allow."""
-        kept = asdict(self)
-        del kept["live_execution"]
-        return kept | {"version_id": str(self.version_id) if self.version_id else None}
-
-
-_SESSIONS: LiteralString = """
-SELECT id::text, tp, fp, fn FROM pattern_sessions
-WHERE workspace_id = %(w)s AND detector_version_id = %(v)s AND status = 'completed' ORDER BY completed_at, id
-"""
-_OPEN: LiteralString = f"SELECT count(*) FROM feedback_items WHERE workspace_id = %(w)s AND {open_correction_sql()}"
-
-
-def evidence(session: Session, workspace_id: uuid.UUID) -> Evidence:
-    """The evidence as it stands now."""
-    workspace = session.get(PatternWorkspace, workspace_id)
-    version = (
-        session.get(DetectorVersion, workspace.deployed_version_id)
-        if workspace and workspace.deployed_version_id
-        else None
-    )
-    rows = fetch(session, _SESSIONS, {"w": workspace_id, "v": version.id}) if version else []
-    total = rate(sum(r[1] for r in rows), sum(r[2] for r in rows), sum(r[3] for r in rows))
-    live = workspaces.has_live_execution(session, workspace_id)
-    return Evidence(
-        version_id=version.id if version else None,
-        version=workspace.version if workspace else "0.0.0",
-        commit_hash=version.commit_hash if version else None,
-        code_sha256=version.code_sha256 if version else None,
-        params_sha256=_params_hash(version) if version else None,
-        session_ids=[r[0] for r in rows],
-        tp=total.tp,
-        fp=total.fp,
-        fn=total.fn,
-        n=total.n,
-        success_rate=total.rate,
-        ci_low=total.ci_low,
-        ci_high=total.ci_high,
-        open_corrections=fetch(session, _OPEN, {"w": workspace_id})[0][0],
-        live_execution=live.number if live else None,
-    )
-
-
-def _params_hash(version: DetectorVersion) -> str:
-    return hashlib.sha256(json.dumps(version.params, sort_keys=True).encode()).hexdigest()
-
-
-def approval_guards(current: Evidence) -> list[Guard]:
-    """What must hold before a user approves. `n` counts judged marks: right, wrong and missed."""
-    needed = get_settings().min_judged_marks
-    return [
-        Guard(
-            "deployed",
-            current.version_id is not None,
-            f"v{current.version} is deployed" if current.version_id else "No version is deployed yet",
-        ),
-        Guard(
-            "judged",
-            bool(current.session_ids) and current.n >= needed,
-            f"{current.n} judged marks in {_sessions(current)} on v{current.version}; {needed} are needed",
-        ),
-        _quiet(current),
-    ]
+__all__ = [
+    "Evidence",
+    "Guard",
+    "QueueRow",
+    "Returned",
+    "approval_guards",
+    "approve",
+    "approved_evidence",
+    "deployed_replay",
+    "evidence",
+    "glance",
+    "last_verified_commit",
+    "open_return",
+    "queue",
+    "reopen",
+    "return_to_beta",
+    "verification_guards",
+    "verify",
+    "waive_line",
+    "withdraw",
+]
 
 
 def verification_guards(session: Session, workspace_id: uuid.UUID, actor: Actor) -> list[Guard]:
@@ -123,19 +60,19 @@ def verification_guards(session: Session, workspace_id: uuid.UUID, actor: Actor)
     workspace = session.get(PatternWorkspace, workspace_id)
     assert workspace is not None
     current = evidence(session, workspace_id)
-    approved = workspace.approved_evidence or {}
-    same = _same_build(approved, current)
+    approved = approved_of(workspace) or Approved()
+    same = same_build(approved, current)
     own = workspace.approved_by_id == actor.id
     may_own = get_settings().approver_may_verify
-    kept = set(approved.get("session_ids", [])) <= set(current.session_ids)
+    kept = set(approved.session_ids) <= set(current.session_ids)
     return [
         Guard(
             "unchanged",
             same,
             "Deployed version unchanged since approval" if same else "The deployed version changed since the approval",
         ),
-        Guard("judged", kept and bool(current.session_ids), _sessions(current)),
-        _quiet(current),
+        Guard("judged", kept and bool(current.session_ids), sessions_of(current)),
+        quiet(current),
         Guard(
             "other_person",
             not own or may_own,
@@ -148,37 +85,19 @@ def verification_guards(session: Session, workspace_id: uuid.UUID, actor: Actor)
     ]
 
 
-def _sessions(current: Evidence) -> str:
-    count = len(current.session_ids)
-    return f"{count} completed session{'' if count == 1 else 's'}"
-
-
-def _quiet(current: Evidence) -> Guard:
-    number = current.live_execution
-    return Guard("quiet", number is None, "No live execution" if number is None else f"Execution {number} is live")
-
-
-def _same_build(approved: dict[str, Any], current: Evidence) -> bool:
-    return (
-        approved.get("version_id") == str(current.version_id)
-        and approved.get("code_sha256") == current.code_sha256
-        and approved.get("params_sha256") == current.params_sha256
-    )
-
-
-def _refuse_unless(guards: list[Guard]) -> None:
-    failing = [g.sentence for g in guards if not g.holds]
-    if failing:
-        raise GuardFailed("Not yet: " + "; ".join(failing) + ".")
-
-
 def approve(session: Session, workspace_id: uuid.UUID, *, comment: str | None = None, actor: Actor) -> None:
-    """beta → in_review on the evidence as it stands; the evidence is kept with the approval."""
+    """beta → in_review on the evidence as it stands; the evidence is kept with the approval.
+
+    After a return the comment is the answer to its reason, so it is needed then.
+    """
     require(actor, "approve")
     workspace = workspaces.lock(session, workspace_id)
     _expect(workspace, "approve", WorkspaceStatus.BETA)
+    returned = open_return(session, workspace_id)
+    if returned is not None and not cleaned(comment):
+        raise InvalidInput(f"{returned.by} returned it: {returned.reason} Say what was done about it.")
     current = evidence(session, workspace_id)
-    _refuse_unless(approval_guards(current))
+    refuse_unless(approval_guards(current))
     previous = workspace.status
     workspace.approved_at, workspace.approved_by_id = now(), actor.id
     workspace.approved_evidence = current.as_json()
@@ -186,8 +105,9 @@ def approve(session: Session, workspace_id: uuid.UUID, *, comment: str | None = 
         session, workspace, MessageType.USER_APPROVED, previous, WorkspaceStatus.IN_REVIEW, current, comment, actor
     )
     workspaces.move(session, workspace, "approve", actor=actor)
-    marks = rate(current.tp, current.fp, current.fn)
-    notifications.review_waiting(session, workspace, approver=actor.name, comment=comment, marks=marks)
+    notifications.review_waiting(
+        session, workspace, approver=actor.name, comment=comment, marks=current.total, unseen=current.unseen
+    )
 
 
 def withdraw(session: Session, workspace_id: uuid.UUID, *, reason: str | None = None, actor: Actor) -> None:
@@ -197,24 +117,27 @@ def withdraw(session: Session, workspace_id: uuid.UUID, *, reason: str | None = 
     _expect(workspace, "withdraw", WorkspaceStatus.IN_REVIEW)
     if workspace.approved_by_id != actor.id:
         raise GuardFailed("Only the person who approved can withdraw the approval; an admin can return it.")
-    _clear_approval(workspace)
+    clear_approval(workspace)
     workspaces.move(session, workspace, "withdraw", actor=actor, reason=reason or "approval withdrawn")
 
 
 def verify(session: Session, workspace_id: uuid.UUID, *, comment: str | None = None, actor: Actor) -> None:
-    """in_review → verified by an admin who is not the approver; makes the next major version."""
+    """in_review → verified by an admin who is not the approver; the workspace's version becomes the next major one.
+
+    The version's row keeps the number that it ran under, and gets the new one as the name of its release.
+    """
     require(actor, "verify")
     workspace = workspaces.lock(session, workspace_id)
     _expect(workspace, "verify", WorkspaceStatus.IN_REVIEW)
     current = evidence(session, workspace_id)
-    _refuse_unless(verification_guards(session, workspace_id, actor))
+    refuse_unless(verification_guards(session, workspace_id, actor))
     previous, old_version = workspace.status, workspace.version
     new_version = verified_version(old_version)
     workspace.verified_at, workspace.verified_by_id = now(), actor.id
     workspace.version = new_version
     version = session.get(DetectorVersion, workspace.deployed_version_id)
     assert version is not None
-    version.version = new_version
+    version.release = new_version
     session.flush()
     _announce(
         session, workspace, MessageType.ADMIN_VERIFIED, previous, WorkspaceStatus.VERIFIED, current, comment, actor
@@ -245,8 +168,72 @@ def return_to_beta(session: Session, workspace_id: uuid.UUID, *, reason: str, ac
         title="Returned from review",
         content=reason,
     )
-    _clear_approval(workspace)
+    clear_approval(workspace)
     workspaces.move(session, workspace, "return", actor=actor, reason=reason)
+
+
+def waive_line(session: Session, workspace_id: uuid.UUID, line: str, *, reason: str, actor: Actor) -> None:
+    """An admin lets the deployed version be approved without one line of the policy; another version begins anew."""
+    require(actor, "waive_line")
+    reason = _required(reason)
+    workspace = workspaces.lock(session, workspace_id)
+    _expect(workspace, "waive a line", WorkspaceStatus.BETA)
+    guard = next((g for g in approval_guards(evidence(session, workspace_id)) if g.name == line), None)
+    if guard is None or line not in WAIVABLE:
+        raise InvalidInput(f"There is no such line to waive; there are {', '.join(WAIVABLE)}.")
+    if guard.holds:
+        raise GuardFailed("That line is met already, so there is nothing to waive.")
+    kept = {"reason": reason, "by": actor.name, "version_id": str(workspace.deployed_version_id)}
+    workspace.approval_waivers = {**workspace.approval_waivers, line: kept}
+    session.flush()
+    timeline.append(
+        session,
+        workspace.id,
+        MessageType.GATE_WAIVED,
+        data={"line": line, "reason": f"{guard.sentence}: {reason}"},
+        actor=actor,
+        title=f"Waived: {guard.sentence}",
+        content=reason,
+    )
+    record(
+        session,
+        actor=actor,
+        action="waive_line",
+        object_type="workspace",
+        object_id=workspace.id,
+        after={"line": line, "reason": reason, "evidence": guard.sentence},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A return from review that no later approval has answered."""
+
+    reason: str
+    by: str
+    at: datetime
+
+
+_RETURNED: LiteralString = """
+SELECT m.type, m.data->>'reason', u.name, m.created_at FROM workspace_messages m LEFT JOIN users u ON u.id = m.author_id
+WHERE m.workspace_id = %(w)s AND m.type IN ('review_returned', 'user_approved')
+ORDER BY m.seq DESC LIMIT 1
+"""
+_ANSWERED: LiteralString = """
+SELECT r.data->>'reason', u.name, r.created_at FROM workspace_messages r LEFT JOIN users u ON u.id = r.author_id
+WHERE r.workspace_id = %(w)s AND r.type = 'review_returned' ORDER BY r.seq DESC LIMIT 1
+"""
+
+
+def open_return(session: Session, workspace_id: uuid.UUID, *, answered: bool = False) -> Returned | None:
+    """Why the pattern was returned, until somebody answers by approving again; with `answered` the last one anyway."""
+    if answered:
+        rows = [("review_returned", *row) for row in fetch(session, _ANSWERED, {"w": workspace_id})]
+    else:
+        rows = list(fetch(session, _RETURNED, {"w": workspace_id}))
+    if not rows or rows[0][0] != "review_returned":
+        return None
+    return Returned(rows[0][1] or "", rows[0][2] or "Somebody", rows[0][3])
 
 
 def reopen(session: Session, workspace_id: uuid.UUID, *, reason: str, actor: Actor) -> None:
@@ -258,26 +245,6 @@ def reopen(session: Session, workspace_id: uuid.UUID, *, reason: str, actor: Act
     workspaces.move(session, workspace, "reopen", actor=actor, reason=reason)
 
 
-def void_if_changed(session: Session, workspace_id: uuid.UUID, *, reason: str) -> bool:
-    """in_review → beta by the app when the evidence changed under the approval. Returns whether it did."""
-    workspace = workspaces.lock(session, workspace_id)
-    if workspace.status != WorkspaceStatus.IN_REVIEW:
-        return False
-    if _same_build(workspace.approved_evidence or {}, evidence(session, workspace_id)):
-        return False
-    timeline.append(
-        session,
-        workspace.id,
-        MessageType.APPROVAL_VOIDED,
-        data={"previous_status": workspace.status, "new_status": WorkspaceStatus.BETA, "reason": reason},
-        title="Approval voided",
-        content=reason,
-    )
-    _clear_approval(workspace)
-    workspaces.move(session, workspace, "void", actor=None, reason=reason)
-    return True
-
-
 def _expect(workspace: PatternWorkspace, verb: str, status: WorkspaceStatus) -> None:
     """Says what the status is before any guard, so that the sentence names the real obstacle."""
     if workspace.status != status:
@@ -285,10 +252,6 @@ def _expect(workspace: PatternWorkspace, verb: str, status: WorkspaceStatus) -> 
             f"{workspace.name} is in the status '{workspace.status.replace('_', ' ')}'; "
             f"to {verb}, it must be '{status.replace('_', ' ')}'."
         )
-
-
-def _clear_approval(workspace: PatternWorkspace) -> None:
-    workspace.approved_at = workspace.approved_by_id = workspace.approved_evidence = None
 
 
 def _required(reason: str) -> str:
@@ -340,14 +303,14 @@ class QueueRow:
     approved_at: datetime | None
     verified_by_name: str | None
     verified_at: datetime | None
-    success_rate: float | None
-    success_n: int
+    rates: KeptRates
+    policy: ApprovalPolicy
     broken: int | None
 
 
 _QUEUE: LiteralString = """
-SELECT w.id, w.name, w.status, w.version, a.name, w.approved_at, v.name, w.verified_at, w.success_rate,
-       w.success_tp + w.success_fp + w.success_fn,
+SELECT w.id, w.name, w.status, w.version, a.name, w.approved_at, v.name, w.verified_at, w.rate,
+       ARRAY[w.success_tp, w.success_fp, w.success_fn], w.approval_policy,
        (SELECT cardinality(e.broken_ids) FROM evaluations e WHERE e.detector_version_id = w.deployed_version_id
         AND e.kind = 'replay' ORDER BY e.created_at DESC LIMIT 1)
 FROM pattern_workspaces w
@@ -360,7 +323,10 @@ ORDER BY coalesce(w.verified_at, w.approved_at) DESC LIMIT 500
 def queue(session: Session, *, decided: bool = False) -> list[QueueRow]:
     """What waits for an admin, or (`decided`) what is verified; the latest first."""
     status = WorkspaceStatus.VERIFIED if decided else WorkspaceStatus.IN_REVIEW
-    return [QueueRow(*row) for row in fetch(session, _QUEUE, {"status": status.value})]
+    return [
+        QueueRow(*[*row[:8], kept_rates(row[8], row[9]), policy_from_json(row[10]), row[11]])
+        for row in fetch(session, _QUEUE, {"status": status.value})
+    ]
 
 
 _VERIFIED_COMMIT: LiteralString = """
@@ -374,6 +340,11 @@ SELECT ev.tp, ev.fp, ev.fn, ev.success_rate, ev.ci_low, ev.ci_high, cardinality(
 FROM evaluations ev LEFT JOIN detector_versions b ON b.id = ev.baseline_version_id
 WHERE ev.detector_version_id = %(v)s AND ev.kind = 'replay' ORDER BY ev.created_at DESC LIMIT 1
 """
+
+
+def approved_evidence(session: Session, workspace_id: uuid.UUID) -> Approved | None:
+    """What the standing approval rests on; None without one."""
+    return approved_of(session.get(PatternWorkspace, workspace_id))
 
 
 def last_verified_commit(session: Session, workspace_id: uuid.UUID) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 from services.lifecycle import LIVE_EXECUTION, QUIET_VERDICTS, AuthorType, FeedbackState, MadeBy
 
 PROVISIONAL_BELOW: Final = 10  # judged marks; under it a rate is a first impression
-AGENT_NAMES: Final = {"claude": "Claude", "tuner": "Tuner"}
+AGENT_NAMES: Final = {"claude": "Claude", "tuner": "Tuner", "manual": "By hand"}
 
 
 def listed(words: Iterable[str]) -> str:
@@ -97,7 +97,7 @@ def agent_name(agent: str) -> str:
 
 def agent_in_words(agent: str) -> str:
     """What an agent is called inside a sentence."""
-    return agent_name(agent) if agent == "claude" else "the tuner"
+    return {"claude": agent_name(agent), "manual": "the gates"}.get(agent, "the tuner")
 
 
 def agent_author(agent: str) -> AuthorType:

@@ -59,7 +59,8 @@ class Settings(BaseSettings):
 
     tuner_points: int = Field(300, ge=10, le=1000, validation_alias="TUNER_POINTS")  # of a parameter search
     worker_concurrency: int = Field(2, ge=1, le=64, validation_alias="WORKER_CONCURRENCY")
-    min_judged_marks: int = Field(10, ge=1, validation_alias="MIN_JUDGED_MARKS")  # evidence for an approval
+    min_judged_marks: int = Field(30, ge=1, validation_alias="MIN_JUDGED_MARKS")  # evidence for an approval
+    min_unseen_marks: int = Field(10, ge=0, validation_alias="MIN_UNSEEN_MARKS")  # of them, that no prompt has had
     approver_may_verify: bool = Field(False, validation_alias="APPROVER_MAY_VERIFY")  # a team of one
     gate_profile: Literal["full", "small"] = Field("full", validation_alias="GATE_PROFILE")  # small: for tests alone
     allow_reduced_isolation: bool = Field(False, validation_alias="ALLOW_REDUCED_ISOLATION")  # for code not ours

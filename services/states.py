@@ -22,7 +22,7 @@ from services.lifecycle import (
     SessionStatus,
     VersionStatus,
 )
-from services.models import DetectorVersion, FeedbackItem, PatternSession
+from services.models import DetectorVersion, FeedbackItem, PatternSession, VersionSwitch
 
 S = TypeVar("S", SessionStatus, VersionStatus, FeedbackState)
 
@@ -51,6 +51,13 @@ def move_version(version: DetectorVersion, status: VersionStatus) -> None:
     """Changes the status of a detector version whose workspace is locked. Raises IllegalTransition."""
     _check("detector version", VERSION_TRANSITIONS, VersionStatus(version.status), status)
     version.status = status
+
+
+def end_switch(switch: VersionSwitch, status: str) -> None:
+    """Ends a roll back that is under way: done or failed. Raises IllegalTransition."""
+    if switch.status != "pending":
+        raise IllegalTransition(f"This roll back is {switch.status}; it can't become {status}.")
+    switch.status = status
 
 
 def move_correction(item: FeedbackItem, state: FeedbackState) -> None:

@@ -29,6 +29,8 @@ for _name in [name for name in os.environ if name.startswith(("ANTHROPIC_", "CLA
     del os.environ[_name]
 # The gate is real but small here; `python -m tests.detectors.corpus` runs the full one.
 os.environ["GATE_PROFILE"] = "small"
+# What an approval needs, so that tests judge ten places and not thirty; tests of policies set their own.
+os.environ |= {"MIN_JUDGED_MARKS": "10", "MIN_UNSEEN_MARKS": "0"}
 
 # No deadline: the machine may be busy with the other half of the tests. CI tries the same examples each time.
 hypothesis.settings.register_profile(

@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 
-from services.settings import ROOT
+from services.cli.main import app
+from services.settings import ROOT, Settings
 
 DOCUMENTS = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md", ROOT / "AGENTS.md", ROOT / "ARCHITECTURE.md"])
 OURS = ("services/", "pages/", "tests/", "migrations/", "docs/", "benchmarks/", "tools/")
@@ -30,3 +32,18 @@ def test_the_index_of_decisions_has_every_decision() -> None:
     there = sorted(path.name for path in folder.glob("[0-9]*.md"))
     assert [name for _, name in listed] == there
     assert all(name.startswith(number) for number, name in listed)
+
+
+def test_the_readme_has_every_setting_and_every_command() -> None:
+    text = (ROOT / "README.md").read_text()
+    own = {"GATE_PROFILE"}  # for tests alone
+    settings = {str(field.validation_alias or name.upper()) for name, field in Settings.model_fields.items()}
+    assert {name for name in settings - own if f"`{name}`" not in text} == set()
+    group = typer.main.get_group(app)
+    assert {name for name in group.commands if not re.search(rf"`(patterndesk )?{name}\b", text)} == set()
+
+
+def test_the_architecture_names_every_room_of_the_services() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    rooms = {path.name for path in (ROOT / "services").iterdir() if path.name[0] not in "_."}
+    assert {name for name in rooms if not re.search(rf"[`/ ]{re.escape(name)}\b", text)} == set()

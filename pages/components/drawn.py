@@ -8,7 +8,7 @@ from typing import Literal, TypedDict
 
 from pages.components import looks
 from pages.components.assets import Component, asset, component
-from services.rules import is_provisional
+from services.rules import PROVISIONAL_BELOW
 
 Rate = float | None
 
@@ -100,14 +100,15 @@ def rate_card(
     key: str,
     trend: Sequence[float] = (),
     counts: Mapping[str, int] | None = None,
+    least: int = PROVISIONAL_BELOW,
 ) -> None:
-    """A success rate with its interval, its n, its trend and the tallies behind it."""
+    """A success rate with its interval, its n, its trend and the tallies behind it. Under `least` it says so."""
     data: RateData = {
         "kind": "rate",
         "label": label,
         "values": list(trend),
         "items": tally_items(counts or {}),
-        **rate_texts(rate, low, high, n),
+        **rate_texts(rate, low, high, n, least=least),
     }
     _DRAWN(data, key=key)
 
@@ -131,16 +132,18 @@ def tally_items(counts: Mapping[str, int]) -> list[ItemData]:
     return [{"color": it.color, "symbol": it.symbol, "text": f"{n:,} {it.label.lower()}"} for it, n in found]
 
 
-def rate_texts(rate: Rate, low: Rate, high: Rate, n: int, *, short: bool = False) -> RateTexts:
-    """The numbers to draw and the words beside them; provisional when n is small."""
-    provisional = " · provisional" if n and is_provisional(n) and not short else ""
+def rate_texts(
+    rate: Rate, low: Rate, high: Rate, n: int, *, short: bool = False, least: int = PROVISIONAL_BELOW
+) -> RateTexts:
+    """The numbers to draw and the words beside them; they say when `least` judged places are not reached."""
+    missing = f" · not enough judged, {n:,} of {least:,}" if n < least else ""
     return {
         "rate": rate,
         "low": low,
         "high": high,
         "rate_text": looks.percent(rate),
-        "interval_text": "not tested yet" if rate is None and not short else looks.interval(low, high),
-        "n_text": f"{n:,}" if short else (f"n {n:,}{provisional}" if n else ""),
+        "interval_text": "not judged yet" if rate is None and not short else looks.interval(low, high),
+        "n_text": f"{n:,}" if short else (f"n {n:,}{missing}" if n else ""),
     }
 
 

@@ -17,10 +17,13 @@ FILES: Final = {
     "sessions": "sessions.py",
     "session": "session.py",
     "dataset": "dataset.py",
+    "corrections": "corrections.py",
     "executions": "executions.py",
     "earlier": "earlier.py",
     "execution": "execution.py",
     "review": "review.py",
+    "versions": "versions.py",
+    "disputes": "disputes.py",
     "statistics": "stats.py",
     "account": "account.py",
     "admin": "admin.py",
@@ -44,6 +47,13 @@ def target(link: str) -> tuple[str, dict[str, str]] | None:
 def go(name: str, **query: object) -> NoReturn:
     """Opens a screen: `go("workspace", id=workspace_id)`."""
     st.switch_page(FILES[name], query_params={key: str(value) for key, value in query.items()})
+
+
+def open_link(link: str) -> NoReturn:
+    """Opens a screen by its address, as services and charts name it."""
+    address = target(link)
+    assert address is not None, link
+    st.switch_page(address[0], query_params=address[1])
 
 
 def seen(name: str, object_id: uuid.UUID) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Literal, cast
 
 import plotly.graph_objects as go
@@ -11,6 +11,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.components import looks
+from services.people import Actor
+from services.web import tokens
 
 BadgeColor = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray", "grey", "primary"]
 CONFIG: Final = {"displayModeBar": False, "scrollZoom": False, "displaylogo": False}
@@ -30,8 +32,10 @@ def verdict_badge(verdict: str) -> None:
 def header(title: str, look: looks.Look | None = None, caption: str | None = None) -> DeltaGenerator:
     """The first row of a screen: title, badge, caption. Returns the place for its buttons, at the right.
 
-    Title and caption may come from people; they are shown as typed.
+    Title and caption may come from people; they are shown as typed. The browser's tab takes the title too, so that two
+    tabs of one screen can be told apart.
     """
+    st.set_page_config(page_title=f"{title} · Pattern Desk")
     row = st.container(horizontal=True, vertical_alignment="center", gap="small")
     with row:
         st.title(looks.plain(title), anchor=False, width="content")
@@ -60,13 +64,52 @@ def figure(chart: go.Figure, *, key: str, alt: str) -> None:
     st.plotly_chart(chart, key=key, config=CONFIG, alt=alt)
 
 
-def chart_card(title: str, note: str, chart: go.Figure, csv: Csv, *, name: str, alt: str) -> None:
-    """A bordered chart with its title, a note beside it and a small button for exactly the rows that it shows."""
+def chart_card(title: str, note: str, chart: go.Figure, csv: Csv, *, name: str, alt: str) -> str | None:
+    """A bordered chart with its title, a note beside it and a small button for exactly the rows that it shows.
+
+    Returns the address that the clicked bar or point carries as its custom data, if one was clicked in this run.
+    """
     with st.container(border=True, gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{looks.plain(title)}** :gray[{looks.plain(note)}]", width="stretch")
             download_csv_button("CSV", csv, name, type="tertiary")
-        figure(chart, key=f"chart-{name}", alt=alt)
+        if not any(trace.customdata is not None for trace in chart.data):
+            figure(chart, key=f"chart-{name}", alt=alt)
+            return None
+        event = st.plotly_chart(
+            chart, key=f"chart-{name}", config=CONFIG, alt=alt, on_select="rerun", selection_mode="points"
+        )
+        return _address(event)
+
+
+def _address(event: object) -> str | None:
+    selection = event.get("selection") if isinstance(event, Mapping) else None
+    points = selection.get("points", []) if isinstance(selection, Mapping) else []
+    for point in points:
+        custom = point.get("customdata") if isinstance(point, Mapping) else None
+        value = next(iter(custom), None) if isinstance(custom, list | tuple) else custom
+        if isinstance(value, str) and value.startswith("/"):
+            return value
+    return None
+
+
+def export_link(
+    label: str,
+    report: str,
+    filters: Mapping[str, str],
+    actor: Actor,
+    *,
+    type: Literal["primary", "secondary", "tertiary"] = "secondary",
+) -> None:
+    """A link to the route that streams a report as CSV: nothing is read before the click, or kept in memory after it.
+
+    Its token is good for a short while; the page's next run makes a new one.
+    """
+    asked = {name: value for name, value in filters.items() if value}
+    token = tokens.mint("export", actor.id, report=report, filters=asked)
+    st.link_button(
+        label, f"/exports/{report}.csv?token={token}", icon=":material/download:", type=type, key=f"csv-{report}"
+    )
 
 
 def download_csv_button(

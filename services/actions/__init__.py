@@ -4,18 +4,26 @@ from services.actions.importing import dataset_candles, fetch_candles, import_ca
 from services.actions.judging import import_judgements
 from services.actions.launching import PreparedLaunch, continue_from, launch, prepare_launch
 from services.actions.sessions import retest, run_session, session_candles
+from services.actions.versions import Beside, HandMade, SideBySide, adopt, hand_made, notice_push, side_by_side
 
 __all__ = [
+    "Beside",
+    "HandMade",
     "PreparedLaunch",
+    "SideBySide",
+    "adopt",
     "continue_from",
     "dataset_candles",
     "fetch_candles",
+    "hand_made",
     "import_candles",
     "import_judgements",
     "keep_candles",
     "launch",
+    "notice_push",
     "prepare_launch",
     "retest",
     "run_session",
     "session_candles",
+    "side_by_side",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.agents.by_hand import ByHand
 from services.agents.claude import agent as claude
 from services.agents.claude import connection
 from services.agents.protocol import Agent, Used
@@ -67,6 +68,8 @@ def default_agent() -> str:
 
 def make(name: str) -> Agent:
     """The agent by name. Raises InvalidInput when there is none, or when it can't work here."""
+    if name == ByHand.name:
+        return ByHand()
     kind = AGENTS.get(name)
     if kind is None:
         raise InvalidInput(

@@ -19,6 +19,8 @@ QUEUE = "executions"
 WORKFLOW = "run_execution"
 NOTICES = "notifications"
 DELIVER = "deliver_notification"
+ROLL_BACKS = "roll_backs"
+ROLL_BACK = "roll_back_version"
 JOBS = "jobs"
 RUN_JOB = "run_job"
 WAKE = "wake"  # the topic on which a pause is cut short
@@ -40,10 +42,12 @@ RETURNING queue_partition_key
 """
 
 
-# A delivery and a job are one step that reads what is left to do, so one that an older release began is this one's.
+# A delivery, a job and a roll back are one step that reads what is left to do, so one that an older release began is
+# this one's.
 _TAKE_ON: LiteralString = f"""
 UPDATE {SCHEMA}.workflow_status SET application_version = %(new)s
-WHERE workflow_uuid = %(workflow)s AND name IN ('{DELIVER}', '{RUN_JOB}') AND status IN ('PENDING', 'ENQUEUED')
+WHERE workflow_uuid = %(workflow)s AND name IN ('{DELIVER}', '{RUN_JOB}', '{ROLL_BACK}')
+  AND status IN ('PENDING', 'ENQUEUED')
   AND executor_id IS NOT DISTINCT FROM %(executor)s AND application_version = %(version)s
 RETURNING workflow_uuid
 """
@@ -91,6 +95,18 @@ def enqueue_delivery(
         options["delay_seconds"] = delay_s
     connection: Any = session.connection()
     client(_url(session)).enqueue_in_transaction(connection, options, str(notification_id), number)
+
+
+def enqueue_roll_back(session: Session, switch_id: uuid.UUID) -> None:
+    """Queues a roll back in the caller's transaction. It waits for no execution: one that is live goes on."""
+    options: EnqueueOptions = {
+        "workflow_name": ROLL_BACK,
+        "queue_name": ROLL_BACKS,
+        "workflow_id": f"roll_back:{switch_id}",
+        "app_version": WORKFLOW_VERSION,
+    }
+    connection: Any = session.connection()
+    client(_url(session)).enqueue_in_transaction(connection, options, str(switch_id))
 
 
 def enqueue_job(session: Session, job_id: uuid.UUID) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Any, LiteralString
 
 import psycopg
 from psycopg.rows import dict_row, tuple_row
 from sqlalchemy.orm import Session
+
+Value = uuid.UUID | datetime | date | str | float | bool | list[str] | None  # what a statement's parameter may be
 
 
 def driver(session: Session) -> psycopg.Connection[Any]:

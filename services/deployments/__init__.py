@@ -1,5 +1,6 @@
 """Detector versions and their deploys."""
 
+from services.deployments.history import Period, PlacedRow, VersionStory, WindowRow, history, places_in, windows
 from services.deployments.recording import (
     MAX_LOG,
     deploy_failed,
@@ -7,6 +8,17 @@ from services.deployments.recording import (
     deploy_retry,
     deploy_started,
     deploy_succeeded,
+)
+from services.deployments.rolling_back import (
+    PENDING,
+    RollBack,
+    baseline_moved,
+    fail_roll_back,
+    finish_roll_back,
+    get_roll_back,
+    last_roll_back,
+    pending_roll_back,
+    request_roll_back,
 )
 from services.deployments.versions import (
     VersionRow,
@@ -20,16 +32,32 @@ from services.deployments.versions import (
 
 __all__ = [
     "MAX_LOG",
+    "PENDING",
+    "Period",
+    "PlacedRow",
+    "RollBack",
     "VersionRow",
+    "VersionStory",
+    "WindowRow",
     "add_candidate",
     "add_replay",
+    "baseline_moved",
     "candidate_params",
     "deploy_failed",
     "deploy_moved",
     "deploy_retry",
     "deploy_started",
     "deploy_succeeded",
+    "fail_roll_back",
+    "finish_roll_back",
+    "get_roll_back",
     "get_version",
+    "history",
+    "last_roll_back",
     "list_versions",
+    "pending_roll_back",
+    "places_in",
     "reject_candidate",
+    "request_roll_back",
+    "windows",
 ]

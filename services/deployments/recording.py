@@ -6,9 +6,10 @@ import uuid
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from services import executions, notifications, timeline, workspaces
+from services import approvals, executions, labels, notifications, timeline, workspaces
 from services.errors import Conflict
 from services.lifecycle import (
     AuthorType,
@@ -21,6 +22,8 @@ from services.lifecycle import (
 from services.models import (
     DetectorVersion,
     PatternWorkspace,
+    VersionPeriod,
+    new_id,
     now,
 )
 from services.states import move_version
@@ -164,7 +167,7 @@ def deploy_succeeded(
     execution.deploy_completed_at, execution.deploy_url = at, url
     execution.deploy_logs = storable(logs[-MAX_LOG:])
     previous = workspace.version
-    _switch(session, workspace, candidate, at)
+    switch_version(session, workspace, candidate, at)
     started = execution.deploy_started_at or at
     timeline.append(
         session,
@@ -212,9 +215,16 @@ def deploy_succeeded(
             dedupe_key=f"status:{execution.id}:beta",
         )
     executions.complete(session, execution, summary=summary, fixed_ids=fixed_ids, resolved_version_id=candidate.id)
+    approvals.void_if_changed(session, workspace.id, reason=f"v{candidate.version} was deployed")
 
 
-def _switch(session: Session, workspace: PatternWorkspace, candidate: DetectorVersion, at: datetime) -> None:
+def switch_version(
+    session: Session, workspace: PatternWorkspace, candidate: DetectorVersion, at: datetime, *, how: str = "deploy"
+) -> None:
+    """Makes a version the deployed one of a locked workspace: its status, its period, the number that screens show.
+
+    The rate is unknown then; the last one stays beside it.
+    """
     if workspace.deployed_version_id and workspace.deployed_version_id != candidate.id:
         old = session.get(DetectorVersion, workspace.deployed_version_id)
         if old is not None:
@@ -222,8 +232,15 @@ def _switch(session: Session, workspace: PatternWorkspace, candidate: DetectorVe
             old.retired_at = at
             session.flush()  # before the new one takes the place that the partial unique index holds
     move_version(candidate, VersionStatus.DEPLOYED)
-    candidate.deployed_at = at
-    workspace.deployed_version_id, workspace.version = candidate.id, candidate.version
+    candidate.deployed_at, candidate.retired_at = at, None
+    session.execute(
+        update(VersionPeriod)
+        .where(VersionPeriod.workspace_id == workspace.id, VersionPeriod.ended_at.is_(None))
+        .values(ended_at=at)
+    )
+    session.add(VersionPeriod(id=new_id(), workspace_id=workspace.id, version_id=candidate.id, started_at=at, how=how))
+    workspace.rate = labels.forget_rates(workspace.rate, workspace.version)
+    workspace.deployed_version_id, workspace.version = candidate.id, candidate.release or candidate.version
     workspace.success_rate = None
     workspace.success_tp = workspace.success_fp = workspace.success_fn = 0
     session.flush()

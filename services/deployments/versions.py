@@ -49,6 +49,14 @@ class VersionRow:
     created_at: datetime
     deployed_at: datetime | None
     retired_at: datetime | None
+    release: str | None = None
+    parent_id: uuid.UUID | None = None
+    confirmation_lag: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The number it ran under, with the name that its verification gave it: "0.3.1, released as 1.0.0"."""
+        return f"{self.version}, released as {self.release}" if self.release else self.version
 
 
 def _row(v: DetectorVersion) -> VersionRow:
@@ -68,6 +76,9 @@ def _row(v: DetectorVersion) -> VersionRow:
         v.created_at,
         v.deployed_at,
         v.retired_at,
+        v.release,
+        v.parent_id,
+        v.confirmation_lag,
     )
 
 
@@ -118,7 +129,7 @@ def add_candidate(
         return existing.id
     if existing and existing.status == VersionStatus.CANDIDATE:
         move_version(existing, VersionStatus.REJECTED)
-    label = _next_version(workspace, parent, code_sha256)
+    label = _next_version(session, workspace, parent, code_sha256)
     version = DetectorVersion(
         id=new_id(),
         workspace_id=workspace.id,
@@ -141,10 +152,23 @@ def add_candidate(
     return version.id
 
 
-def _next_version(workspace: PatternWorkspace, parent: DetectorVersion | None, code_sha256: str) -> str:
-    if parent is None:
-        return "0.1.0" if workspace.version == "0.0.0" else bump(workspace.version, code_changed=True)
-    return bump(workspace.version, code_changed=parent.code_sha256 != code_sha256)
+def _next_version(
+    session: Session, workspace: PatternWorkspace, parent: DetectorVersion | None, code_sha256: str
+) -> str:
+    """The number after the greatest that this pattern's deployed versions ever had, so that none comes twice."""
+    if parent is None and workspace.version == "0.0.0":
+        return "0.1.0"
+    had = select(DetectorVersion.version, DetectorVersion.release).where(
+        DetectorVersion.workspace_id == workspace.id, DetectorVersion.deployed_at.is_not(None)
+    )
+    numbers = [workspace.version, *(n for row in session.execute(had) for n in row if n and _is_number(n))]
+    greatest = max(numbers, key=lambda n: tuple(int(part) for part in n.split(".")))
+    return bump(greatest, code_changed=parent is None or parent.code_sha256 != code_sha256)
+
+
+def _is_number(text: str) -> bool:
+    parts = text.split(".")
+    return len(parts) == 3 and all(part.isascii() and part.isdigit() for part in parts)
 
 
 def candidate_params(session: Session, execution_id: uuid.UUID) -> list[Params]:

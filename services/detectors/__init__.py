@@ -1,1 +1,1 @@
-"""Detectors as data: contract, sandbox, scoring, replay, and the starter pattern repository."""
+"""Detectors as data: contract, sandbox, and the starter pattern repository."""

@@ -13,7 +13,8 @@ import shutil
 import tarfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from services.detectors.bundle import code_sha256, read_params, write_params
@@ -21,9 +22,10 @@ from services.detectors.git import AUTHOR, NETWORK_TIMEOUT_S, TIMEOUT_S, attempt
 from services.errors import Cancelled, RepositoryError
 
 __all__ = [
-    "changed_files", "check_repository", "checkout_release", "code_sha256", "commit_all", "create_worktree", "diff",
+    "Commit", "changed_files", "check_repository", "checkout_release", "code_sha256", "commit_all", "commits_of",
+    "create_worktree", "diff",
     "ensure_repository", "fetch", "git", "has_origin", "head", "merge_to_main", "pull", "push", "read_params",
-    "remove_worktree", "repository_lock", "show", "write_params",
+    "rebased", "remove_worktree", "repository_lock", "restore_files", "show", "write_params",
 ]  # fmt: skip
 
 STARTER = Path(__file__).parent / "starter"
@@ -190,6 +192,54 @@ def diff(path: Path, base: str, to: str, *, path_filter: str | None = None, max_
         return out.decode("utf-8", "replace")
     kept = out[:max_bytes].decode("utf-8", "ignore")
     return f"{kept}\n(cut: {len(out) - max_bytes} more bytes)\n"
+
+
+def restore_files(repo: Path, commit: str, paths: Sequence[str], message: str) -> str | None:
+    """A commit on top of main where `paths` are as they were at `commit` (or gone, as there); None when they are already.
+
+    Main itself does not move; `merge_to_main` does that.
+    """
+    common = Path(git(repo, "rev-parse", "--path-format=absolute", "--git-common-dir"))
+    place = common / "patterndesk-restore" / uuid.uuid4().hex
+    source = head(repo, commit)
+    create_worktree(repo, f"refs/heads/{MAIN}", place)
+    try:
+        for name in paths:
+            if show(repo, source, name) is not None:
+                git(place, "checkout", source, "--", f":(literal){name}")
+            elif (place / name).exists():
+                git(place, "rm", "--quiet", "--", f":(literal){name}")
+        return commit_all(place, message)
+    finally:
+        remove_worktree(repo, place)
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit as people recognise it."""
+
+    sha: str
+    author: str
+    at: str  # ISO
+    subject: str
+    body: str
+
+
+def commits_of(repo: Path, base: str, to: str, paths: Sequence[str], *, most: int = 50) -> list[Commit]:
+    """The commits between two that touched some files, the newest first."""
+    only = [f":(literal){name}" for name in paths]
+    form = "--format=%H%x1f%an%x1f%aI%x1f%s%x1f%b%x1e"
+    out = run(repo, ("log", f"--max-count={most}", form, f"{head(repo, base)}..{head(repo, to)}", "--", *only))
+    parts = [row.strip("\n").split("\x1f") for row in out.decode("utf-8", "replace").split("\x1e") if row.strip()]
+    return [Commit(*part) for part in parts if len(part) == 5]
+
+
+def rebased(repo: Path, sha: str) -> str:
+    """`sha` itself where it holds all of main, main where main holds it, else its commits replayed on main."""
+    main, new = head(repo, f"refs/heads/{MAIN}"), head(repo, sha)
+    if _is_ancestor(repo, new, main):
+        return main
+    return new if _is_ancestor(repo, main, new) else _rebased(repo, new, main)
 
 
 def _is_ancestor(repo: Path, older: str, newer: str) -> bool:

@@ -23,6 +23,7 @@ from services.executions.launching import (
     launch,
     link,
 )
+from services.executions.listing import OUTCOMES, ExecutionFilter, first_launch, list_executions, page_of
 from services.executions.progress import (
     SPANS,
     begin,
@@ -36,13 +37,11 @@ from services.executions.progress import (
     wait_for_plan,
 )
 from services.executions.reading import (
-    OUTCOMES,
     ExecutionDetail,
     ExecutionRow,
     Relative,
     get,
     list_active,
-    list_executions,
     log_tail,
     usage,
 )
@@ -56,7 +55,15 @@ from services.executions.records import (
     PhaseState,
     UsageSum,
 )
-from services.executions.replays import KeptReplay, ReplayRow, ReplaySplits, keep_results, replay
+from services.executions.replays import (
+    KeptReplay,
+    ReplayRow,
+    ReplaySplits,
+    ask_holdout,
+    keep_results,
+    replay,
+    times_asked,
+)
 from services.executions.runs import ExecutionRun, heartbeat, load, locked, take_over
 
 __all__ = [
@@ -71,6 +78,7 @@ __all__ = [
     "Continued",
     "EarlierRow",
     "ExecutionDetail",
+    "ExecutionFilter",
     "ExecutionRow",
     "ExecutionRun",
     "FollowUp",
@@ -86,6 +94,7 @@ __all__ = [
     "UsageSum",
     "accept_plan",
     "add_usage",
+    "ask_holdout",
     "batch",
     "begin",
     "begin_phase",
@@ -100,6 +109,7 @@ __all__ = [
     "end_phase",
     "fail",
     "failures_alike",
+    "first_launch",
     "get",
     "has_earlier",
     "heartbeat",
@@ -115,11 +125,13 @@ __all__ = [
     "load",
     "locked",
     "log_tail",
+    "page_of",
     "replay",
     "report",
     "set_status",
     "spent",
     "take_over",
+    "times_asked",
     "usage",
     "wait_for_plan",
     "waivable",

@@ -21,6 +21,7 @@ from services.rules import agent_in_words, is_described
 from services.states import move_corrections
 
 AGENTS = ("tuner", "claude")
+BY_HAND = "manual"  # no agent: a commit that a person made goes through the gates
 DEPLOY_TARGETS = ("local", "vercel")
 
 
@@ -82,22 +83,26 @@ def launch(
     parent_execution_id: uuid.UUID | None = None,
     max_retries: int = 10,
     continues: bool = False,
+    commit_hash: str | None = None,
     actor: Actor,
 ) -> uuid.UUID:
     """Writes the execution, its links, its messages and its queued job in the caller's one transaction.
 
     `prompt_file` is the storage key of the prompt that was shown. One that `continues` its parent may have no
-    correction left to send. Returns the execution's id.
+    correction left to send, and neither does one by hand, which takes `commit_hash`. Returns the execution's id.
     """
     require(actor, "launch")
-    if agent not in AGENTS:
+    if (agent == BY_HAND) != (commit_hash is not None):
+        raise InvalidInput("A commit made by hand is adopted, and an agent is launched.")
+    if agent not in AGENTS and agent != BY_HAND:
         raise InvalidInput(f"There is no agent called {agent}; there are {', '.join(AGENTS)}.")
     if deploy_target not in DEPLOY_TARGETS:
         raise InvalidInput(f"There is no deploy target called {deploy_target}; there are {', '.join(DEPLOY_TARGETS)}.")
     workspace = workspaces.lock(session, workspace_id)
     check_launchable(session, workspace)
     holding.check_cap(session, workspace, agent)
-    items = [] if continues and not feedback_ids else batch(session, workspace, feedback_ids)
+    none = (continues and not feedback_ids) or agent == BY_HAND
+    items = [] if none else batch(session, workspace, feedback_ids)
     workspace.execution_seq += 1
     execution = ClaudeExecution(
         id=new_id(),
@@ -112,6 +117,7 @@ def launch(
         max_retries=max_retries,
         is_first=workspace.deployed_version_id is None,
         continues=continues,
+        commit_hash=commit_hash,
     )
     try:
         with session.begin_nested():

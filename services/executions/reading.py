@@ -56,7 +56,7 @@ class ExecutionRow:
     output_tokens: int = 0
 
 
-_COLUMNS: LiteralString = """
+COLUMNS: LiteralString = """
 SELECT e.id, e.workspace_id, w.name, w.pattern_type, e.number, e.agent, e.status, e.phase, e.progress,
        cardinality(e.feedback_ids), e.retry_count, e.triggered_at, e.started_at, e.completed_at, e.errored_at,
        e.canceled_at IS NOT NULL, u.name, e.deploy_target, e.deploy_status, e.commit_hash, e.cost_usd, e.error,
@@ -66,35 +66,7 @@ SELECT e.id, e.workspace_id, w.name, w.pattern_type, e.number, e.agent, e.status
        e.input_tokens, e.output_tokens
 FROM claude_executions e JOIN pattern_workspaces w ON w.id = e.workspace_id JOIN users u ON u.id = e.triggered_by
 """
-# The kinds of executions in filters: a canceled one is `failed` in the database, and a failed deploy is a failure too.
-OUTCOMES = ("live", "completed", "failed", "canceled", "deploy_failed")
-_LIST: LiteralString = (
-    _COLUMNS
-    + """
-WHERE (%(workspace)s::uuid IS NULL OR e.workspace_id = %(workspace)s)
-  AND (%(outcomes)s::text[] IS NULL
-    OR CASE e.status WHEN 'completed' THEN 'completed' WHEN 'failed' THEN
-         CASE WHEN e.canceled_at IS NULL THEN 'failed' ELSE 'canceled' END ELSE 'live' END = ANY(%(outcomes)s)
-    OR 'deploy_failed' = ANY(%(outcomes)s) AND e.status = 'failed' AND e.canceled_at IS NULL
-       AND e.deploy_status = 'error')
-  AND (%(agent)s::text IS NULL OR e.agent = %(agent)s)
-ORDER BY e.triggered_at DESC, e.id DESC LIMIT %(limit)s
-"""
-)
-_ACTIVE: LiteralString = _COLUMNS + f"WHERE {live_sql('e')} ORDER BY e.triggered_at LIMIT %(limit)s"
-
-
-def list_executions(
-    session: Session,
-    *,
-    workspace_id: uuid.UUID | None = None,
-    outcomes: list[str] | None = None,
-    agent: str | None = None,
-    limit: int = 200,
-) -> list[ExecutionRow]:
-    """The newest executions first. `outcomes` are some of OUTCOMES; one that nobody knows lets nothing through."""
-    params = {"workspace": workspace_id, "outcomes": outcomes, "agent": agent, "limit": limit}
-    return [ExecutionRow(*row) for row in fetch(session, _LIST, params)]
+_ACTIVE: LiteralString = COLUMNS + f"WHERE {live_sql('e')} ORDER BY e.triggered_at LIMIT %(limit)s"
 
 
 def list_active(session: Session, *, limit: int = 1000) -> list[ExecutionRow]:
@@ -185,7 +157,7 @@ def get(session: Session, execution_id: uuid.UUID) -> ExecutionDetail:
     e = session.get(ClaudeExecution, execution_id, populate_existing=True)
     if e is None:
         raise NotFound("There is no such execution; it may have been removed, or the link is wrong.")
-    row = fetch(session, _COLUMNS + "WHERE e.id = %(id)s", {"id": execution_id})[0]
+    row = fetch(session, COLUMNS + "WHERE e.id = %(id)s", {"id": execution_id})[0]
     family = [
         Relative(*row)
         for row in fetch(

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from services.codec import Codec, from_json_list, to_json_list
 from services.database.rows import fetch
+from services.executions.runs import locked
 from services.feedback import split_sql
 from services.models import Evaluation
 from services.places import CaseResult, Rate, ReplayResult
@@ -132,6 +133,28 @@ def _row(result: CaseResult, facts: tuple[Any, ...]) -> ReplayRow:
         result.before_seen,
         result.after_seen,
     )
+
+
+def ask_holdout(session: Session, execution_id: uuid.UUID, *, epoch: int) -> bool:
+    """Whether what is kept for testing may decide on the execution's candidate: it does once an execution.
+
+    The same candidate may ask again, since a step may run twice; another one, after a deploy that failed, may not.
+    """
+    execution = locked(session, execution_id, epoch)
+    if execution.holdout_asked_of is None:
+        execution.holdout_asked_of = execution.candidate_version_id
+        session.flush()
+    return execution.holdout_asked_of == execution.candidate_version_id
+
+
+_ASKED: LiteralString = """
+SELECT count(*) FROM claude_executions WHERE workspace_id = %(w)s AND holdout_asked_of IS NOT NULL
+"""
+
+
+def times_asked(session: Session, workspace_id: uuid.UUID) -> int:
+    """How many executions of a workspace asked what is kept for testing."""
+    return int(fetch(session, _ASKED, {"w": workspace_id})[0][0])
 
 
 def keep_results(row: Evaluation, result: ReplayResult) -> None:

@@ -4,73 +4,51 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from pydantic import ValidationError
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
-from services.candles import store
 from services.errors import InvalidInput
 from services.existing import reading as read
-from services.existing.candles import read_old_candles
+from services.existing.desk import (
+    DEFAULT_CATEGORY,
+    Desk,
+    add_message,
+    added,
+    address,
+    bar_of,
+    dataset_of,
+    rules_of,
+    session_of,
+    time_of,
+    version_of,
+    with_new_ids,
+    workspace_for,
+    workspace_of,
+)
 from services.existing.source import Row
 from services.lifecycle import (
     AuthorType,
     FeedbackState,
     MessageStatus,
     MessageType,
-    Role,
     SessionStatus,
     Verdict,
-    VersionStatus,
     WorkspaceStatus,
 )
 from services.models import (
-    CandleDataset,
     ClaudeExecution,
     Detection,
-    DetectorVersion,
     FeedbackItem,
     ImplementationSession,
     PatternSession,
     PatternWorkspace,
     User,
-    WorkspaceMessage,
-    new_id,
 )
 from services.timeline.payloads import validated
 
-DEFAULT_CATEGORY: Final = "price_action"
 _DONE: Final = (SessionStatus.COMPLETED, SessionStatus.SUBMITTED_FOR_REVIEW, SessionStatus.IMPLEMENTED)
-_FALLBACK_EMAIL: Final = "existing-system@patterndesk.local"
-
-
-@dataclass
-class Desk:
-    """What the functions share: the target, where files go (None: nowhere, for a dry run), and the ids known so far."""
-
-    session: Session
-    storage_root: str | None
-    ids: dict[tuple[str, str], uuid.UUID] = field(default_factory=dict)
-    rows: dict[uuid.UUID, int] = field(default_factory=dict)  # candles by dataset
-
-    def id_of(self, table: str, old: object) -> uuid.UUID | None:
-        return self.ids.get((table, str(old))) if old else None
-
-    def person(self, old: object) -> uuid.UUID:
-        """The person, or the one who stands for people that the existing system no longer has."""
-        known = self.id_of("User", old)
-        if known is not None:
-            return known
-        user = self.session.scalar(select(User).where(User.email == _FALLBACK_EMAIL))
-        if user is None:
-            user = User(email=_FALLBACK_EMAIL, name="Existing system", role=Role.VIEWER, is_active=False)
-            self.session.add(user)
-            self.session.flush()
-        return user.id
 
 
 def user(desk: Desk, row: Row) -> uuid.UUID:
@@ -85,17 +63,17 @@ def user(desk: Desk, row: Row) -> uuid.UUID:
     made = User(
         email=email,
         name=name,
-        image=_url(row["image"]),
+        image=address(row["image"]),
         role=read.role(row["role"]),
-        created_at=_time(row["createdAt"]),
+        created_at=time_of(row["createdAt"]),
     )
-    return _added(desk, made)
+    return added(desk, made)
 
 
 def workspace(desk: Desk, row: Row) -> uuid.UUID:
     """Joined with the workspace of the same pattern, which stays as it is. An approval under way does not come along,
     because what it rested on does not; it is asked for anew."""
-    known = _workspace_of(desk, row["patternType"])
+    known = workspace_of(desk, row["patternType"])
     if known is not None:
         return known
     status, approver, verifier = read.workspace_status(row["status"]), row["approvedById"], row["verifiedById"]
@@ -110,8 +88,8 @@ def workspace(desk: Desk, row: Row) -> uuid.UUID:
         category=read.text(row["category"], most=60) or DEFAULT_CATEGORY,
         status=status,
         version=read.version(row["version"]),
-        created_at=_time(row["createdAt"]),
-        updated_at=_time(row["updatedAt"]),
+        created_at=time_of(row["createdAt"]),
+        updated_at=time_of(row["updatedAt"]),
         implemented_at=row["implementedAt"],
         approved_at=row["approvedAt"],
         verified_at=row["verifiedAt"],
@@ -119,20 +97,20 @@ def workspace(desk: Desk, row: Row) -> uuid.UUID:
         user_reasoning=read.text(row["userReasoning"]) or None,
         identification_steps=read.steps(row["identificationSteps"]),
         attachments=read.words(row["attachments"]),
-        rules=_rules(row),
+        rules=rules_of(row),
         last_tested_at=row["lastTestedAt"],
         created_by_id=desk.person(row["createdById"]),
         approved_by_id=desk.id_of("User", approver),
         verified_by_id=desk.id_of("User", verifier),
     )
-    return _added(desk, made)
+    return added(desk, made)
 
 
 def pattern_session(desk: Desk, row: Row) -> uuid.UUID:
     """With its candles as a dataset; a list of candles that can't be one stays with the session as it was."""
-    workspace_id = desk.id_of("PatternWorkspace", row["workspaceId"]) or _workspace_for(desk, row)
+    workspace_id = desk.id_of("PatternWorkspace", row["workspaceId"]) or workspace_for(desk, row)
     status = read.session_status(row["status"])
-    dataset, kept = _dataset(desk, row)
+    dataset, kept = dataset_of(desk, row)
     made = PatternSession(
         workspace_id=workspace_id,
         name=read.text(row["name"], most=200) or "Unnamed",
@@ -146,25 +124,25 @@ def pattern_session(desk: Desk, row: Row) -> uuid.UUID:
         end_index=desk.rows[dataset] - 1 if dataset else 0,
         status=status,
         created_by_id=desk.person(row["createdById"]),
-        created_at=_time(row["createdAt"]),
-        updated_at=_time(row["updatedAt"]),
-        completed_at=_time(row["updatedAt"]) if status in _DONE else None,
+        created_at=time_of(row["createdAt"]),
+        updated_at=time_of(row["updatedAt"]),
+        completed_at=time_of(row["updatedAt"]) if status in _DONE else None,
         pattern_type=read.text(row["patternType"]),
         pattern_version=read.text(row["patternVersion"], most=60),
         pattern_settings=row["patternSettings"] if isinstance(row["patternSettings"], dict) else None,
         candle_data=kept,
     )
-    return _added(desk, made)
+    return added(desk, made)
 
 
 def detection(desk: Desk, row: Row) -> uuid.UUID:
-    session = _session_of(desk, row)
-    index = _index(desk, session, row["candleIndex"])
+    session = session_of(desk, row)
+    index = bar_of(desk, session, row["candleIndex"])
     kind, direction = read.kind(row["detectionType"]), read.direction(row["structure"], row["detectionType"])
     key = hashlib.sha256(f"{kind}:{direction}:{row['candleTime'].isoformat()}".encode()).hexdigest()[:32]
     if desk.session.scalar(select(Detection.id).where(Detection.session_id == session.id, Detection.key == key)):
         raise InvalidInput("The session has another detection of the same kind at the same time.")
-    version_id = _version(desk, session)
+    version_id = version_of(desk, session)
     price, confidence = read.number(row["price"]), read.number(row["confidence"])
     meta = {"structure": read.text(row["structure"])} if row["structure"] else {}
     made = Detection(
@@ -186,17 +164,17 @@ def detection(desk: Desk, row: Row) -> uuid.UUID:
     )
     session.detection_count += 1
     session.detector_version_id = version_id
-    return _added(desk, made)
+    return added(desk, made)
 
 
 def correction(desk: Desk, row: Row) -> uuid.UUID:
     """A judgement. The latest of a person on a mark holds; earlier ones come along as withdrawn."""
-    session, detection_id = _session_of(desk, row), desk.id_of("PatternDetection", row["detectionId"])
+    session, detection_id = session_of(desk, row), desk.id_of("PatternDetection", row["detectionId"])
     verdict, author = read.verdict(row["correctionType"]), desk.person(row["userId"])
     found = desk.session.get(Detection, detection_id) if detection_id else None
     place = row["originalIndex"] if row["originalIndex"] is not None else row["correctedIndex"]
-    index = found.anchor_index if found else _index(desk, session, place) if place is not None else None
-    expected = _index(desk, session, row["correctedIndex"]) if row["correctedIndex"] is not None else None
+    index = found.anchor_index if found else bar_of(desk, session, place) if place is not None else None
+    expected = bar_of(desk, session, row["correctedIndex"]) if row["correctedIndex"] is not None else None
     if verdict == Verdict.FALSE_NEGATIVE and expected is None:
         expected = index
     if index is None or (verdict == Verdict.ADJUSTMENT and expected is None):
@@ -226,10 +204,10 @@ def correction(desk: Desk, row: Row) -> uuid.UUID:
         reason=read.text(row["reason"]) or None,
         attachments=read.words(row["attachments"]),
         state=state,
-        created_at=_time(row["createdAt"]),
-        updated_at=_time(row["updatedAt"]),
+        created_at=time_of(row["createdAt"]),
+        updated_at=time_of(row["updatedAt"]),
     )
-    return _added(desk, made)
+    return added(desk, made)
 
 
 def execution(desk: Desk, row: Row) -> uuid.UUID:
@@ -245,7 +223,7 @@ def execution(desk: Desk, row: Row) -> uuid.UUID:
         workspace_id=workspace_id,
         number=home.execution_seq,
         triggered_by=desk.person(row["triggeredBy"]),
-        triggered_at=_time(row["triggeredAt"]),
+        triggered_at=time_of(row["triggeredAt"]),
         status=status,
         phase=read.phase(row["phase"]),
         progress=min(100, max(0, int(row["progress"] or 0))),
@@ -264,20 +242,20 @@ def execution(desk: Desk, row: Row) -> uuid.UUID:
         retry_reason=read.text(row["retryReason"]) or None,
         parent_execution_id=desk.id_of("ClaudeExecution", row["parentExecutionId"]),
         error=error,
-        errored_at=row["erroredAt"] or (_time(row["triggeredAt"]) if status == "failed" else None),
+        errored_at=row["erroredAt"] or (time_of(row["triggeredAt"]) if status == "failed" else None),
         deploy_target="vercel" if row["deployUrl"] else "local",
         summary=read.text(row["claudeOutput"])[:4000] or None,
         started_at=row["triggeredAt"],
     )
-    return _added(desk, made)
+    return added(desk, made)
 
 
 def comment(desk: Desk, row: Row) -> uuid.UUID:
-    session = _session_of(desk, row)
+    session = session_of(desk, row)
     content = read.text(row["content"], most=20_000)
     if not content:
         raise InvalidInput("The comment is empty.")
-    return _message(
+    return add_message(
         desk,
         session.workspace_id,
         MessageType.COMMENT,
@@ -309,12 +287,12 @@ def message(desk: Desk, row: Row) -> uuid.UUID:
     status = read.text(row["status"]).lower()
     try:
         kind = MessageType(word)
-        data = _with_new_ids(desk, read.payload(row["data"]), session_id, execution_id)
+        data = with_new_ids(desk, read.payload(row["data"]), session_id, execution_id)
         data = validated(kind, data)
     except (ValueError, ValidationError):
         kind, data, status = MessageType.COMMENT, {}, ""
         content = "\n".join(part for part in (f"[{word.replace('_', ' ')}]", title, content) if part)
-    return _message(
+    return add_message(
         desk,
         workspace_id,
         kind,
@@ -359,187 +337,7 @@ def implementation(desk: Desk, row: Row) -> uuid.UUID:
         created_by_id=desk.person(row["createdById"]),
         started_at=row["startedAt"],
         completed_at=row["completedAt"],
-        created_at=_time(row["createdAt"]),
-        updated_at=_time(row["updatedAt"]),
+        created_at=time_of(row["createdAt"]),
+        updated_at=time_of(row["updatedAt"]),
     )
-    return _added(desk, made)
-
-
-def _added(desk: Desk, made: Any) -> uuid.UUID:
-    made.id = new_id()
-    desk.session.add(made)
-    desk.session.flush()
-    return uuid.UUID(str(made.id))
-
-
-def _time(value: object) -> datetime:
-    return value if isinstance(value, datetime) else datetime.now(UTC)
-
-
-def _url(value: object) -> str | None:
-    address = read.text(value, most=2000)
-    return address if address.startswith(("https://", "http://")) else None
-
-
-def _rules(row: Row) -> str | None:
-    parts = []
-    for name, title in (("rules", "Rules"), ("constraints", "Constraints"), ("commonMistakes", "Common mistakes")):
-        lines = read.steps(row[name])
-        if lines:
-            parts.append(f"{title}:\n" + "\n".join(f"- {line}" for line in lines))
-    return "\n\n".join(parts) or None
-
-
-def _workspace_of(desk: Desk, pattern: object) -> uuid.UUID | None:
-    return desk.session.scalar(
-        select(PatternWorkspace.id).where(PatternWorkspace.pattern_type == read.pattern_type(pattern))
-    )
-
-
-def _workspace_for(desk: Desk, row: Row) -> uuid.UUID:
-    """The workspace of a session from before workspaces: that of its pattern, made when there is none."""
-    known = _workspace_of(desk, row["patternType"])
-    if known is not None:
-        return known
-    pattern = read.pattern_type(row["patternType"])
-    made = PatternWorkspace(
-        pattern_type=pattern,
-        name=read.text(row["patternType"], most=120).replace("_", " ").title() or "Unnamed",
-        category=DEFAULT_CATEGORY,
-        status=WorkspaceStatus.SOON,
-        created_at=_time(row["createdAt"]),
-        created_by_id=desk.person(row["createdById"]),
-    )
-    return _added(desk, made)
-
-
-def _dataset(desk: Desk, row: Row) -> tuple[uuid.UUID | None, list[Any] | None]:
-    """The dataset of the session's candles, or the list as it was when it can't be one."""
-    candles = row["candleData"]
-    if isinstance(candles, dict):  # some releases kept them under a name
-        candles = next((value for value in candles.values() if isinstance(value, list)), None)
-    if not isinstance(candles, list) or not candles:
-        return None, None
-    try:
-        imported = read_old_candles(candles)
-    except InvalidInput:
-        return None, candles
-    known = desk.session.scalar(select(CandleDataset).where(CandleDataset.content_sha256 == imported.content_sha256))
-    if known is None:
-        times = imported.frame["time"]
-        known = CandleDataset(
-            id=new_id(),
-            name=f"{read.text(row['symbol'], most=60)} {read.text(row['timeframe'], most=20)}",
-            symbol=read.text(row["symbol"], most=60) or "?",
-            timeframe=read.text(row["timeframe"], most=20) or "?",
-            rows=len(imported.frame),
-            start_at=times.iloc[0].to_pydatetime(),
-            end_at=times.iloc[-1].to_pydatetime(),
-            source_format=imported.source_format,
-            source_sha256=imported.source_sha256,
-            content_sha256=imported.content_sha256,
-            price_adjustment=imported.price_adjustment,
-            storage_path=store.save_parquet(desk.storage_root, imported) if desk.storage_root else "dry-run",
-            quality=imported.quality.as_json(),
-            uploaded_by_id=desk.person(row["createdById"]),
-            created_at=_time(row["createdAt"]),
-        )
-        desk.session.add(known)
-        desk.session.flush()
-    desk.rows[known.id] = known.rows
-    return known.id, None
-
-
-def _session_of(desk: Desk, row: Row) -> PatternSession:
-    session_id = desk.id_of("PatternSession", row["sessionId"])
-    session = desk.session.get(PatternSession, session_id) if session_id else None
-    if session is None:
-        raise InvalidInput("Its session was not moved.")
-    return session
-
-
-def _index(desk: Desk, session: PatternSession, index: object) -> int:
-    """A place in the session's candles. Raises InvalidInput for one outside."""
-    if not isinstance(index, int) or index < 0 or (session.dataset_id is not None and index > session.end_index):
-        raise InvalidInput(f"Candle {index} lies outside the session's candles.")
-    return index
-
-
-def _version(desk: Desk, session: PatternSession) -> uuid.UUID:
-    """What the old detector was called; its code is not in the pattern repository, so it can't be run."""
-    name = read.version(session.pattern_version)
-    known = desk.session.scalar(
-        select(DetectorVersion.id).where(
-            DetectorVersion.workspace_id == session.workspace_id,
-            DetectorVersion.version == name,
-            DetectorVersion.commit_hash == "",
-        )
-    )
-    if known is not None:
-        return known
-    made = DetectorVersion(
-        workspace_id=session.workspace_id,
-        version=name,
-        build_label="existing system",
-        commit_hash="",
-        module_path="",
-        code_sha256="",
-        params=session.pattern_settings or {},
-        param_schema=[],
-        origin="manual",
-        status=VersionStatus.RETIRED,
-        created_at=session.created_at,
-        retired_at=session.created_at,
-    )
-    return _added(desk, made)
-
-
-def _with_new_ids(
-    desk: Desk, data: dict[str, Any], session_id: uuid.UUID | None, execution_id: uuid.UUID | None
-) -> dict[str, Any]:
-    named = {"session_id": session_id, "execution_id": execution_id}
-    known = data | {name: value for name, value in named.items() if name in data and value is not None}
-    if "feedback_id" in known and (item := desk.id_of("PatternCorrection", known["feedback_id"])):
-        known["feedback_id"] = item
-    return known
-
-
-def _message(
-    desk: Desk,
-    workspace_id: uuid.UUID,
-    kind: MessageType,
-    row: Row,
-    data: dict[str, Any],
-    *,
-    author: uuid.UUID | None,
-    author_type: AuthorType,
-    title: str | None = None,
-    content: str | None = None,
-    session_id: uuid.UUID | None = None,
-    execution_id: uuid.UUID | None = None,
-    attachments: list[str] | None = None,
-    status: str | None = None,
-    progress: int | None = None,
-    edited_at: datetime | None = None,
-) -> uuid.UUID:
-    home = desk.session.get(PatternWorkspace, workspace_id, with_for_update=True)
-    assert home is not None
-    home.message_seq += 1
-    made = WorkspaceMessage(
-        workspace_id=workspace_id,
-        seq=home.message_seq,
-        type=kind,
-        created_at=_time(row["createdAt"]),
-        author_id=author,
-        author_type=author_type,
-        title=title,
-        content=content,
-        data=data,
-        attachments=attachments or [],
-        session_id=session_id,
-        execution_id=execution_id,
-        status=status,
-        progress=progress,
-        edited_at=edited_at,
-    )
-    return _added(desk, made)
+    return added(desk, made)

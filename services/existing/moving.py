@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from services.database.engine import get_engine
 from services.errors import Conflict, InvalidInput
 from services.existing import making
-from services.existing.making import Desk
+from services.existing.desk import Desk
 from services.existing.source import LEFT, TABLES, Row, Source, opened
 from services.logs import get_logger
 from services.models import MovedRow, PatternWorkspace, now

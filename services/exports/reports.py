@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,13 +14,14 @@ from typing import Any, Final, LiteralString
 import pandas as pd
 from sqlalchemy.orm import Session
 
-from services import executions, sessions, stats, workspaces
+from services import executions, feedback, sessions, stats, workspaces
 from services.errors import InvalidInput
 from services.executions.launching import AGENTS
 from services.exports import statements as sql
 from services.lifecycle import (
     EVERYONE,
     MEMBERS,
+    DeployStatus,
     ExecutionStatus,
     FeedbackState,
     NotificationStatus,
@@ -31,7 +34,10 @@ from services.stats.runs import DURATIONS
 from services.stats.success import OVER_TIME
 
 Params = dict[str, Any]
-_OF_ONE_REPORT: Final = ("session", "execution", "status", "state", "verdict", "agent")
+_OF_ONE_REPORT: Final = (
+    "session", "execution", "status", "state", "verdict", "agent", "outcome", "retries", "deploy", "cause", "moved",
+    "fix_low", "fix_high", "stood", "on", "stage",
+)  # fmt: skip
 _ANY: Final[Params] = stats.Filters().params() | dict.fromkeys(_OF_ONE_REPORT)
 
 
@@ -85,7 +91,30 @@ REPORTS: Final[Mapping[str, Report]] = {
     "sessions": Report("Sessions", (*_PERIOD, "status"), sql=sql.SESSIONS, statuses=SessionStatus),
     "marks": Report("Marks of a session", ("session",), needs="session", sql=sql.MARKS),
     "feedback": Report("Feedback", (*_PERIOD, "session", "state", "verdict"), sql=sql.FEEDBACK),
-    "executions": Report("Executions", (*_PERIOD, "status", "agent"), sql=sql.EXECUTIONS, statuses=ExecutionStatus),
+    "corrections": Report(
+        "Corrections",
+        (
+            *_PERIOD,
+            "category",
+            "person",
+            "symbol",
+            "state",
+            "verdict",
+            "moved",
+            "fix_low",
+            "fix_high",
+            "stood",
+            "on",
+            "stage",
+        ),
+        sql=sql.CORRECTIONS,
+    ),
+    "executions": Report(
+        "Executions",
+        (*_PERIOD, "status", "agent", "category", "outcome", "target", "person", "retries", "deploy", "cause"),
+        sql=sql.EXECUTIONS,
+        statuses=ExecutionStatus,
+    ),
     "attempts": Report("Attempts of executions", (*_PERIOD, "execution"), sql=sql.ATTEMPTS),
     "replay": Report("Replay of an execution", ("execution",), needs="execution", frame=_replay),
     "success_by_version": Report("Success rate by version", _PERIOD, frame=_statistic(stats.success_by_version)),
@@ -142,10 +171,30 @@ def _value(session: Session, report: Report, name: str, value: str) -> Any:
             return sessions.get(session, _id(name, value)).id
         case "execution":
             return executions.get(session, _id(name, value)).row.id
-        case "since" | "until":
+        case "since" | "until" | "on":
             return _time(name, value)
+        case "person":
+            return _id(name, value)
+        case "retries":
+            return _whole(name, value)
+        case "fix_low" | "fix_high":
+            return _number(name, value)
+        case "category" | "symbol" | "cause":
+            return value
+        case "target":
+            return _one_of(name, value, executions.DEPLOY_TARGETS)
+        case "deploy":
+            return _one_of(name, value, DeployStatus)
+        case "outcome":
+            return [_one_of(name, one, executions.OUTCOMES) for one in value.split(",")]
+        case "moved" | "stood":
+            return _one_of(name, value, (*FeedbackState, "reopened"))
+        case "stage":
+            return _one_of(name, value, feedback.STAGES)
         case "status":
             return _one_of(name, value, report.statuses or ())
+        case "state" if report.sql is sql.CORRECTIONS:
+            return ",".join(_one_of(name, one, FeedbackState) for one in value.split(","))
         case "state":
             return _one_of(name, value, FeedbackState)
         case "verdict":
@@ -167,6 +216,22 @@ def _time(name: str, value: str) -> datetime:
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise InvalidInput(f"'{value[:60]}' is no date for {name}; write it as 2026-01-31.") from None
+
+
+def _whole(name: str, value: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,6}", value):
+        raise InvalidInput(f"'{value[:60]}' is no number for {name}; write a whole one.")
+    return int(value)
+
+
+def _number(name: str, value: str) -> float:
+    try:
+        found = float(value)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise InvalidInput(f"'{value[:60]}' is no number for {name}.")
+    return found
 
 
 def _one_of(name: str, value: str, known: Iterable[str]) -> str:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import Final, LiteralString
 
+from services.rules import correction_sql
 from services.stats.filters import chosen_sql
 
-WORKSPACES: Final[LiteralString] = """
+_RATES: Final[LiteralString] = """w.rate->'all'->'ci_low' AS ci_low, w.rate->'all'->'ci_high' AS ci_high,
+       w.rate->'all'->'n_effective' AS n_effective, w.rate->'all'->'unjudged' AS unjudged,
+       w.rate->'unseen'->'rate' AS unseen_rate, w.rate->'unseen'->'ci_low' AS unseen_ci_low,
+       w.rate->'unseen'->'ci_high' AS unseen_ci_high, w.rate->'unseen'->'n' AS unseen_n,
+       w.rate->'seen'->'rate' AS seen_rate, w.rate->'seen'->'n' AS seen_n,
+       w.rate->'all'->'coverage'->'windows' AS windows, w.rate->'all'->'coverage'->'of' AS windows_judged,
+       w.rate->'before'->>'version' AS version_before, w.rate->'before'->'rate'->'rate' AS rate_before"""
+WORKSPACES: Final[LiteralString] = f"""
 SELECT w.id, w.pattern_type, w.name, w.category, w.status, w.version, w.session_count, w.feedback_count,
        w.success_rate, w.success_tp AS tp, w.success_fp AS fp, w.success_fn AS fn,
-       w.success_tp + w.success_fp + w.success_fn AS n, w.last_tested_at, w.description, w.user_reasoning,
+       w.success_tp + w.success_fp + w.success_fn AS n, {_RATES}, w.last_tested_at, w.description, w.user_reasoning,
        w.identification_steps, w.created_at, c.name AS created_by, w.implemented_at, w.approved_at,
        a.name AS approved_by, w.verified_at, v.name AS verified_by, w.archived_at
 FROM pattern_workspaces w
@@ -36,7 +44,7 @@ SESSIONS: Final[LiteralString] = f"""
 SELECT s.id, w.pattern_type, w.name AS workspace, s.name, s.symbol, s.timeframe, coalesce(v.version, s.pattern_version)
        AS version, s.status, s.split, s.coverage, s.start_index, s.end_index, s.start_time, s.end_time,
        s.detection_count, s.tp, s.fp, s.fn, s.tp + s.fp + s.fn AS n, s.unsure_count, s.success_rate, s.ci_low,
-       s.ci_high, s.precision, s.recall, v.commit_hash, s.params, d.content_sha256 AS dataset_sha256, s.run_ms,
+       s.ci_high, s.n_effective, s.unjudged_count, s.label_set_sha256, s.score_note, s.precision, s.recall, v.commit_hash, s.params, d.content_sha256 AS dataset_sha256, s.run_ms,
        s.isolation, s.detector_error, s.retest_of_id, u.name AS created_by, s.created_at, s.completed_at
 FROM pattern_sessions s
 JOIN pattern_workspaces w ON w.id = s.workspace_id
@@ -82,6 +90,37 @@ WHERE {chosen_sql("f.workspace_id")} AND (%(session)s::uuid IS NULL OR f.session
   AND f.created_at >= %(since)s AND f.created_at < %(until)s
 ORDER BY f.created_at, f.id
 """
+CORRECTIONS: Final[LiteralString] = f"""
+SELECT w.name AS workspace, f.verdict, f.state, f.expected_kind AS kind, f.expected_direction AS direction, d.symbol,
+       d.timeframe, f.candle_index, f.candle_time, f.price, f.expected_index, f.expected_time, f.reason,
+       u.name AS author, s.name AS session, f.created_at, f.sent_to_claude_at AS sent_at, e.number AS execution_number,
+       v.version AS resolved_version, f.updated_at, w.pattern_type, f.id, f.session_id, f.execution_id
+FROM feedback_items f
+JOIN pattern_workspaces w ON w.id = f.workspace_id
+JOIN users u ON u.id = f.author_id
+LEFT JOIN pattern_sessions s ON s.id = f.session_id
+LEFT JOIN candle_datasets d ON d.id = f.dataset_id
+LEFT JOIN claude_executions e ON e.id = f.execution_id
+LEFT JOIN detector_versions v ON v.id = f.resolved_version_id
+WHERE {correction_sql("f")} AND {chosen_sql("f.workspace_id")}
+  AND (%(category)s::text IS NULL OR w.category = %(category)s)
+  AND (%(person)s::uuid IS NULL OR f.author_id = %(person)s)
+  AND (%(symbol)s::text IS NULL OR d.symbol = %(symbol)s)
+  AND (%(state)s::text IS NULL OR f.state = ANY(string_to_array(%(state)s, ',')))
+  AND (%(verdict)s::text IS NULL OR f.verdict = %(verdict)s)
+  AND CASE WHEN %(moved)s::text IS NULL THEN f.created_at >= %(since)s AND f.created_at < %(until)s
+      ELSE EXISTS (SELECT 1 FROM correction_moves m WHERE m.feedback_id = f.id
+                   AND m.target = CASE %(moved)s WHEN 'reopened' THEN 'open' ELSE %(moved)s END
+                   AND (%(moved)s <> 'reopened' OR m.source IS NOT NULL) AND m.at >= %(since)s AND m.at < %(until)s
+                   AND (%(fix_low)s::float8 IS NULL OR (m.stands AND m.seconds >= %(fix_low)s))
+                   AND (%(fix_high)s::float8 IS NULL OR (m.stands AND m.seconds < %(fix_high)s))) END
+  AND (%(stood)s::text IS NULL OR %(on)s::timestamptz IS NULL OR %(stood)s = (
+       SELECT m.target FROM correction_moves m WHERE m.feedback_id = f.id AND m.at < %(on)s ORDER BY m.id DESC LIMIT 1))
+  AND (%(stage)s::text IS NULL OR CASE %(stage)s WHEN 'given' THEN true WHEN 'held' THEN f.state = 'verified'
+       WHEN 'fixed' THEN f.state IN ('addressed', 'verified')
+       ELSE f.sent_to_claude_at IS NOT NULL OR f.state IN ('addressed', 'verified') END)
+ORDER BY f.created_at DESC, f.id DESC
+"""
 EXECUTIONS: Final[LiteralString] = f"""
 SELECT e.id, w.pattern_type, w.name AS workspace, e.number, e.agent, e.status, e.canceled_at IS NOT NULL AS canceled,
        e.phase, e.progress, cardinality(e.feedback_ids) AS feedback_count, u.name AS triggered_by, e.triggered_at,
@@ -93,9 +132,21 @@ FROM claude_executions e
 JOIN pattern_workspaces w ON w.id = e.workspace_id
 JOIN users u ON u.id = e.triggered_by
 WHERE {chosen_sql("e.workspace_id")} AND (%(status)s::text IS NULL OR e.status = %(status)s)
+  AND (%(category)s::text IS NULL OR w.category = %(category)s)
+  AND (%(outcome)s::text[] IS NULL
+    OR CASE e.status WHEN 'completed' THEN 'completed' WHEN 'failed' THEN
+         CASE WHEN e.canceled_at IS NULL THEN 'failed' ELSE 'canceled' END ELSE 'live' END = ANY(%(outcome)s)
+    OR 'deploy_failed' = ANY(%(outcome)s) AND e.status = 'failed' AND e.canceled_at IS NULL
+       AND e.deploy_status = 'error')
   AND (%(agent)s::text IS NULL OR e.agent = %(agent)s)
-  AND e.triggered_at >= %(since)s AND e.triggered_at < %(until)s
-ORDER BY e.triggered_at, e.id
+  AND (%(target)s::text IS NULL OR e.deploy_target = %(target)s)
+  AND (%(person)s::uuid IS NULL OR e.triggered_by = %(person)s)
+  AND (%(retries)s::int IS NULL OR e.retry_count = %(retries)s)
+  AND (%(deploy)s::text IS NULL OR e.deploy_status = %(deploy)s)
+  AND CASE WHEN %(cause)s::text IS NULL THEN e.triggered_at >= %(since)s AND e.triggered_at < %(until)s
+      ELSE EXISTS (SELECT 1 FROM execution_attempts a WHERE a.execution_id = e.id AND a.decision->>'kind' = %(cause)s
+                   AND a.ended_at >= %(since)s AND a.ended_at < %(until)s) END
+ORDER BY e.triggered_at DESC, e.id DESC
 """
 ATTEMPTS: Final[LiteralString] = f"""
 SELECT w.pattern_type, e.number AS execution_number, a.number, a.started_at, a.ended_at, a.outcome, a.reason,

@@ -1,11 +1,18 @@
 """Feedback: people's judgements, what of them is open, and the regression cases they make."""
 
+from services.feedback.corrections import (
+    COUNTED_TO,
+    STAGES,
+    CorrectionFilter,
+    CorrectionRow,
+    corrections,
+    count_corrections,
+)
 from services.feedback.giving import (
     add_comment_item,
     add_missed,
     judge,
     judge_place,
-    settle_dispute,
     withdraw,
 )
 from services.feedback.items import Given, MarkPosition
@@ -14,17 +21,22 @@ from services.feedback.many import Sheet, tell
 from services.feedback.reading import FeedbackRow, list_feedback, open_batch, split_sql
 
 __all__ = [
+    "COUNTED_TO",
+    "STAGES",
+    "CorrectionFilter",
+    "CorrectionRow",
     "FeedbackRow",
     "Given",
     "MarkPosition",
     "Sheet",
     "add_comment_item",
     "add_missed",
+    "corrections",
+    "count_corrections",
     "judge",
     "judge_place",
     "list_feedback",
     "open_batch",
-    "settle_dispute",
     "split_sql",
     "state_of_item",
     "tell",

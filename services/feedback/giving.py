@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services import labels, timeline, workspaces
+from services import approvals, labels, timeline, workspaces
 from services.errors import Conflict, InvalidInput, NotFound
 from services.feedback.items import (
     MarkPosition,
@@ -83,6 +83,7 @@ def judge(
     if asks(verdict):
         announce(session, item, actor)
     settle_consensus(session, row, detection)
+    _void(session, row.workspace_id, actor, "judged a mark")
     return item.id
 
 
@@ -151,6 +152,7 @@ def add_missed(
     session.flush()
     _count(session, row.workspace_id, 1)
     announce(session, item, actor)
+    _void(session, row.workspace_id, actor, "added a missed mark")
     return item.id
 
 
@@ -219,6 +221,7 @@ def judge_place(
     _count(session, row.workspace_id, (1 if asks(verdict) else 0) - (1 if was_asking else 0))
     if asks(verdict):
         announce(session, item, actor)
+    _void(session, row.workspace_id, actor, "judged a place")
     return item.id
 
 
@@ -272,28 +275,13 @@ def withdraw(session: Session, feedback_id: uuid.UUID, *, actor: Actor) -> None:
     detection = session.get(Detection, item.detection_id) if item.detection_id else None
     if row is not None and detection is not None:
         settle_consensus(session, row, detection)
+    _void(session, item.workspace_id, actor, "took a verdict back")
     timeline.announce(session, item.workspace_id)
 
 
-def settle_dispute(session: Session, feedback_id: uuid.UUID, *, reason: str, actor: Actor) -> None:
-    """Opens a disputed mark again with the rule people agreed on; the other sides of it are withdrawn."""
-    require(actor, "judge")
-    item = _locked(session, feedback_id)
-    if item is None or item.state != FeedbackState.DISPUTED:
-        raise NotFound("There is no such disputed mark.")
-    rule = clean_reason(reason)
-    if rule is None:
-        raise InvalidInput("Write the rule that settles it.")
-    others = session.scalars(
-        select(FeedbackItem).where(
-            FeedbackItem.detection_id == item.detection_id, FeedbackItem.state == FeedbackState.DISPUTED
-        )
-    )
-    for other in others:
-        move_correction(other, FeedbackState.OPEN if other.verdict == item.verdict else FeedbackState.WITHDRAWN)
-    item.reason = rule
-    session.flush()
-    timeline.announce(session, item.workspace_id)
+def _void(session: Session, workspace_id: uuid.UUID, actor: Actor, what: str) -> None:
+    """An approval that rests on these judgements may not stand any more."""
+    approvals.void_if_changed(session, workspace_id, reason=f"{actor.name} {what}")
 
 
 def _locked(session: Session, feedback_id: uuid.UUID) -> FeedbackItem | None:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services import timeline, workspaces
+from services import approvals, timeline, workspaces
 from services.errors import Conflict, NotFound
 from services.feedback import giving, items
 from services.feedback.items import MarkPosition
@@ -182,6 +182,9 @@ class Sheet:
             if len(standing) > 1 or any(i.state == FeedbackState.DISPUTED for i in standing):
                 items.settle_consensus(self.session, self.row, self._marks_of(mark_id))
         self.session.flush()
+        approvals.void_if_changed(
+            self.session, self.row.workspace_id, reason=f"{self.actor.name} judged {self.row.name}"
+        )
 
     def _marks_of(self, mark_id: uuid.UUID) -> Detection:
         found = self._marks.get(mark_id) or self.session.get(Detection, mark_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, LiteralString
 
@@ -13,7 +13,7 @@ from services.database.rows import fetch
 from services.detectors.types import Detection
 from services.errors import NotFound
 from services.labels.keeping import label_set
-from services.places import Coverage, Fit, LabelSet, Rate, Window
+from services.places import Change, Claim, Coverage, Fit, LabelSet, Rate, Window, claim, compare, rate
 
 _SESSION: LiteralString = """
 SELECT s.workspace_id, c.id::text, s.start_index, s.end_index, c.series_id::text, c.series_offset
@@ -77,16 +77,98 @@ def version_rates(
     session: Session, workspace_id: uuid.UUID, version_id: uuid.UUID, *, labels: LabelSet | None = None
 ) -> VersionRates:
     """The rates of a version over its completed sessions, each place once however its windows overlap."""
+    return version_fit(session, workspace_id, version_id, labels=labels)[0]
+
+
+def version_fit(
+    session: Session, workspace_id: uuid.UUID, version_id: uuid.UUID, *, labels: LabelSet | None = None
+) -> tuple[VersionRates, Fit]:
+    """The same with what became of each place."""
     known = labels or label_set(session, workspace_id)
     found = _detections(session, {"session": None, "w": workspace_id, "v": version_id})
     its = known.within(found)
     fitted = its.fit(found)
-    coverage = Coverage(len(its.windows), len(known.windows))
+    return _version_rates(its, fitted, Coverage(len(its.windows), len(known.windows))), fitted
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two versions on the windows that both ran on, and the places of these: each one's rates there, the counts of seen
+    places, and what may be claimed of unseen ones. `windows` is how many windows they share."""
+
+    before: VersionRates
+    after: VersionRates
+    seen: Change
+    claim: Claim
+    windows: int
+
+
+def compare_versions(
+    session: Session, workspace_id: uuid.UUID, before: uuid.UUID, after: uuid.UUID, *, labels: LabelSet | None = None
+) -> Comparison:
+    """Two versions on what both were judged on."""
+    known = labels or label_set(session, workspace_id)
+    then, now = (_detections(session, {"session": None, "w": workspace_id, "v": v}) for v in (before, after))
+    shared = sorted(set(then) & set(now))
+    its = known.within(shared)
+    fits = [its.fit({w: found[w] for w in shared}) for found in (then, now)]
+    coverage = Coverage(len(shared), len(known.windows))
+    rates = [_version_rates(its, fitted, coverage) for fitted in fits]
+    ids = {f.place.id for f in fits[0].fates}
+    return Comparison(
+        rates[0], rates[1], compare(*fits, only=ids & its.seen), claim(compare(*fits, only=ids & its.unseen)),
+        len(shared),
+    )  # fmt: skip
+
+
+def _version_rates(its: LabelSet, fitted: Fit, coverage: Coverage) -> VersionRates:
     ids = {f.place.id for f in fitted.fates}
     return VersionRates(
         its.rate(fitted, coverage=coverage), its.rate(fitted, only=ids & its.seen, coverage=coverage),
         its.rate(fitted, only=ids & its.unseen, coverage=coverage),
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRates:
+    """A workspace's rates as its row keeps them. Right after a deploy they are of nothing, and `before` is what the
+    version `before_version` had."""
+
+    all: Rate
+    seen: Rate
+    unseen: Rate
+    before: Rate | None = None
+    before_version: str | None = None
+
+
+def kept_rates(stored: Mapping[str, Any] | None, counts: Sequence[int] = (0, 0, 0)) -> KeptRates:
+    """Reads `pattern_workspaces.rate`; where it is empty, what the frozen counts of old sessions come to."""
+    parts = stored or {}
+    whole = rate_from_json(parts.get("all"))
+    if whole is None or (whole.n == 0 and any(counts)):
+        whole = rate(counts[0], counts[1], counts[2])
+    before = parts.get("before") or {}
+    return KeptRates(
+        whole, rate_from_json(parts.get("seen")) or rate(0, 0, 0), rate_from_json(parts.get("unseen")) or rate(0, 0, 0),
+        rate_from_json(before.get("rate")), before.get("version"),
+    )  # fmt: skip
+
+
+def rates_to_json(rates: VersionRates | None, stored: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a workspace's row keeps; the version before stays beside the rates until they are of something."""
+    parts = {} if rates is None else {
+        "all": rate_to_json(rates.all), "seen": rate_to_json(rates.seen), "unseen": rate_to_json(rates.unseen)
+    }  # fmt: skip
+    before = (stored or {}).get("before")
+    return parts | ({"before": before} if before else {})
+
+
+def forget_rates(stored: Mapping[str, Any] | None, version: str) -> dict[str, Any]:
+    """What the row keeps once another version is live: that the one before, `version`, had this rate."""
+    known = kept_rates(stored)
+    if known.all.n:
+        return {"before": {"version": version, "rate": rate_to_json(known.all)}}
+    return rates_to_json(None, stored)
 
 
 def _detections(session: Session, params: Mapping[str, Any]) -> dict[Window, tuple[Detection, ...]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -12,7 +13,8 @@ from sqlalchemy.orm import Session
 from services.candles.times import timeframe_seconds
 from services.database.rows import fetch
 from services.errors import InvalidInput
-from services.places import Decision, Judgement, Policy, Spot, Stretch, Window, default_policy
+from services.places import ApprovalPolicy, Decision, Judgement, Policy, Spot, Stretch, Window, default_policy
+from services.settings import get_settings
 
 # Standing judgements. A carried copy has its original's time, so it is never newer than what it repeats.
 _JUDGEMENTS: LiteralString = """
@@ -115,6 +117,23 @@ def replay_policy(session: Session, workspace_id: uuid.UUID) -> Policy:
     return policy or default_policy(status)
 
 
+_APPROVAL: LiteralString = "SELECT approval_policy FROM pattern_workspaces WHERE id = %(w)s"
+
+
+def approval_policy(session: Session, workspace_id: uuid.UUID) -> ApprovalPolicy:
+    """What the workspace asks of an approval."""
+    rows = fetch(session, _APPROVAL, {"w": workspace_id})
+    return policy_from_json(rows[0][0] if rows else {})
+
+
+def policy_from_json(stored: Mapping[str, Any] | None) -> ApprovalPolicy:
+    """A stored policy; the installation's settings stand where it says nothing."""
+    settings = get_settings()
+    usual = {"judged": settings.min_judged_marks, "unseen": settings.min_unseen_marks}
+    known = {f.name for f in fields(ApprovalPolicy)}
+    return ApprovalPolicy(**{**usual, **{k: v for k, v in (stored or {}).items() if k in known}})
+
+
 def windows(session: Session, workspace_id: uuid.UUID) -> list[Window]:
     """The distinct windows that a workspace's active and completed sessions have."""
     return sorted(Window(*row) for row in fetch(session, _WINDOWS, {"w": workspace_id}))
@@ -165,6 +184,15 @@ def series_facts(session: Session, ids: Sequence[str]) -> dict[str, tuple[int, s
     """By series: seconds of a bar, where its longest dataset is stored, and that dataset's offset."""
     wanted = {"ids": [uuid.UUID(i) for i in ids]}
     return {r[0]: (_bar_seconds(r[1]), r[2], r[3]) for r in fetch(session, _SERIES, wanted)}
+
+
+def series_seconds(session: Session, workspace_id: uuid.UUID) -> dict[str, int]:
+    """The length of a bar, by the series that the workspace has places in."""
+    ids = [row[0] for row in fetch(session, _PLACED, {"w": workspace_id})]
+    return {series: seconds for series, (seconds, _, _) in series_facts(session, ids).items()}
+
+
+_PLACED: LiteralString = "SELECT DISTINCT series_id::text FROM places WHERE workspace_id = %(w)s"
 
 
 def _bar_seconds(timeframe: str) -> int:

@@ -1,7 +1,7 @@
 """The tables. The seed's models carry the seed's names in snake_case."""
 
 from services.models.base import Base, new_id, now
-from services.models.detector import DetectorVersion, Evaluation
+from services.models.detector import DetectorVersion, Evaluation, VersionPeriod, VersionSwitch
 from services.models.execution import (
     AgentUsage,
     ClaudeExecution,
@@ -16,6 +16,7 @@ from services.models.job import BackgroundJob, Schedule
 from services.models.judgement import JudgementOp
 from services.models.notification import Notification
 from services.models.place import (
+    PlaceComment,
     PlaceDecision,
     PlaceJudgement,
     PlacePin,
@@ -26,6 +27,7 @@ from services.models.place import (
 )
 from services.models.record import Attachment, AuditEvent, Setting
 from services.models.session import CandleDataset, Detection, ImportReading, PatternSession
+from services.models.statistics import CorrectionMove, StatChange, StatDay
 from services.models.token import AccessToken
 from services.models.user import User
 from services.models.workspace import PatternWorkspace, ReadMarker, WorkspaceMessage
@@ -39,6 +41,7 @@ __all__ = [
     "Base",
     "CandleDataset",
     "ClaudeExecution",
+    "CorrectionMove",
     "Detection",
     "DetectorVersion",
     "Evaluation",
@@ -53,6 +56,7 @@ __all__ = [
     "Notification",
     "PatternSession",
     "PatternWorkspace",
+    "PlaceComment",
     "PlaceDecision",
     "PlaceJudgement",
     "PlacePin",
@@ -63,7 +67,11 @@ __all__ = [
     "SeenPlace",
     "SessionCoverage",
     "Setting",
+    "StatChange",
+    "StatDay",
     "User",
+    "VersionPeriod",
+    "VersionSwitch",
     "WorkspaceMessage",
     "new_id",
     "now",

@@ -33,6 +33,7 @@ class DetectorVersion(Base):
     workspace_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("pattern_workspaces.id", ondelete="CASCADE"))
     version: Mapped[str]
     build_label: Mapped[str | None]
+    release: Mapped[str | None]  # the name that a verification gave it; `version` stays what it ran under
     parent_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("detector_versions.id"))
     commit_hash: Mapped[str]
     module_path: Mapped[str]
@@ -47,6 +48,45 @@ class DetectorVersion(Base):
     created_at: Mapped[CreatedAt]
     deployed_at: Mapped[datetime | None]
     retired_at: Mapped[datetime | None]
+
+
+class VersionPeriod(Base):
+    """A time in which a version was deployed; one that was rolled back to has several."""
+
+    __tablename__ = "version_periods"
+    __table_args__ = (
+        CheckConstraint("how IN ('deploy', 'roll_back')", name="how_known"),
+        Index(None, "version_id", "started_at"),
+        Index("uq_version_periods_running", "workspace_id", unique=True, postgresql_where=text("ended_at IS NULL")),
+    )
+
+    id: Mapped[Id]
+    workspace_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("pattern_workspaces.id", ondelete="CASCADE"))
+    version_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("detector_versions.id", ondelete="CASCADE"))
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    how: Mapped[str] = mapped_column(default="deploy", server_default="deploy")
+
+
+class VersionSwitch(Base):
+    """Somebody's wish to roll back: a worker has the deploy target run the earlier version again."""
+
+    __tablename__ = "version_switches"
+    __table_args__ = (
+        CheckConstraint("status IN ('pending', 'done', 'failed')", name="status_known"),
+        Index("uq_version_switches_pending", "workspace_id", unique=True, postgresql_where=text("status = 'pending'")),
+    )
+
+    id: Mapped[Id]
+    workspace_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("pattern_workspaces.id", ondelete="CASCADE"))
+    from_version_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("detector_versions.id", ondelete="CASCADE"))
+    to_version_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("detector_versions.id", ondelete="CASCADE"))
+    reason: Mapped[str]
+    requested_by_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    status: Mapped[str] = mapped_column(default="pending", server_default="pending")
+    error: Mapped[str | None]
+    created_at: Mapped[CreatedAt]
+    ended_at: Mapped[datetime | None]
 
 
 class Evaluation(Base):

@@ -31,6 +31,35 @@ class ClaudeExecution(Base):
         Index(None, "status"),
         Index(None, "phase"),
         Index(None, "triggered_at", "id"),  # the list of all workspaces', newest first
+        # Each filter of that list, in its order.
+        Index("ix_claude_executions_listed_agent", "agent", "triggered_at", "id"),
+        Index("ix_claude_executions_listed_person", "triggered_by", "triggered_at", "id"),
+        Index(
+            "ix_claude_executions_listed_failed",
+            "triggered_at",
+            "id",
+            postgresql_where=text("status = 'failed' AND canceled_at IS NULL"),
+        ),
+        Index(
+            "ix_claude_executions_listed_canceled",
+            "triggered_at",
+            "id",
+            postgresql_where=text("status = 'failed' AND canceled_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_claude_executions_listed_deploy",
+            "deploy_status",
+            "triggered_at",
+            "id",
+            postgresql_where=text("deploy_status IS NOT NULL"),
+        ),
+        Index(
+            "ix_claude_executions_listed_retries",
+            "retry_count",
+            "triggered_at",
+            "id",
+            postgresql_where=text("retry_count > 0"),
+        ),
         Index(
             "uq_claude_executions_live",
             "workspace_id",
@@ -69,6 +98,12 @@ class ClaudeExecution(Base):
 
     # Ours, beside the seed's.
     number: Mapped[int]
+    # Of which candidate what is kept for testing was asked: once an execution.
+    holdout_asked_of: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey(
+            "detector_versions.id", ondelete="SET NULL", use_alter=True, name="fk_claude_executions_holdout_asked_of"
+        )
+    )
     agent: Mapped[str] = mapped_column(default="tuner", server_default="tuner")
     epoch: Mapped[int] = mapped_column(default=1, server_default=text("1"))
     is_first: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
@@ -101,7 +136,15 @@ class ExecutionAttempt(Base):
     """One try at an execution; retries stand side by side."""
 
     __tablename__ = "execution_attempts"
-    __table_args__ = (UniqueConstraint("execution_id", "number"),)
+    __table_args__ = (
+        UniqueConstraint("execution_id", "number"),
+        Index(
+            "ix_execution_attempts_cause",
+            text("(decision ->> 'kind')"),
+            "ended_at",
+            postgresql_where=text("decision IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[Id]
     execution_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("claude_executions.id", ondelete="CASCADE"))

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from services.lifecycle import FeedbackState, MadeBy, Verdict
 from services.models.base import Base, CreatedAt, Id, UserRef, now, one_of
-from services.rules import open_correction_sql
+from services.rules import correction_sql, open_correction_sql
 
 
 class FeedbackItem(Base):
@@ -34,6 +34,12 @@ class FeedbackItem(Base):
             "ix_feedback_items_open",
             "workspace_id",
             postgresql_where=text(open_correction_sql()),
+        ),
+        # The list of all workspaces' corrections, newest first, and each of its filters.
+        Index("ix_feedback_items_listed", "created_at", "id", postgresql_where=text(correction_sql())),
+        Index("ix_feedback_items_listed_state", "state", "created_at", "id", postgresql_where=text(correction_sql())),
+        Index(
+            "ix_feedback_items_listed_person", "author_id", "created_at", "id", postgresql_where=text(correction_sql())
         ),
         Index(
             "uq_feedback_items_author_detection",

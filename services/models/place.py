@@ -87,6 +87,23 @@ class PlaceDecision(Base):
     created_at: Mapped[CreatedAt]
 
 
+class PlaceComment(Base):
+    """What somebody wrote in the room of a place; bound to where it lies, as a decision is."""
+
+    __tablename__ = "place_comments"
+    __table_args__ = (Index(None, "workspace_id", "series_id", "anchor_bar"),)
+
+    id: Mapped[Id]
+    workspace_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("pattern_workspaces.id", ondelete="CASCADE"))
+    series_id: Mapped[uuid.UUID]
+    kind: Mapped[str]
+    direction: Mapped[int]
+    anchor_bar: Mapped[int]
+    text: Mapped[str]
+    author_id: Mapped[UserRef]
+    created_at: Mapped[CreatedAt]
+
+
 class PlacePin(Base):
     """A place that a person pinned: no replay may break it. Bound to where it lies, as a decision is."""
 

@@ -83,6 +83,7 @@ class PatternWorkspace(Base):
     # Whether a person sees others' verdicts on a mark only after giving one.
     blind_review: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     approval_policy: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'::jsonb"))
+    approval_waivers: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'::jsonb"))
     rate: Mapped[dict[str, Any] | None]  # the success rate with its interval and coverage, as `labels.rates` writes it
     places_at: Mapped[datetime | None]  # when the places were last derived from the judgements
 

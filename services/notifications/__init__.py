@@ -2,7 +2,7 @@
 
 from services.notifications.addresses import MOST, redacted
 from services.notifications.delivering import Delivery, end_try, load, note
-from services.notifications.events import deploy_failed, review_waiting, run_failed, session_completed
+from services.notifications.events import approval_voided, deploy_failed, review_waiting, run_failed, session_completed
 from services.notifications.reading import AddressOutcome, NoticeRow, latest
 from services.notifications.subscribing import get_urls, send_test, set_urls
 from services.notifications.writing import notify
@@ -12,6 +12,7 @@ __all__ = [
     "AddressOutcome",
     "Delivery",
     "NoticeRow",
+    "approval_voided",
     "deploy_failed",
     "end_try",
     "get_urls",

@@ -18,6 +18,7 @@ KINDS: Final = {
     NotificationEvent.RUN_FAILED: "failure",
     NotificationEvent.DEPLOY_FAILED: "failure",
     NotificationEvent.SUCCESS_RATE_FELL: "warning",
+    NotificationEvent.APPROVAL_VOIDED: "warning",
 }  # apprise's words; everything else is "info"
 REMOVED: Final = "The address was taken out of the workspace."
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import Final, LiteralString
 
 from sqlalchemy.orm import Session
@@ -64,7 +65,7 @@ def _name(session: Session, workspace_id: uuid.UUID) -> str:
 
 
 def review_waiting(
-    session: Session, workspace: PatternWorkspace, *, approver: str, comment: str | None, marks: Rate
+    session: Session, workspace: PatternWorkspace, *, approver: str, comment: str | None, marks: Rate, unseen: Rate
 ) -> None:
     """Somebody approved; an admin is to verify or return it."""
     said = f"\nComment: {comment[:500]}" if comment else ""
@@ -74,10 +75,27 @@ def review_waiting(
         workspace.id,
         NotificationEvent.REVIEW_WAITING,
         title=f"{workspace.name[:80]} v{workspace.version} waits for review",
-        body=f"{approver} approved it on a success rate of {_rate(marks)}.{said}\n\nAn admin who is not the approver "
+        body=f"{approver} approved it on a success rate of {_rate(marks)}; on places that no "
+        f"prompt and no search has had it is {_rate(unseen)}.{said}\n\nAn admin who is not the approver "
         "looks at the evidence, then verifies it or returns it with a reason.",
         link=f"/review?id={workspace.id}",
         dedupe_key=f"review:{workspace.id}:{workspace.approved_at.isoformat()}",
+    )
+
+
+def approval_voided(
+    session: Session, workspace: PatternWorkspace, reason: str, *, approved_at: datetime | None
+) -> None:
+    """An approval was taken back because its evidence changed."""
+    notify(
+        session,
+        workspace.id,
+        NotificationEvent.APPROVAL_VOIDED,
+        title=f"{workspace.name[:80]} v{workspace.version}: the approval is void",
+        body=f"{reason}\n\nThe pattern is in beta again. Look at what changed, then approve it on the evidence as it "
+        "stands now.",
+        link=f"/workspace?id={workspace.id}",
+        dedupe_key=f"voided:{workspace.id}:{approved_at.isoformat() if approved_at else workspace.message_seq}",
     )
 
 

@@ -11,7 +11,7 @@ from services.places.counting import Counts, Fate, Fit, Run, fit, moves
 from services.places.deriving import derive, label_set_hash, unconfirmed_for
 from services.places.labels import LabelSet, Window
 from services.places.matching import Mark, distance, mark_of, match
-from services.places.policies import Policy, Verdict, default_policy, holdout_ends, replay
+from services.places.policies import ApprovalPolicy, Policy, Verdict, default_policy, holdout_ends, replay
 from services.places.rates import Coverage, Rate, pooled, rate, rate_of, rate_of_fit, units
 from services.places.refusals import refusal
 from services.places.replaying import CaseResult, ReplayResult, replay_versions
@@ -19,6 +19,7 @@ from services.places.values import Decision, Judgement, Place, Spot, Stretch, st
 
 __all__ = [
     "BLOCK_BARS",
+    "ApprovalPolicy",
     "Blocks",
     "CaseResult",
     "Change",

@@ -11,7 +11,19 @@ from services.places.counting import Fit
 
 Policy = Literal["strict", "net"]
 FIXED_PER_BROKEN = 3
+LEAST_JUDGED, LEAST_UNSEEN = 30, 10  # judged places of an approval
 HOLDOUT_LOSS = 2  # broken - fixed from which the hold-out ends an execution
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalPolicy:
+    """What a workspace asks of an approval: how many judged places, how many of them unseen, the least lower bound of
+    the rate's interval (None for none), and whether every dispute must be settled."""
+
+    judged: int = LEAST_JUDGED
+    unseen: int = LEAST_UNSEEN
+    lower_bound: float | None = None
+    settled: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from services import labels, notifications, timeline, workspaces
+from services import approvals, labels, notifications, timeline, workspaces
 from services.candles.ranges import slack_at
 from services.detectors.types import Candles, Detection
 from services.errors import Conflict, InvalidInput, NotFound
@@ -278,6 +278,7 @@ def complete(session: Session, session_id: uuid.UUID, *, actor: Actor) -> None:
     )
     if row.detector_version_id is not None and row.detector_version_id == workspace.deployed_version_id:
         notifications.session_completed(session, workspace)
+    approvals.void_if_changed(session, workspace.id, reason=f"{actor.name} completed the session {row.name}")
 
 
 def rename(session: Session, session_id: uuid.UUID, name: str, *, actor: Actor) -> None:

@@ -38,10 +38,7 @@ def note_rate(session: Session, workspace: PatternWorkspace, known: LabelSet | N
     rates = labels.version_rates(session, workspace.id, workspace.deployed_version_id, labels=known)
     workspace.success_tp, workspace.success_fp, workspace.success_fn = rates.all.tp, rates.all.fp, rates.all.fn
     workspace.success_rate = rates.all.rate
-    workspace.rate = {
-        "all": labels.rate_to_json(rates.all), "seen": labels.rate_to_json(rates.seen),
-        "unseen": labels.rate_to_json(rates.unseen),
-    }  # fmt: skip
+    workspace.rate = labels.rates_to_json(rates, None if rates.all.n else workspace.rate)
 
 
 def verdict_counts(session: Session, session_id: uuid.UUID) -> dict[str, int]:

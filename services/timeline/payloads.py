@@ -181,20 +181,32 @@ class ReviewReturned(Payload):
     reason: str
 
 
+class VoidCause(Payload):
+    """What changed under an approval, from what to what."""
+
+    what: str
+    before: str
+    after: str
+
+
 class ApprovalVoided(Payload):
     previous_status: Annotated[str, KEPT]
     new_status: Annotated[str, KEPT]
     reason: str
+    causes: Annotated[list[VoidCause], KEPT] = []
 
 
 class GateWaived(Payload):
-    execution_id: UUID
-    broken_ids: Annotated[list[UUID], KEPT]
+    """A replay's broken places that an execution may break, or a line of the approval's policy."""
+
+    execution_id: Annotated[UUID | None, KEPT] = None
+    broken_ids: Annotated[list[UUID], KEPT] = []
+    line: Annotated[str | None, KEPT] = None
     reason: str
 
 
 class VersionRolledBack(Payload):
-    previous_version: Annotated[str, KEPT]
+    previous_version: str
     new_version: str
     reason: str
 

@@ -23,7 +23,7 @@ from services.settings import get_settings
 
 LIFETIMES: dict[str, int] = {
     "live": 900,
-    "export": 120,
+    "export": 900,
     "attachment": 900,
     "board": 3600,
     "metrics": 365 * 86400,

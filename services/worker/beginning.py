@@ -7,6 +7,7 @@ from services.agents.protocol import GateRefusal
 from services.database.engine import transaction
 from services.detectors import repository
 from services.executions import Continued, ExecutionRun
+from services.executions.launching import BY_HAND
 from services.worker.context import RunContext
 from services.worker.results import Begun, CommittedChange, PlanAccepted, PlanAwaited, Resume
 
@@ -25,6 +26,8 @@ def begin(ctx: RunContext) -> Begun:
     attempt = run.retry_count + 1
     if parent is not None:
         return Begun(attempt, run.plan is not None, _resume_from(ctx, parent))
+    if run.agent == BY_HAND:
+        return Begun(attempt, True, _adopted(ctx, run))
     planned = run.plan is not None and (not run.stop_after_planning or run.plan_accepted_at is not None)
     return Begun(attempt, planned, Resume(_committed(run)) if run.commit_hash is not None else None)
 
@@ -41,6 +44,18 @@ def _resume_from(ctx: RunContext, parent: Continued) -> Resume | None:
     if parent.kind == "deploy.failed":
         refusal = GateRefusal(parent.kind, parent.reason, parent.deploy_logs[-LOG_CHARACTERS:])
     return Resume(_committed(parent), refusal)
+
+
+def _adopted(ctx: RunContext, run: ExecutionRun) -> Resume:
+    """Begins with the commit that a person made, on top of what main has. Raises RepositoryError when it is gone."""
+    assert run.commit_hash is not None  # launching wrote it
+    kept = repository.git(ctx.repository, "for-each-ref", "--format=%(objectname)", ctx.ref)
+    if not kept:
+        commit = repository.rebased(ctx.repository, run.commit_hash)
+        repository.git(ctx.repository, "update-ref", ctx.ref, commit)
+        ctx.write(f"Adopting commit {run.commit_hash[:12]}, which was made by hand")
+    subject = repository.git(ctx.repository, "log", "-1", "--format=%s", run.commit_hash)
+    return Resume(CommittedChange(f"Adopted commit {run.commit_hash[:7]}: {subject}", (subject,)))
 
 
 def _committed(earlier: ExecutionRun | Continued) -> CommittedChange:

@@ -34,6 +34,8 @@ def deploy(ctx: RunContext, attempt: int) -> Outcome:
 
     def body(run: ExecutionRun) -> tuple[Outcome, PhaseFacts]:
         open_worktree(ctx, run)
+        if _rolled_back(ctx, run):
+            return Rebased(), PhaseFacts()
         repository.pull(ctx.repository, cancelled=ctx.cancelled)
         if not _is_on_main(ctx):
             return _rebase(ctx, attempt)
@@ -43,6 +45,20 @@ def deploy(ctx: RunContext, attempt: int) -> Outcome:
             return _rebase(ctx, attempt)
 
     return in_phase(ctx, DEPLOYING, attempt, "Deploying", body)
+
+
+def _rolled_back(ctx: RunContext, run: ExecutionRun) -> bool:
+    """Whether the pattern was rolled back since the candidate was replayed, so that it has to be replayed again.
+
+    Raises RepositoryError, to be tried again, while a roll back is under way.
+    """
+    with transaction() as session:
+        if deployments.pending_roll_back(session, run.workspace_id) is not None:
+            raise RepositoryError("A roll back of this pattern is under way.", failure="git.busy")
+        moved = deployments.baseline_moved(session, run.id)
+    if moved:
+        ctx.checkpoint(DEPLOYING, 1, f"baseline:{run.candidate_version_id}", "Another version runs now: testing again")
+    return moved
 
 
 def _is_on_main(ctx: RunContext) -> bool:

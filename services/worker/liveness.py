@@ -16,7 +16,7 @@ from typing import LiteralString
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
-from services.database.queue import DELIVER, RUN_JOB, SCHEMA, WORKFLOW, WORKFLOW_VERSION
+from services.database.queue import DELIVER, ROLL_BACK, RUN_JOB, SCHEMA, WORKFLOW, WORKFLOW_VERSION
 from services.logs import get_logger, log_unexpected
 
 WATCH_S = 1.0
@@ -150,7 +150,8 @@ class Watchdog:
 
 def _left_behind(connection: psycopg.Connection[tuple[object, ...]]) -> list[tuple[str, str | None, str]]:
     """Workflows of older releases: queued ones that a worker of theirs may never take, and those of dead workers."""
-    rows = connection.execute(_OLDER, {"names": [WORKFLOW, DELIVER, RUN_JOB], "version": WORKFLOW_VERSION}).fetchall()
+    names = [WORKFLOW, DELIVER, RUN_JOB, ROLL_BACK]
+    rows = connection.execute(_OLDER, {"names": names, "version": WORKFLOW_VERSION}).fetchall()
     return [
         (str(workflow), None if executor is None else str(executor), str(version))
         for workflow, executor, version, status in rows

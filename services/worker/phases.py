@@ -182,6 +182,6 @@ def commit(
 
 def origin_of(run: ExecutionRun) -> str:
     """Where a version comes from, as `detector_versions.origin` says it."""
-    if run.agent == "claude":
-        return "agent"
+    if run.agent in ("claude", "manual"):
+        return "agent" if run.agent == "claude" else "manual"
     return "starter" if run.is_first else "tuner"

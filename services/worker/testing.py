@@ -89,7 +89,9 @@ class _Gates:
         _judge_replay(result, self._check, waived)
         change = result.tune_change
         counts = ReplayCounts(change.fixed_count, change.broken_count) if change is not None else ReplayCounts(0, 0)
-        return GatesPassed(result.fixed_ids, counts, holdout_lost=result.holdout_ends and not waived)
+        with transaction() as session:
+            asked = executions.ask_holdout(session, run.id, epoch=ctx.epoch)
+        return GatesPassed(result.fixed_ids, counts, holdout_lost=asked and result.holdout_ends and not waived)
 
     def _check(self, key: str, text: str, details: str | None = None, ok: bool = True) -> None:
         self._ctx.checkpoint(TESTING, self._attempt, f"test:{self._round}:{key}", text, details, ok)

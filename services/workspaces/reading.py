@@ -14,7 +14,9 @@ from sqlalchemy.orm import Session
 from services import timeline
 from services.database.rows import fetch
 from services.errors import NotFound
+from services.labels import KeptRates, kept_rates, policy_from_json
 from services.models import MovedRow, PatternWorkspace, User
+from services.places import ApprovalPolicy
 from services.rules import is_described, open_correction_sql
 from services.texts import cleaned
 from services.timeline import TimelineEntry
@@ -49,6 +51,18 @@ class WorkspaceRow:
     message_title: str | None
     message_at: datetime | None
     execution_heartbeat_at: datetime | None = None  # while a worker has it
+    stored_rate: dict[str, Any] | None = None  # read by `rates`
+    stored_policy: dict[str, Any] | None = None  # read by `policy`
+
+    @property
+    def rates(self) -> KeptRates:
+        """The deployed version's rates: of all places, of seen and of unseen ones."""
+        return kept_rates(self.stored_rate, (self.success_tp, self.success_fp, self.success_fn))
+
+    @property
+    def policy(self) -> ApprovalPolicy:
+        """What the workspace asks of an approval; under its numbers a rate is not enough judged."""
+        return policy_from_json(self.stored_policy)
 
 
 # Latest rows and open corrections by lateral index look-ups: three an entry, however long the history is. Where
@@ -57,7 +71,7 @@ _LIST: LiteralString = """
 SELECT w.id, w.pattern_type, w.name, w.category, w.status, w.version, w.session_count, w.feedback_count,
        o.n, w.success_rate, w.success_tp, w.success_fp, w.success_fn, w.last_tested_at, w.updated_at,
        w.archived_at, e.id, e.number, e.status, e.phase, e.progress, m.type, m.title, m.created_at,
-       CASE WHEN e.status = 'running' AND e.worker_id IS NOT NULL THEN e.heartbeat_at END
+       CASE WHEN e.status = 'running' AND e.worker_id IS NOT NULL THEN e.heartbeat_at END, w.rate, w.approval_policy
 FROM pattern_workspaces w
 LEFT JOIN LATERAL (
     SELECT id, number, status, phase, progress, worker_id, heartbeat_at FROM claude_executions
@@ -154,6 +168,10 @@ class WorkspaceDetail:
     approved_by_name: str | None
     verified_by_name: str | None
     message_seq: int
+    rates: KeptRates
+    policy: ApprovalPolicy
+    replay_policy: str | None
+    holdout_share: float
 
     @property
     def is_described(self) -> bool:
@@ -162,7 +180,7 @@ class WorkspaceDetail:
 
 _COUNTS: LiteralString = f"""
 SELECT (SELECT count(*) FROM feedback_items WHERE workspace_id = %(w)s AND {open_correction_sql()}),
-       (SELECT count(*) FROM pattern_sessions WHERE workspace_id = %(w)s AND split = 'holdout')
+       (SELECT count(*) FROM places WHERE workspace_id = %(w)s AND split = 'holdout' AND NOT seen)
 """
 
 
@@ -207,6 +225,10 @@ def get(session: Session, workspace_id: uuid.UUID) -> WorkspaceDetail:
         approved_by_name=names.get(w.approved_by_id) if w.approved_by_id else None,
         verified_by_name=names.get(w.verified_by_id) if w.verified_by_id else None,
         message_seq=w.message_seq,
+        rates=kept_rates(w.rate, (w.success_tp, w.success_fp, w.success_fn)),
+        policy=policy_from_json(w.approval_policy),
+        replay_policy=w.replay_policy,
+        holdout_share=w.holdout_share,
     )
 
 

@@ -182,9 +182,17 @@ def test_a_card_says_what_is_known_and_what_is_not() -> None:
         "status": "beta",
         "sessions": 1,
     }
-    tested = base | {"rate": 0.44, "ci_low": 0.16, "ci_high": 0.75, "n": 7, "provisional": True, "spark": [0.5, 0.44]}
+    tested = base | {
+        "rate": 0.44,
+        "ci_low": 0.16,
+        "ci_high": 0.75,
+        "n": 7,
+        "note": "not enough judged, 7 of 30",
+        "unseen": "50% · 12–88% · n 4",
+        "spark": [0.5, 0.44],
+    }
     card = card_view(tested | {"open_feedback": 5, "last_tested_at": NOW - timedelta(days=1), "live": None}, NOW)
-    assert (card["rate"], card["evidence"]) == ("44%", "16–75% · n 7 · provisional")
+    assert (card["rate"], card["evidence"]) == ("44%", "16–75% · n 7 · not enough judged, 7 of 30")
     assert (card["open"], card["tested"], card["sessions"]) == ("5 open", "Tested yesterday", "1 session")
     waiting = base | {"rate": None, "version": None, "live": {"phase": None, "progress": 0, "status": "pending"}}
     card = card_view(waiting, NOW)
@@ -194,8 +202,8 @@ def test_a_card_says_what_is_known_and_what_is_not() -> None:
 
 def test_summaries_are_worded_once() -> None:
     assert [i["text"] for i in tally_items({"confirmed": 68, "false_negative": 9})] == ["68 right", "9 missed"]
-    assert rate_texts(0.44, 0.16, 0.75, 7)["n_text"] == "n 7 · provisional"
-    assert rate_texts(None, None, None, 0)["interval_text"] == "not tested yet"
+    assert rate_texts(0.44, 0.16, 0.75, 7)["n_text"] == "n 7 · not enough judged, 7 of 10"
+    assert rate_texts(None, None, None, 0)["interval_text"] == "not judged yet"
     stops = lifecycle_stops("beta", {"soon": NOW, "in_review": NOW})
     assert [s["state"] for s in stops] == ["passed", "passed", "here", "ahead", "ahead"]
     assert stops[0]["date"] == "10 Mar" and stops[3]["date"] == ""  # a later status of an earlier round is not reached

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import streamlit as st
 from sqlalchemy.exc import OperationalError
 from streamlit.testing.v1 import AppTest
 
@@ -101,3 +102,15 @@ def test_links_lead_to_our_screens_only() -> None:
     assert links.target("https://elsewhere.example/workspace?id=7") is None
     assert links.target("//elsewhere.example/workspace") is None
     assert links.target("/nowhere") is None
+
+
+def test_the_browsers_tab_carries_the_name_of_the_thing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    titles: list[str] = []
+    plain = st.set_page_config
+    monkeypatch.setattr(
+        st, "set_page_config", lambda **given: (titles.append(str(given["page_title"])), plain(**given))
+    )
+    open_page("workspace.py", world.viewer, id=str(world.swings))
+    assert titles[-1] == "Swings · Pattern Desk"
+    open_page("corrections.py", world.viewer)
+    assert titles[-1] == "Corrections · Pattern Desk"

@@ -53,6 +53,6 @@ test("a disputed mark says where it is, a rolled-back version which one came bac
   const entry = { author: { id: "1", name: "Lea Park", image: null } }
   const disputed = rows.LINES.mark_disputed({ ...entry, data: { candle_index: 7 } }, {})
   assert.deepEqual(disputed.slice(2, 4), ["Mark disputed", "#7 · by Lea"])
-  const back = rows.LINES.version_rolled_back({ ...entry, data: { new_version: "0.1.0", reason: "worse" } }, {})
-  assert.deepEqual(back.slice(2), ["Rolled back to v0.1.0", "by Lea", "worse"])
+  const back = rows.LINES.version_rolled_back({ ...entry, data: { previous_version: "0.2.0", new_version: "0.1.0", reason: "worse" } }, {})
+  assert.deepEqual(back.slice(2), ["Rolled back to v0.1.0", "was v0.2.0 · by Lea", "worse"])
 })

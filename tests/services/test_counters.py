@@ -1,4 +1,4 @@
-"""Anything that people and the worker can do, in any order: the counters equal a recount and no status lies."""
+"""Anything that people and the worker can do, in any order: counters and sums equal a recount and no status lies."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from hypothesis.stateful import (
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from services import executions, feedback, review, sessions, timeline, workspaces
+from services import disputes, executions, feedback, review, sessions, timeline, workspaces
+from services.cli.recount import recount_statistics
 from services.detectors.types import Detection as Found
 from services.errors import PatternDeskError
 from services.feedback import MarkPosition
@@ -54,9 +55,13 @@ class Workspace(RuleBasedStateMachine):
         self.session = Session(connection, join_transaction_mode="create_savepoint", expire_on_commit=False)
         self.stack.callback(self.session.close)
         self.fresh = False
+        self.looked = 0
 
     def teardown(self) -> None:
-        self.stack.close()
+        try:
+            assert recount_statistics(self.session) == []
+        finally:
+            self.stack.close()
 
     def attempt(self, name: str, what: Callable[[], Any]) -> Any:
         """Runs one use case as an edge would: whole, or not at all."""
@@ -260,10 +265,10 @@ class Workspace(RuleBasedStateMachine):
 
     @rule(pick=PICK)
     def settle(self, pick: int) -> None:
-        item = self.picked(FeedbackItem, pick, FeedbackItem.state == "disputed")
-        if item is not None:
-            self.attempt("settle", lambda: feedback.settle_dispute(
-                self.session, item.id, reason="a rule", actor=self.people[0]))  # fmt: skip
+        waiting = disputes.list_disputes(self.session, self.home)
+        if waiting:
+            self.attempt("settle", lambda: disputes.settle(
+                self.session, self.home, waiting[0].id, present=bool(pick % 2), rule="a rule", actor=self.people[0]))  # fmt: skip
 
     @rule(pick=PICK)
     def complete(self, pick: int) -> None:
@@ -291,6 +296,9 @@ class Workspace(RuleBasedStateMachine):
         if not hasattr(self, "home"):
             return
         assert scenarios.lies(self.session) == []
+        self.looked += 1
+        if self.looked % 8 == 0:  # the sums of the whole history; at the end as well
+            assert recount_statistics(self.session) == []
         found = scenarios.row(self.session, self.home)
         live = workspaces.has_live_execution(self.session, self.home)
         assert (live.id if live else None) == self.live

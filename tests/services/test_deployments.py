@@ -129,7 +129,7 @@ def test_a_failed_deploy_keeps_its_log_and_the_version_before(session: Session, 
 
 @pytest.mark.parametrize(
     "broken",
-    ["services.deployments.recording._switch", "services.workspaces.move", "services.executions.ending.settle",
+    ["services.deployments.recording.switch_version", "services.workspaces.move", "services.executions.ending.settle",
      "services.executions.complete"],
 )  # fmt: skip
 def test_a_deploy_that_breaks_in_the_middle_leaves_nothing(

@@ -18,6 +18,7 @@ DOORS = {
     ("services/states.py", "move_sessions"),
     ("services/states.py", "move_version"),
     ("services/states.py", "move_correction"),
+    ("services/states.py", "end_switch"),
     ("services/states.py", "move_corrections"),
     ("services/workspaces/changing.py", "move"),
     ("services/executions/ending.py", "set_status"),

@@ -16,9 +16,10 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from services import executions, timeline, workspaces
+from services import executions, feedback, timeline, workspaces
 from services.database.rows import driver
-from services.stats import Filters, executions_by_day
+from services.executions import ExecutionFilter
+from services.stats import Filters, executions_by_day, kept
 
 WORKSPACES, RUNS, MESSAGES = 4_000, 60, 300  # of all; a workspace among 300 of them; a workspace among 30
 
@@ -32,9 +33,12 @@ FROM generate_series(1, :workspaces) n
 JOIN (SELECT id, row_number() OVER () AS number FROM users WHERE email LIKE 'someone%') u ON u.number = n % 400 + 1
 """
 _EXECUTIONS = """
-INSERT INTO claude_executions (id, workspace_id, number, triggered_by, triggered_at, status, completed_at)
+INSERT INTO claude_executions (id, workspace_id, number, triggered_by, triggered_at, status, completed_at, error,
+                               canceled_at, agent, deploy_status, retry_count)
 SELECT gen_random_uuid(), w.id, n, w.created_by_id, now() - n * interval '1 day',
-       CASE WHEN n = 1 AND w.pattern_type LIKE '%0' THEN 'running' ELSE 'completed' END, now()
+       CASE WHEN n = 1 AND w.pattern_type LIKE '%0' THEN 'running' WHEN n % 20 = 7 THEN 'failed' ELSE 'completed' END,
+       now(), 'It failed.', CASE WHEN n = 47 THEN now() END, CASE WHEN n % 30 = 11 THEN 'claude' ELSE 'tuner' END,
+       CASE WHEN n % 30 = 13 THEN 'error' END, CASE WHEN n % 30 = 17 THEN 3 ELSE 0 END
 FROM (SELECT * FROM pattern_workspaces WHERE pattern_type LIKE 'explained_%' ORDER BY pattern_type LIMIT 300) w
 CROSS JOIN generate_series(1, :runs) n
 """
@@ -55,7 +59,9 @@ def session(engine: Engine) -> Iterator[Session]:
             for statement in statements.split(";\n"):
                 used = {name: size for name, size in sizes.items() if f":{name}" in statement}
                 connection.execute(text(statement), used)
-        connection.execute(text("ANALYZE users, pattern_workspaces, workspace_messages, claude_executions"))
+        connection.execute(
+            text("ANALYZE users, pattern_workspaces, workspace_messages, claude_executions, stat_changes")
+        )
         with Session(connection, join_transaction_mode="create_savepoint", expire_on_commit=False) as session:
             yield session
         transaction.rollback()
@@ -175,3 +181,89 @@ def test_the_statistics_of_a_workspace_by_time(
     )
     assert frame[0]["count"].sum() == 6
     assert indexes == {"ix_claude_executions_workspace_id_triggered_at"}
+
+
+def test_the_list_of_executions_is_read_in_the_order_of_an_index_whatever_is_asked(
+    session: Session, home: uuid.UUID, caught: list[tuple[Any, Any]]
+) -> None:
+    """Each filter of the list, and a page deep in it: a range of an index, never all rows."""
+    first = executions.page_of(session, ExecutionFilter(), limit=50)
+    place = (first[-1].triggered_at, first[-1].id)
+    person_id = session.execute(
+        text("SELECT created_by_id FROM pattern_workspaces WHERE id = :id"), {"id": home}
+    ).scalar_one()
+    today = datetime.now(UTC).date()
+    wanted = {
+        "ix_claude_executions_triggered_at_id": ExecutionFilter(since=today - timedelta(days=9), until=today),
+        "ix_claude_executions_workspace_id_triggered_at": ExecutionFilter(workspace_id=home),
+        "ix_claude_executions_listed_person": ExecutionFilter(person_id=person_id),
+        "ix_claude_executions_listed_agent": ExecutionFilter(agent="claude"),
+        "ix_claude_executions_listed_failed": ExecutionFilter(outcomes=["failed"]),
+        "ix_claude_executions_listed_canceled": ExecutionFilter(outcomes=["canceled"]),
+        "ix_claude_executions_listed_deploy": ExecutionFilter(deploy="error"),
+        "ix_claude_executions_listed_retries": ExecutionFilter(retries=3),
+    }
+    for index, narrowed in wanted.items():
+        for before in (None, place):
+            _, indexes = explained(
+                session, caught, lambda f=narrowed, b=before: executions.page_of(session, f, before=b, limit=50),  # type: ignore[misc]
+                "claude_executions", general=False,
+            )  # fmt: skip
+            # Few rows of one workspace are found by either of its indexes.
+            assert indexes <= {index, "uq_claude_executions_workspace_id_number"}, (narrowed, before)
+
+
+def test_a_first_launch_is_one_row_of_an_index(
+    session: Session, home: uuid.UUID, caught: list[tuple[Any, Any]]
+) -> None:
+    caught.clear()
+    executions.first_launch(session, home)
+    query, params = caught[0]
+    plan = driver(session).execute(f"EXPLAIN (FORMAT JSON, ANALYZE) {query}", params).fetchone()
+    assert plan is not None
+    below = plan[0][0]["Plan"]["Plans"][0]
+    assert below["Index Name"] == "ix_claude_executions_workspace_id_triggered_at" and below["Actual Rows"] == 1
+
+
+def test_a_statistic_reads_the_kept_sums_by_their_key(
+    session: Session, home: uuid.UUID, caught: list[tuple[Any, Any]]
+) -> None:
+    session.execute(text("SELECT stat_refill()"))
+    session.execute(text("ANALYZE stat_days"))
+    week = Filters(home, datetime.now(UTC) - timedelta(days=7))
+    for statistic in (kept.runs, kept.deploys, kept.flow, kept.causes, kept.retries):
+        caught.clear()
+        statistic(session, week)
+        query, params = caught[0]
+        row = driver(session).execute(f"EXPLAIN (FORMAT JSON) {query}", params).fetchone()
+        assert row is not None
+        assert ("stat_days", "pk_stat_days") in set(scans(row[0][0]["Plan"])) or any(
+            index == "pk_stat_days" for _, index in scans(row[0][0]["Plan"])
+        )
+
+
+def test_corrections_are_listed_in_the_order_of_an_index(
+    session: Session, home: uuid.UUID, caught: list[tuple[Any, Any]]
+) -> None:
+    session.execute(
+        text(
+            "INSERT INTO feedback_items (id, workspace_id, author_id, verdict, state, created_at, updated_at) "
+            "SELECT gen_random_uuid(), w.id, w.created_by_id, 'comment', "
+            "CASE WHEN n % 190 = 0 THEN 'disputed' ELSE 'open' END, now() - n * interval '1 hour', now() "
+            "FROM (SELECT * FROM pattern_workspaces WHERE pattern_type LIKE 'explained_%' LIMIT 20) w "
+            "CROSS JOIN generate_series(1, 200) n"
+        )
+    )
+    session.execute(text("ANALYZE feedback_items"))
+    wanted = {
+        "ix_feedback_items_listed": feedback.CorrectionFilter(),
+        "ix_feedback_items_listed_state": feedback.CorrectionFilter(states=["disputed"]),
+    }
+    for index, narrowed in wanted.items():
+        rows, indexes = explained(
+            session, caught, lambda f=narrowed: feedback.corrections(session, f, limit=50),  # type: ignore[misc]
+            "feedback_items", general=False,
+        )  # fmt: skip
+        assert len(rows) == (20 if narrowed.states else 50) and {
+            name for name in indexes if "feedback_items" in name or "Scan" in name
+        } == {index}

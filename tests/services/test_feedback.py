@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services import feedback, labels, sessions
+from services import disputes, feedback, labels, sessions
 from services.errors import Conflict, InvalidInput, NotFound
 from services.feedback import MarkPosition
 from services.lifecycle import FeedbackState, Verdict
@@ -203,14 +203,14 @@ def test_a_rule_settles_a_dispute(session: Session, member: Actor, made: uuid.UU
     other = factories.person(session)
     one = give(session, made, 10, V.CONFIRMED, member)
     two = give(session, made, 10, V.FALSE_POSITIVE, other)
+    [place] = disputes.list_disputes(session, home)
     with pytest.raises(InvalidInput, match="rule"):
-        feedback.settle_dispute(session, two, reason=" \x00", actor=member)
-    feedback.settle_dispute(session, two, reason="A high\x00 needs three bars.", actor=member)
-    assert (item(session, one).state, item(session, two).state) == (S.WITHDRAWN, S.OPEN)
-    assert item(session, two).reason == "A high needs three bars."
-    assert [j.id for j in labels.judgements(session, home)] == [str(two)]
-    with pytest.raises(NotFound, match="no such disputed"):
-        feedback.settle_dispute(session, two, reason="again", actor=member)
+        disputes.settle(session, home, place.id, present=False, rule=" \x00", actor=member)
+    disputes.settle(session, home, place.id, present=False, rule="A high\x00 needs three bars.", actor=member)
+    assert (item(session, one).state, item(session, two).state) == (S.DISPUTED, S.OPEN), "no agent gets the other side"
+    assert {j.id for j in labels.judgements(session, home)} == {str(one), str(two)}, "what people said stays"
+    with pytest.raises(Conflict, match="settled this dispute already"):
+        disputes.settle(session, home, place.id, present=True, rule="again", actor=other)
     assert scenarios.lies(session) == []
 
 

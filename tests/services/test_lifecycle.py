@@ -13,10 +13,13 @@ from sqlalchemy.orm import Session
 from services import (
     attachments,
     datasets,
+    deployments,
+    disputes,
     executions,
     feedback,
     notifications,
     people,
+    policies,
     review,
     sessions,
     timeline,
@@ -28,6 +31,7 @@ from services.feedback import MarkPosition
 from services.lifecycle import PERMISSIONS, TRANSITIONS, WORKER, Role, Verdict, WorkspaceStatus, transition
 from services.models import PatternWorkspace, now
 from services.people import Actor
+from services.places import ApprovalPolicy
 from services.settings import get_settings
 from tests import factories
 from tests.support import scenarios
@@ -75,7 +79,17 @@ VERBS: list[tuple[str, str, Verb]] = [
     ("judge", "add_missed", _missed),
     ("judge", "comment_item", lambda s, a: feedback.add_comment_item(s, NOBODY, "words", actor=a)),
     ("judge", "withdraw_feedback", lambda s, a: feedback.withdraw(s, NOBODY, actor=a)),
-    ("judge", "settle_dispute", lambda s, a: feedback.settle_dispute(s, NOBODY, reason="r", actor=a)),
+    ("judge", "settle_place", lambda s, a: disputes.settle(s, NOBODY, NOBODY, present=True, rule="r", actor=a)),
+    ("judge", "comment_place", lambda s, a: disputes.comment(s, NOBODY, NOBODY, "words", actor=a)),
+    ("edit_rules", "set_rules", lambda s, a: disputes.set_rules(s, NOBODY, "words", actor=a)),
+    ("roll_back", "roll_back", lambda s, a: deployments.request_roll_back(s, NOBODY, NOBODY, reason="r", actor=a)),
+    ("pin", "pin", lambda s, a: policies.pin(s, NOBODY, NOBODY, actor=a)),
+    ("pin", "unpin", lambda s, a: policies.unpin(s, NOBODY, NOBODY, actor=a)),
+    ("set_policy", "approval_policy", lambda s, a: policies.set_approval_policy(s, NOBODY, ApprovalPolicy(), actor=a)),
+    ("set_policy", "replay_policy", lambda s, a: policies.set_replay_policy(s, NOBODY, "net", actor=a)),
+    ("set_policy", "holdout_share", lambda s, a: policies.set_holdout_share(s, NOBODY, 0.3, actor=a)),
+    ("release_block", "release", lambda s, a: policies.release_block(s, NOBODY, NOBODY, 1, reason="r", actor=a)),
+    ("waive_line", "waive_line", lambda s, a: review.waive_line(s, NOBODY, "unseen", reason="r", actor=a)),
     ("complete_session", "complete_session", lambda s, a: sessions.complete(s, NOBODY, actor=a)),
     ("launch", "launch", lambda s, a: executions.launch(s, NOBODY, prompt_file=None, actor=a)),
     ("launch", "accept_plan", lambda s, a: executions.accept_plan(s, NOBODY, actor=a)),

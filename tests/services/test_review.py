@@ -7,7 +7,7 @@ import uuid
 import pytest
 from sqlalchemy.orm import Session
 
-from services import feedback, review, sessions
+from services import approvals, feedback, review, sessions
 from services.errors import GuardFailed, InvalidInput
 from services.lifecycle import Role, Verdict, WorkspaceStatus
 from services.models import DetectorVersion, PatternSession, WorkspaceMessage
@@ -31,7 +31,7 @@ def test_ten_judged_marks_are_needed_right_or_wrong(
         assert (found.status, found.approved_by_id) == (W.IN_REVIEW, member.id)
         assert scenarios.kinds(session, home)[-2:] == ["user_approved", "status_changed"]
         return
-    with pytest.raises(GuardFailed, match=f"{right + wrong} judged marks in 1 completed session"):
+    with pytest.raises(GuardFailed, match=f"{right + wrong} judged place"):
         review.approve(session, home, actor=member)
     assert scenarios.everything(session) == before
 
@@ -43,12 +43,12 @@ def test_only_completed_sessions_of_the_deployed_version_are_evidence(
     active = scenarios.run_session(session, home, member, stored, anchors=range(12))
     for detection in scenarios.detections(session, active).values():
         feedback.judge(session, detection, Verdict.CONFIRMED, actor=member)
-    with pytest.raises(GuardFailed, match="0 judged marks"):
+    with pytest.raises(GuardFailed, match="0 judged places"):
         review.approve(session, home, actor=member)
     sessions.complete(session, active, actor=member)
     feedback.add_comment_item(session, home, "words", actor=member)
     scenarios.deploy(session, scenarios.launch(session, home, member), params={"left": 4})
-    with pytest.raises(GuardFailed, match="0 judged marks"):
+    with pytest.raises(GuardFailed, match="0 judged places"):
         review.approve(session, home, actor=member)
     assert review.evidence(session, home).session_ids == []
 
@@ -99,7 +99,12 @@ def test_each_step_to_verified_and_back_is_a_message(
     review.return_to_beta(session, home, reason="Look at the gaps.", actor=admin)
     returned = scenarios.row(session, home)
     assert (returned.approved_at, returned.approved_by_id, returned.approved_evidence) == (None, None, None)
-    review.approve(session, home, actor=member)
+    reason = review.open_return(session, home)
+    assert reason is not None and (reason.reason, reason.by) == ("Look at the gaps.", admin.name)
+    with pytest.raises(InvalidInput, match="Look at the gaps"):
+        review.approve(session, home, actor=member)
+    review.approve(session, home, comment="Looked at all of them.", actor=member)
+    assert review.open_return(session, home) is None
     review.verify(session, home, comment="Yes.", actor=admin)
     found = scenarios.row(session, home)
     assert (found.status, found.version, found.verified_by_id) == (W.VERIFIED, "1.0.0", admin.id)
@@ -119,7 +124,7 @@ def test_each_step_to_verified_and_back_is_a_message(
 def test_evidence_that_changed_is_not_verified(session: Session, member: Actor, admin: Actor, home: uuid.UUID) -> None:
     made = scenarios.judged(session, home, member)
     review.approve(session, home, actor=member)
-    assert not review.void_if_changed(session, home, reason="nothing changed")
+    assert not approvals.void_if_changed(session, home, reason="nothing changed")
     session.get_one(PatternSession, made).status = "archived"
     session.flush()
     with pytest.raises(GuardFailed, match="0 completed sessions"):
@@ -128,10 +133,10 @@ def test_evidence_that_changed_is_not_verified(session: Session, member: Actor, 
     factories.version(session, home, "0.2.0")
     with pytest.raises(GuardFailed, match="changed since the approval"):
         review.verify(session, home, actor=admin)
-    assert review.void_if_changed(session, home, reason="Somebody pushed by hand.")
+    assert approvals.void_if_changed(session, home, reason="Somebody pushed by hand.")
     assert scenarios.row(session, home).status == W.BETA
     assert scenarios.kinds(session, home)[-2:] == ["approval_voided", "status_changed"]
-    assert not review.void_if_changed(session, home, reason="again")
+    assert not approvals.void_if_changed(session, home, reason="again")
 
 
 @pytest.mark.parametrize("what", ["version", "code", "parameters"])
@@ -153,7 +158,7 @@ def test_an_approval_binds_the_version_its_code_and_its_parameters(
     session.flush()
     with pytest.raises(GuardFailed, match="changed since the approval"):
         review.verify(session, home, actor=admin)
-    assert review.void_if_changed(session, home, reason="It changed.")
+    assert approvals.void_if_changed(session, home, reason="It changed.")
     voided = scenarios.row(session, home)
     assert (voided.status, voided.approved_at, voided.approved_by_id, voided.approved_evidence) == (
         W.BETA, None, None, None,
@@ -185,7 +190,7 @@ def test_more_sessions_while_in_review_are_no_change(
     scenarios.judged(session, home, member)
     review.approve(session, home, actor=member)
     [waiting] = review.queue(session)
-    assert (waiting.workspace_id, waiting.success_n, waiting.approved_by_name) == (home, 10, member.name)
+    assert (waiting.workspace_id, waiting.rates.all.n, waiting.approved_by_name) == (home, 10, member.name)
     scenarios.judged(session, home, member, right=2)
     review.verify(session, home, actor=admin)
     assert scenarios.row(session, home).status == W.VERIFIED
@@ -228,7 +233,7 @@ def test_a_pattern_without_a_detector_has_no_evidence_and_says_so(session: Sessi
     assert (now.version_id, now.commit_hash, now.code_sha256, now.params_sha256) == (None, None, None, None)
     assert (now.session_ids, now.n, now.success_rate) == ([], 0, None)
     assert [(guard.name, guard.holds) for guard in review.approval_guards(now)] == [
-        ("deployed", False), ("judged", False), ("quiet", True),
+        ("deployed", False), ("judged", False), ("unseen", True), ("settled", True), ("quiet", True),
     ]  # fmt: skip
     guards = {guard.name: guard.holds for guard in review.verification_guards(session, nothing, member)}
     assert guards == {"unchanged": False, "judged": False, "quiet": True, "other_person": True}

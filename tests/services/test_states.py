@@ -30,7 +30,7 @@ from tests.support import scenarios
 
 # What is possible in the product, written down apart from its tables.
 SESSIONS = {"running": {"active", "failed"}, "active": {"completed"}}
-VERSIONS = {"candidate": {"deployed", "rejected"}, "deployed": {"retired"}}
+VERSIONS = {"candidate": {"deployed", "rejected"}, "deployed": {"retired"}, "retired": {"deployed"}}
 CORRECTIONS = {
     "open": {"sent", "addressed", "disputed", "withdrawn"},
     "sent": {"addressed", "open"},

@@ -196,37 +196,6 @@ def test_time_to_fix_counts_a_correction_once_with_the_fix_that_stands(
     ]  # fmt: skip
 
 
-def test_the_headline_compares_with_the_version_and_the_period_before(
-    session: Session, member: Actor, home: uuid.UUID, other: uuid.UUID
-) -> None:
-    first = version(session, home, "0.1.0")
-    completed_session(session, home, first, member, tp=1, fp=9, fn=0)
-    second = version(session, home, "0.2.0", at=DAY_ONE + days(1))
-    completed_session(session, home, second, member, tp=5, fp=5, fn=0, at=DAY_ONE + days(1))
-    version(session, home, "0.3.0", at=DAY_ONE + days(2))  # never judged: no number to compare with
-    third = version(session, home, "0.4.0", at=DAY_ONE + days(3))
-    fixed = feedback_item(session, home, member, state=F.ADDRESSED, at=DAY_ONE + days(9))
-    execution(session, home, member, at=DAY_ONE + days(10), cost_usd="2", feedback_ids=[fixed], fixed_ids=[fixed])
-    execution(session, home, member, at=DAY_ONE + days(11), cost_usd="1")
-    early = feedback_item(session, home, member, state=F.ADDRESSED, at=DAY_ONE + days(3))
-    execution(session, home, member, at=DAY_ONE + days(4), cost_usd="0.5", feedback_ids=[early], fixed_ids=[early])
-    execution(session, other, member, at=DAY_ONE + days(10), cost_usd="100")
-    week = Filters(home, DAY_ONE + days(8), DAY_ONE + days(15))
-    untested = stats.headline(session, week)
-    assert (untested.success_rate.value, untested.success_rate.previous, untested.success_rate.n) == (None, 0.5, 0)
-    assert untested.success_rate.delta is None
-    completed_session(session, home, third, member, tp=9, fp=1, fn=0, at=DAY_ONE + days(4))
-    found = stats.headline(session, week)
-    assert found.success_rate.delta == pytest.approx(0.4)
-    assert (found.success, found.previous_success) == (rate(9, 1, 0), rate(5, 5, 0))
-    assert (found.executions.value, found.executions.previous, found.executions.delta) == (2, 1, 1)
-    assert (found.cost_usd.value, found.cost_usd.previous) == (3.0, 0.5)
-    assert (found.time_to_fix_s.value, found.time_to_fix_s.previous) == (25 * 3600.0, 25 * 3600.0)
-    assert found.time_to_fix_s.n == 1
-    ever = stats.headline(session, Filters(home))
-    assert (ever.executions.value, ever.executions.previous, ever.cost_usd.value) == (3, None, 3.5)
-
-
 def test_nothing_at_all_is_empty_frames_and_unknown_numbers(session: Session) -> None:
     nowhere = Filters(uuid.uuid4())
     for function in (
@@ -237,9 +206,9 @@ def test_nothing_at_all_is_empty_frames_and_unknown_numbers(session: Session) ->
         assert len(table) == 0 and len(table.columns) > 2
         full_type = {c: str(t) for c, t in table.dtypes.items() if str(t).startswith("datetime")}
         assert set(full_type.values()) <= {"datetime64[us, UTC]"}
-    found = stats.headline(session, nowhere)
-    assert (found.success_rate.value, found.executions.value, found.cost_usd.value) == (None, 0, 0.0)
-    assert found.time_to_fix_s.value is None
+    found = stats.summary(session, nowhere, None)
+    assert (found.success_rate.now.value, found.executions.now.value, found.cost_usd.now.value) == (None, 0, 0.0)
+    assert found.time_to_fix_s.now.value is None
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ STARTER = "services/detectors/starter/"  # the pattern repository's own code, wh
 # Where JSON enters or leaves, or rows of any table do: the only modules in which such a dictionary is the right type.
 CODECS = {
     "services/codec.py": "our records",
+    "services/approvals/approved.py": "approved evidence as it is stored",
     "services/database/rows.py": "parameters and rows of SQL",
     "services/deploys/vercel_api.py": "Vercel's answers",
     "services/agents/claude/process.py": "events of the agent's process",
@@ -46,6 +47,7 @@ CODECS = {
     "services/cli/live_check.py": "what --json prints",
     "services/cli/recount.py": "what --json prints",
     "services/existing/reading.py": "messages as the existing system keeps them",
+    "services/existing/desk.py": "messages as the existing system keeps them",
     "services/existing/making.py": "messages as the existing system keeps them",
     "services/existing/source.py": "rows of the existing system",
     "services/labels/rates.py": "rates as sessions and evaluations keep them",

@@ -460,9 +460,9 @@ DRAWN = """(key) => document.querySelector(`.st-key-${key} .js-plotly-plot`)._fu
 
 def downloads(member: Person, journey: Journey) -> None:
     member.screen("Sessions")
-    journey.csv["sessions"] = member.csv(member.key("csv-sessions").get_by_role("button"))
+    journey.csv["sessions"] = member.csv(member.key("csv-sessions").get_by_role("link"))
     member.screen("Executions")
-    journey.csv["executions"] = member.csv(member.key("csv-executions").get_by_role("button"))
+    journey.csv["executions"] = member.csv(member.key("csv-executions").get_by_role("link"))
     member.open(f"/workspace?id={journey.workspace_id}")
     member.title("Swings")
     member.press(re.compile("More"))

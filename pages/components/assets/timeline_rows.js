@@ -124,7 +124,7 @@ const LINES = {
   approval_voided: (e) => ["warning", "orange", "Approval voided", "the evidence changed", e.data.reason],
   gate_waived: (e) => ["gpp_maybe", "orange", "Gate waived", first(e.author) && `by ${first(e.author)}`, e.data.reason],
   version_updated: (e) => ["new_releases", "", `Version ${e.data.previous_version} → ${e.data.new_version}`, e.data.changes.join(", ")],
-  version_rolled_back: (e) => ["history", "orange", `Rolled back to v${e.data.new_version}`, first(e.author) && `by ${first(e.author)}`, e.data.reason],
+  version_rolled_back: (e) => ["history", "orange", `Rolled back to v${e.data.new_version}`, join(`was v${e.data.previous_version}`, first(e.author) && `by ${first(e.author)}`), e.data.reason],
   mark_disputed: (e) => ["gavel", "orange", "Mark disputed", join(candle(e.data.candle_index, e.data.candle_time), first(e.author) && `by ${first(e.author)}`)],
   status_changed: (e, app) => ["swap_horiz", "", `Status: ${look(app.looks.statuses, e.data.new_status).label}`, e.data.previous_status && `was ${look(app.looks.statuses, e.data.previous_status).label.toLowerCase()}`, e.data.reason],
 }

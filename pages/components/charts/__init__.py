@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+from pages.components.charts.places import ChartMark, place_chart
 from pages.components.charts.statistics import (
     cost_per_day,
-    duration_by_phase,
-    executions_per_day,
-    feedback_by_state,
-    hours_to_fix,
     stacked_bars,
     success_by_version,
     success_over_time,
 )
 
 __all__ = [
+    "ChartMark",
     "cost_per_day",
-    "duration_by_phase",
-    "executions_per_day",
-    "feedback_by_state",
-    "hours_to_fix",
+    "place_chart",
     "stacked_bars",
     "success_by_version",
     "success_over_time",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import pandas as pd
@@ -93,6 +93,7 @@ def success_over_time(frame: pd.DataFrame) -> go.Figure:
             mode="lines+markers",
             line={"color": ACCENT, "width": 2},
             marker={"size": 6, "color": ACCENT},
+            customdata=list(data["link"]) if "link" in data else None,
             hovertext=[_rate_text(row) for row in data.to_dict("records")],
             hoverinfo="text",
         )
@@ -100,29 +101,6 @@ def success_over_time(frame: pd.DataFrame) -> go.Figure:
     figure.update_xaxes(type="date", tickformat="%-d %b", nticks=6)
     figure.update_yaxes(**PERCENT_AXIS)
     return figure
-
-
-def executions_per_day(frame: pd.DataFrame) -> go.Figure:
-    """Columns day, outcome, count."""
-    labels = {name: looks.EXECUTIONS[name].label for name in OUTCOMES}
-    return stacked_bars(
-        frame,
-        x="day",
-        group="outcome",
-        value="count",
-        colors=OUTCOMES,
-        labels=labels,
-        empty="No execution in this period",
-    )
-
-
-def feedback_by_state(frame: pd.DataFrame) -> go.Figure:
-    """Columns week (or day), state, count."""
-    labels = {name: looks.FEEDBACK_STATES[name].label for name in STATES}
-    x = "week" if "week" in frame.columns else "day"
-    return stacked_bars(
-        frame, x=x, group="state", value="count", colors=STATES, labels=labels, empty="No correction in this period"
-    )
 
 
 def stacked_bars(
@@ -134,8 +112,12 @@ def stacked_bars(
     colors: Mapping[str, str],
     labels: Mapping[str, str] | None = None,
     empty: str = "Nothing in this period",
+    link: Callable[[str, pd.Timestamp], str] | None = None,
 ) -> go.Figure:
-    """Counts of `group` stacked over the dates in `x`; groups in the order of `colors`, unknown ones last in gray."""
+    """Counts of `group` stacked over the dates in `x`; groups in the order of `colors`, unknown ones last in gray.
+
+    `link` gives the address of the rows behind the bar of a group at a date.
+    """
     figure = blank(HEIGHT, barmode="stack", bargap=0.28, hovermode="x unified")
     if frame.empty or not frame[value].sum():
         return empty_note(figure, empty)
@@ -150,6 +132,7 @@ def stacked_bars(
                 name=safe(label),
                 marker={"color": colors.get(str(name), looks.NEUTRAL), "line": {"width": 0}},
                 hovertemplate="%{y:,}",
+                customdata=[link(str(name), at) for at in table.index] if link else None,
             )
         )
     _date_axis(figure, table.index)
@@ -158,54 +141,20 @@ def stacked_bars(
     return figure
 
 
-def duration_by_phase(frame: pd.DataFrame) -> go.Figure:
-    """Columns phase, seconds, one row a finished phase. Boxes, the first phase at the top."""
-    figure = blank(HEIGHT, showlegend=False)
-    data = frame.dropna(subset=["seconds"])
-    if data.empty:
-        return empty_note(figure, "No finished phase in this period")
-    for phase, look in reversed(list(looks.PHASES.items())):
-        minutes = data.loc[data["phase"] == phase, "seconds"] / 60
-        if minutes.empty:
-            continue
-        figure.add_trace(
-            go.Box(
-                x=minutes,
-                name=look.label,
-                orientation="h",
-                line={"color": ACCENT, "width": 1.4},
-                fillcolor=rgba(ACCENT, 0.45),
-                marker={"color": ACCENT, "size": 4},
-                hovertemplate="%{x:.1f} min<extra></extra>",
-            )
-        )
-    figure.update_xaxes(ticksuffix=" min", rangemode="tozero", nticks=7)
-    figure.update_yaxes(showgrid=False)
-    return figure
-
-
-def hours_to_fix(frame: pd.DataFrame) -> go.Figure:
-    """Column hours, one row a correction: how long from feedback to a version that holds the fix."""
-    figure = blank(HEIGHT, showlegend=False, bargap=0.06)
-    data = frame.dropna(subset=["hours"])
-    if data.empty:
-        return empty_note(figure, "No correction was fixed in this period")
-    figure.add_trace(
-        go.Histogram(x=data["hours"], nbinsx=24, marker={"color": ACCENT}, hovertemplate="%{y:,}<extra></extra>")
-    )
-    figure.update_xaxes(ticksuffix=" h", nticks=7)
-    figure.update_yaxes(tickformat=",d", nticks=5)
-    return figure
-
-
-def cost_per_day(frame: pd.DataFrame) -> go.Figure:
-    """Columns day, cost_usd."""
+def cost_per_day(frame: pd.DataFrame, link: Callable[[str, pd.Timestamp], str] | None = None) -> go.Figure:
+    """Columns day, cost_usd. `link` as in `stacked_bars`."""
     figure = blank(HEIGHT, showlegend=False, bargap=0.28)
     data = frame.dropna(subset=["cost_usd"])
     if data.empty or not data["cost_usd"].sum():
         return empty_note(figure, "No agent cost in this period")
     figure.add_trace(
-        go.Bar(x=data["day"], y=data["cost_usd"], marker={"color": ACCENT}, hovertemplate="$%{y:,.2f}<extra></extra>")
+        go.Bar(
+            x=data["day"],
+            y=data["cost_usd"],
+            marker={"color": ACCENT},
+            hovertemplate="$%{y:,.2f}<extra></extra>",
+            customdata=[link("", at) for at in data["day"]] if link else None,
+        )
     )
     _date_axis(figure, data["day"])
     figure.update_yaxes(tickprefix="$", nticks=5, rangemode="tozero")

@@ -6,10 +6,11 @@ from typing import Final
 
 import pandas as pd
 
-from pages.components import looks
+from pages.components import looks, rates
 from pages.components.runs.cells import Cell
 from services.executions import KeptReplay, ReplayRow
 from services.places import Rate
+from services.rules import PROVISIONAL_BELOW
 
 MOST_ROWS: Final = 500  # of a replay that are drawn; broken and fixed ones come first
 REPLAY_COLUMNS: Final = (
@@ -98,15 +99,13 @@ def split_lines(replay: KeptReplay) -> list[tuple[str, str]]:
     """Before → after of the tune and the hold-out sessions, each with n and interval."""
     splits = replay.splits
     pairs = [("Seen places", splits.before_tune, splits.tune)]
-    pairs.append(("Kept for testing", splits.before_holdout, splits.holdout))
+    pairs.append(("Unseen places, kept for testing", splits.before_holdout, splits.holdout))
     return [(title, _before_after(before, after)) for title, before, after in pairs if after is not None]
 
 
 def _before_after(before: Rate | None, after: Rate) -> str:
     old = f"{looks.percent(before.rate)} → " if before is not None else ""
-    small = " · provisional" if after.n and after.provisional else ""
-    interval = looks.interval(after.ci_low, after.ci_high)
-    return f"{old}{looks.percent(after.rate)} · {interval} · n {after.n:,}{small}"
+    return f"{old}{rates.line(after, PROVISIONAL_BELOW)}"
 
 
 def hidden_holdout(replay: KeptReplay) -> int:

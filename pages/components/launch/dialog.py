@@ -26,14 +26,14 @@ from services.feedback import FeedbackRow
 _PREPARED: Final = "launch-prepared"
 
 
-def launch(workspace_id: uuid.UUID, parent: ExecutionDetail | None = None) -> None:
+def launch(workspace_id: uuid.UUID, parent: ExecutionDetail | None = None, items: Sequence[FeedbackRow] = ()) -> None:
     """Opens the dialog: agent, deploy target and corrections are chosen, the prompt shows, and exactly that is sent.
 
     With a `parent` the new execution follows that one, begins with its choices, and takes all open corrections.
+    `items` are the open corrections to choose from, where those are not all.
     """
     st.session_state.pop(_PREPARED, None)  # the prompt is made anew for what is open now
-    items: Sequence[FeedbackRow] = ()
-    if parent is None:
+    if parent is None and not items:
         with guarded(stop=True), transaction() as session:
             items = feedback.open_batch(session, workspace_id)
     title = "Launch an execution" if parent is None else "Run again"

@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal, NotRequired, TypedDict
 
-from pages.components import looks
+from pages.components import looks, rates
 from pages.components.assets import Component, asset, component
-from services.places import rate as counted
 from services.review import QueueRow
 from services.sessions import SessionRow
 
@@ -121,16 +120,20 @@ def change_view(files: Sequence[ChangedFile], *, key: str) -> None:
 
 
 def queue_card(row: QueueRow, now: datetime) -> QueueCard:
-    """A card as finished text. A rate is green when its 95% interval lies above one half, else it asks for a look."""
+    """A card as finished text, the unseen rate first: green when its 95% interval lies above one half."""
     decided = row.verified_at is not None
     name = (row.verified_by_name if decided else row.approved_by_name) or "somebody"
     verb = "Verified" if decided else "Approved"
-    right = round((row.success_rate or 0) * row.success_n)
-    low = counted(right, row.success_n - right, 0).ci_low
-    color = "gray" if row.success_rate is None else "green" if low is not None and low > 0.5 else "orange"
-    rate: BadgeData = {"color": color, "text": looks.percent(row.success_rate)}
+    unseen, total = row.rates.unseen, row.rates.all
+    low = unseen.ci_low
+    color = "gray" if unseen.rate is None else "green" if low is not None and low > 0.5 else "orange"
+    few = rates.shortage(unseen, row.policy.unseen)
+    rate: BadgeData = {
+        "color": color,
+        "text": f"unseen {looks.percent(unseen.rate)}, n {unseen.n:,}" + (f", {few.partition(',')[0]}" if few else ""),
+    }
     broken: BadgeData = {"color": "orange" if row.broken else "gray", "text": f"{row.broken or 0:,} broken"}
-    n: BadgeData = {"color": "gray", "text": f"n {row.success_n:,}"}
+    n: BadgeData = {"color": "gray", "text": f"all {looks.percent(total.rate)}, n {total.n:,}"}
     badges_of_card = [rate, n] if row.broken is None else [rate, n, broken]
     return {
         "id": str(row.workspace_id),

@@ -16,6 +16,12 @@ from services.database.engine import transaction
 from services.lifecycle import verified_version
 
 _NOTICE: Final = "review-notice"
+LINES: Final = {
+    "judged": "judged places",
+    "unseen": "unseen places",
+    "lower_bound": "the rate's lower bound",
+    "settled": "disputes settled",
+}
 
 
 def _done(sentence: str, symbol: str) -> NoReturn:
@@ -50,6 +56,42 @@ def return_to_beta(workspace_id: uuid.UUID) -> None:
         review.return_to_beta(session, workspace_id, reason=reason, actor=actor)
     if outcome.ok:
         _done("Returned to beta.", "undo")
+
+
+@st.dialog("Approve for review", icon=":material/thumb_up:")
+def approve(workspace_id: uuid.UUID) -> None:
+    """The checklist as it stands, and a comment for the admin: after a return, what was done about its reason."""
+    actor = require_actor()
+    with guarded(stop=True), transaction() as session:
+        guards = review.approval_guards(review.evidence(session, workspace_id))
+        returned = review.open_return(session, workspace_id)
+    checks([(guard.holds, guard.sentence) for guard in guards], key="approve-checks")
+    if returned is not None:
+        st.text(f"{returned.by} returned it: {returned.reason}")
+    with st.form("approve", border=False):
+        label = "What was done about it" if returned is not None else "Comment for the admin (optional)"
+        comment = st.text_area(label, height=110, max_chars=4000, key="approve-comment")
+        if not st.form_submit_button("Approve", type="primary", icon=":material/thumb_up:", key="approve-yes"):
+            return
+    with guarded() as outcome, transaction() as session:
+        review.approve(session, workspace_id, comment=comment, actor=actor)
+    if outcome.ok:
+        _done("Approved for review.", "thumb_up")
+
+
+@st.dialog("Waive a line of the checklist", icon=":material/gpp_maybe:")
+def waive(workspace_id: uuid.UUID, line: str, sentence: str) -> None:
+    """A reason, which shows on the timeline and beside the line, for the version that is deployed now."""
+    actor = require_actor()
+    st.text(f"{sentence}. The deployed version may be approved without it; the next version may not.")
+    with st.form("waive", border=False):
+        reason = st.text_area("Reason", height=110, max_chars=4000, key="waive-reason")
+        if not st.form_submit_button("Waive", type="primary", icon=":material/gpp_maybe:", key="waive-yes"):
+            return
+    with guarded() as outcome, transaction() as session:
+        review.waive_line(session, workspace_id, line, reason=reason, actor=actor)
+    if outcome.ok:
+        _done("The line is waived for this version.", "gpp_maybe")
 
 
 @st.dialog("Verify", icon=":material/verified:")

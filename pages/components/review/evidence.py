@@ -9,24 +9,27 @@ from typing import Any, Final
 import pandas as pd
 import streamlit as st
 
-from pages.components import looks, uploads
-from pages.components.drawn import rate_table
+from pages.components import looks, rates, uploads
+from pages.components.drawn import facts, rate_table
 from pages.components.links import exists, go
 from pages.components.review.component import badges, change_view, session_table
 from pages.components.review.since_verified import change
 from pages.components.timeline.component import TimelineAction, timeline
-from services import deployments, review, sessions, stats, workspaces
+from services import approvals, deployments, disputes, feedback, review, sessions, stats, workspaces
 from services import timeline as entries_of
 from services.database.engine import transaction
 from services.deployments import VersionRow
+from services.disputes import PlaceRow
+from services.feedback import FeedbackRow
 from services.lifecycle import MessageType, WorkspaceStatus
 from services.people import Actor
-from services.review import Evidence, Guard
+from services.review import Evidence, Guard, Returned
 from services.sessions import SessionRow
 from services.timeline import EntryJson
 from services.workspaces import WorkspaceDetail
 
 SHOWN_VERSIONS: Final = 6
+SHOWN_OPEN: Final = 8  # disputes and corrections that are listed
 _BATCH: Final = 200  # entries read at a time on the way back to the approval
 _BATCHES: Final = 5
 
@@ -38,12 +41,18 @@ class Dossier:
     workspace: WorkspaceDetail
     found: Evidence
     guards: list[Guard]
+    checklist: list[Guard]
+    returned: Returned | None
+    disputes: list[PlaceRow]
+    corrections: list[FeedbackRow]
+    held: int
     by_version: pd.DataFrame
     versions: list[VersionRow]
     replay: dict[str, Any] | None
     sessions: list[SessionRow]
     verified_commit: str | None
     entries: list[EntryJson]
+    approved: approvals.Approved | None = None
 
     @property
     def deployed(self) -> VersionRow | None:
@@ -61,16 +70,23 @@ def read(workspace_id: uuid.UUID, actor: Actor) -> Dossier:
         found = review.evidence(session, workspace_id)
         completed = sessions.list_sessions(session, workspace_id=workspace_id, status="completed", limit=1000)
         behind = set(found.session_ids)
+        still_open = feedback.list_feedback(session, workspace_id, states=["open"])
         return Dossier(
             workspace=workspace,
             found=found,
             guards=review.verification_guards(session, workspace_id, actor),
+            checklist=review.approval_guards(found),
+            returned=review.open_return(session, workspace_id),
+            disputes=disputes.list_disputes(session, workspace_id),
+            corrections=[row for row in still_open if row.split in (None, "tune")],
+            held=sum(row.split not in (None, "tune") for row in still_open),
             by_version=stats.success_by_version(session, stats.Filters(workspace_id=workspace_id)),
             versions=deployments.list_versions(session, workspace_id),
             replay=review.deployed_replay(session, found.version_id) if found.version_id else None,
             sessions=[row for row in completed if str(row.id) in behind],
             verified_commit=_verified_before(session, workspace),
             entries=uploads.shown(session, _since_approval(session, workspace_id), actor=actor),
+            approved=review.approved_evidence(session, workspace_id),
         )
 
 
@@ -104,13 +120,83 @@ def _since_approval(session: Any, workspace_id: uuid.UUID) -> list[entries_of.Ti
 def cards(dossier: Dossier) -> None:
     """The four cards, two beside each other where there is room."""
     grid = st.grid(2, min_column_width=380, gap="small")
-    for draw in (_by_version, _replay, _sessions, _change):
+    for draw in (_unseen, _open_questions, _by_version, _replay, _sessions, _change):
         with grid.container(border=True, height="stretch", gap="xsmall"):
             draw(dossier)
 
 
 def _title(text: str, note: str = "") -> None:
     st.markdown(f"**{looks.plain(text)}**" + (f" :gray[{looks.plain(note)}]" if note else ""))
+
+
+def _unseen(dossier: Dossier) -> None:
+    """The result that counts, first: on places that no prompt and no search has had."""
+    current = dossier.found
+    _title("Unseen places", "no prompt and no search has had them")
+    rows = [
+        (name, rate.rate, rate.ci_low, rate.ci_high, rate.n)
+        for name, rate in (("Unseen", current.unseen), ("Seen", current.seen), ("All", current.total))
+    ]
+    rate_table(rows, name="Places", key="review-unseen")
+    for name, rate, least in (
+        ("unseen", current.unseen, current.policy.unseen),
+        ("judged", current.total, current.policy.judged),
+    ):
+        if words := rates.shortage(rate, least):
+            st.caption(looks.plain(f"{words[0].upper()}{words[1:]} {name} places."))
+    replay = dossier.replay or {}
+    said = str((replay.get("splits") or {}).get("evidence") or "")
+    st.caption(looks.plain(p_sentence(replay.get("baseline_version"), said, replay.get("p_value"))))
+    if notes := rates.notes(current.total):
+        st.caption(looks.plain(f"It rests {notes}." if notes.startswith("on ") else f"{notes}."))
+
+
+def p_sentence(baseline: str | None, evidence: str, p: float | None) -> str:
+    """What the replay on unseen places proves, as a sentence with its n. `evidence` is what the replay said itself."""
+    if not baseline:
+        return "There was no version before, so nothing is claimed of being better."
+    said = evidence.strip()
+    if not said:
+        return "No unseen place was judged on both versions, so nothing is claimed of being better."
+    unseen = next((part.strip() for part in said.split(". ") if " unseen " in part), said)
+    start = f"Against v{baseline}, on unseen places: {unseen.rstrip('.')}."
+    if p is None:
+        return start
+    number = "less than 0.001" if p < 0.001 else f"{p:.2g}"
+    return (
+        f"{start} If both versions were equally good, a difference like this would come up with probability {number}."
+    )
+
+
+def _open_questions(dossier: Dossier) -> None:
+    """Disputes and open corrections, each with a link to its place."""
+    _title("Still open")
+    if not dossier.disputes and not dossier.corrections and not dossier.held:
+        st.caption("No dispute and no open correction.")
+    for place in dossier.disputes[:SHOWN_OPEN]:
+        st.page_link(
+            "disputes.py",
+            label=f":material/gavel: {looks.plain(f'{place.title}, {place.votes}')}",
+            query_params={"id": str(dossier.workspace.id), "place": str(place.id)},
+        )
+    for row in dossier.corrections[:SHOWN_OPEN]:
+        _correction(row)
+    left = max(0, len(dossier.corrections) - SHOWN_OPEN) + max(0, len(dossier.disputes) - SHOWN_OPEN)
+    if left:
+        st.caption(f"and {left:,} more")
+    if dossier.held:
+        st.caption(f"{looks.count(dossier.held, 'correction')} kept for testing")
+
+
+def _correction(row: FeedbackRow) -> None:
+    look = looks.look(looks.VERDICTS, row.verdict)
+    place = looks.candle_label(row.candle_index, row.candle_time) if row.candle_index is not None else "in words"
+    label = f"{look.icon} {looks.plain(f'{look.label} {place}, {row.author_name}')}"
+    if row.session_id is None or not exists("session"):
+        st.markdown(label)
+        return
+    query = {"id": str(row.session_id), "mark": str(row.detection_id or row.id)}
+    st.page_link("session.py", label=label, query_params=query)
 
 
 def _by_version(dossier: Dossier) -> None:
@@ -141,11 +227,9 @@ def _replay(dossier: Dossier) -> None:
     against = (
         f"Against {replay['baseline_version']}. " if replay["baseline_version"] else "There was no version before. "
     )
-    st.caption(
-        looks.plain(against + "The agent has seen the labels of the seen sessions, never those of the hold-out.")
-    )
+    st.caption(looks.plain(against + "The agent may know of the seen places, never of those kept for testing."))
     splits = replay["splits"] or {}
-    names = {"tune": "Seen sessions", "holdout": "Hold-out"}
+    names = {"tune": "Seen places", "holdout": "Kept for testing"}
     scores = [(label, splits.get(name)) for name, label in names.items()]
     rows = [
         (label, s["rate"], s["ci_low"], s["ci_high"], s["n"]) if s else (label, None, None, None, 0)
@@ -193,8 +277,14 @@ def _change(dossier: Dossier) -> None:
 
 
 def since_approval(dossier: Dossier) -> None:
-    """The timeline from the approval on, to read."""
+    """What is different since, without voiding the approval; then the timeline from the approval on, to read."""
     st.markdown("**Since approval**")
+    approved = dossier.approved
+    if dossier.in_review and approved is not None:
+        changed = approvals.since_approval(approved, dossier.found)
+        facts(
+            [(c.what, f"{c.before} → {c.after}") for c in changed] or [("Evidence", "as approved")], key="review-since"
+        )
     action = timeline(
         dossier.entries,
         live_url=None,

@@ -1,62 +1,33 @@
-"""What the statistics page shows: four metrics, and a list of charts each with the frame that it draws.
+"""What the statistics page shows: a list of charts, each with the frame that it draws.
 
-A card's frame holds exactly the rows and columns that its chart shows; the CSV button exports that frame.
+A card's frame holds exactly the rows and columns that its chart shows; the CSV button exports that frame. All of it is
+read from sums that the database keeps, so a chart costs the same whatever the number of rows behind it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final
 
 import pandas as pd
 import plotly.graph_objects as go
 
 from pages.components import looks
-from pages.components.charts import (
-    comparison,
-    cost_per_day,
-    duration_by_phase,
-    executions_per_day,
-    success_by_version,
-)
+from pages.components.charts import comparison, cost_per_day, kept, success_by_version
+from pages.components.statistics.links import Links
+from pages.components.statistics.period import Period, step_of
 from services import stats
-from services.stats import Filters, Headline, Metric
+from services.places import Rate
+from services.stats import Filters, Histogram, PatternRate, VersionRate
+from services.stats import kept as sums
+from services.stats.histogram import edges
 
 MOST_PATTERNS: Final = 10  # rows that fit the height of a chart
-DAY: Final = timedelta(days=1)
-WEEK: Final = timedelta(days=7)
-MOST_DAYS: Final = timedelta(days=120)  # of a longer period, bars of a day would be hairlines: weeks then
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """The period in words and as times; `until` is now."""
-
-    words: str  # "in these 30 days"
-    before: str  # "vs previous 30 days"
-    since: datetime
-    until: datetime
-
-    @property
-    def step(self) -> timedelta:
-        return WEEK if self.until - self.since > MOST_DAYS else DAY
-
-    @property
-    def per(self) -> str:
-        return "per week" if self.step == WEEK else "per day"
-
-    def summed(self, frame: pd.DataFrame, by: list[str], values: list[str]) -> pd.DataFrame:
-        """The frame's `values` summed by its `day`, which becomes `week` (its Monday) in a long period, and `by`."""
-        if self.step == WEEK:
-            days = frame["day"].dt.normalize()
-            frame = frame.assign(week=days - pd.to_timedelta(days.dt.day_of_week, unit="D"))
-        return frame.groupby([self.column, *by], as_index=False)[values].sum()
-
-    @property
-    def column(self) -> str:
-        return "week" if self.step == WEEK else "day"
+MOST_SESSIONS: Final = 400  # points of a line
+ERROR: Final = f"±{stats.ERROR:.0%}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,224 +54,302 @@ class Card:
 
 def cards(session: Any, filters: Filters, period: Period) -> list[Card]:
     """The charts in the order of the page; of all patterns, a comparison stands for those that need one pattern."""
+    links = Links(filters, period)
     one = filters.workspace_id is not None
-    by_version = stats.success_by_version(session, filters)
-    first = _by_version(by_version, period) if one else _by_pattern(by_version, period)
+    runs = sums.runs(session, filters, period.grain)
+    first = (
+        _by_version(stats.version_rates(session, filters), filters, period, links)
+        if one
+        else _by_pattern(stats.pattern_rates(session, filters), filters)
+    )
     charts = [
         first,
-        _executions(stats.executions_by_day(session, filters), period),
-        _durations(stats.duration_by_phase(session, filters), period),
-        _flow(stats.feedback_flow(session, filters), period),
+        _executions(runs, period, links),
+        _stock(sums.stock(session, filters, period.grain), period, links),
+        _flow(sums.flow(session, filters, period.grain), period, links),
     ]
     if one:
         charts.append(_over_time(stats.success_over_time(session, filters), period))
     return [
         *charts,
-        _deploys(stats.deploy_outcomes(session, filters), period),
-        _retries(stats.retries(session, filters), period),
-        _time_to_fix(stats.time_to_fix(session, filters), period),
-        _cost(stats.cost(session, filters), period),
+        _funnel(sums.funnel(session, filters), period, links),
+        _durations(
+            "time to fix", "Time from feedback to fix", sums.fix_times(session, filters), period, links.fixed_in
+        ),
+        _causes(sums.causes(session, filters), period, links),
+        _phases(sums.phase_times(session, filters), period, links),
+        _deploys(sums.deploys(session, filters, period.grain), period, links),
+        _retries(sums.retries(session, filters), period, links),
+        _cost(runs, period, links),
     ]
 
 
-def _by_version(frame: pd.DataFrame, period: Period) -> Card:
-    columns = ["workspace", "version", "sessions", "tp", "fp", "fn", "n", "rate", "ci_low", "ci_high", "provisional"]
+Cell = str | float | bool | None  # of a frame
+
+
+def _rate_row(rate: Rate) -> dict[str, Cell]:
+    return {
+        "tp": rate.tp, "fp": rate.fp, "fn": rate.fn, "n": rate.n, "rate": rate.rate, "ci_low": rate.ci_low,
+        "ci_high": rate.ci_high, "effective_n": round(rate.n_effective, 1), "unjudged": rate.unjudged,
+        "coverage": rate.coverage.words if rate.coverage else "", "provisional": rate.provisional,
+        "judged": rate.rate is not None,
+    }  # fmt: skip
+
+
+def _rates_frame(rows: list[dict[str, Cell]]) -> pd.DataFrame:
+    columns = [*(rows[0] if rows else ["version", *_rate_row(stats.NOTHING)])]
+    frame = pd.DataFrame(rows, columns=columns)
+    return frame.astype(dict.fromkeys(("rate", "ci_low", "ci_high"), "float64")) if len(frame) else frame
+
+
+def _draw_rates(frame: pd.DataFrame, *, rows: list[PatternRate]) -> go.Figure:
+    names = [
+        f"{_short(str(name))}  {f'n {n:,}' if judged else 'not judged yet'}"
+        for name, n, judged in zip(frame["workspace"], frame["n"], frame["judged"], strict=True)
+    ]
+    return kept.rates(
+        frame.assign(words=[_rate_words(row) for row in rows]),
+        names=names,
+        links=[f"/workspace?id={row.workspace_id}" for row in rows],
+    )
+
+
+def _rate_words(pattern: PatternRate) -> str:
+    name, rate, last = f"{pattern.name} v{pattern.version}", pattern.rate, pattern.earlier
+    if rate.rate is None:
+        known = f"; v{pattern.earlier_version} had {looks.percent(last.rate)}" if last else ""
+        return f"{name}\nnot judged yet{known}"
+    parts = [
+        f"{looks.percent(rate.rate)} ({looks.interval(rate.ci_low, rate.ci_high)})",
+        f"n {rate.n:,}, worth {rate.n_effective:.1f}{' · provisional' if rate.provisional else ''}",
+    ]
+    parts += [rate.coverage.words] if rate.coverage else []
+    parts += [f"{looks.count(rate.unjudged, 'mark')} unjudged"] if rate.unjudged else []
+    return "\n".join([name, *parts])
+
+
+def _by_version(rows: list[VersionRate], filters: Filters, period: Period, links: Links) -> Card:
+    judged = [row for row in rows if row.rate.rate is not None][-MOST_PATTERNS:]
+    frame = _rates_frame(
+        [
+            {"version": row.version, "status": row.status, "sessions": row.sessions, **_rate_row(row.rate)}
+            for row in judged
+        ]
+    )
+    addresses = [links.sessions(row.version) for row in judged]
     return Card(
         "success by version",
         "Success rate by version",
-        "95% interval; open: provisional",
-        frame.dropna(subset=["rate"])[columns],
-        success_by_version,
+        f"95% interval; open: provisional{_places(filters)}",
+        frame,
+        lambda shown: success_by_version(shown).update_traces(customdata=addresses),
         f"No completed session {period.words}",
     )
 
 
-def _by_pattern(frame: pd.DataFrame, period: Period) -> Card:
-    columns = ["workspace", "version", "sessions", "tp", "fp", "fn", "n", "rate", "ci_low", "ci_high", "provisional"]
-    deployed = frame[frame["status"] == "deployed"].dropna(subset=["rate"])
-    most = deployed.nlargest(MOST_PATTERNS, "n").sort_values(["rate", "workspace"], ascending=[False, True])
-    note = "deployed version; open: provisional"
-    if len(deployed) > len(most):
-        note = f"the {len(most)} of {len(deployed):,} with the most judged marks"
+def _by_pattern(rows: list[PatternRate], filters: Filters) -> Card:
+    """Patterns with a rate by how much is judged, those without one after them: a deploy takes none out of sight."""
+    judged = sorted((r for r in rows if r.rate.rate is not None), key=lambda r: -r.rate.n)
+    waiting = [r for r in rows if r.rate.rate is None]
+    shown = judged[: max(MOST_PATTERNS - len(waiting), MOST_PATTERNS // 2)]
+    shown = sorted(shown, key=lambda r: (-(r.rate.rate or 0), r.name)) + waiting[: MOST_PATTERNS - len(shown)]
+    note = f"what is live now; open: provisional{_places(filters)}"
+    if len(rows) > len(shown):
+        note = f"the {len(shown)} of {len(rows):,} with the most judged places{_places(filters)}"
+    frame = _rates_frame(
+        [
+            {"workspace": r.name, "version": r.version, "earlier_version": r.earlier_version or ""}
+            | _rate_row(r.rate)
+            | ({"rate": r.earlier.rate} if r.earlier is not None else {})
+            for r in shown
+        ]
+    )
     return Card(
         "success by pattern",
         "Success rate by pattern",
         note,
-        most[columns],
-        comparison.success_by_pattern,
-        f"No completed session of a deployed version {period.words}",
+        frame,
+        partial(_draw_rates, rows=shown),
+        "No pattern has a deployed version",
     )
 
 
-def _executions(frame: pd.DataFrame, period: Period) -> Card:
+def _places(filters: Filters) -> str:
+    return {"all": "", "unseen": "; places no agent has had", "seen": "; places an agent has had"}[filters.places]
+
+
+def _executions(frame: pd.DataFrame, period: Period, links: Links) -> Card:
+    ended = frame[frame["outcome"] != "live"][["day", "outcome", "count"]]
     return Card(
         f"executions {period.per}",
         f"Executions {period.per}",
         "by outcome",
-        period.summed(frame, ["outcome"], ["count"]),
-        lambda shown: executions_per_day(_as_days(shown, period)),
+        ended,
+        partial(comparison.executions_per_span, link=links.runs(period.grain)),
         f"No execution ended {period.words}",
         step=period.step,
         counts=True,
     )
 
 
-def _durations(frame: pd.DataFrame, period: Period) -> Card:
-    runs = looks.count(frame["execution_id"].nunique(), "execution")
-    return Card(
-        "duration by phase",
-        "Duration by phase",
-        runs if len(frame) else "",
-        frame,
-        duration_by_phase,
-        f"No finished phase {period.words}",
-    )
-
-
-def _flow(frame: pd.DataFrame, period: Period) -> Card:
+def _stock(frame: pd.DataFrame, period: Period, links: Links) -> Card:
     return Card(
         "corrections by state",
         "Corrections by state",
-        "per week",
+        f"how many stood in each at the end of each {period.days_grain}",
         frame,
-        comparison.feedback_flow,
-        f"No correction {period.words}",
-        step=WEEK,
+        partial(kept.correction_stock, link=links.standing(period.days_grain)),
+        "No correction yet",
+        step=step_of(period.days_grain),
         counts=True,
+    )
+
+
+def _flow(frame: pd.DataFrame, period: Period, links: Links) -> Card:
+    return Card(
+        "corrections that moved",
+        "Corrections that moved",
+        f"to each state, per {period.days_grain}",
+        frame,
+        partial(comparison.feedback_flow, link=links.moved(period.days_grain)),
+        f"No correction moved {period.words}",
+        step=step_of(period.days_grain),
+        counts=True,
+    )
+
+
+def _funnel(frame: pd.DataFrame, period: Period, links: Links) -> Card:
+    return Card(
+        "what became of corrections",
+        "What became of corrections",
+        f"given {period.words}" if len(frame) else "",
+        frame,
+        partial(kept.funnel_bars, link=links.stage),
+        f"No correction was given {period.words}",
     )
 
 
 def _over_time(frame: pd.DataFrame, period: Period) -> Card:
-    columns = ["session", "version", "time", "tp", "fp", "fn", "n", "rate", "ci_low", "ci_high", "provisional"]
-    sessions = frame.rename(columns={"completed_at": "time"}).dropna(subset=["rate"])[columns]
+    columns = [
+        "session_id",
+        "session",
+        "version",
+        "time",
+        "tp",
+        "fp",
+        "fn",
+        "n",
+        "rate",
+        "ci_low",
+        "ci_high",
+        "provisional",
+    ]
+    known = frame.rename(columns={"completed_at": "time"}).dropna(subset=["rate"])[columns]
+    note = "each completed session; 95% interval"
+    if len(known) > MOST_SESSIONS:
+        note = f"the newest {MOST_SESSIONS} of {len(known):,} sessions; 95% interval"
     return Card(
         "success over time",
         "Success rate over time",
-        "each completed session; 95% interval",
-        sessions,
-        lambda drawn: comparison.sessions_over_time(drawn, period.since, period.until),
+        note,
+        known.tail(MOST_SESSIONS),
+        lambda drawn: comparison.sessions_over_time(
+            drawn.assign(link=[f"/session?id={i}" for i in drawn["session_id"]]), period.since, period.until
+        ),
         f"No completed session {period.words}",
     )
 
 
-def _deploys(frame: pd.DataFrame, period: Period) -> Card:
+def _durations(
+    name: str, title: str, times: Histogram, period: Period, link: Callable[[float, float], str]
+) -> Card:  # fmt: skip
+    """A bar holds half a doubling, four of the buckets that are kept; the first one all that took under a second."""
+    bars: dict[int, int] = {}
+    for number, n in times.counts.items():
+        first = number - number % 4 if number >= 0 else -1
+        bars[first] = bars.get(first, 0) + n
+    rows = [
+        (edges(first)[0], edges(first + 3)[1], n) if first >= 0 else (0.0, 1.0, n) for first, n in sorted(bars.items())
+    ]
+    median = looks.duration(times.quantile(0.5))
     return Card(
-        f"deploys {period.per}",
-        f"Deploys {period.per}",
-        "by outcome",
-        period.summed(frame, ["target", "status"], ["count"]),
-        lambda shown: comparison.deploys_per_day(_as_days(shown, period)),
-        f"No deploy {period.words}",
-        step=period.step,
+        name,
+        title,
+        f"{looks.count(times.n, 'correction')}, median {median} {ERROR}" if times.n else "",
+        pd.DataFrame(rows, columns=["low", "high", "count"]),
+        partial(kept.duration_bars, link=link),
+        f"No correction was fixed {period.words}",
         counts=True,
     )
 
 
-def _retries(frame: pd.DataFrame, period: Period) -> Card:
+def _causes(frame: pd.DataFrame, period: Period, links: Links) -> Card:
+    return Card(
+        "failures by cause",
+        "Failures by cause",
+        "attempts that failed, tried again or not",
+        frame,
+        partial(kept.cause_bars, link=links.cause),
+        f"No attempt failed {period.words}",
+    )
+
+
+def _phases(times: dict[str, Histogram], period: Period, links: Links) -> Card:
+    shares = {"low": 0.05, "quarter": 0.25, "median": 0.5, "three_quarters": 0.75, "high": 0.95}
+    rows = [
+        {"phase": phase, "n": its.n, "mean": its.mean} | {name: its.quantile(share) for name, share in shares.items()}
+        for phase, its in times.items()
+        if its.n and phase in looks.PHASES
+    ]
+    return Card(
+        "duration by phase",
+        "Duration by phase",
+        f"5, 25, 50, 75 and 95% {ERROR}" if rows else "",
+        pd.DataFrame(rows, columns=["phase", "n", "mean", *shares]),
+        partial(kept.phase_boxes, link=links.period_runs()),
+        f"No finished phase {period.words}",
+    )
+
+
+def _deploys(frame: pd.DataFrame, period: Period, links: Links) -> Card:
+    return Card(
+        f"deploys per {period.days_grain}",
+        f"Deploys per {period.days_grain}",
+        "by outcome",
+        frame.groupby(["day", "target", "status"], as_index=False)[["count"]].sum(),
+        partial(comparison.deploys_per_day, link=links.deploys(period.days_grain)),
+        f"No deploy {period.words}",
+        step=step_of(period.days_grain),
+        counts=True,
+    )
+
+
+def _retries(frame: pd.DataFrame, period: Period, links: Links) -> Card:
     return Card(
         "executions by retries",
         "Retries",
         "ended executions by outcome",
         frame,
-        comparison.executions_by_retries,
+        partial(comparison.executions_by_retries, link=links.retries),
         f"No execution ended {period.words}",
         counts=True,
     )
 
 
-def _time_to_fix(frame: pd.DataFrame, period: Period) -> Card:
-    note = f"{looks.count(len(frame), 'correction')}, median {looks.duration(_median(frame['seconds']))}"
-    return Card(
-        "time to fix",
-        "Time from feedback to fix",
-        note if len(frame) else "",
-        frame,
-        comparison.time_to_fix,
-        f"No correction was fixed {period.words}",
-    )
-
-
-def _cost(frame: pd.DataFrame, period: Period) -> Card:
-    sums = ["executions", "cost_usd", "input_tokens", "output_tokens"]
-    paid = period.summed(frame[frame["cost_usd"] > 0], [], sums)
+def _cost(frame: pd.DataFrame, period: Period, links: Links) -> Card:
+    paid = frame.groupby("day", as_index=False)[["count", "cost_usd"]].sum()
+    paid = paid[paid["cost_usd"] > 0]
     note = f"{period.per}, {looks.money(float(paid['cost_usd'].sum()))} in all" if len(paid) else ""
     return Card(
         f"cost {period.per}",
         "Agent cost",
         note,
         paid,
-        lambda shown: cost_per_day(_as_days(shown, period)),
+        partial(cost_per_day, link=links.runs(period.grain)),
         f"No agent cost {period.words}",
         step=period.step,
     )
 
 
-def _as_days(frame: pd.DataFrame, period: Period) -> pd.DataFrame:
-    """The charts call their date `day`, whatever its step."""
-    return frame.rename(columns={period.column: "day"})
-
-
-def _median(values: pd.Series[float]) -> float | None:
-    return float(values.median()) if len(values) else None
-
-
-@dataclass(frozen=True, slots=True)
-class KeyFigure:
-    """One of the figures at the top. `delta_color` is Streamlit's colour for a rise: "normal" where more is better,
-    "inverse" where less is, "off" where neither is."""
-
-    label: str
-    value: str
-    note: str | None
-    delta: str | int | None = None
-    delta_color: Literal["normal", "inverse", "off"] = "normal"
-    help: str | None = None
-
-
-def key_figures(headline: Headline, period: Period, *, version: str | None) -> list[KeyFigure]:
-    """The four figures at the top; `version` is the deployed one when a single pattern is shown."""
-    return [
-        _success(headline, version),
-        _key_figure("Executions", headline.executions, lambda v: f"{v:,.0f}", note=period.before, rise="off"),
-        _key_figure(
-            "Median time to fix",
-            headline.time_to_fix_s,
-            looks.duration,
-            note="from a correction to its fix",
-            rise="inverse",
-        ),
-        _key_figure("Agent cost", headline.cost_usd, looks.money, note=period.before, rise="off"),
-    ]
-
-
-def _success(headline: Headline, version: str | None) -> KeyFigure:
-    score, metric = headline.success, headline.success_rate
-    label = f"Success rate, v{version}" if version else "Success rate, deployed versions"
-    if score.n == 0:
-        last = headline.previous_success
-        note = f"the version before had {looks.percent(last.rate)}, n {last.n:,}" if last.n else None
-        return KeyFigure(label, "Not tested", note)
-    provisional = " · provisional" if score.provisional else ""
-    # Of all patterns the versions before are of other patterns, so the two rates can't be compared.
-    points = None if metric.delta is None or version is None else round(100 * metric.delta)
-    return KeyFigure(
-        label,
-        looks.percent(metric.value),
-        f"{looks.interval(score.ci_low, score.ci_high)} · n {score.n:,}{provisional}",
-        delta=points if not points else f"{points:+d} {'pt' if abs(points) == 1 else 'pts'}",
-        help="Of the deployed version over all its completed sessions, with its 95% interval. The change is against "
-        "the version before it."
-        if version
-        else "Of all deployed versions together, with the 95% interval.",
-    )
-
-
-def _key_figure(
-    label: str, metric: Metric, read: Callable[[float], str], *, note: str, rise: Literal["normal", "inverse", "off"]
-) -> KeyFigure:
-    value = looks.MISSING if metric.value is None else read(metric.value)
-    if metric.delta is None:
-        return KeyFigure(label, value, note)
-    sign = "-" if metric.delta < 0 else "+"
-    same = read(abs(metric.delta)) == read(0)
-    return KeyFigure(label, value, note, 0 if same else f"{sign}{read(abs(metric.delta))}", rise)
+def _short(name: str) -> str:
+    return name if len(name) <= 24 else f"{name[:23]}…"

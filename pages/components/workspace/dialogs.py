@@ -14,7 +14,7 @@ from pages.components.errors import guarded
 from services import review, timeline, workspaces
 from services.database.engine import transaction
 from services.people import Actor
-from services.review import Guard
+from services.review import Guard, Returned
 from services.workspaces import WorkspaceDetail
 
 
@@ -108,18 +108,21 @@ def approve(workspace_id: uuid.UUID) -> None:
     """The evidence as it stands, and a comment for the admin."""
     with guarded(stop=True), transaction() as session:
         guards = review.approval_guards(review.evidence(session, workspace_id))
-    _approve(workspace_id, guards)
+        returned = review.open_return(session, workspace_id)
+    _approve(workspace_id, guards, returned)
 
 
 @st.dialog("Approve for review")
-def _approve(workspace_id: uuid.UUID, guards: Sequence[Guard]) -> None:
+def _approve(workspace_id: uuid.UUID, guards: Sequence[Guard], returned: Returned | None) -> None:
     checks([(guard.holds, guard.sentence) for guard in guards], key="approve-checks")
 
     def act(words: str, actor: Actor) -> None:
         with transaction() as session:
             review.approve(session, workspace_id, comment=words, actor=actor)
 
-    _worded("Comment for the admin (optional)", act, about=workspace_id, button="Approve", symbol="thumb_up")
+    label = "Comment for the admin (optional)" if returned is None else "What was done about it"
+    lead = None if returned is None else f"{returned.by} returned it: {returned.reason}"
+    _worded(label, act, about=workspace_id, button="Approve", symbol="thumb_up", lead=lead)
 
 
 def blind(workspace_id: uuid.UUID) -> None:

@@ -31,6 +31,7 @@ EVENTS: Final = {
     "deploy_failed": "Failed deploy",
     "review_waiting": "Review waiting",
     "success_rate_fell": "Success rate fell",
+    "approval_voided": "Approval voided",
     "test": "Test",
 }
 SHOWN: Final = 10

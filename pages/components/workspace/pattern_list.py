@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final, TypedDict
 
-from pages.components import looks
+from pages.components import looks, rates
 from pages.components.assets import Component, asset, component
 from pages.components.runs.state import STALLED, is_silent
 from services.rules import is_live
@@ -72,7 +72,7 @@ def _item(row: WorkspaceRow) -> PatternItem:
     if live:
         spoken.append(f"execution {row.execution_number} is {'stalled' if drawn_look is STALLED else 'live'}")
     if row.success_rate is not None:
-        spoken.append(looks.percent(row.success_rate))
+        spoken += [looks.percent(row.success_rate), rates.evidence(row.rates.all, row.policy.judged)]
     return {
         "id": str(row.id),
         "name": row.name,

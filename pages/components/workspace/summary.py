@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from pages.components import looks
+from pages.components import looks, rates
 from pages.components.actor import viewer_now
 from pages.components.dialogs import ask_now
 from pages.components.drawn import facts, lifecycle, rate_card
@@ -22,7 +22,7 @@ from services.database.engine import transaction
 from services.executions import ExecutionDetail, ExecutionRow
 from services.lifecycle import WorkspaceStatus
 from services.people import Actor
-from services.places import rate
+from services.review import Returned
 from services.rules import is_live
 from services.sessions import SessionRow
 from services.workspaces import WorkspaceDetail
@@ -41,6 +41,8 @@ class View:
     trend: list[float]
     first_launch: datetime | None
     step: NextStep
+    disputes: int = 0
+    returned: Returned | None = None
 
     @property
     def live(self) -> ExecutionDetail | None:
@@ -53,7 +55,8 @@ def read(workspace_id: uuid.UUID, actor: Actor) -> View:
         workspace = workspaces.get(session, workspace_id)
         newest = executions.list_executions(session, workspace_id=workspace_id, limit=1)
         active = sessions.list_sessions(session, workspace_id=workspace_id, status="active", limit=1)
-        guards = review.approval_guards(review.evidence(session, workspace_id))
+        current = review.glance(session, workspace_id)
+        guards = review.approval_guards(current)
         sendable = len(feedback.open_batch(session, workspace_id)) if workspace.open_count else 0
         latest = executions.get(session, newest[0].id) if newest else None
         return View(
@@ -65,6 +68,8 @@ def read(workspace_id: uuid.UUID, actor: Actor) -> View:
             step=next_step(
                 workspace, latest=latest.row if latest else None, sendable=sendable, guards=guards, actor=actor
             ),
+            disputes=current.disputes,
+            returned=review.open_return(session, workspace_id) if workspace.status == WorkspaceStatus.BETA else None,
         )
 
 
@@ -75,8 +80,7 @@ def _first_launch(session: Any, latest: ExecutionDetail | None) -> datetime | No
     known: dict[uuid.UUID, datetime] = st.session_state.setdefault("first-launches", {})
     workspace_id = latest.row.workspace_id
     if workspace_id not in known:
-        rows = executions.list_executions(session, workspace_id=workspace_id, limit=latest.row.number)
-        known[workspace_id] = rows[-1].triggered_at
+        known[workspace_id] = executions.first_launch(session, workspace_id) or latest.row.triggered_at
     return known[workspace_id]
 
 
@@ -143,13 +147,14 @@ def _doing(live: ExecutionDetail, now: datetime) -> str:
 
 def _numbers_card(view: View) -> None:
     workspace = view.workspace
-    counted = rate(workspace.success_tp, workspace.success_fp, workspace.success_fn)
+    known, policy = workspace.rates, workspace.policy
+    counted = known.all
     tested = workspace.success_rate is not None
     label = f"Success rate, v{workspace.version}" if workspace.deployed_version_id else "Success rate"
-    if not tested and view.trend:
-        label += f"; the version before had {looks.percent(view.trend[-1])}"
+    if not tested and (before := rates.before(known)):
+        label += f"; {before}"
     counts = {"confirmed": counted.tp, "false_positive": counted.fp, "false_negative": counted.fn}
-    holdout = f", {workspace.holdout_count} hold-out" if workspace.holdout_count else ""
+    held = [("Kept for testing", looks.count(workspace.holdout_count, "place"))] if workspace.holdout_count else []
     with st.container(border=True, gap="xxsmall"):
         rate_card(
             label,
@@ -160,13 +165,28 @@ def _numbers_card(view: View) -> None:
             key="rate",
             trend=view.trend if len(view.trend) > 1 else (),
             counts=counts if tested else None,
+            least=policy.judged,
         )
         rows = [
+            ("Unseen places", rates.unseen(known, policy)),
+            ("Seen places", rates.seen(known, policy)),
+            *([("Rests", notes)] if tested and (notes := rates.notes(counted)) else []),
             ("Open corrections", f"{workspace.open_count:,}"),
-            ("Sessions", f"{workspace.session_count:,}{holdout}"),
+            ("Sessions", f"{workspace.session_count:,}"),
+            *held,
             ("Last tested", looks.ago(workspace.last_tested_at)),
         ]
         facts(rows, key="counts")
+        with st.container(horizontal=True, gap="small"):
+            if exists("versions") and st.button("Versions", icon=":material/history:", type="tertiary", key="versions"):
+                go("versions", id=workspace.id)
+            if view.disputes and exists("disputes"):
+                label = looks.count(view.disputes, "dispute")
+                if st.button(label, icon=":material/gavel:", type="tertiary", key="disputes"):
+                    go("disputes", id=workspace.id)
+            beta = workspace.status == WorkspaceStatus.BETA and exists("review")
+            if beta and st.button("Checklist", icon=":material/fact_check:", type="tertiary", key="checklist"):
+                go("review", id=workspace.id)
 
 
 def _dates(view: View) -> dict[str, datetime | None]:
@@ -182,6 +202,8 @@ def _dates(view: View) -> dict[str, datetime | None]:
 
 def _next(view: View) -> None:
     step = view.step
+    if view.returned is not None:
+        st.warning(looks.plain(f"Returned by {view.returned.by}: {view.returned.reason}"), icon=":material/undo:")
     st.caption("Next")
     st.markdown(f":small[{looks.plain(step.sentence)}]")
     if step.main is not None and _button(step.main, main=True, enabled=step.enabled):

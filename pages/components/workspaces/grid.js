@@ -17,7 +17,7 @@ function cell(card, open) {
     el("div", "line", el("span", "name", card.name), badge(card.status)),
     el("div", "small muted", card.subtitle),
     el("div", "figures",
-      el("div", "", el("div", `rate${card.tested_yet ? "" : " muted"}`, card.rate), el("div", "small muted", card.evidence)),
+      el("div", "", el("div", `rate${card.tested_yet ? "" : " muted"}`, card.rate), el("div", "small muted", card.evidence), el("div", "small muted", card.unseen)),
       card.spark.length > 1 ? spark(card.spark) : null),
     foot(card))
   node.tabIndex = 0

@@ -27,6 +27,7 @@ class CardData(TypedDict):
     rate: str
     tested_yet: bool
     evidence: str
+    unseen: str
     spark: list[float]
     sessions: str
     open: str
@@ -53,8 +54,8 @@ _GRID: Component[GridData] = component(
 def workspace_grid(cards: Sequence[Mapping[str, Any]], key: str, *, now: datetime | None = None) -> str | None:
     """Draws the cards; returns the id of the workspace that was opened in this run, else None.
 
-    A card: id, name, category, version, status, rate, ci_low, ci_high (0..1 or None), n, provisional, spark (rates),
-    sessions, open_feedback, last_tested_at (datetime or None), live ({phase, progress, status, stalled} or None).
+    A card: id, name, category, version, status, rate, ci_low, ci_high (0..1 or None), n, note (what is missing to be
+    enough), unseen (a line), before (what the last version had), spark (rates), sessions, open_feedback, last_tested_at (datetime or None), live ({phase, progress, status, stalled} or None).
     """
     views = [card_view(card, now or datetime.now(UTC)) for card in cards]
     result = _GRID({"cards": views}, key=key)
@@ -78,6 +79,7 @@ def card_view(card: Mapping[str, Any], now: datetime) -> CardData:
         "rate": looks.percent(rate),
         "tested_yet": rate is not None,
         "evidence": evidence,
+        "unseen": f"Unseen: {card['unseen']}" if card.get("unseen") and rate is not None else "",
         "spark": [float(v) for v in card.get("spark") or []],
         "sessions": looks.count(int(card.get("sessions") or 0), "session"),
         "open": f"{open_count:,} open" if open_count else "",
@@ -89,9 +91,9 @@ def card_view(card: Mapping[str, Any], now: datetime) -> CardData:
 
 def _evidence(card: Mapping[str, Any]) -> str:
     if card["rate"] is None:
-        return "No judged detections yet"
+        return (card.get("before") and f"Not judged yet, {card['before']}") or "No judged detections yet"
     parts = [looks.interval(card.get("ci_low"), card.get("ci_high")), f"n {int(card.get('n') or 0):,}"]
-    return " · ".join([*parts, "provisional"] if card.get("provisional") else parts)
+    return " · ".join([*parts, str(card["note"])] if card.get("note") else parts)
 
 
 def _version(version: str | None) -> str:

@@ -12,11 +12,12 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from pages.components import looks
+from pages.components import rates as shown
 from pages.components.columns import Column
 from pages.components.runs.state import is_silent
 from services import rules
 from services.lifecycle import ExecutionStatus
-from services.places import Rate, rate
+from services.places import Rate
 from services.workspaces import WorkspaceRow
 
 NO_VERSION: Final = "0.0.0"
@@ -29,7 +30,8 @@ def is_live(row: WorkspaceRow) -> bool:
 
 def card(row: WorkspaceRow, spark: Sequence[float]) -> dict[str, Any]:
     """A card of the grid."""
-    judged = rate(row.success_tp, row.success_fp, row.success_fn)
+    rates, policy = row.rates, row.policy
+    judged = rates.all
     live = {
         "phase": row.execution_phase,
         "progress": row.execution_progress,
@@ -46,7 +48,9 @@ def card(row: WorkspaceRow, spark: Sequence[float]) -> dict[str, Any]:
         "ci_low": judged.ci_low,
         "ci_high": judged.ci_high,
         "n": judged.n,
-        "provisional": judged.provisional,
+        "note": shown.shortage(judged, policy.judged),
+        "unseen": shown.unseen(rates, policy),
+        "before": shown.before(rates),
         "spark": list(spark),
         "sessions": row.session_count,
         "open_feedback": row.open_count,
@@ -86,6 +90,16 @@ def columns(sparks: Mapping[uuid.UUID, Sequence[float]]) -> list[Column[Workspac
         Column("Interval low", raw=lambda row: _score(row).ci_low),
         Column("Interval high", raw=lambda row: _score(row).ci_high),
         Column("n", raw=lambda row: _score(row).n),
+        Column("Effective n", raw=lambda row: _score(row).n_effective),
+        Column("Enough judged", raw=lambda row: shown.enough(_score(row), row.policy.judged)),
+        Column("Unseen, 95% interval, n", lambda row: shown.unseen(row.rates, row.policy), small),
+        Column("Unseen success", raw=lambda row: row.rates.unseen.rate),
+        Column("Unseen interval low", raw=lambda row: row.rates.unseen.ci_low),
+        Column("Unseen interval high", raw=lambda row: row.rates.unseen.ci_high),
+        Column("Unseen n", raw=lambda row: row.rates.unseen.n),
+        Column("Seen success", raw=lambda row: row.rates.seen.rate),
+        Column("Seen n", raw=lambda row: row.rates.seen.n),
+        Column("Unjudged marks", raw=lambda row: _score(row).unjudged),
         _both("Trend", sparkline, trend),
         _both("Execution", _execution),
         _both("Progress", lambda row: row.execution_progress if is_live(row) else None, progress),
@@ -101,7 +115,7 @@ def _both(heading: str, read: Callable[[WorkspaceRow], Any], look: ColumnConfig 
 
 
 def _score(row: WorkspaceRow) -> Rate:
-    return rate(row.success_tp, row.success_fp, row.success_fn)
+    return row.rates.all
 
 
 def _status(row: WorkspaceRow) -> list[str]:
@@ -110,9 +124,8 @@ def _status(row: WorkspaceRow) -> list[str]:
 
 def _interval(row: WorkspaceRow) -> str:
     if row.success_rate is None:
-        return looks.MISSING
-    judged = _score(row)
-    return f"{looks.interval(judged.ci_low, judged.ci_high)}, n {judged.n}"
+        return " · ".join(part for part in (shown.NOT_JUDGED, shown.before(row.rates)) if part)
+    return shown.evidence(_score(row), row.policy.judged)
 
 
 def _execution(row: WorkspaceRow) -> str:

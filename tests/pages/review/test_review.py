@@ -16,9 +16,11 @@ from services import deployments, people, releases, review, timeline, workspaces
 from services.database.engine import transaction
 from services.deployments import VersionRow
 from services.detectors import repository
+from services.labels import KeptRates
 from services.lifecycle import MessageType, Role
 from services.models import PatternWorkspace
 from services.people import Actor
+from services.places import ApprovalPolicy, rate
 from services.review import QueueRow
 from tests import factories
 from tests.support.product import World, drawn, head, open_page, words
@@ -92,7 +94,8 @@ def test_an_admin_sees_the_evidence_and_may_decide(world: World) -> None:
     )  # fmt: skip
     assert at.button(key="review-verify").label == "Verify as 1.0.0" and not at.button(key="review-verify").disabled
     assert {"review-return", "review-verify"} <= keys(at) and "review-withdraw" not in keys(at)
-    rates = drawn(at, "rates")[0]["rows"]
+    unseen, rates = (table["rows"] for table in drawn(at, "rates")[:2])
+    assert [(r["name"], r["n_text"]) for r in unseen] == [("Unseen", "0"), ("Seen", "0"), ("All", "12")]
     assert [(row["name"], row["rate_text"], row["n_text"]) for row in rates] == [
         ("0.2.0", "75%", "12"), ("0.1.0", "40%", "10"),
     ]  # fmt: skip
@@ -188,12 +191,14 @@ def test_the_queue_names_what_waits(world: World) -> None:
     card = next(card for card in queue["cards"] if card["id"] == str(made))
     assert queue["selected"] == str(made) and card["name"] == "Engulfing" and card["version"] == "v0.2.0"
     assert card["by"] == "Approved by Member One"
-    assert [badge["text"] for badge in card["badges"]] == ["75%", "n 12"]
+    assert [badge["text"] for badge in card["badges"]] == ["unseen –, n 0", "all 75%, n 12"]
 
 
 def test_a_rate_is_green_only_when_its_interval_is_above_one_half() -> None:
-    def color(rate: float | None, n: int) -> str:
-        row = QueueRow(uuid.uuid4(), "P", "in_review", "0.1.0", "A", factories.DAY_ONE, None, None, rate, n, 2)
+    def color(share: float | None, n: int) -> str:
+        unseen = rate(0, 0, 0) if share is None else rate(round(share * n), n - round(share * n), 0)
+        rates, policy = KeptRates(unseen, rate(0, 0, 0), unseen), ApprovalPolicy(10, 10)
+        row = QueueRow(uuid.uuid4(), "P", "in_review", "0.1.0", "A", factories.DAY_ONE, None, None, rates, policy, 2)
         card = queue_card(row, factories.DAY_ONE)
         assert card["badges"][2] == {"color": "orange", "text": "2 broken"}
         return str(card["badges"][0]["color"])

@@ -11,17 +11,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.components.charts import comparison
-from pages.components.statistics.cards import MOST_PATTERNS, Card, Period, cards, key_figures
-from services import exports
+from pages.components.links import target
+from pages.components.statistics.cards import MOST_PATTERNS, Card, cards
+from pages.components.statistics.figures import key_figures
+from pages.components.statistics.period import Period, period_of, span
+from services import exports, labels, stats
 from services.database.engine import transaction
 from services.lifecycle import ExecutionStatus, FeedbackState
+from services.models import ExecutionAttempt, FeedbackItem, PatternWorkspace
 from services.people import Actor
 from services.places import rate
-from services.stats import Filters, Headline, Metric
+from services.stats import Compared, Figure, Filters, Summary
 from tests import factories
 from tests.support.product import World, open_page, words
 
@@ -32,7 +35,14 @@ PHASES = {"planning": {"started_at": "2026-01-05T12:00:00+00:00", "completed_at"
 
 
 def period(days: int = 30) -> Period:
-    return Period("in these 30 days", "vs previous 30 days", NOW - days * DAY, NOW)
+    return Period("in these 30 days", "vs the 30 days before", NOW - days * DAY, NOW + DAY)
+
+
+def judged(made: uuid.UUID, tp: int, fp: int, fn: int) -> None:
+    """The rate of what is live, as completing a session keeps it."""
+    kept = labels.rate_to_json(rate(tp, fp, fn))
+    with transaction() as session:
+        session.get_one(PatternWorkspace, made).rate = {"all": kept, "seen": kept, "unseen": kept}
 
 
 def busy(world: World, name: str) -> uuid.UUID:
@@ -45,21 +55,29 @@ def busy(world: World, name: str) -> uuid.UUID:
         new = factories.version(session, made, "0.2.0", at=at)
         factories.completed_session(session, made, new, world.member, tp=30, fp=6, fn=4, at=at + DAY)
         factories.completed_session(session, made, new, world.member, tp=8, fp=2, fn=0, at=at + 2 * DAY, name="Later")
-        item = factories.feedback_item(session, made, world.member, state=FeedbackState.ADDRESSED, at=at)
+        item = factories.feedback_item(session, made, world.member, at=at)
+        fixed = session.get_one(FeedbackItem, item)
+        for state, hours in ((FeedbackState.SENT, 1), (FeedbackState.ADDRESSED, 2)):
+            fixed.state, fixed.updated_at = state, at + timedelta(hours=hours)
+            fixed.sent_to_claude_at = at + timedelta(hours=1)
+            session.flush()
         factories.execution(
             session, made, world.member, at=at, feedback_ids=[item], fixed_ids=[item], deploy_status="ready",
             phases=PHASES, cost_usd="1.25", agent="claude",
         )  # fmt: skip
-        factories.execution(session, made, world.member, at=at, status=ExecutionStatus.FAILED, retry_count=2)
+        failed = factories.execution(session, made, world.member, at=at, status=ExecutionStatus.FAILED, retry_count=2)
+        session.add(ExecutionAttempt(execution_id=failed, number=3, started_at=at, ended_at=at, outcome="failed",
+                                     decision={"kind": "tests"}))  # fmt: skip
         factories.execution(
             session, made, world.member, at=at, status=ExecutionStatus.FAILED, canceled=True, agent="tuner"
         )
+    judged(made, 38, 8, 4)
     return made
 
 
 def cards_of(workspace_id: uuid.UUID | None, wanted: Period) -> dict[str, Card]:
     with transaction() as session:
-        return {card.name: card for card in cards(session, Filters(workspace_id, wanted.since), wanted)}
+        return {card.name: card for card in cards(session, Filters(workspace_id, wanted.since, wanted.until), wanted)}
 
 
 def specs(at: AppTest) -> list[dict[str, Any]]:
@@ -82,57 +100,87 @@ def open_stats(actor: Actor, **query: str) -> AppTest:
 def test_one_pattern_from_a_shared_address(world: World) -> None:
     busy(world, "Engulfing")
     at = open_stats(world.viewer, pattern="Engulfing", period="90 days")
-    assert at.selectbox(key="pattern").value == "Engulfing" and at.segmented_control(key="period").value == "90 days"
+    assert at.selectbox(key="pattern").value == "Engulfing" and at.selectbox(key="period").value == "90 days"
     figures = {metric.label: metric.value for metric in at.metric}
     assert figures == {
-        "Success rate, v0.2.0": "76%", "Executions": "3", "Median time to fix": "1 h", "Agent cost": "$1.25",
+        "Success rate, v0.2.0": "76%", "Executions": "3", "Median time to fix": "1 h 59 min",
+        "Median wait for an agent": "59 min 57 s", "Agent cost": "$1.25", "Cost per fix": "$1.25",
     }  # fmt: skip
-    assert at.metric[0].delta == "+16 pts" and at.metric[0].proto.delta_description == "59–87% · n 50"
     said = words(at).replace("\\", "")
     for title in ("Success rate by version", "Success rate over time", "Executions per day", "Duration by phase",
-                  "Corrections by state", "Deploys per day", "Retries", "Time from feedback to fix", "Agent cost"):  # fmt: skip
+                  "Corrections by state", "Corrections that moved", "What became of corrections", "Failures by cause",
+                  "Deploys per day", "Retries", "Time from feedback to fix", "Agent cost"):  # fmt: skip
         assert f"**{title}**" in said
-    by_version = specs(at)[0]["data"][0]
-    assert numbers(by_version["y"]) == pytest.approx([0.6, 0.76])
-    assert by_version["marker"]["symbol"] == ["circle-open", "circle"]  # n 5 is provisional
 
 
-def test_choosing_a_pattern_and_a_period_draws_them(world: World) -> None:
-    busy(world, "Inside bar")
-    at = open_stats(world.member)
-    assert at.selectbox(key="pattern").value == "All patterns"
-    at.selectbox(key="pattern").set_value("Inside bar").run()
-    at.segmented_control(key="period").set_value("1 year").run()
-    assert not at.exception
-    assert at.metric[0].label == "Success rate, v0.2.0"
-    assert "**Executions per week**" in words(at).replace("\\", "")
+def test_an_address_with_what_nobody_knows_still_opens(world: World) -> None:
+    busy(world, "Odd address")
+    for query in ({"pattern": "No such", "period": "Aeon"}, {"agent": "x", "person": "Nobody", "places": "?"},
+                  {"period": "Custom", "from": "never", "to": "2026-99-99"}):  # fmt: skip
+        at = open_stats(world.viewer, **query)
+        assert len(at.metric) == 6
+    backwards = open_page("stats.py", world.viewer, period="Custom", **{"from": "2026-12-01", "to": "2026-01-01"})
+    assert not backwards.exception and not backwards.metric
+    assert "ends before it begins" in words(backwards)
 
 
-def test_all_patterns_are_compared_not_mixed(world: World) -> None:
-    one, two = busy(world, "Pin bar"), busy(world, "Flag")
-    at = open_stats(world.viewer)
-    said = words(at).replace("\\", "")
-    assert "**Success rate by pattern**" in said and "**Success rate by version**" not in said
-    assert "**Success rate over time**" not in said
-    assert at.metric[0].label == "Success rate, deployed versions" and not at.metric[0].delta
-    card = cards_of(None, period())["success by pattern"]
-    assert {"Pin bar", "Flag"} <= set(card.frame["workspace"]) and set(card.frame["version"]) == {"0.2.0"}
-    assert one != two
+def test_filters_narrow_every_number_and_stand_in_the_address(world: World) -> None:
+    busy(world, "Narrowed")
+    at = open_stats(world.viewer, pattern="Narrowed", agent="Claude")
+    figures = {metric.label: metric.value for metric in at.metric}
+    if at.selectbox(key="agent").value is None:
+        at.selectbox(key="agent").set_value("claude").run()
+        figures = {metric.label: metric.value for metric in at.metric}
+    assert figures["Executions"] == "1"
+    at.selectbox(key="person").set_value("Admin One").run()
+    assert {metric.label: metric.value for metric in at.metric}["Executions"] == "0"
+    shared = open_stats(world.viewer, pattern="Narrowed", person="Member One", category="Structure", symbol="AAPL")
+    assert shared.selectbox(key="person").value == "Member One"
+    assert {metric.label: metric.value for metric in shared.metric}["Executions"] == "3"
 
 
-def test_many_patterns_keep_to_those_with_the_most_judged_marks(world: World) -> None:
+def test_every_preset_is_whole_days_that_hold_today_or_end_before_it() -> None:
+    now = datetime(2026, 3, 31, 15, tzinfo=UTC)
+    bounds = {name: (p.since.date().isoformat(), p.until.date().isoformat(), p.grain)
+              for name in ("Today", "7 days", "This month", "Last month", "This quarter", "This year", "1 year")
+              for p in [period_of(name, now)]}  # fmt: skip
+    assert bounds == {
+        "Today": ("2026-03-31", "2026-04-01", "hour"), "7 days": ("2026-03-25", "2026-04-01", "day"),
+        "This month": ("2026-03-01", "2026-04-01", "day"), "Last month": ("2026-02-01", "2026-03-01", "day"),
+        "This quarter": ("2026-01-01", "2026-04-01", "day"), "This year": ("2026-01-01", "2026-04-01", "day"),
+        "1 year": ("2025-04-01", "2026-04-01", "week"),
+    }  # fmt: skip
+    custom = period_of("Custom", now, first=datetime(2020, 1, 1).date(), last=now.date())
+    assert custom.grain == "month" and custom.words == "from 1 Jan 2020 to 31 Mar 2026"
+    assert [d.isoformat() for d in span(custom.since, "month")] == ["2020-01-01", "2020-02-01"]
+
+
+def test_patterns_that_are_not_judged_yet_stay_visible(world: World) -> None:
+    busy(world, "Pin bar")
     with transaction() as session:
-        for n in range(MOST_PATTERNS + 2):
+        waits = factories.workspace(session, world.member, name="Flag")
+        factories.version(session, waits, "0.3.0")
+    at = open_stats(world.viewer)
+    assert at.metric[0].label == "Success rate, deployed versions" and not at.metric[0].delta
+    assert "Not judged yet" in words(at) and "Flag v0.3.0" in words(at).replace("\\", "")
+    card = cards_of(None, period())["success by pattern"]
+    assert {"Pin bar", "Flag"} <= set(card.frame["workspace"]) or len(card.frame) == MOST_PATTERNS
+    assert not card.frame.set_index("workspace").loc["Flag", "judged"]
+
+
+def test_many_patterns_keep_to_those_with_the_most_judged_places(world: World) -> None:
+    for n in range(MOST_PATTERNS + 2):
+        with transaction() as session:
             made = factories.workspace(session, world.member, name=f"Many {n:02}")
-            deployed = factories.version(session, made)
-            factories.completed_session(session, made, deployed, world.member, tp=100 + n, fp=9, fn=0, at=NOW - DAY)
+            factories.version(session, made)
+        judged(made, 100 + n, 9, 0)
     card = cards_of(None, period())["success by pattern"]
     assert len(card.frame) == MOST_PATTERNS and "Many 00" not in set(card.frame["workspace"])
-    assert f"the {MOST_PATTERNS} of " in card.note
-    rates = list(card.frame["rate"])
-    assert rates == sorted(rates, reverse=True)
-    drawn = comparison.success_by_pattern(card.frame).data[0]
-    assert list(drawn.x) == rates[::-1]  # the first at the top
+    known = card.frame[card.frame["judged"]]["rate"]
+    assert list(known) == sorted(known, reverse=True)
+    drawn = card.figure(period()).data[0]
+    assert list(drawn.x)[::-1][: len(known)] == list(known)  # the first at the top
+    assert all(target(str(link)) for link in drawn.customdata)
 
 
 def test_every_card_exports_exactly_what_it_draws(world: World) -> None:
@@ -140,10 +188,6 @@ def test_every_card_exports_exactly_what_it_draws(world: World) -> None:
     for card in shown.values():
         read = pd.read_csv(io.BytesIO(exports.to_csv(card.frame)))
         assert list(read.columns) == list(card.frame.columns) and len(read) == len(card.frame)
-    versions = shown["success by version"]
-    assert list(pd.read_csv(io.BytesIO(exports.to_csv(versions.frame)))["rate"]) == pytest.approx(
-        list(versions.figure(period()).data[0].y)
-    )
     runs = shown["executions per day"]
     bars = {trace.name: sum(trace.y) for trace in runs.figure(period()).data}
     assert bars == {"Completed": 1, "Failed": 1, "Canceled": 1}
@@ -152,6 +196,47 @@ def test_every_card_exports_exactly_what_it_draws(world: World) -> None:
     assert {trace.name for trace in shown["executions by retries"].figure(period()).data} == {
         "Completed", "Failed", "Canceled",
     }  # fmt: skip
+    funnel = shown["what became of corrections"].frame
+    assert dict(zip(funnel["stage"], funnel["count"], strict=True)) == {"given": 1, "sent": 1, "fixed": 1, "held": 0}
+    stock = shown["corrections by state"].frame.set_index(["day", "state"])["count"]
+    last = stock.index.get_level_values("day").max()
+    assert stock[last, "addressed"] == 1 and stock[last, "open"] == 0
+    assert list(shown["failures by cause"].frame["cause"]) == ["tests"]
+
+
+def test_every_bar_and_point_opens_a_screen_with_the_rows_behind_it(world: World) -> None:
+    """The list that a bar opens has as many rows as the bar is high."""
+    made = busy(world, "Opened")
+    shown = cards_of(made, period())
+    links = [
+        (card.name, str(link), height)
+        for card in shown.values()
+        for trace in card.figure(period()).data
+        if trace.customdata is not None
+        for link, height in zip(trace.customdata, trace.y if trace.orientation != "h" else trace.x, strict=True)
+    ]
+    assert {name for name, _, _ in links} >= set(shown) - {"success by version"}
+    for name, link, height in links:
+        address = target(link)
+        assert address is not None, link
+        if (
+            not height
+            or address[0] == "session.py"
+            or name in ("duration by phase", "cost per day", "success by version")
+        ):
+            continue
+        at = open_page(address[0], world.viewer, **address[1])
+        assert not at.exception and "left out" not in words(at), link
+        assert len(at.dataframe[0].value) == height, link
+
+
+def test_a_figure_holds_no_row_per_execution(world: World) -> None:
+    with transaction() as session:
+        made = factories.workspace(session, world.member, name="Many runs")
+        for n in range(200):
+            factories.execution(session, made, world.member, at=NOW - (n % 5) * DAY, phases=PHASES, cost_usd="0.01")
+    for card in cards_of(made, period()).values():
+        assert sum(len(trace.x) for trace in card.figure(period()).data if trace.x is not None) < 100, card.name
 
 
 def test_a_pattern_without_anything_says_so_in_every_chart(world: World) -> None:
@@ -159,8 +244,7 @@ def test_a_pattern_without_anything_says_so_in_every_chart(world: World) -> None
         factories.workspace(session, world.member, name="Nothing yet")
     at = open_stats(world.viewer, pattern="Nothing yet")
     notes = [spec["layout"]["annotations"][0]["text"] for spec in specs(at)]
-    assert notes[0] == "No completed session in these 30 days" and len(notes) == len(specs(at)) == 9
-    assert all(note.endswith("in these 30 days") for note in notes)
+    assert notes[0] == "No completed session in these 30 days" and len(notes) == len(specs(at)) == 12
     assert at.metric[0].value == "Not tested" and at.metric[2].value == "–"
 
 
@@ -172,59 +256,35 @@ def test_patterns_of_the_same_name_can_be_told_apart(world: World) -> None:
     assert {"Twin (twin_a)", "Twin (twin_b)"} <= set(at.selectbox(key="pattern").options)
 
 
-def test_the_period_leaves_out_what_is_older(world: World) -> None:
-    with transaction() as session:
-        made = factories.workspace(session, world.member)
-        deployed = factories.version(session, made)
-        factories.completed_session(session, made, deployed, world.member, at=NOW - 40 * DAY)
-        factories.completed_session(session, made, deployed, world.member, at=NOW - 2 * DAY)
-    assert list(cards_of(made, period(30))["success by version"].frame["n"]) == [10]
-    assert list(cards_of(made, period(90))["success by version"].frame["n"]) == [20]
-
-
-def test_a_long_period_is_summed_by_weeks() -> None:
-    monday = datetime(2026, 3, 2, tzinfo=UTC)
-    frame = pd.DataFrame({
-        "day": pd.to_datetime([monday, monday + 6 * DAY, monday + 7 * DAY], utc=True),
-        "outcome": ["failed", "failed", "failed"], "count": [1, 2, 4],
-    })  # fmt: skip
-    by_week = period(365).summed(frame, ["outcome"], ["count"])
-    assert list(by_week["week"]) == [pd.Timestamp(monday), pd.Timestamp(monday + 7 * DAY)]
-    assert list(by_week["count"]) == [3, 4]
-    assert list(period(30).summed(frame, ["outcome"], ["count"])["count"]) == [1, 2, 4]
-
-
 def test_the_axis_holds_the_period_and_a_week_that_began_before_it() -> None:
     first = NOW - 33 * DAY
-    frame = pd.DataFrame({"week": pd.to_datetime([first], utc=True), "state": ["open"], "count": [3]})
+    frame = pd.DataFrame({"day": pd.to_datetime([first], utc=True), "state": ["open"], "count": [3]})
     figure = comparison.over_period(comparison.feedback_flow(frame), NOW - 30 * DAY, NOW, step=7 * DAY)
     low, high = (pd.Timestamp(edge) for edge in figure.layout.xaxis.range)
     assert low <= first - 3 * DAY and high >= NOW + 3 * DAY
     assert comparison.whole_counts(figure).layout.yaxis.dtick == 1
 
 
-def test_deltas_are_shown_where_they_compare_like_with_like() -> None:
-    found = Headline(
-        success_rate=Metric(0.8, 0.5, 10), success=rate(8, 2, 0), previous_success=rate(5, 5, 0),
-        executions=Metric(4, 4, 4), time_to_fix_s=Metric(600, 1260, 3), cost_usd=Metric(2.5, None, 4),
-    )  # fmt: skip
-    success, runs, fix, cost = key_figures(found, period(), version="0.2.0")
-    assert success.delta == "+30 pts" and str(success.note).endswith("n 10")
-    assert runs.delta == 0 and runs.delta_color == "off"
-    assert fix.delta == "-11 min" and fix.delta_color == "inverse" and fix.value == "10 min"
+def test_a_change_is_coloured_only_when_it_is_more_than_noise() -> None:
+    def summary(now: tuple[int, int], before: tuple[int, int]) -> Summary:
+        a, b = rate(now[0], now[1], 0), rate(before[0], before[1], 0)
+        nothing = Compared(Figure(None, 0))
+        compared = Compared(Figure(a.rate, a.n, a.ci_low, a.ci_high), Figure(b.rate, b.n, b.ci_low, b.ci_high))
+        fix = Compared(Figure(600, 30, 500, 700), Figure(1260, 30, 1000, 1500))
+        return Summary(compared, a, 1, (), nothing, fix, nothing, Compared(Figure(2.5, 4), None), nothing)
+
+    small = key_figures(summary((8, 2), (5, 5)), period(), version="0.2.0")
+    assert small[0].delta == "+30 pts (within noise)" and not small[0].real
+    large = key_figures(summary((160, 40), (100, 100)), period(), version="0.2.0")
+    assert large[0].delta == "+30 pts" and large[0].real
+    fix, cost = small[2], small[4]
+    assert fix.delta == "-11 min" and fix.rise == "inverse" and fix.real and fix.value == "10 min"
     assert cost.delta is None and cost.value == "$2.50"
-    assert key_figures(found, period(), version=None)[0].delta is None
 
 
-def test_times_to_a_fix_choose_their_unit() -> None:
-    def unit(*seconds: float) -> str:
-        figure = comparison.time_to_fix(pd.DataFrame({"seconds": seconds}))
-        return str(figure.layout.xaxis.ticksuffix).strip()
-
-    assert [unit(40), unit(900), unit(5 * 3600), unit(9 * 86400)] == ["s", "min", "h", "d"]
-
-
-def test_the_export_menu_offers_the_rows_behind_the_charts(world: World) -> None:
+def test_the_export_menu_links_to_the_rows_behind_the_charts(world: World) -> None:
     at = open_stats(world.viewer)
-    labels = {button.proto.label for button in at.get("download_button")}
-    assert {"Sessions", "Feedback", "Executions", "Attempts of executions", "Cost by day and agent"} <= labels
+    links = {button.proto.label: button.proto.url for button in at.get("link_button")}
+    assert {"Sessions", "Feedback", "Executions", "Attempts of executions", "Cost by day and agent"} <= set(links)
+    assert links["Sessions"].startswith("/exports/sessions.csv?token=")
+    assert stats.ERROR < 0.05
