@@ -584,6 +584,11 @@ interface ResultJson {
   item: string | null
 }
 
+interface FileJson {
+  key: string
+  name: string
+}
+
 interface Payloads {
   pattern_created: PatternCreated
   pattern_description_submitted: PatternDescriptionSubmitted
@@ -626,6 +631,7 @@ interface Components {
 interface Answers {
   "board/state": StateJson
   "board/judgements": AnswerJson
+  "board/files": FileJson
 }
 
 /** A component as Streamlit mounts it: its data, the root it draws in, and how it tells Python what a person did. */

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -77,7 +77,13 @@ class Sheet:
         return item if item is not None and _stands(item) else None
 
     def judge(
-        self, mark_id: uuid.UUID, verdict: Verdict, *, reason: str | None = None, expected: MarkPosition | None = None
+        self,
+        mark_id: uuid.UUID,
+        verdict: Verdict,
+        *,
+        reason: str | None = None,
+        expected: MarkPosition | None = None,
+        attachments: Sequence[str] = (),
     ) -> FeedbackItem:
         """As `giving.judge`."""
         self._require_open()
@@ -97,6 +103,7 @@ class Sheet:
         self._fresh.discard(item.id)
         items.fill(item, self.row, detection, verdict, expected)
         item.reason, item.made_by = items.clean_reason(reason), MadeBy.PERSON
+        item.attachments = list(attachments) or item.attachments or []
         move_correction(item, FeedbackState.OPEN)
         self._count(asks(verdict) - was_asking)
         if asks(verdict):
@@ -104,12 +111,27 @@ class Sheet:
         self._touched.add(mark_id)
         return item
 
-    def miss(self, kind: str, direction: int, place: MarkPosition, *, reason: str | None = None) -> FeedbackItem:
+    def miss(
+        self,
+        kind: str,
+        direction: int,
+        place: MarkPosition,
+        *,
+        reason: str | None = None,
+        attachments: Sequence[str] = (),
+    ) -> FeedbackItem:
         """As `giving.add_missed`."""
         self._require_open()
         return self._added(
             giving.add_missed(
-                self.session, self.row.id, kind=kind, direction=direction, place=place, reason=reason, actor=self.actor
+                self.session,
+                self.row.id,
+                kind=kind,
+                direction=direction,
+                place=place,
+                reason=reason,
+                attachments=attachments,
+                actor=self.actor,
             )
         )
 

@@ -12,6 +12,7 @@ from services.lifecycle import JudgementAction, Verdict
 
 MAX_BATCH: Final = 200
 MAX_REASON: Final = 2000  # characters that the board's field takes
+MAX_FILES: Final = 10  # of one judgement
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Op:
     mark: uuid.UUID | None = None
     verdict: Verdict | None = None
     reason: str | None = None
+    attachments: tuple[str, ...] = ()
     index: int | None = None
     kind: str = ""
     direction: int = 0
@@ -66,6 +68,7 @@ def _whole(row: Mapping[str, Any], op_id: uuid.UUID, client: uuid.UUID, seq: int
     return Op(
         op_id, client, seq, JudgementAction(row["do"]),
         mark=_uuid(row, "mark"), verdict=Verdict(verdict) if verdict else None, reason=_text(row, "reason"),
+        attachments=_keys(row),
         index=_number(row, "index"), kind=(_text(row, "kind") or "")[:60], direction=_number(row, "direction") or 0,
         base=_uuid(row, "base"), seen=_number(row, "seen") or 0, of=_uuid(row, "of"),
     )  # fmt: skip
@@ -95,3 +98,12 @@ def _text(row: Mapping[str, Any], field: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise InvalidInput(f"`{field}` is no text.")
     return value[:MAX_REASON] if value else None
+
+
+def _keys(row: Mapping[str, Any]) -> tuple[str, ...]:
+    keys = row.get("attachments") or []
+    if not isinstance(keys, Sequence) or isinstance(keys, str) or not all(isinstance(key, str) for key in keys):
+        raise InvalidInput("`attachments` is no list of files.")
+    if len(keys) > MAX_FILES:
+        raise InvalidInput(f"A judgement has up to {MAX_FILES} files; this one has {len(keys)}.")
+    return tuple(dict.fromkeys(keys))

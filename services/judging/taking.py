@@ -9,6 +9,7 @@ from typing import Literal, LiteralString, TypedDict, cast
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from services import attachments
 from services.database.rows import fetch_together
 from services.errors import Conflict, InvalidInput, NotFound, PatternDeskError
 from services.feedback import Given, MarkPosition, Sheet, state_of_item, tell
@@ -163,7 +164,9 @@ class _Book:
             case JudgementAction.JUDGE:
                 return self._judge(op, row)
             case JudgementAction.MISS:
-                item = self.sheet.miss(op.kind, op.direction, self._place(op), reason=op.reason)
+                item = self.sheet.miss(
+                    op.kind, op.direction, self._place(op), reason=op.reason, attachments=self._files(op)
+                )
                 row.feedback_id, row.verdict = item.id, item.verdict
             case JudgementAction.REMOVE:
                 found = self.sheet.item(op.mark) if op.mark else None
@@ -186,7 +189,9 @@ class _Book:
         before = self.sheet.own(op.mark)
         row.previous = dict(state_of_item(before)) if before else None
         place = self._place(op) if op.index is not None else None
-        row.feedback_id = self.sheet.judge(op.mark, op.verdict, reason=op.reason, expected=place).id
+        row.feedback_id = self.sheet.judge(
+            op.mark, op.verdict, reason=op.reason, expected=place, attachments=self._files(op)
+        ).id
         return JudgementResult.DONE
 
     def _undo(self, op: Op, row: JudgementOp) -> None:
@@ -203,6 +208,11 @@ class _Book:
         self.sheet.restore(item, cast("Given | None", done.previous))
         done.undone_by = op.id
         row.mark_id, row.feedback_id = done.mark_id, done.feedback_id
+
+    def _files(self, op: Op) -> tuple[str, ...]:
+        for key in op.attachments:
+            attachments.find(self.session, key)  # raises NotFound: only what was uploaded can be attached
+        return op.attachments
 
     def _place(self, op: Op) -> MarkPosition:
         if op.id not in self.places:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, TypedDict
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
@@ -22,18 +22,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from services import judging
+from services import attachments, judging
 from services.candles import tiles
 from services.database.engine import transaction
 from services.errors import InvalidInput, NotAllowed, NotFound
 from services.feedback import MarkPosition
-from services.people import actor_by_id
+from services.people import actor_by_id, require
 from services.web import tokens
 from services.web.live import LiveHub, Note
 
 ASSETS: Final = Path(__file__).resolve().parents[2] / "pages" / "components" / "session" / "board"
 ENGINE: Final = "engine.js"  # the chart engine's own build, from the installed package
 MAX_BODY: Final = 512 * 1024  # bytes of a batch
+MAX_FILE: Final = 20_000_000  # bytes
 NO_STORE: Final = {"Cache-Control": "no-store"}
 FOREVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 PRIVATE: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
@@ -45,6 +46,13 @@ class Asset:
     plain: bytes
     packed: bytes
     kind: str
+
+
+class FileJson(TypedDict):
+    """A file that was kept, by the key under which a judgement names it."""
+
+    key: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,7 @@ def build(hub: LiveHub) -> list[Route]:
         Route("/board/marks/{session}/{page:int}", marks, methods=["GET"]),
         Route("/board/state", state, methods=["GET"]),
         Route("/board/judgements", judgements, methods=["POST"]),
+        Route("/board/files/{name}", keep_file, methods=["POST"]),
         Route("/board/events", events, methods=["GET"]),
     ]
 
@@ -178,6 +187,27 @@ def _take(board: Board, ops: list[judging.Op]) -> judging.AnswerJson:
     with transaction() as session:
         actor = actor_by_id(session, board.person_id)
         return judging.judge_many(session, board.session_id, ops, places, actor=actor)
+
+
+async def keep_file(request: Request) -> Response:
+    """Takes a picture or another file that is pasted or dropped on a mark; the answer names it for the judgement."""
+    board = _board(request)
+    data = bytearray()
+    async for part in request.stream():
+        data += part
+        if len(data) > MAX_FILE:
+            raise InvalidInput(f"A file has up to {MAX_FILE // 1_000_000} MB.")
+
+    def keep() -> FileJson:
+        with transaction() as session:
+            require(actor_by_id(session, board.person_id), "judge")
+        checked = attachments.check(bytes(data), request.path_params["name"])
+        stored = attachments.store(checked)
+        with transaction() as session:
+            actor = actor_by_id(session, board.person_id)
+            return {"key": attachments.add(session, checked, storage_key=stored, actor=actor), "name": checked.name}
+
+    return JSONResponse(await run_in_threadpool(keep), headers=NO_STORE)
 
 
 def _places(board: Board, ops: list[judging.Op]) -> dict[uuid.UUID, MarkPosition]:

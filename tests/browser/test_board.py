@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import random
 import uuid
 from collections.abc import Iterator
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 from sqlalchemy.orm import Session
 
@@ -29,15 +31,24 @@ def desk() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def member(desk: Server, visit: Visit, monkeypatch_module: pytest.MonkeyPatch) -> Person:
+def two(desk: Server, visit: Visit, monkeypatch_module: pytest.MonkeyPatch) -> tuple[Person, Person]:
+    """Two people, signed in while they are the only ones."""
     monkeypatch_module.setattr(factories, "STORAGE", str(desk.data_dir / "storage"))
+    names = ("Kim Keys", "Olga Other")
     with Session(engine_for(desk.database_url)) as session:
-        factories.person(session, name="Kim Keys")
+        for name in names:
+            factories.person(session, name=name)
         session.commit()
-    person = visit(desk.url, "Kim Keys")
-    person.open()
-    person.sign_in()
-    return person
+    people = [visit(desk.url, name) for name in names]
+    for person in people:
+        person.open()
+        person.sign_in()
+    return people[0], people[1]
+
+
+@pytest.fixture(scope="module")
+def member(two: tuple[Person, Person]) -> Person:
+    return two[0]
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +159,43 @@ def test_a_second_tab_sees_what_the_first_did_and_never_overwrites_it_unseen(
     expect(member.board.locator(".tallies")).to_contain_text("Wrong1")  # the other tab hears of it
     assert kept(desk, session_id) == [(20, "confirmed"), (20, "false_positive")]
     page.close()
+
+
+def test_a_picture_goes_with_the_next_verdict(desk: Server, member: Person, session_id: uuid.UUID) -> None:
+    data = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(data, "PNG")
+    chosen = {"name": "where it turned.png", "mimeType": "image/png", "buffer": data.getvalue()}
+    member.board.locator("input[type=file]").set_input_files(files=[chosen])  # type: ignore[list-item]
+    expect(member.board.locator(".files")).to_contain_text("where it turned.png")
+    press(member, 2)
+    expect(member.board.locator(".files")).to_be_hidden()
+    member.all_sent()
+    kept = desk.rows(
+        "SELECT cardinality(attachments) FROM feedback_items WHERE session_id = %(s)s ORDER BY candle_index",
+        s=session_id,
+    )
+    assert [count for (count,) in kept] == [1, 0]
+
+
+def test_others_show_once_one_has_judged_and_are_named_while_they_are_there(
+    desk: Server, two: tuple[Person, Person], session_id: uuid.UUID
+) -> None:
+    member, other = two
+    other.open(f"/session?id={session_id}")
+    other.board_ready()
+    expect(member.board.get_by_text("Also here: Olga Other")).to_be_visible()
+    other.page.keyboard.press("2")
+    other.all_sent()
+    expect(member.board.get_by_text("Others' verdicts show once you have judged the mark.")).to_be_visible()
+    expect(member.board).to_have_attribute("data-judged", "0")
+    member.page.keyboard.press("1")
+    member.all_sent()
+    member.page.keyboard.press("k")
+    expect(member.board.locator(".others")).to_contain_text("Olga Other")
+    expect(member.board.locator(".others")).to_contain_text("Wrong")
+    assert sorted(verdict for _, verdict in kept(desk, session_id)) == ["confirmed", "false_positive"]
+    other.open("/")
+    expect(member.board.get_by_text("Also here: Olga Other")).to_be_hidden()
 
 
 def test_the_fields_outside_checks_rely_on(member: Person, session_id: uuid.UUID, desk: Server) -> None:

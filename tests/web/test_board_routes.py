@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 from sqlalchemy import select
 from starlette.applications import Starlette
 
@@ -149,6 +151,41 @@ def test_a_session_completed_meanwhile_refuses_and_says_how_it_stands(desk: Desk
     assert answer["results"][0]["result"] == "refused" and "not active any more" in answer["results"][0]["sentence"]
     assert answer["state"]["status"] == "completed" and answer["state"]["letters"] == "r..."
     assert desk.kept() == ["confirmed"]
+
+
+def picture(color: str = "red") -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", (8, 8), color).save(data, "PNG")
+    return data.getvalue()
+
+
+def test_a_picture_that_is_pasted_on_a_mark_is_kept_with_its_judgement(desk: Desk) -> None:
+    held = desk.ask("POST", "/board/files/pasted picture.png", content=picture()).json()
+    answer = desk.send(
+        desk.op(1, verdict="false_positive", attachments=[held["key"]]),
+        desk.op(2, mark=desk.marks[1], attachments=["sha256-unknown.png"]),
+        desk.op(3, mark=desk.marks[2], attachments="x"),
+    )
+    assert sentences(answer) == [
+        ("done", None), ("refused", "There is no such attachment."), ("refused", "`attachments` is no list of files."),
+    ]  # fmt: skip
+    with transaction() as session:
+        mine = select(FeedbackItem).where(FeedbackItem.session_id == desk.session_id)
+        assert [item.attachments for item in session.scalars(mine)] == [[held["key"]]]
+    again = desk.op(4, verdict="unsure", seen=answer.json()["position"])
+    assert sentences(desk.send(again)) == [("done", None)]
+    with transaction() as session:
+        mine = select(FeedbackItem).where(FeedbackItem.session_id == desk.session_id)
+        assert [item.attachments for item in session.scalars(mine)] == [[held["key"]]], "it stays with the mark"
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>"), ("a.png", b"no picture"), ("b.png", b"")],
+)
+def test_a_file_that_is_no_picture_is_one_sentence(desk: Desk, name: str, data: bytes) -> None:
+    answer = desk.ask("POST", f"/board/files/{name}", content=data)
+    assert answer.status_code == 400 and answer.text.endswith(".")
 
 
 @pytest.mark.parametrize(

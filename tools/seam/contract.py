@@ -11,10 +11,15 @@ import pages.components
 from pages.components.assets import REGISTERED
 from services.judging import AnswerJson, StateJson
 from services.timeline import PAYLOADS, EntryBase, EntryJson
+from services.web.board import FileJson
 from tools.seam.typescript import Interfaces
 
 TYPES: Final = Path(__file__).resolve().parents[2] / "pages" / "seam.d.ts"
-ANSWERS: Final[dict[str, type]] = {"board/state": StateJson, "board/judgements": AnswerJson}  # by the route's path
+ANSWERS: Final[dict[str, type]] = {
+    "board/state": StateJson,
+    "board/judgements": AnswerJson,
+    "board/files": FileJson,
+}  # by the route's path
 _HEAD: Final = """\
 // Made from the Python types by `python -m tools.seam`; a test fails when it is not current. Don't edit it by hand.
 """

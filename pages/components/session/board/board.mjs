@@ -3,6 +3,7 @@
 import { Candles } from "./candles.mjs"
 import { Chart, engine } from "./chart.mjs"
 import { nextOpen } from "./core.mjs"
+import { Files } from "./files.mjs"
 import { Judgements, letterOf } from "./judgements.mjs"
 import { commands, Keys } from "./keys.mjs"
 import { Link } from "./link.mjs"
@@ -85,7 +86,8 @@ export class Board {
       },
     })
     this.panel = new Panel({ go: (i) => this.go(i), reason: (text) => this.useReason(text) })
-    this.bar = new Bar({ go: (by) => this.go(this.scene.current + by), judge: (verdict) => this.judge(verdict), undo: () => this.undo() })
+    this.bar = new Bar({ go: (by) => this.go(this.scene.current + by), judge: (verdict) => this.judge(verdict), undo: () => this.undo(), attach: () => this.files.choose() })
+    this.files = new Files({ root: this.shell.root, keep: (file) => this.link.keep(file), open: () => this.open, say: (text) => this.shell.say(text, true) })
     this.build(component.parentElement)
     this.start().catch((error) => this.shell.fail(error instanceof Error ? error.message : String(error)))
   }
@@ -105,7 +107,8 @@ export class Board {
   /** @param {Component["parentElement"]} parent */
   build(parent) {
     const { root, strip } = this.shell
-    root.append(this.panel.root, this.bar.root)
+    this.bar.reason.before(this.files.row)
+    root.append(this.panel.root, this.bar.root, this.files.input)
     root.dataset.session = this.data.session
     root.dataset.marks = String(this.data.marks)
     // Where things are on the screen, for whoever drives the board from outside.
@@ -214,10 +217,11 @@ export class Board {
     return this.list[this.scene.current] ?? null
   }
 
+  /** What stands beside a verdict: its reason and its files. */
   takeReason() {
     const reason = this.bar.reason.value.trim()
     this.bar.reason.value = ""
-    return reason ? { reason } : {}
+    return { ...(reason ? { reason } : {}), ...this.files.use() }
   }
 
   /** @param {string} text */
@@ -411,6 +415,7 @@ export class Board {
     clearTimeout(this.settling)
     this.shell.destroy()
     this.keys?.destroy()
+    this.files.destroy()
     removeEventListener("pagehide", this.onLeave ?? (() => undefined))
     removeEventListener("online", this.onOnline ?? (() => undefined))
     this.judgements.end()

@@ -33,6 +33,7 @@ export function commands(board) {
     { keys: ["Shift+j"], label: "Next mark that is not judged", act: () => board.go(Math.max(0, nextOpen(board.scene.letters, at()))) },
     { keys: ["z"], label: "Undo", act: () => board.undo() },
     { keys: ["r"], label: "Write a reason", act: () => board.bar.reason.focus() },
+    { keys: ["a"], label: "Attach a file; or paste a picture, or drop one", act: () => board.files.choose() },
     { keys: Array.from({ length: 8 }, (_, k) => `Shift+${k + 1}`), label: "Quick reason", act: (name) => board.useReason(board.judgements.reasons[Number(name.slice(-1)) - 1] ?? "") },
     { keys: ["g"], label: "Go to a date", act: () => board.tools?.goToDate() },
     { keys: ["h"], label: "Hide what came after", act: () => board.tools?.hide() },

@@ -33,6 +33,15 @@ export class Link {
     return (await this.get("board/state")).json()
   }
 
+  /** Keeps a file for a judgement. @param {File} file @returns {Promise<FileJson>} */
+  async keep(file) {
+    const answer = await fetch(this.url(`board/files/${encodeURIComponent(file.name || "picture.png")}`), {
+      method: "POST", headers: { Authorization: `Bearer ${this.token()}`, "Content-Type": "application/octet-stream" }, body: file,
+    })
+    if (!answer.ok) throw new Error(await answer.text())
+    return answer.json()
+  }
+
   /** @param {Op[]} ops @param {{ leaving: boolean }} options @returns {Promise<AnswerJson>} */
   async post(ops, { leaving }) {
     /** @type {Response} */

@@ -133,7 +133,7 @@ function factsOf(mark, { time, decimals, intraday }) {
 }
 
 export class Bar {
-  /** @param {{ go: (by: number) => void, judge: (verdict: string) => void, undo: () => void }} acts */
+  /** @param {{ go: (by: number) => void, judge: (verdict: string) => void, undo: () => void, attach: () => void }} acts */
   constructor(acts) {
     /** @type {Record<string, HTMLButtonElement>} */
     this.buttons = {}
@@ -141,6 +141,7 @@ export class Bar {
       button(cls, label, act, icon(symbol), el("span", "", label), el("kbd", "", key))
     const verdicts = VERDICTS.map(({ verdict, color, symbol, label, key }) => (this.buttons[verdict] = make(`verdict ${color}`, symbol, label, key, () => acts.judge(verdict))))
     this.undo = make("go", "undo", "Undo", "Z", acts.undo)
+    this.attach = make("go", "attach_file", "Attach", "A", acts.attach)
     this.reason = el("input", "reason")
     this.reason.placeholder = "Reason (optional), saved with the verdict"
     this.reason.setAttribute("aria-label", "Reason")
@@ -155,7 +156,7 @@ export class Bar {
     this.state = el("div", "state", this.stateIcon, this.stateText)
     this.state.setAttribute("role", "status")
     this.root = el("div", "bar", make("go", "chevron_left", "Back", "K", () => acts.go(-1)), el("div", "verdicts", verdicts),
-      make("go", "chevron_right", "Next", "J", () => acts.go(1)), this.undo, this.reason, this.closed, this.state)
+      make("go", "chevron_right", "Next", "J", () => acts.go(1)), this.undo, this.attach, this.reason, this.closed, this.state)
   }
 
   /** @param {boolean} open @param {boolean} undoable @param {string} why it can't be judged */
@@ -163,7 +164,7 @@ export class Bar {
     for (const one of Object.values(this.buttons)) one.disabled = !open
     this.closed.hidden = open || !why
     write(/** @type {HTMLElement} */ (this.closed.lastElementChild), why)
-    this.reason.hidden = !open
+    this.reason.hidden = this.attach.hidden = !open
     this.undo.disabled = !open || !undoable
   }
 
