@@ -226,7 +226,7 @@ BEGIN
     INSERT INTO correction_moves (feedback_id, workspace_id, person_id, symbol, at, source, target, seconds, stands)
     SELECT NEW.id, NEW.workspace_id, NEW.author_id, stat_symbol(NEW), moved, before, after,
            extract(epoch FROM moved - NEW.created_at),
-           TG_OP = 'UPDATE' AND (after = 'addressed' OR (after = 'sent' AND NOT EXISTS (
+           TG_OP = 'UPDATE' AND after IS NOT NULL AND (after = 'addressed' OR (after = 'sent' AND NOT EXISTS (
                SELECT 1 FROM correction_moves m WHERE m.feedback_id = NEW.id AND m.target = 'sent')));
     RETURN NULL;
 END $$

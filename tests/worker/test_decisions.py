@@ -171,7 +171,7 @@ def test_advice_is_one_or_two_sentences_that_say_what_to_do(kind: str) -> None:
     assert re.search(r"[Rr]un it again|continue the run|[Ll]aunch with|Continue the run|deploy to this|limits", advice)
 
 
-DOTTED = re.compile(r"(agent|git|deploy|target|engine)\.[a-z_]+")
+DOTTED = re.compile(r"(agent|git|deploy|target|engine)\.(?!js$)[a-z_]+")  # engine.js is a file
 
 
 def sources() -> Iterator[tuple[str, ast.Module]]:

@@ -125,7 +125,9 @@ def test_hold_out_cases_are_only_counted(world: World, judged: uuid.UUID) -> Non
         session.execute(update(PlaceRow).where(PlaceRow.workspace_id == world.swings).values(split="holdout"))
     at = open_execution(judged, world.member)
     assert not drawn(at, "table")
-    assert re.search(r"\b[1-9]\d* judgements of places kept for testing are only counted, never shown one by one\.", said(at))
+    assert re.search(
+        r"\b[1-9]\d* judgements of places kept for testing are only counted, never shown one by one\.", said(at)
+    )
     assert button(at, "Open Swings") is not None and re.search(r"\b[12] broken\b", said(at))
 
 
