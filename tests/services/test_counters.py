@@ -282,7 +282,7 @@ class Workspace(RuleBasedStateMachine):
     def decide(self, who: int, what: str) -> None:
         s, home, actor = self.session, self.home, self.people[who]
         self.attempt(what, {
-            "approve": lambda: review.approve(s, home, actor=actor),
+            "approve": lambda: review.approve(s, home, comment="It was mended.", actor=actor),
             "withdraw": lambda: review.withdraw(s, home, actor=actor),
             "verify": lambda: review.verify(s, home, actor=actor),
             "return": lambda: review.return_to_beta(s, home, reason="r", actor=actor),

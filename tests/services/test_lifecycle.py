@@ -28,6 +28,7 @@ from services import (
 from services.detectors.types import CANDLE_DTYPE
 from services.errors import Conflict, GuardFailed, IllegalTransition, NotAllowed, NotFound, PatternDeskError
 from services.feedback import MarkPosition
+from services.jobs import schedules
 from services.lifecycle import PERMISSIONS, TRANSITIONS, WORKER, Role, Verdict, WorkspaceStatus, transition
 from services.models import PatternWorkspace, now
 from services.people import Actor
@@ -106,6 +107,7 @@ VERBS: list[tuple[str, str, Verb]] = [
     ("reopen", "reopen", lambda s, a: review.reopen(s, NOBODY, reason="r", actor=a)),
     ("archive", "archive", lambda s, a: workspaces.archive(s, NOBODY, actor=a)),
     ("archive", "restore", lambda s, a: workspaces.restore(s, NOBODY, actor=a)),
+    ("operate", "pause_schedule", lambda s, a: schedules.pause(s, "none of that name", actor=a)),
     ("manage_people", "set_role", lambda s, a: people.set_role(s, NOBODY, Role.MEMBER, actor=a)),
     ("manage_people", "set_active", lambda s, a: people.set_active(s, NOBODY, True, actor=a)),
 ]  # fmt: skip
