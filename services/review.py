@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services import notifications, timeline, workspaces
 from services.database.rows import fetch, fetch_dicts
 from services.errors import GuardFailed, InvalidInput
 from services.lifecycle import MessageType, WorkspaceStatus, verified_version
-from services.models import DetectorVersion, PatternWorkspace, now
+from services.models import DetectorVersion, PatternSession, PatternWorkspace, now
 from services.people import Actor, record, require
 from services.places import rate
 from services.rules import open_correction_sql
@@ -265,6 +266,24 @@ def void_if_changed(session: Session, workspace_id: uuid.UUID, *, reason: str) -
         return False
     if _same_build(workspace.approved_evidence or {}, evidence(session, workspace_id)):
         return False
+    _void(session, workspace, reason)
+    return True
+
+
+def void_if_it_rests_on(session: Session, session_id: uuid.UUID, *, reason: str) -> bool:
+    """in_review → beta by the app when the approval counted this session. Returns whether it did."""
+    workspace_id = session.scalar(select(PatternSession.workspace_id).where(PatternSession.id == session_id))
+    if workspace_id is None:
+        return False
+    workspace = workspaces.lock(session, workspace_id)
+    rests = str(session_id) in (workspace.approved_evidence or {}).get("session_ids", [])
+    if workspace.status != WorkspaceStatus.IN_REVIEW or not rests:
+        return False
+    _void(session, workspace, reason)
+    return True
+
+
+def _void(session: Session, workspace: PatternWorkspace, reason: str) -> None:
     timeline.append(
         session,
         workspace.id,
@@ -275,7 +294,6 @@ def void_if_changed(session: Session, workspace_id: uuid.UUID, *, reason: str) -
     )
     _clear_approval(workspace)
     workspaces.move(session, workspace, "void", actor=None, reason=reason)
-    return True
 
 
 def _expect(workspace: PatternWorkspace, verb: str, status: WorkspaceStatus) -> None:

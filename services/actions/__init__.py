@@ -3,7 +3,7 @@
 from services.actions.importing import dataset_candles, fetch_candles, import_candles, keep_candles
 from services.actions.judging import import_judgements
 from services.actions.launching import PreparedLaunch, continue_from, launch, prepare_launch
-from services.actions.sessions import retest, run_session, session_candles
+from services.actions.sessions import reopen, retest, run_session, session_candles
 
 __all__ = [
     "PreparedLaunch",
@@ -15,6 +15,7 @@ __all__ = [
     "keep_candles",
     "launch",
     "prepare_launch",
+    "reopen",
     "retest",
     "run_session",
     "session_candles",

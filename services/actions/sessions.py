@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from services import datasets, releases, sessions
+from services import datasets, releases, review, sessions
 from services.candles.store import load_array, load_frame
 from services.database.engine import transaction
 from services.detectors.sandbox import warm
@@ -105,6 +105,13 @@ def retest(session_id: uuid.UUID, *, actor: Actor) -> uuid.UUID:
         retest_of_id=session_id,
         actor=actor,
     )
+
+
+def reopen(session_id: uuid.UUID, *, reason: str, actor: Actor) -> None:
+    """Opens a completed session again; an approval that counted it is void."""
+    with transaction() as session:
+        sessions.reopen(session, session_id, reason=reason, actor=actor)
+        review.void_if_it_rests_on(session, session_id, reason="a session it counted was opened again")
 
 
 def session_candles(detail: SessionDetail) -> pd.DataFrame:

@@ -25,7 +25,7 @@ from services.models.place import (
     SessionCoverage,
 )
 from services.models.record import Attachment, AuditEvent, Setting
-from services.models.session import CandleDataset, Detection, ImportReading, PatternSession
+from services.models.session import CandleDataset, Detection, ImportReading, PatternSession, SessionRevision
 from services.models.token import AccessToken
 from services.models.user import User
 from services.models.workspace import PatternWorkspace, ReadMarker, WorkspaceMessage
@@ -62,6 +62,7 @@ __all__ = [
     "Schedule",
     "SeenPlace",
     "SessionCoverage",
+    "SessionRevision",
     "Setting",
     "User",
     "WorkspaceMessage",

@@ -31,15 +31,24 @@ def desk() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def member(desk: Server, visit: Visit, monkeypatch_module: pytest.MonkeyPatch) -> Person:
+def two(desk: Server, visit: Visit, monkeypatch_module: pytest.MonkeyPatch) -> tuple[Person, Person]:
+    """Two people, signed in while they are the only ones."""
     monkeypatch_module.setattr(factories, "STORAGE", str(desk.data_dir / "storage"))
+    names = ("Kim Keys", "Olga Other")
     with Session(engine_for(desk.database_url)) as session:
-        factories.person(session, name="Kim Keys")
+        for name in names:
+            factories.person(session, name=name)
         session.commit()
-    person = visit(desk.url, "Kim Keys")
-    person.open()
-    person.sign_in()
-    return person
+    people = [visit(desk.url, name) for name in names]
+    for person in people:
+        person.open()
+        person.sign_in()
+    return people[0], people[1]
+
+
+@pytest.fixture(scope="module")
+def member(two: tuple[Person, Person]) -> Person:
+    return two[0]
 
 
 @pytest.fixture(scope="module")
@@ -169,14 +178,9 @@ def test_a_picture_goes_with_the_next_verdict(desk: Server, member: Person, sess
 
 
 def test_others_show_once_one_has_judged_and_are_named_while_they_are_there(
-    desk: Server, member: Person, session_id: uuid.UUID, visit: Visit
+    desk: Server, two: tuple[Person, Person], session_id: uuid.UUID
 ) -> None:
-    with Session(engine_for(desk.database_url)) as session:
-        factories.person(session, name="Olga Other")
-        session.commit()
-    other = visit(desk.url, "Olga Other")
-    other.open()
-    other.sign_in()
+    member, other = two
     other.open(f"/session?id={session_id}")
     other.board_ready()
     expect(member.board.get_by_text("Also here: Olga Other")).to_be_visible()
@@ -190,7 +194,7 @@ def test_others_show_once_one_has_judged_and_are_named_while_they_are_there(
     expect(member.board.locator(".others")).to_contain_text("Olga Other")
     expect(member.board.locator(".others")).to_contain_text("Wrong")
     assert sorted(verdict for _, verdict in kept(desk, session_id)) == ["confirmed", "false_positive"]
-    other.leave()
+    other.open("/")
     expect(member.board.get_by_text("Also here: Olga Other")).to_be_hidden()
 
 
