@@ -105,6 +105,10 @@ interface SessionCompleted {
   ci_high?: number
 }
 
+interface SessionReopened {
+  reason: string
+}
+
 interface FeedbackAdded {
   feedback_id: string
   verdict: string
@@ -594,6 +598,7 @@ interface Payloads {
   pattern_description_submitted: PatternDescriptionSubmitted
   session_created: SessionCreated
   session_completed: SessionCompleted
+  session_reopened: SessionReopened
   feedback_added: FeedbackAdded
   feedback_batch_sent: FeedbackBatchSent
   claude_started: ClaudeStarted

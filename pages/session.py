@@ -14,7 +14,14 @@ from pages.components.actor import require_actor
 from pages.components.errors import guarded
 from pages.components.links import back_to_seen, seen
 from pages.components.session import panel
-from pages.components.session.header import complete_dialog, completing, more_menu, retest_button, run_again
+from pages.components.session.header import (
+    complete_dialog,
+    completing,
+    more_menu,
+    reopen_button,
+    retest_button,
+    run_again,
+)
 from pages.components.session.judging_board import judging_board
 from services import feedback, judging, labels, sessions
 from services.database.engine import transaction
@@ -93,6 +100,7 @@ def heading(detail: SessionDetail, content: Content, actor: Actor) -> None:
             st.badge("Reduced isolation", icon=":material/shield:", color="orange",
                      help="The detector ran without bubblewrap: with limits and no secrets, but less apart.")  # fmt: skip
         more_menu(detail, actor)
+        reopen_button(detail, actor)
         retest_button(detail, actor)
         completable = detail.status == SessionStatus.ACTIVE and actor.may("complete_session")
         if completable and st.button(

@@ -67,6 +67,7 @@ class MessageType(StrEnum):
     GATE_WAIVED = "gate_waived"
     VERSION_ROLLED_BACK = "version_rolled_back"
     MARK_DISPUTED = "mark_disputed"
+    SESSION_REOPENED = "session_reopened"
 
 
 class MessageStatus(StrEnum):
@@ -233,6 +234,7 @@ SESSION_TRANSITIONS: Final[frozenset[tuple[SessionStatus, SessionStatus]]] = fro
         (SessionStatus.RUNNING, SessionStatus.ACTIVE),
         (SessionStatus.RUNNING, SessionStatus.FAILED),
         (SessionStatus.ACTIVE, SessionStatus.COMPLETED),
+        (SessionStatus.COMPLETED, SessionStatus.ACTIVE),  # opened again, with a reason
     }
 )
 

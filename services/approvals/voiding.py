@@ -11,7 +11,7 @@ from services.approvals.approved import Approved, approved_of
 from services.approvals.evidence import evidence
 from services.approvals.guards import Cause, void_causes
 from services.lifecycle import MessageType, WorkspaceStatus
-from services.models import PatternWorkspace
+from services.models import PatternSession, PatternWorkspace
 
 
 def clear_approval(workspace: PatternWorkspace) -> None:
@@ -20,12 +20,17 @@ def clear_approval(workspace: PatternWorkspace) -> None:
 
 
 def void_if_changed(
-    session: Session, workspace_id: uuid.UUID, *, reason: str, pushed: tuple[str, str] | None = None
+    session: Session,
+    workspace_id: uuid.UUID,
+    *,
+    reason: str,
+    pushed: tuple[str, str] | None = None,
+    reopened: PatternSession | None = None,
 ) -> bool:
     """in_review → beta by the app when the evidence no longer carries the approval. Returns whether it did.
 
     `reason` says what was done ("a verdict changed"); `pushed` are two commits when somebody pushed by hand to the
-    pattern's files: the deployed one and the new one.
+    pattern's files: the deployed one and the new one. `reopened` is a session that was opened again.
     """
     workspace = session.get(PatternWorkspace, workspace_id)
     if workspace is None or workspace.status != WorkspaceStatus.IN_REVIEW:
@@ -33,6 +38,8 @@ def void_if_changed(
     workspace = workspaces.lock(session, workspace_id)
     approved = approved_of(workspace) or Approved()
     causes = [Cause("Code on the main branch", pushed[0][:7], pushed[1][:7])] if pushed else []
+    if reopened is not None and str(reopened.id) in approved.session_ids:
+        causes.append(Cause(f"Session {reopened.name}", "completed", "opened again"))
     known = labels.label_set(session, workspace_id)
     absent = frozenset(p.id for p in known.places if p.status == "absent")
     causes += void_causes(approved, evidence(session, workspace_id, known=known), absent)

@@ -26,7 +26,7 @@ from services.models.place import (
     SessionCoverage,
 )
 from services.models.record import Attachment, AuditEvent, Setting
-from services.models.session import CandleDataset, Detection, ImportReading, PatternSession
+from services.models.session import CandleDataset, Detection, ImportReading, PatternSession, SessionRevision
 from services.models.statistics import CorrectionMove, StatChange, StatDay
 from services.models.token import AccessToken
 from services.models.user import User
@@ -66,6 +66,7 @@ __all__ = [
     "Schedule",
     "SeenPlace",
     "SessionCoverage",
+    "SessionRevision",
     "Setting",
     "StatChange",
     "StatDay",

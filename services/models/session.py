@@ -118,6 +118,30 @@ class PatternSession(Base):
     candle_data: Mapped[list[Any] | None]
 
 
+class SessionRevision(Base):
+    """The score of a completed session as it was frozen, kept when the session was opened again."""
+
+    __tablename__ = "session_revisions"
+    __table_args__ = (Index(None, "session_id"),)
+
+    id: Mapped[Id]
+    session_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("pattern_sessions.id", ondelete="CASCADE"))
+    tp: Mapped[int]
+    fp: Mapped[int]
+    fn: Mapped[int]
+    unsure_count: Mapped[int]
+    success_rate: Mapped[float | None]
+    ci_low: Mapped[float | None]
+    ci_high: Mapped[float | None]
+    n_effective: Mapped[float | None]
+    unjudged_count: Mapped[int | None]
+    label_set_sha256: Mapped[str | None]
+    completed_at: Mapped[datetime | None]
+    reopened_by_id: Mapped[UserRef]
+    reason: Mapped[str]
+    created_at: Mapped[CreatedAt]
+
+
 class Detection(Base):
     """What the detector said in a session; never edited. Indexes are those of the dataset."""
 

@@ -1,6 +1,7 @@
 """Sessions: one detector version run over a window of candles, judged by people."""
 
 from services.sessions.reading import SessionDetail, SessionRow, get, gone, list_sessions, marks
+from services.sessions.reopening import may_reopen, reopen
 from services.sessions.running import (
     DEFAULT_WINDOW,
     INTERRUPTED,
@@ -35,8 +36,10 @@ __all__ = [
     "gone",
     "list_sessions",
     "marks",
+    "may_reopen",
     "note_difference",
     "record",
     "rename",
+    "reopen",
     "verdict_counts",
 ]

@@ -59,6 +59,11 @@ class SessionCompleted(Payload):
     version: Annotated[str | None, KEPT] = None
 
 
+class SessionReopened(Payload):
+    session_id: Annotated[UUID, KEPT]
+    reason: str
+
+
 class FeedbackAdded(Payload):
     feedback_id: UUID
     verdict: str
@@ -222,6 +227,7 @@ PAYLOADS: dict[T, type[Payload]] = {
     T.PATTERN_DESCRIPTION_SUBMITTED: PatternDescriptionSubmitted,
     T.SESSION_CREATED: SessionCreated,
     T.SESSION_COMPLETED: SessionCompleted,
+    T.SESSION_REOPENED: SessionReopened,
     T.FEEDBACK_ADDED: FeedbackAdded,
     T.FEEDBACK_BATCH_SENT: FeedbackBatchSent,
     T.CLAUDE_STARTED: ClaudeStarted,

@@ -16,7 +16,12 @@ from tests.support.server import Server
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(900)]
 
 # What this journey does not come to, or no screen can raise yet: a waived gate; a roll back, and an approval that it voids.
-NOT_YET: Final = {MessageType.APPROVAL_VOIDED, MessageType.GATE_WAIVED, MessageType.VERSION_ROLLED_BACK}
+NOT_YET: Final = {
+    MessageType.APPROVAL_VOIDED,
+    MessageType.GATE_WAIVED,
+    MessageType.SESSION_REOPENED,
+    MessageType.VERSION_ROLLED_BACK,
+}
 ASKING: Final = ("false_positive", "false_negative", "adjustment", "comment")
 
 

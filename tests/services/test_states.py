@@ -29,7 +29,7 @@ from tests import factories
 from tests.support import scenarios
 
 # What is possible in the product, written down apart from its tables.
-SESSIONS = {"running": {"active", "failed"}, "active": {"completed"}}
+SESSIONS = {"running": {"active", "failed"}, "active": {"completed"}, "completed": {"active"}}
 VERSIONS = {"candidate": {"deployed", "rejected"}, "deployed": {"retired"}, "retired": {"deployed"}}
 CORRECTIONS = {
     "open": {"sent", "addressed", "disputed", "withdrawn"},

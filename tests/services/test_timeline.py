@@ -34,6 +34,7 @@ FACTS: dict[T, dict[str, Any]] = {
     T.PATTERN_DESCRIPTION_SUBMITTED: {"description": "d", "identification_steps": ["a"], "attachment_count": 0},
     T.SESSION_CREATED: {"session_id": ID, "name": "n", "symbol": "S", "timeframe": "1d", "candle_count": 5},
     T.SESSION_COMPLETED: {"session_id": ID, "tp": 1, "fp": 0, "fn": 0, "success_rate": 1.0},
+    T.SESSION_REOPENED: {"session_id": ID, "reason": "r"},
     T.FEEDBACK_ADDED: {"feedback_id": ID, "verdict": "false_positive"},
     T.FEEDBACK_BATCH_SENT: {"session_ids": [ID], "feedback_ids": [ID], "feedback_count": 1, "total_comments": 0,
                             "total_images": 0},
@@ -56,7 +57,7 @@ FACTS: dict[T, dict[str, Any]] = {
     T.COMMENT: {},
     T.REVIEW_RETURNED: {**MOVED, "reason": "r"},
     T.APPROVAL_VOIDED: {**MOVED, "reason": "r"},
-    T.GATE_WAIVED: {"execution_id": ID, "broken_ids": [], "reason": "r"},
+    T.GATE_WAIVED: {"reason": "r"},
     T.VERSION_ROLLED_BACK: {"previous_version": "0.2.0", "new_version": "0.1.0", "reason": "r"},
     T.MARK_DISPUTED: {"feedback_ids": [ID]},
 }  # fmt: skip

@@ -122,6 +122,7 @@ const LINES = {
   admin_verified: (e) => ["verified", "green", "Verified", first(e.author) && `by ${first(e.author)}`, e.data.comment],
   review_returned: (e) => ["undo", "orange", "Returned to beta", first(e.author) && `by ${first(e.author)}`, e.data.reason],
   approval_voided: (e) => ["warning", "orange", "Approval voided", "the evidence changed", e.data.reason],
+  session_reopened: (e) => ["lock_open", "orange", "Session opened again", join(e.session?.name, first(e.author) && `by ${first(e.author)}`), e.data.reason],
   gate_waived: (e) => ["gpp_maybe", "orange", "Gate waived", first(e.author) && `by ${first(e.author)}`, e.data.reason],
   version_updated: (e) => ["new_releases", "", `Version ${e.data.previous_version} → ${e.data.new_version}`, e.data.changes.join(", ")],
   version_rolled_back: (e) => ["history", "orange", `Rolled back to v${e.data.new_version}`, join(`was v${e.data.previous_version}`, first(e.author) && `by ${first(e.author)}`), e.data.reason],

@@ -110,6 +110,26 @@ def more_menu(detail: SessionDetail, actor: Actor) -> None:
                         st.rerun()
 
 
+def reopen_button(detail: SessionDetail, actor: Actor) -> None:
+    """Opens a completed session again, for who completed it within a day and for admins."""
+    if detail.status != SessionStatus.COMPLETED:
+        return
+    with transaction() as session:
+        if not sessions.may_reopen(session, detail.id, actor=actor):
+            return
+    with (
+        st.popover("Open again", type="tertiary", icon=":material/lock_open:"),
+        st.form("session-reopen", border=False),
+    ):
+        st.caption("The score as it is now stays as a revision. An approval that counts this session is void.")
+        reason = st.text_input("Reason", max_chars=1000, placeholder="It shows on the timeline")
+        if st.form_submit_button("Open this session again", type="primary"):
+            with guarded() as outcome, transaction() as session:
+                sessions.reopen(session, detail.id, reason=reason, actor=actor)
+            if outcome.ok:
+                st.rerun()
+
+
 def _csv(detail: SessionDetail, actor: Actor) -> Callable[[], bytes]:
     return lambda: b"".join(exports.stream_csv("marks", {"session": str(detail.id)}, actor_id=actor.id))
 
