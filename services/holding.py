@@ -17,6 +17,7 @@ from services.errors import Conflict, InvalidInput, NotFound
 from services.models import PatternWorkspace, Setting, now
 from services.people import Actor, record, require
 from services.settings import Settings, get_settings
+from services.texts import storable
 
 PAUSED: Final = "paused"
 CAPS: Final = "spend_caps"
@@ -57,7 +58,7 @@ def pause(session: Session, *, reason: str = "", actor: Actor) -> None:
     require(actor, "operate")
     if paused(session) is not None:
         raise Conflict("All runs are paused already.")
-    text = " ".join(reason.split())[:LONGEST_REASON]
+    text = " ".join(storable(reason).split())[:LONGEST_REASON]
     _write(session, PAUSED, {"by": actor.name, "at": now().isoformat(), "reason": text})
     record(
         session, actor=actor, action="runs_paused", object_type="installation", object_id="all",

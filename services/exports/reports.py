@@ -32,6 +32,7 @@ from services.lifecycle import (
 )
 from services.stats.runs import DURATIONS
 from services.stats.success import OVER_TIME
+from services.texts import storable
 
 Params = dict[str, Any]
 _OF_ONE_REPORT: Final = (
@@ -152,7 +153,8 @@ def read_filters(session: Session, report: Report, filters: Mapping[str, str]) -
     A workspace is a pattern type or an id; `since` (inside) and `until` (outside) are ISO dates or times, UTC unless
     they say otherwise. Raises InvalidInput for an unknown filter or value, NotFound for what does not exist.
     """
-    given = {name: str(value).strip() for name, value in filters.items() if value is not None and str(value).strip()}
+    texts = {name: storable(str(value)).strip() for name, value in filters.items() if value is not None}
+    given = {name: value for name, value in texts.items() if value}
     unknown = sorted(set(filters) - set(report.filters))
     if unknown:
         can = f"it can be narrowed by {', '.join(report.filters)}" if report.filters else "it has no filters"

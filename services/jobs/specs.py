@@ -14,6 +14,7 @@ from services.exports.files import Format
 from services.exports.reports import find_report
 from services.lifecycle import JobKind
 from services.notifications import addresses
+from services.texts import storable
 
 FIXED_CONNECTIONS: Final = ("database", "storage", "repository")
 _SCHEMES: Final = ("file", "s3", "gs", "gcs", "az", "abfs", "abfss", "memory", "ftp", "sftp", "ssh", "smb", "webdav")
@@ -134,7 +135,7 @@ def is_notification(target: str) -> bool:
 def _check_folder(target: str) -> None:
     if not target.endswith("/"):
         raise InvalidInput("A folder or address to write to ends in a slash.")
-    if "\0" in target or len(target) > addresses.LONGEST:
+    if target != storable(target) or len(target) > addresses.LONGEST:
         raise InvalidInput("The address to write to can't be used.")
     try:
         url_to_fs(target)

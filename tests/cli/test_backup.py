@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -162,4 +163,4 @@ def test_the_last_backup_is_noted(command: Command, filled: Path, installation: 
         assert backups.last_backup(session) is None
     made = make_backup(get_settings(), url=installation, target=str(tmp_path / "desk.tar"))
     with transaction() as session:
-        assert backups.last_backup(session) == made
+        assert backups.last_backup(session) == replace(made, path=""), "the address may hold a password"

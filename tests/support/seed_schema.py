@@ -423,6 +423,7 @@ OUR_MESSAGE_TYPES: Final = (
     "gate_waived",
     "version_rolled_back",
     "mark_disputed",
+    "session_reopened",
 )
 
 VALUES: Final[dict[str, tuple[str, ...]]] = {
