@@ -45,9 +45,11 @@ SIGNED = {
     "/board/marks/{session}/{page:int}": None,
     "/board/state": None,
     "/board/judgements": None,
+    "/board/files/{name}": None,
     "/board/events": None,
 }
 BATCH = {"ops": [{"id": str(uuid.uuid4()), "client": str(uuid.uuid4()), "seq": 1}]}
+WRITES = ("/board/judgements", "/board/files/{name}")  # which ask for the role as well
 BEARER = {"/metrics", "/exports/{name}"}
 
 
@@ -97,13 +99,14 @@ def links_of(actor: Actor, key: str) -> dict[str, str]:
         "/board/marks/{session}/{page:int}": f"/board/marks/{opened['session_id']}/0|{signed}",
         "/board/state": f"/board/state|{signed}",
         "/board/judgements": f"/board/judgements|{signed}",
+        "/board/files/{name}": f"/board/files/x.png|{signed}",
         "/board/events": f"/board/events?token={signed}",
     }
 
 
 def asked(link: str, secret: str | None = None) -> int:
     path, _, bearer = link.partition("|")
-    if "judgements" in path:
+    if "judgements" in path or "/files/" in path:
         return get(path, secret or bearer or None, method="POST", body=BATCH).status_code
     return get(path, secret or bearer or None).status_code
 
@@ -138,7 +141,7 @@ def test_signed_links_open_for_the_active_alone(there: str, role: Role, later: C
     for path, status in SIGNED.items():
         if path != "/board/events":  # whose answer has no end
             found = asked(given[path])
-            assert found == status if status else found not in (401, 403) or path == "/board/judgements", (path, found)
+            assert found == status if status else found not in (401, 403) or path in WRITES, (path, found)
     shut_out(actor)
     assert {path: asked(link) for path, link in given.items() if path != "/attachments/{key:path}"} == {
         path: 403 for path in SIGNED if path != "/attachments/{key:path}"
