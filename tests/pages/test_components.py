@@ -144,22 +144,6 @@ def test_provisional_rates_are_open_and_untested_versions_left_out() -> None:
     assert trace.error_y.array[0] == pytest.approx(0.27) and trace.error_y.arrayminus[0] == pytest.approx(0.26)
 
 
-def test_bars_sum_per_day_and_empty_frames_say_so() -> None:
-    days = pd.to_datetime(["2026-02-14", "2026-02-14", "2026-02-15"])
-    frame = pd.DataFrame({"day": days, "outcome": ["failed", "completed", "completed"], "count": [1, 2, 3]})
-    figure = charts.executions_per_day(frame)
-    assert [(t.name, list(t.y)) for t in figure.data] == [("Completed", [2, 3]), ("Failed", [1, 0])]
-    empty = charts.executions_per_day(frame.iloc[:0])
-    assert not empty.data and empty.layout.annotations[0].text == "No execution in this period"
-    phases = pd.DataFrame({"phase": ["planning", "deploying"], "seconds": [60.0, 90.0]})
-    assert [(t.name, list(t.x)) for t in charts.duration_by_phase(phases).data] == [
-        ("Deploying", [1.5]),
-        ("Planning", [1.0]),
-    ]
-    weeks = pd.DataFrame({"week": days, "state": ["open", "verified", "open"], "count": [1, 2, 3]})
-    assert [t.name for t in charts.feedback_by_state(weeks).data] == ["Open", "Verified"]
-
-
 def test_triggers_of_the_browser_are_checked() -> None:
     known = str(uuid.uuid4())
 
