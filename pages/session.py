@@ -136,8 +136,9 @@ def unfinished(detail: SessionDetail, actor: Actor) -> None:
 @st.fragment(run_every="2s")
 def wait_for(session_id: uuid.UUID) -> None:
     with transaction() as session:
-        if sessions.get(session, session_id).status != SessionStatus.RUNNING:
-            st.rerun()
+        status = sessions.get(session, session_id).status
+    if status != SessionStatus.RUNNING:
+        st.rerun()
 
 
 def settle_gone(detail: SessionDetail, word: str, item: Mapping[str, Any], *, actor: Actor) -> None:
