@@ -243,6 +243,20 @@ interface BoardData {
   current: string | null
 }
 
+interface CommandsData {
+  page: string
+  menu: string
+  token: string
+  screens: ScreenData[]
+}
+
+interface ScreenData {
+  title: string
+  symbol: string
+  note: string
+  link: string
+}
+
 interface FactsData {
   kind: "facts"
   rows: ([string, string])[]
@@ -514,6 +528,22 @@ interface EmptyData {
   text: string
 }
 
+interface TrailData {
+  steps: StepData[]
+  copies: CopyData[]
+}
+
+interface StepData {
+  text: string
+  link: string | null
+}
+
+interface CopyData {
+  name: string
+  text: string
+  shown: string
+}
+
 interface GridData {
   cards: CardData[]
 }
@@ -593,6 +623,17 @@ interface FileJson {
   name: string
 }
 
+interface FoundJson {
+  results: FoundItem[]
+}
+
+interface FoundItem {
+  kind: string
+  label: string
+  note: string
+  link: string
+}
+
 interface Payloads {
   pattern_created: PatternCreated
   pattern_description_submitted: PatternDescriptionSubmitted
@@ -625,11 +666,13 @@ interface Payloads {
 
 interface Components {
   board: Mounted<BoardData, "renew" | "settled">
+  commands: Mounted<CommandsData, "open" | "renew">
   drawn: Mounted<FactsData | ChecksData | RateData | RatesData | LifecycleData, never>
   execution: Mounted<PhaseBarData | CheckpointsData | TableData | MeterData | NamedCellsData | DiffData | TextData | RunsData, "open">
   pattern_list: Mounted<PatternListData, "open">
   review: Mounted<QueueData | SessionsData | BadgesData | ChangeData, "open">
   timeline: Mounted<TimelineData, "open" | "edit" | "delete" | "older" | "renew" | "refresh">
+  trail: Mounted<TrailData, "open">
   workspace_grid: Mounted<GridData, "open">
 }
 
@@ -637,6 +680,7 @@ interface Answers {
   "board/state": StateJson
   "board/judgements": AnswerJson
   "board/files": FileJson
+  "find": FoundJson
 }
 
 /** A component as Streamlit mounts it: its data, the root it draws in, and how it tells Python what a person did. */

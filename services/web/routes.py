@@ -7,7 +7,7 @@ import re
 import time
 import uuid
 from collections.abc import AsyncIterator, Generator
-from typing import Final
+from typing import Final, TypedDict
 from urllib.parse import quote
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from services import access_tokens, attachments, disk, limiting, running, workspaces
+from services import access_tokens, attachments, disk, finding, limiting, running, workspaces
 from services.database.engine import database_url, transaction
 from services.errors import Conflict, InvalidInput, NotAllowed, NotFound, PatternDeskError, TooMany, Unavailable
 from services.logs import log_unexpected
@@ -47,6 +47,12 @@ _STATUS: Final[tuple[tuple[type[PatternDeskError], int], ...]] = (
 )
 
 
+class FoundJson(TypedDict):
+    """The answer of `/find`."""
+
+    results: list[finding.FoundItem]
+
+
 def build(hub: LiveHub) -> list[Route]:
     """The routes, with the hub that feeds the live ones."""
 
@@ -59,6 +65,7 @@ def build(hub: LiveHub) -> list[Route]:
         Route("/metrics", metrics, methods=["GET"]),
         Route("/robots.txt", robots, methods=["GET"]),
         Route("/live", live, methods=["GET"]),
+        Route("/find", find, methods=["GET"]),
         Route("/old/{table}/{old_id}", moved, methods=["GET"]),
         Route("/exports/{name}", export, methods=["GET"]),
         Route("/attachments/{key:path}", attachment, methods=["GET"]),
@@ -153,6 +160,17 @@ async def export(request: Request) -> Response:
     )
 
 
+async def find(request: Request) -> Response:
+    """What fits the words `q`, for the palette of whoever holds a token of theirs: {"results": [...]}."""
+    secret = machine_exports.bearer(request)
+    if secret is None:
+        return _unsigned("Finding needs a token; it starts from the pages.")
+    grant = tokens.read("find", secret)
+    results = await run_in_threadpool(_found, grant.person_id, request.query_params.get("q", ""))
+    answer: FoundJson = {"results": results}
+    return JSONResponse(answer, headers=NO_STORE)
+
+
 async def attachment(request: Request) -> Response:
     """A stored file, for the bearer of a token for exactly this file."""
     token = request.query_params.get("token")
@@ -231,6 +249,11 @@ def _require_active(person_id: str) -> None:
     """Raises NotAllowed when the person was shut out since the token was minted."""
     with transaction() as session:
         actor_by_id(session, uuid.UUID(person_id))
+
+
+def _found(person_id: str, words: str) -> list[finding.FoundItem]:
+    with transaction() as session:
+        return finding.find(session, words, actor=actor_by_id(session, uuid.UUID(person_id)))
 
 
 def _moved_id(table: str, old_id: str) -> uuid.UUID | None:
