@@ -197,6 +197,11 @@ interface StatusChanged {
 }
 
 interface Comment {
+  mentions?: Mentioned[]
+}
+
+interface Mentioned {
+  name: string
 }
 
 interface ReviewReturned {
@@ -453,6 +458,7 @@ interface PatternItem {
   symbol: string
   color: string
   rate: string
+  unread: string
   spoken: string
 }
 
@@ -511,6 +517,10 @@ interface ChangedFileData {
 }
 
 interface TimelineData {
+  workspace: string
+  focus: string | null
+  can_load_newer: boolean
+  read_to: number | null
   entries: Entry[]
   live_url: string | null
   can_load_older: boolean
@@ -569,6 +579,11 @@ interface LiveData {
   look: LookJson
   label: string
   progress: number | null
+}
+
+interface WritingData {
+  people: string[]
+  draft: string
 }
 
 interface StateJson {
@@ -671,9 +686,10 @@ interface Components {
   execution: Mounted<PhaseBarData | CheckpointsData | TableData | MeterData | NamedCellsData | DiffData | TextData | RunsData, "open">
   pattern_list: Mounted<PatternListData, "open">
   review: Mounted<QueueData | SessionsData | BadgesData | ChangeData, "open">
-  timeline: Mounted<TimelineData, "open" | "edit" | "delete" | "older" | "renew" | "refresh">
+  timeline: Mounted<TimelineData, "open" | "number" | "show" | "edit" | "delete" | "older" | "newer" | "newest" | "renew" | "refresh">
   trail: Mounted<TrailData, "open">
   workspace_grid: Mounted<GridData, "open">
+  writing: Mounted<WritingData, never>
 }
 
 interface Answers {

@@ -7,6 +7,7 @@ import re
 import time
 import uuid
 from collections.abc import AsyncIterator, Generator
+from datetime import UTC, datetime
 from typing import Final, TypedDict
 from urllib.parse import quote
 
@@ -148,15 +149,14 @@ async def export(request: Request) -> Response:
     if request.path_params["name"] != f"{report}.csv" or not _EXPORT_NAME.fullmatch(report):
         raise NotAllowed("This link is for another export.")
     limiting.spend("export", grant.person_id)
-    chunks = _csv(
-        report, {k: str(v) for k, v in (grant.object.get("filters") or {}).items()}, uuid.UUID(grant.person_id)
-    )
+    filters = {k: str(v) for k, v in (grant.object.get("filters") or {}).items()}
+    chunks = _csv(report, filters, grant.object.get("sheet"), uuid.UUID(grant.person_id))
     # The first chunk is read before the answer starts, so that a refusal still has its status and sentence.
     first = await run_in_threadpool(next, chunks, None)
     return StreamingResponse(
         _rest(first, chunks),
         media_type="text/csv; charset=utf-8",
-        headers={**NO_STORE, "Content-Disposition": disposition("attachment", f"{report}.csv")},
+        headers={**NO_STORE, "Content-Disposition": disposition("attachment", _file_name(report, grant))},
     )
 
 
@@ -272,10 +272,23 @@ def _opened(person_id: str, key: str) -> attachments.Opened:
         return attachments.open_attachment(session, key)
 
 
-def _csv(report: str, filters: dict[str, str], person_id: uuid.UUID) -> Generator[bytes]:
+def _csv(
+    report: str, filters: dict[str, str], sheet: dict[str, object] | None, person_id: uuid.UUID
+) -> Generator[bytes]:
+    """For a spreadsheet where the link says how, else plain."""
     from services import exports
 
-    yield from exports.stream_csv(report, filters, actor_id=person_id)
+    if sheet is not None:
+        yield from exports.stream_sheet(report, filters, exports.read_sheet(sheet), actor_id=person_id)
+    else:
+        yield from exports.stream_csv(report, filters, actor_id=person_id)
+
+
+def _file_name(report: str, grant: tokens.Grant) -> str:
+    """What, which filter and when. The page hands over the filter in words, for it holds ids."""
+    from services import exports
+
+    return exports.file_name(report, {"filter": str(grant.object.get("called", ""))[:80]}, on=datetime.now(UTC).date())
 
 
 async def _rest(first: bytes | None, chunks: Generator[bytes]) -> AsyncIterator[bytes]:
