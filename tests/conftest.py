@@ -38,11 +38,14 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("patterndesk")
 
-# Folders whose tests share something that is costly to make (a server, a browser): one process runs all of them.
-TOGETHER = ("tests/browser/", "tests/web/")
+# What shares something that is costly to make (a server, a journey through the screens): one process runs all of it.
+TOGETHER = {
+    "journey": ("tests/browser/test_whole_loop.py", "tests/browser/test_looks.py", "tests/browser/test_fresh_server.py"),
+    "web": ("tests/web/",),
+}
 # Below these each file makes what its tests share: one process runs the file.
 BY_FILE = (
-    "tests/pages/", "tests/agents/", "tests/database/", "tests/detectors/", "tests/migrations/",
+    "tests/browser/", "tests/pages/", "tests/agents/", "tests/database/", "tests/detectors/", "tests/migrations/",
     "tests/services/test_exports.py", "tests/services/test_explain.py",
 )  # fmt: skip
 # What is long or waits comes first, so that the short tests of the database fill the end of every process.
@@ -95,10 +98,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class ByPlace(LoadGroupScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            if nodeid.startswith(BY_FILE):
-                return nodeid.split("::", 1)[0]
-            own = super()._split_scope(nodeid)
-            return next((folder for folder in TOGETHER if nodeid.startswith(folder)), own)
+            together = next((name for name, places in TOGETHER.items() if nodeid.startswith(places)), None)
+            if together or not nodeid.startswith(BY_FILE):
+                return together or super()._split_scope(nodeid)
+            return nodeid.split("::", 1)[0]
 
     return ByPlace(config, log) if config.getvalue("dist") == "loadgroup" else None
 
