@@ -32,15 +32,23 @@ os.environ["GATE_PROFILE"] = "small"
 # What an approval needs, so that tests judge ten places and not thirty; tests of policies set their own.
 os.environ |= {"MIN_JUDGED_MARKS": "10", "MIN_UNSEEN_MARKS": "0"}
 
-# No deadline: the machine may be busy with the other half of the tests. CI tries the same examples each time.
+# No deadline: the machine may be busy with the other half of the tests. CI tries more examples, the same each time.
 hypothesis.settings.register_profile(
-    "patterndesk", deadline=None, derandomize=bool(os.environ.get("CI")), suppress_health_check=[HealthCheck.too_slow]
+    "patterndesk",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    max_examples=100 if os.environ.get("CI") else 40,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("patterndesk")
 
 # What shares something that is costly to make (a server, a journey through the screens): one process runs all of it.
 TOGETHER = {
-    "journey": ("tests/browser/test_whole_loop.py", "tests/browser/test_looks.py", "tests/browser/test_fresh_server.py"),
+    "journey": (
+        "tests/browser/test_whole_loop.py",
+        "tests/browser/test_looks.py",
+        "tests/browser/test_fresh_server.py",
+    ),
     "web": ("tests/web/",),
 }
 # Below these each file makes what its tests share: one process runs the file.
