@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 from services.database.engine import engine_for
 from tests.support.databases import Databases
 from tests.support.durations import DurationsTable, Meter
+from tests.support.logging_state import kept_logging
 
 # Tests meet nobody's real key or gateway, whatever the machine's environment holds.
 for _name in [name for name in os.environ if name.startswith(("ANTHROPIC_", "CLAUDE_"))]:
@@ -125,6 +126,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     databases = config.stash.get(DATABASES, None)
     if databases is not None and not hasattr(config, "workerinput"):
         databases.finish()
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """A command called in one test must not silence the logs that a later test of the same process reads."""
+    with kept_logging():
+        yield
 
 
 @pytest.fixture(scope="session")
