@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, LiteralString, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services import words
@@ -37,27 +37,27 @@ class Sheet:
         return SEPARATORS[self.separator]
 
 
-def _named(column: str, table: Mapping[str, str]) -> str:
+def _named(column: LiteralString, table: Mapping[str, str]) -> LiteralString:
     """A value as the word that people read for it."""
     cases = " ".join(f"WHEN '{value}' THEN '{word}'" for value, word in table.items())
-    return f"CASE {column} {cases} ELSE {column} END"
+    return cast("LiteralString", f"CASE {column} {cases} ELSE {column} END")  # the tables are constants of ours
 
 
-def _at(column: str) -> str:
+def _at(column: LiteralString) -> LiteralString:
     return f"to_char({column} AT TIME ZONE %(zone)s, 'YYYY-MM-DD HH24:MI:SS')"
 
 
-def _candle(index: str) -> str:
+def _candle(index: LiteralString) -> LiteralString:
     return f"'#' || {index}"
 
 
-_KIND: Final = (
+_KIND: Final[LiteralString] = (
     f"CASE WHEN kind = 'swing' AND direction = 1 THEN 'Swing high' WHEN kind = 'swing' AND direction = -1 "
     f"THEN 'Swing low' ELSE {_named('kind', words.KINDS)} || CASE WHEN kind LIKE 'swing%%' THEN '' "
     "WHEN direction = 1 THEN ' up' WHEN direction = -1 THEN ' down' ELSE '' END END"
 )
 # heading of the table, expression over the report
-SHEETS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
+SHEETS: Final[Mapping[str, tuple[tuple[str, LiteralString], ...]]] = {
     "executions": (
         ("Execution", "number"),
         ("Pattern", "workspace"),
@@ -160,7 +160,7 @@ SHEETS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
 }
 
 
-def columns_of(report: str) -> tuple[tuple[str, str], ...] | None:
+def columns_of(report: str) -> tuple[tuple[str, LiteralString], ...] | None:
     """The columns of a report's sheet; None when it has none of its own and is written as it is."""
     return SHEETS.get(report)
 

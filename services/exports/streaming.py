@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import BinaryIO, Final, LiteralString, cast
+from typing import BinaryIO, Final, LiteralString
 
 from psycopg import postgres, sql
 from sqlalchemy import Engine
@@ -132,12 +132,16 @@ def _sheet_chunks(name: str, report: Report, params: Params, sheet: Sheet, engin
 
 
 def _shown(
-    session: Session, inner: sql.Composable, columns: Sequence[tuple[str, str]], params: Params, *, internal: bool
+    session: Session,
+    inner: sql.Composable,
+    columns: Sequence[tuple[str, LiteralString]],
+    params: Params,
+    *,
+    internal: bool,
 ) -> sql.Composable:
     """The report's statement with the columns of the table, and the report's own beside them where they are asked for."""
-    chosen = [
-        sql.SQL("{} AS {}").format(sql.SQL(cast("LiteralString", words)), sql.Identifier(heading))
-        for heading, words in columns
+    chosen: list[sql.Composable] = [
+        sql.SQL("{} AS {}").format(sql.SQL(words), sql.Identifier(heading)) for heading, words in columns
     ]
     if internal:
         taken = {heading for heading, _ in columns}

@@ -87,7 +87,10 @@ def test_a_candles_number_is_searched_for(session: Session, member: Actor, undes
 
 
 def test_mentions_are_found_in_an_index(session: Session, member: Actor) -> None:
-    for other in ("enable_seqscan", "enable_indexscan"):  # the table is small; of bitmaps the one of names is the narrowest
+    for other in (
+        "enable_seqscan",
+        "enable_indexscan",
+    ):  # the table is small; of bitmaps the one of names is the narrowest
         session.execute(text(f"SET LOCAL {other} = off"))
     plan = session.scalars(
         text(
