@@ -40,7 +40,7 @@ class Sheet:
 def _named(column: LiteralString, table: Mapping[str, str]) -> LiteralString:
     """A value as the word that people read for it."""
     cases = " ".join(f"WHEN '{value}' THEN '{word}'" for value, word in table.items())
-    return cast("LiteralString", f"CASE {column} {cases} ELSE {column} END")  # the tables are constants of ours
+    return f"CASE {column} {cases} ELSE {column} END"  # the tables are constants of ours
 
 
 def _at(column: LiteralString) -> LiteralString:
