@@ -19,6 +19,7 @@ from services.cli.people import app as people_commands
 from services.cli.schedule import app as schedule_commands
 from services.cli.token import app as token_commands
 from services.errors import InvalidInput, PatternDeskError
+from services.running import private_files
 from services.settings import get_settings
 
 app = typer.Typer(name="patterndesk", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -34,6 +35,8 @@ upgrade_commands.register(app)
 
 def main() -> None:
     """Runs the command line and ends the process with its exit code."""
+    if "export" not in sys.argv[1:2]:  # which writes where the person says
+        private_files()
     sys.exit(run(sys.argv[1:]))
 
 

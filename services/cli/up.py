@@ -66,6 +66,7 @@ def _run(settings: Settings, stack: ExitStack, *, with_server: bool) -> None:
         stack.callback(database.stop)
         database.start()
         database.part = Part(up=True)
+        tell()
     _migrate(settings)
     stack.callback(children.stop)
     children.start("worker", ["-m", "services.cli", "worker"])

@@ -74,7 +74,7 @@ class Load:
     def live(self) -> int:
         """How many executions have not ended; asked again while the database is away."""
         statement = "SELECT count(*) FROM claude_executions WHERE status <> ALL(%s)"
-        return until(lambda: self.installation.sql(statement, list(ENDED)) or None, "an answer")[0][0]
+        return int(until(lambda: self.installation.sql(statement, list(ENDED)) or None, "an answer")[0][0])
 
     def keep_running(self, most: int) -> None:
         """Launches executions until so many are live; one that is refused now is tried at the next call."""
