@@ -1,15 +1,15 @@
 """The function that reads a time for the statistics, for databases whose statistics were made before PostgreSQL 15 could.
 
-Revision ID: 0024
-Revises: 0020
+Revision ID: 0027
+Revises: 0026
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0024"
-down_revision = "0020"
+revision = "0027"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 
