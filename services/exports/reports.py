@@ -158,6 +158,9 @@ def read_filters(session: Session, report: Report, filters: Mapping[str, str]) -
     """
     texts = {name: storable(str(value)).strip() for name, value in filters.items() if value is not None}
     given = {name: value for name, value in texts.items() if value}
+    lost = [name for name, text in texts.items() if not text and str(filters[name]).strip()]
+    if lost:  # it would read everything where a part was asked for
+        raise InvalidInput(f"The filter '{lost[0][:60]}' holds signs that can't be read, and nothing else.")
     unknown = sorted(set(filters) - set(report.filters))
     if unknown:
         can = f"it can be narrowed by {', '.join(report.filters)}" if report.filters else "it has no filters"
