@@ -16,7 +16,7 @@ from services import feedback, prompts, workspaces
 from services.errors import InvalidInput
 from services.lifecycle import Verdict
 from services.models import CandleDataset
-from services.places import in_share
+from services.places.blocks import in_share
 from tests import factories
 from tests.support import scenarios
 
