@@ -16,6 +16,7 @@ from pages.components.datasets.chart import dataset_chart
 from pages.components.datasets.table import ADJUSTMENTS
 from pages.components.errors import guarded
 from pages.components.links import link_to
+from pages.components.trail import trail
 from services import actions, dataset_changes, datasets
 from services.database.engine import transaction
 from services.datasets import DatasetRow
@@ -41,6 +42,8 @@ def page(actor: Actor) -> None:
         dataset = datasets.get(session, dataset_id)
         uses = dataset_changes.uses(session, dataset_id)
         away = dataset_changes.archived_at(session, dataset_id)
+    above = (("Sessions", "/sessions"), ("Datasets", "/sessions?list=Datasets"))
+    trail(above, dataset.name, copies=[("Content", dataset.content_sha256)])
     with parts.header(dataset.name):
         if actor.may("import_candles"):
             details.archive_button(dataset.id, away=away is not None, actor=actor)

@@ -197,6 +197,11 @@ interface StatusChanged {
 }
 
 interface Comment {
+  mentions?: Mentioned[]
+}
+
+interface Mentioned {
+  name: string
 }
 
 interface ReviewReturned {
@@ -242,6 +247,20 @@ interface BoardData {
   missed_kind: string
   labelling: boolean
   current: string | null
+}
+
+interface CommandsData {
+  page: string
+  menu: string
+  token: string
+  screens: ScreenData[]
+}
+
+interface ScreenData {
+  title: string
+  symbol: string
+  note: string
+  link: string
 }
 
 interface FactsData {
@@ -440,6 +459,7 @@ interface PatternItem {
   symbol: string
   color: string
   rate: string
+  unread: string
   spoken: string
 }
 
@@ -498,6 +518,10 @@ interface ChangedFileData {
 }
 
 interface TimelineData {
+  workspace: string
+  focus: string | null
+  can_load_newer: boolean
+  read_to: number | null
   entries: Entry[]
   live_url: string | null
   can_load_older: boolean
@@ -513,6 +537,22 @@ interface TimelineData {
 interface EmptyData {
   title: string
   text: string
+}
+
+interface TrailData {
+  steps: StepData[]
+  copies: CopyData[]
+}
+
+interface StepData {
+  text: string
+  link: string | null
+}
+
+interface CopyData {
+  name: string
+  text: string
+  shown: string
 }
 
 interface GridData {
@@ -540,6 +580,11 @@ interface LiveData {
   look: LookJson
   label: string
   progress: number | null
+}
+
+interface WritingData {
+  people: string[]
+  draft: string
 }
 
 interface StateJson {
@@ -594,6 +639,17 @@ interface FileJson {
   name: string
 }
 
+interface FoundJson {
+  results: FoundItem[]
+}
+
+interface FoundItem {
+  kind: string
+  label: string
+  note: string
+  link: string
+}
+
 interface Payloads {
   pattern_created: PatternCreated
   pattern_description_submitted: PatternDescriptionSubmitted
@@ -626,18 +682,22 @@ interface Payloads {
 
 interface Components {
   board: Mounted<BoardData, "renew" | "settled">
+  commands: Mounted<CommandsData, "open" | "renew">
   drawn: Mounted<FactsData | ChecksData | RateData | RatesData | LifecycleData, never>
   execution: Mounted<PhaseBarData | CheckpointsData | TableData | MeterData | NamedCellsData | DiffData | TextData | RunsData, "open">
   pattern_list: Mounted<PatternListData, "open">
   review: Mounted<QueueData | SessionsData | BadgesData | ChangeData, "open">
-  timeline: Mounted<TimelineData, "open" | "edit" | "delete" | "older" | "renew" | "refresh">
+  timeline: Mounted<TimelineData, "open" | "number" | "show" | "edit" | "delete" | "older" | "newer" | "newest" | "renew" | "refresh">
+  trail: Mounted<TrailData, "open">
   workspace_grid: Mounted<GridData, "open">
+  writing: Mounted<WritingData, never>
 }
 
 interface Answers {
   "board/state": StateJson
   "board/judgements": AnswerJson
   "board/files": FileJson
+  "find": FoundJson
 }
 
 /** A component as Streamlit mounts it: its data, the root it draws in, and how it tells Python what a person did. */

@@ -106,3 +106,15 @@ def open_and_held(session: Session, workspace_id: uuid.UUID) -> tuple[list[Feedb
     found = list_feedback(session, workspace_id, states=["open"])
     sent = sorted((f for f in found if f.split in (None, "tune")), key=lambda f: SEVERITY_ORDER.get(f.severity, 1))
     return sent, len(found) - len(sent)
+
+
+_AT_CANDLE: LiteralString = """
+SELECT session_id, coalesce(detection_id, id) FROM feedback_items
+WHERE workspace_id = %(w)s AND candle_index = %(candle)s AND session_id IS NOT NULL
+ORDER BY created_at DESC, id LIMIT 1"""
+
+
+def at_candle(session: Session, workspace_id: uuid.UUID, candle: int) -> tuple[uuid.UUID, uuid.UUID] | None:
+    """The newest judgement at a candle of a workspace: its session and its mark."""
+    rows = fetch(session, _AT_CANDLE, {"w": workspace_id, "candle": candle})
+    return (rows[0][0], rows[0][1]) if rows else None
