@@ -28,6 +28,7 @@ from services.candles.text import to_utf8
 from services.candles.times import guess_timeframe, is_timeframe, timeframe_of, timeframe_seconds
 from services.candles.vendors import vendor_of
 from services.candles.workbook import read_workbook
+from services.candles.wrapped import laid_bare
 from services.errors import InvalidInput
 
 __all__ = ["ImportedCandles", "Reading", "guess_timeframe", "is_timeframe", "read_candles", "timeframe_seconds"]
@@ -116,6 +117,8 @@ def read_candles(
         decided.append(
             f"{skipped:,} {'row that cannot' if skipped == 1 else 'rows that cannot'} be used left out, by choice."
         )
+    symbol = _symbol(read.symbol or grid.facts.symbol or named.symbol)
+    decided += _guesses(symbol, read.symbol or grid.facts.symbol, timeframe, spaced=len(bars) > 1)
     frame = bars.frame()
     return ImportedCandles(
         frame=frame,
@@ -129,7 +132,7 @@ def read_candles(
         price_adjustment=price_adjustment or vendor.price_adjustment,
         parquet=to_parquet(frame),
         decided=tuple(decided),
-        symbol=_symbol(read.symbol or grid.facts.symbol or named.symbol),
+        symbol=symbol,
         timeframe=timeframe,
         columns=_columns(grid, roles.time, roles.clock, roles.prices, roles.volume),
         shape=shape_of(grid),
@@ -147,7 +150,7 @@ def _grid(data: bytes, filename: str) -> tuple[Grid, str]:
         text, notes = to_utf8(opened.data)
         grid = read_json(text) if looks_like_json(text) else read_delimited(text)
         grid = replace(grid, decided=(*notes, *grid.decided))
-    return replace(grid, decided=(*opened.decided, *grid.decided)), opened.filename
+    return laid_bare(replace(grid, decided=(*opened.decided, *grid.decided))), opened.filename
 
 
 def _sound(
@@ -198,6 +201,17 @@ def _timeframe(seconds: Ints, said: str | None, named: str | None) -> tuple[str 
     if short < timeframe_seconds(spaced) and not (steps % short).any() and (steps == short).any():
         return claimed, []  # few trades: most bars are missing
     return spaced, [f"The file or its name says {claimed}, but its bars are {spaced} apart; {spaced} was taken."]
+
+
+def _guesses(symbol: str | None, in_file: str | None, timeframe: str | None, *, spaced: bool) -> list[str]:
+    """Where the symbol and the timeframe come from, for those who give none."""
+    said = []
+    if symbol:
+        said.append(f"The symbol {symbol} was taken from {'the file' if in_file else 'the name of the file'}.")
+    if timeframe:
+        source = "the spacing of the bars" if spaced else "the file or its name"
+        said.append(f"The timeframe {timeframe} was told by {source}.")
+    return said
 
 
 def _symbol(text: str | None) -> str | None:
