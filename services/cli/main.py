@@ -182,7 +182,8 @@ def import_candles(
     from services.cli.importing import ImportOptions, import_file, summary
 
     options = ImportOptions(symbol, timeframe, tz, columns or [], date_order, decimal, skip_bad_rows, allow_nonpositive)
-    _print(import_file(file, options, acting(person)), as_json, summary)
+    show = not as_json and sys.stderr.isatty()
+    _print(import_file(file, options, acting(person), show=show), as_json, summary)
 
 
 @app.command("import-existing")
