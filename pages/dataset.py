@@ -13,6 +13,7 @@ from pages.components import drawn, looks, parts
 from pages.components.actor import require_actor
 from pages.components.datasets import details
 from pages.components.datasets.chart import dataset_chart
+from pages.components.datasets.fetch_dialog import update_button
 from pages.components.datasets.table import ADJUSTMENTS
 from pages.components.datasets.window import Window, bar_of_window, chosen
 from pages.components.errors import guarded
@@ -48,6 +49,7 @@ def page(actor: Actor) -> None:
         runnable = [p for p in workspaces.list_workspaces(session) if p.status not in NOT_DEPLOYED]
     with parts.header(dataset.name):
         if actor.may("import_candles"):
+            update_button(dataset)
             details.archive_button(dataset.id, away=away is not None, actor=actor)
     if away is not None:
         st.info("This dataset is put away: no list offers it.", icon=":material/archive:")

@@ -132,8 +132,9 @@ def _hints(grid: Grid, roles: Roles, vendor: Vendor, reading: Reading) -> TimeHi
         zone, why = grid.facts.zone, "as the file says"
     if head:
         zone, why = head, "as the head of the column says"
-    if zone is not None and zone.upper() in SEVERAL:  # a name of several zones is asked for
-        zone, likely = None, SEVERAL[zone.upper()]
+    several = SEVERAL.get(zone.upper()) if zone else None
+    if several:  # a name of several zones is asked for
+        zone, likely = None, several
     return TimeHints(
         reading.tz, reading.date_order, zone, why, likely, vendor.order, vendor.order_why
     )  # fmt: skip

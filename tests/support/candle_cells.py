@@ -47,7 +47,7 @@ def grouped(value: float, sign: str, point: str = ".", places: int = 2) -> str:
 def lakhs(value: float) -> str:
     whole, rest = f"{value * 100:.2f}".split(".")
     head, tail = whole[:-3], whole[-3:]
-    parts = []
+    parts: list[str] = []
     while head:
         head, part = head[:-2], head[-2:]
         parts.insert(0, part)
@@ -60,7 +60,10 @@ def stamps(form: str, given: dict[str, str] | None = None, **more: object) -> Sh
 
 
 def spans(bars: Sequence[Bar]) -> bytes:
-    end = lambda b: at((b[0] + 300, *b[1:]), "%d.%m.%Y %H:%M")  # noqa: E731
+
+    def end(b: Bar) -> str:
+        return at((b[0] + 300, *b[1:]), "%d.%m.%Y %H:%M")
+
     return lines(
         [[f"{at(b, '%d.%m.%Y %H:%M')} - {end(b)}", *prices(b), b[5]] for b in bars],
         ";",
@@ -69,7 +72,10 @@ def spans(bars: Sequence[Bar]) -> bytes:
 
 
 def clock_spans(bars: Sequence[Bar]) -> bytes:
-    end = lambda b: at((b[0] + 300, *b[1:]), "%H:%M")  # noqa: E731
+
+    def end(b: Bar) -> str:
+        return at((b[0] + 300, *b[1:]), "%H:%M")
+
     return lines([[at(b, "%Y-%m-%d"), f"{at(b, '%H:%M')}-{end(b)}", *prices(b), b[5]] for b in bars], ";",
                  "Date;Period;Open;High;Low;Close;Volume")  # fmt: skip
 

@@ -42,7 +42,10 @@ def windows(write: Writer) -> Writer:
 
 def yahoo_page(bars: Sequence[Bar]) -> bytes:
     """A copy of Yahoo's page: dividends and splits stand between the candles, the newest first."""
-    day = lambda b: at(b, "%b %d, %Y").replace(" 0", " ")  # noqa: E731
+
+    def day(b: Bar) -> str:
+        return at(b, "%b %d, %Y").replace(" 0", " ")
+
     table: list[list[object]] = [[day(b), *map(num, prices(b)), num(b[4]), f"{b[5]:,.0f}"] for b in bars[::-1]]
     table.insert(4, [day(bars[-4]), "0.24 Dividend"])
     table.insert(9, [day(bars[-8]), "4:1 Stock Splits"])
@@ -53,7 +56,7 @@ def nse(bars: Sequence[Bar]) -> bytes:
     def lakh(value: float) -> str:
         whole, rest = f"{value:.2f}".split(".")
         head, tail = whole[:-3], whole[-3:]
-        parts = []
+        parts: list[str] = []
         while len(head) > 2:
             head, part = head[:-2], head[-2:]
             parts.insert(0, part)

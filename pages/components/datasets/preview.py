@@ -66,8 +66,12 @@ def preview(
 def progress_bar() -> Iterator[Progress]:
     """A bar that goes away when the work is done; it takes the share and what is done now."""
     bar = st.progress(0.0, "Reading the file")
+
+    def tell(share: float, doing: str) -> None:
+        bar.progress(share, doing)
+
     try:
-        yield lambda share, doing: bar.progress(share, doing) and None
+        yield tell
     finally:
         bar.empty()
 
