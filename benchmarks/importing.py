@@ -1,6 +1,6 @@
 """`python -m benchmarks.importing [--rows N]`: time and peak memory of importing large files, each in a process of its own.
 
-The floor is pandas reading the same file in a process of its own in the same run, numbers and nothing checked. Memory is
+Seconds are of the processor. The floor is pandas reading the same file in a process of its own in the same run, numbers and nothing checked. Memory is
 what the process's peak lies above what it held with the file in it. `--bad` measures what refuses files that are too much.
 """
 
@@ -66,9 +66,9 @@ def measure(shape: str, rows: int, *, floor: bool) -> dict[str, float]:
     from services.candles.importer import read_candles
 
     data = SHAPES[shape](candles(rows))
-    before, began = _resident(), time.perf_counter()
+    before, began = _resident(), time.process_time()
     found = _pandas(shape, data) if floor else read_candles(data, filename="x", tz="UTC").frame
-    took = time.perf_counter() - began
+    took = time.process_time() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"rows": len(found), "file_mb": round(len(data) / 1e6, 1), "seconds": round(took, 2),
             "above_mb": round(peak - before)}  # fmt: skip
@@ -122,14 +122,14 @@ def refuse(name: str, path: str) -> dict[str, object]:
     from services.cli.importing import read_file
     from services.errors import InvalidInput
 
-    before, began = _resident(), time.perf_counter()
+    before, began = _resident(), time.process_time()
     try:
         read_candles(read_file(Path(path)), filename="x.csv")
         sentence = "NOT REFUSED"
     except InvalidInput as error:
         sentence = error.sentence
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"file": name, "seconds": round(time.perf_counter() - began, 2), "above_mb": round(peak - before),
+    return {"file": name, "seconds": round(time.process_time() - began, 2), "above_mb": round(peak - before),
             "sentence": sentence}  # fmt: skip
 
 

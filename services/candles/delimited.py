@@ -112,10 +112,10 @@ def _lines(data: bytes) -> list[str]:
     return text.removesuffix("\n").split("\n")
 
 
-def _trimmed(column: Any) -> Any:
-    """Text without blanks around it, and without quotes that stood between blanks."""
+def _trimmed(column: Any, quoted: bool) -> Any:
+    """Text without blanks around it, and without quotes behind blanks, which the reader takes for text."""
     column = pc.utf8_trim_whitespace(column)
-    if not pc.any(pc.starts_with(column, '"')).as_py():
+    if not quoted or not pc.any(pc.starts_with(column, '"')).as_py():
         return column
     return pc.utf8_trim_whitespace(pc.replace_substring_regex(column, r'^"(.*)"$', r"\1"))
 
@@ -162,11 +162,12 @@ class _Reader:
         except pa.ArrowException as error:
             raise InvalidInput("The file cannot be read as a table: its rows or quotes are broken.") from error
         uneven = kept[np.array(ragged, dtype=np.int64) - 1] if ragged else np.array([], dtype=np.int64)
+        quoted = self.data.find(b' "') >= 0
         gone = [*ragged, *remarks]
         rows = np.delete(kept, np.array(gone, dtype=np.int64) - 1) if gone else kept
         if table.num_rows != len(rows):
             raise InvalidInput("The file's quotes do not match up, so its rows cannot be told apart.")
-        cells = {i: _trimmed(table.column(key)) for i, key in zip(wanted, chosen, strict=True)}
+        cells = {i: _trimmed(table.column(key), quoted) for i, key in zip(wanted, chosen, strict=True)}
         return Columns(cells, rows, uneven, tuple(remarks.values()))
 
     def _is_remark_between(self, text: str) -> bool:
@@ -201,6 +202,10 @@ class _Reader:
 
     def _has_odd_lines(self, start: int, end: int) -> bool:
         header = (self.layout.header or "").encode()
+        hints = (b"\n\n", b"\n ", b"\n\t", b"\n#", b"\n//", header)
+        begin = max(start - 1, 0)
+        if not any(hint and self.data.find(hint, begin, end) >= 0 for hint in hints):
+            return False  # much quicker than to look for patterns
         return (
             _BLANK.search(self.data, max(start - 1, 0), end) is not None
             or _REMARK.search(self.data, start, end) is not None
