@@ -19,6 +19,7 @@ from pages.components.datasets.window import Window, bar_of_window, chosen
 from pages.components.errors import guarded
 from pages.components.links import link_to
 from pages.components.sessions.run_dialog import run_on_window
+from pages.components.trail import trail
 from services import actions, dataset_changes, datasets, workspaces
 from services.database.engine import transaction
 from services.datasets import DatasetRow
@@ -47,6 +48,8 @@ def page(actor: Actor) -> None:
         uses = dataset_changes.uses(session, dataset_id)
         away = dataset_changes.archived_at(session, dataset_id)
         runnable = [p for p in workspaces.list_workspaces(session) if p.status not in NOT_DEPLOYED]
+    above = (("Sessions", "/sessions"), ("Datasets", "/sessions?list=Datasets"))
+    trail(above, dataset.name, copies=[("Content", dataset.content_sha256)])
     with parts.header(dataset.name):
         if actor.may("import_candles"):
             update_button(dataset)

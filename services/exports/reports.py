@@ -37,7 +37,7 @@ from services.texts import storable
 Params = dict[str, Any]
 _OF_ONE_REPORT: Final = (
     "session", "execution", "status", "state", "verdict", "agent", "outcome", "retries", "deploy", "cause", "moved",
-    "fix_low", "fix_high", "stood", "on", "stage",
+    "fix_low", "fix_high", "stood", "on", "stage", "version",
 )  # fmt: skip
 _ANY: Final[Params] = stats.Filters().params() | dict.fromkeys(_OF_ONE_REPORT)
 
@@ -93,7 +93,7 @@ _PERIOD: Final = ("workspace", "since", "until")
 REPORTS: Final[Mapping[str, Report]] = {
     "workspaces": Report("Workspaces", ("status",), sql=sql.WORKSPACES, statuses=WorkspaceStatus),
     "timeline": Report("Timeline of a workspace", _PERIOD, needs="workspace", sql=sql.TIMELINE),
-    "sessions": Report("Sessions", (*_PERIOD, "status"), sql=sql.SESSIONS, statuses=SessionStatus),
+    "sessions": Report("Sessions", (*_PERIOD, "status", "version"), sql=sql.SESSIONS, statuses=SessionStatus),
     "marks": Report("Marks of a session", ("session",), needs="session", sql=sql.MARKS),
     "feedback": Report("Feedback", (*_PERIOD, "session", "state", "verdict"), sql=sql.FEEDBACK),
     "corrections": Report(
@@ -185,7 +185,7 @@ def _value(session: Session, report: Report, name: str, value: str) -> Any:
             return _whole(name, value)
         case "fix_low" | "fix_high":
             return _number(name, value)
-        case "category" | "symbol" | "cause":
+        case "category" | "symbol" | "cause" | "version":
             return value
         case "target":
             return _one_of(name, value, executions.DEPLOY_TARGETS)
@@ -201,6 +201,8 @@ def _value(session: Session, report: Report, name: str, value: str) -> Any:
             return _one_of(name, value, report.statuses or ())
         case "state" if report.sql is sql.CORRECTIONS:
             return ",".join(_one_of(name, one, FeedbackState) for one in value.split(","))
+        case "verdict" if report.sql is sql.CORRECTIONS:
+            return ",".join(_one_of(name, one, Verdict) for one in value.split(","))
         case "state":
             return _one_of(name, value, FeedbackState)
         case "verdict":
