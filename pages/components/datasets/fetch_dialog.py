@@ -53,12 +53,9 @@ def fetch_dialog() -> None:
 
 def _symbol(source: str) -> str:
     """The symbol as the source names it: typed, or chosen among what a search finds."""
-    with (
-        st.form("fetch-search", border=False),
-        st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
-    ):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         text = st.text_input("Symbol or name", max_chars=40, key="fetch-text", placeholder="AAPL, BTC/USD, apple")
-        search = st.form_submit_button("Search", icon=":material/search:")
+        search = st.button("Search", icon=":material/search:", key="fetch-search")
     if search and text.strip():
         with guarded(), st.spinner(f"Asking {source}"):
             st.session_state[FOUND] = (source, text, actions.find_instruments(source, text))
