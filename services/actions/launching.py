@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services import datasets, deployments, executions, limiting, prompts, storage, workspaces
+from services import datasets, deployments, executions, labels, limiting, prompts, storage, workspaces
 from services.candles.store import load_frame
 from services.database.engine import transaction
 from services.feedback import FeedbackRow
@@ -42,8 +42,12 @@ def prepare_launch(
         version = deployments.get_version(session, detail.deployed_version_id) if detail.deployed_version_id else None
         wanted = {f.dataset_id for f in items if f.dataset_id}
         places = {str(i): datasets.get(session, i).storage_path for i in wanted}
+        held = labels.held_bars(session, workspace_id) if wanted else {}
     root = get_settings().storage_root
-    frames = {dataset_id: load_frame(root, path) for dataset_id, path in places.items()}
+    frames = {
+        dataset_id: load_frame(root, path).drop(index=sorted(held.get(dataset_id, ())), errors="ignore")
+        for dataset_id, path in places.items()
+    }  # fmt: skip
     prompt = prompts.build(detail, items, frames, params=version.params if version else None, agent=agent)
     key = storage.put(root, prompts.as_bytes(prompt), suffix=".json")
     return PreparedLaunch(workspace_id, agent, items, prompts.readable(prompt), key)
