@@ -134,7 +134,7 @@ STORIES = (
             "The same upside down",
         ),
         (Part("AAPL", 1500, 1000), Part("IBM", 1500, 1000)),
-        (Part("GOOG", 200, 1000),),
+        (Part("GOOG", 200, 1900),),
         trouble=True,
     ),
     Story(
