@@ -1,6 +1,6 @@
 # Without make, the same two commands are these, after `pip install uv`:
 #   uv sync --locked --all-extras && uv run patterndesk up
-#   uv sync --locked --all-extras && uv run pytest -n 3 --dist loadgroup
+#   uv sync --locked --all-extras && uv run pytest -n 3 --dist loadgroup -m "not long"
 
 PYTHON ?= python3
 PROCESSES ?= 3
@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 NODE_READY := $(VENV)/.node-ready
 
-.PHONY: run test check bench corpus soak live-check format seam
+.PHONY: run test test-all test-again check bench corpus soak live-check format seam
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -17,7 +17,15 @@ run: $(READY)
 
 # More processes than processors, for many tests wait; see docs/testing.md.
 test: $(READY)
+	$(BIN)/pytest -n $(PROCESSES) --dist loadgroup -m "not long" $(ARGS)
+
+# With the tests marked `long`: the same promises in more combinations. CI runs these.
+test-all: $(READY)
 	$(BIN)/pytest -n $(PROCESSES) --dist loadgroup $(ARGS)
+
+# What failed last time, one after the other with nothing beside it.
+test-again: $(READY)
+	$(BIN)/pytest --last-failed --last-failed-no-failures none $(ARGS)
 
 check: $(READY) $(NODE_READY)
 	$(BIN)/ruff format --check .

@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 from services.database.engine import engine_for
 from tests.support.databases import Databases
 from tests.support.durations import DurationsTable, Meter
+from tests.support.logging_state import kept_logging
 
 # Tests meet nobody's real key or gateway, whatever the machine's environment holds.
 for _name in [name for name in os.environ if name.startswith(("ANTHROPIC_", "CLAUDE_"))]:
@@ -32,17 +33,28 @@ os.environ["GATE_PROFILE"] = "small"
 # What an approval needs, so that tests judge ten places and not thirty; tests of policies set their own.
 os.environ |= {"MIN_JUDGED_MARKS": "10", "MIN_UNSEEN_MARKS": "0"}
 
-# No deadline: the machine may be busy with the other half of the tests. CI tries the same examples each time.
+# No deadline: the machine may be busy with the other half of the tests. CI tries more examples, the same each time.
 hypothesis.settings.register_profile(
-    "patterndesk", deadline=None, derandomize=bool(os.environ.get("CI")), suppress_health_check=[HealthCheck.too_slow]
+    "patterndesk",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    max_examples=100 if os.environ.get("CI") else 40,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("patterndesk")
 
-# Folders whose tests share something that is costly to make (a server, a browser): one process runs all of them.
-TOGETHER = ("tests/browser/", "tests/web/")
+# What shares something that is costly to make (a server, a journey through the screens): one process runs all of it.
+TOGETHER = {
+    "journey": (
+        "tests/browser/test_whole_loop.py",
+        "tests/browser/test_looks.py",
+        "tests/browser/test_fresh_server.py",
+    ),
+    "web": ("tests/web/",),
+}
 # Below these each file makes what its tests share: one process runs the file.
 BY_FILE = (
-    "tests/pages/", "tests/agents/", "tests/database/", "tests/detectors/", "tests/migrations/",
+    "tests/browser/", "tests/pages/", "tests/agents/", "tests/database/", "tests/detectors/", "tests/migrations/",
     "tests/services/test_exports.py", "tests/services/test_explain.py",
 )  # fmt: skip
 # What is long or waits comes first, so that the short tests of the database fill the end of every process.
@@ -95,10 +107,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class ByPlace(LoadGroupScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            if nodeid.startswith(BY_FILE):
-                return nodeid.split("::", 1)[0]
-            own = super()._split_scope(nodeid)
-            return next((folder for folder in TOGETHER if nodeid.startswith(folder)), own)
+            together = next((name for name, places in TOGETHER.items() if nodeid.startswith(places)), None)
+            if together or not nodeid.startswith(BY_FILE):
+                return together or super()._split_scope(nodeid)
+            return nodeid.split("::", 1)[0]
 
     return ByPlace(config, log) if config.getvalue("dist") == "loadgroup" else None
 
@@ -114,6 +126,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     databases = config.stash.get(DATABASES, None)
     if databases is not None and not hasattr(config, "workerinput"):
         databases.finish()
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """A command called in one test must not silence the logs that a later test of the same process reads."""
+    with kept_logging():
+        yield
 
 
 @pytest.fixture(scope="session")

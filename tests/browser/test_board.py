@@ -198,6 +198,42 @@ def test_others_show_once_one_has_judged_and_are_named_while_they_are_there(
     expect(member.board.get_by_text("Also here: Olga Other")).to_be_hidden()
 
 
+def test_no_click_is_lost_however_fast_and_whatever_is_said_over_the_chart(
+    desk: Server, member: Person, session_id: uuid.UUID
+) -> None:
+    """The second click within half a second, and one where the hint stands over the chart."""
+    hint = member.board.get_by_text("Click the candle it belongs to")
+    mark = list(member.marks_in_view())[2]
+    member.click_on_chart("mark", mark)
+    member.page.keyboard.press("3")
+    member.click_on_chart("candle", 60)
+    expect(hint).to_be_hidden()
+    member.page.keyboard.press("3")
+    expect(hint).to_be_visible()
+    box = hint.bounding_box()
+    assert box is not None
+    member.page.mouse.click(box["x"] + 20, box["y"] + box["height"] / 2)
+    expect(hint).to_be_hidden()
+    expect(member.board).to_have_attribute("data-judged", "2")
+    member.all_sent()
+    expected = desk.rows(
+        "SELECT expected_index FROM feedback_items WHERE session_id = %(s)s ORDER BY created_at, id", s=session_id
+    )
+    assert len(expected) == 2 and (60,) in expected
+
+
+def test_a_drag_is_no_click(member: Person, session_id: uuid.UUID) -> None:
+    box = member.board.locator(".chart").bounding_box()
+    assert box is not None
+    member.page.keyboard.press("3")
+    member.page.mouse.move(box["x"] + 500, box["y"] + 200)
+    member.page.mouse.down()
+    member.page.mouse.move(box["x"] + 400, box["y"] + 200, steps=5)
+    member.page.mouse.up()
+    expect(member.board.get_by_text("Click the candle it belongs to")).to_be_visible()
+    expect(member.board).to_have_attribute("data-judged", "0")
+
+
 def test_the_fields_outside_checks_rely_on(member: Person, session_id: uuid.UUID, desk: Server) -> None:
     found = member.board.evaluate("board => ({ ...board.dataset })")
     first = desk.one(

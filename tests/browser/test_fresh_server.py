@@ -25,12 +25,17 @@ WRITING = re.compile(
 @pytest.mark.parametrize(
     ("screen", "title"),
     [
-        ("workspace", "Swings"),
         ("session", TUNE[0]),
-        ("execution", "Execution 3"),
-        ("review", "Review"),
-        ("statistics", "Statistics"),
-        ("admin", "Admin"),
+        *(
+            pytest.param(screen, title, marks=pytest.mark.long)
+            for screen, title in (
+                ("workspace", "Swings"),
+                ("execution", "Execution 3"),
+                ("review", "Review"),
+                ("statistics", "Statistics"),
+                ("admin", "Admin"),
+            )
+        ),
     ],
 )
 def test_the_first_request_of_a_server_goes_through_the_sign_in(

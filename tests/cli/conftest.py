@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,6 @@ import pytest
 
 from services.cli.main import run
 from services.database.engine import engine_for, get_engine
-from services.logs import _HANDLER
 from services.settings import get_settings
 
 
@@ -47,9 +45,6 @@ def installation(clone_url: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("DATA_DIR", str(data_dir))
     get_settings.cache_clear()
     get_engine.cache_clear()
-    root = logging.getLogger()  # a test before may have left a log that writes to its own, closed output
-    for handler in [one for one in root.handlers if (one.name or "").startswith(_HANDLER)]:
-        root.removeHandler(handler)
     yield clone_url
     engine_for(clone_url.replace("postgresql://", "postgresql+psycopg://", 1)).dispose()
     get_engine().dispose()

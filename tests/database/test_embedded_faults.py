@@ -58,7 +58,7 @@ def test_a_start_right_after_the_kill_of_the_starter_gets_a_server_of_its_own(
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize("delay", [0.25, 0.45, 0.7])
+@pytest.mark.parametrize("delay", [0.45, *(pytest.param(delay, marks=pytest.mark.long) for delay in (0.25, 0.7))])
 def test_a_kill_in_the_middle_of_the_first_start_leaves_a_folder_that_starts(
     place: Path, killed: list[subprocess.Popen[str]], delay: float
 ) -> None:

@@ -32,21 +32,21 @@ def test_the_corpora_are_as_large_as_they_are_said_to_be() -> None:
     assert len(HONEST) >= 20 and len(ATTACKS) >= 100 and len(HOSTILE_TESTS) >= 30
 
 
-@pytest.mark.parametrize("name", SOME_LEAKS)
+@pytest.mark.parametrize("name", [*SOME_LEAKS[:3], *(pytest.param(n, marks=pytest.mark.long) for n in SOME_LEAKS[3:])])
 def test_a_leak_is_refused(name: str, tmp_path: Path) -> None:
     (leak,) = [one for one in LEAKS if one.name == name]
     (row,) = running.run_leaks(tmp_path, FAST, leaks=[leak])
     assert row.good, row
 
 
-@pytest.mark.parametrize("name", SOME_HONEST)
+@pytest.mark.parametrize("name", [SOME_HONEST[0], *(pytest.param(n, marks=pytest.mark.long) for n in SOME_HONEST[1:])])
 def test_an_honest_detector_is_not_refused(name: str, tmp_path: Path) -> None:
     (honest,) = [one for one in HONEST if one.name == name]
     (row,) = running.run_honest(tmp_path, FAST, honest=[honest])
     assert row.good, row
 
 
-@pytest.mark.parametrize("form", ["bubblewrap", "reduced"])
+@pytest.mark.parametrize("form", ["bubblewrap", pytest.param("reduced", marks=pytest.mark.long)])
 def test_attacks_do_not_get_through(form: str, tmp_path: Path) -> None:
     if form == "bubblewrap" and isolation() != form:
         pytest.skip("There is no bubblewrap here; the sandbox's own tests say so aloud.")

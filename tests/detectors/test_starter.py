@@ -34,7 +34,9 @@ def test_defaults_hold_the_contract(pattern: str) -> None:
     assert report.cuts > 200 and not report.exemptions
 
 
-@pytest.mark.parametrize("pattern", ["swings", "choch", "order_blocks"])
+@pytest.mark.parametrize(
+    "pattern", ["swings", *(pytest.param(name, marks=pytest.mark.long) for name in ("choch", "order_blocks"))]
+)
 @pytest.mark.parametrize("end", ["low", "high"])
 def test_the_ends_of_the_parameter_space_hold_it_too(pattern: str, end: str) -> None:
     with warm(STARTER, pattern) as worker:

@@ -125,7 +125,7 @@ def test_two_processes_that_migrate_at_once_wait_for_each_other(database: str) -
 
 
 def test_a_second_upgrade_runs_nothing(database: str, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", logger="alembic"):
         migrate.upgrade(database)
         assert "Running upgrade" in caplog.text
         caplog.clear()

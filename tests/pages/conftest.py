@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Error, Page, sync_playwright
@@ -13,23 +17,54 @@ from services.settings import get_settings
 from services.web import tokens
 from tests.conftest import Databases
 from tests.support import product
+from tests.support.installation import copy_tree
 from tests.support.product import World
 
 
 @pytest.fixture(scope="module")
 def world(databases: Databases, template_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    name = databases.clone()
-    url = databases.address(name)
+    """A copy of the product for the tests of one file; the first file of the run builds it."""
+    kept = _built(databases)
+    name, folder = databases.clone(kept.database), tmp_path_factory.mktemp("product") / "data"
+    copy_tree(kept.folder, folder)
+    with _living_in(databases.address(name), folder):
+        yield kept.world
+    databases.drop(name)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The product as it was built: a database that nobody may enter, and its data folder."""
+
+    database: str
+    folder: Path
+    world: World
+
+
+def _built(databases: Databases) -> Kept:
+    record = databases.shared / "product.pickle"
+    with databases.alone("product"):
+        if not record.exists():
+            name, folder = databases.clone(), databases.shared / "product"
+            with _living_in(databases.address(name), folder):
+                made = product.build()
+            databases.close_for_all(name)
+            record.write_bytes(pickle.dumps(Kept(name, folder, made)))
+    kept: Kept = pickle.loads(record.read_bytes())
+    return kept
+
+
+@contextmanager
+def _living_in(url: str, folder: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DATABASE_URL", url)
-        patch.setenv("DATA_DIR", str(tmp_path_factory.mktemp("sessions")))
+        patch.setenv("DATA_DIR", str(folder))
         for variable in ("STORAGE_URL", "PATTERN_REPOSITORY", "OIDC_CLIENT_ID"):
             patch.delenv(variable, raising=False)
         _forget()
-        yield product.build()
+        yield
         engine_for(url).dispose()
     _forget()
-    databases.drop(name)
 
 
 def _forget() -> None:

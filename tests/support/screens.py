@@ -16,6 +16,9 @@ WAIT_MS = 30_000
 # Streamlit asks for these beside a deep link before it asks at the root, and says so in the console.
 ITS_OWN = re.compile(r"/_stcore/(health|host-config)")
 SETTLED = "[data-testid='stApp'][data-test-script-state='notRunning']"
+STANDSTILL_TRIES = 200
+TWO_FRAMES_LATER = """(board, [kind, which]) => new Promise((answer) =>
+  requestAnimationFrame(() => requestAnimationFrame(() => answer(board.placeOf(kind, which)))))"""
 
 
 class Person:
@@ -149,8 +152,12 @@ class Person:
         expect(self.board).to_have_attribute("data-unsent", "0")
 
     def click_on_chart(self, kind: str, which: object) -> None:
-        """Clicks a mark (by its id) or the top of a candle (by its index)."""
-        at = self.board.evaluate("(board, [kind, which]) => board.placeOf(kind, which)", [kind, str(which)])
+        """Clicks a mark (by its id) or the top of a candle (by its index), once the chart stands still."""
+        at = None
+        for _ in range(STANDSTILL_TRIES):
+            at, before = self.board.evaluate(TWO_FRAMES_LATER, [kind, str(which)]), at
+            if at is not None and at == before:
+                break
         assert at is not None, f"there is no {kind} {which} on the chart"
         self.page.mouse.move(*at)
         self.page.mouse.click(*at)

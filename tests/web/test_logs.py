@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +12,12 @@ import pytest
 
 from services import logs
 from services.errors import Unavailable
+from tests.support.logging_state import kept_logging
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Iterator[Path]:
-    root, factory = logging.getLogger(), logging.getLogRecordFactory()
-    before, level = list(root.handlers), root.level
-    yield logs.configure("test", tmp_path)
-    for handler in [handler for handler in root.handlers if handler not in before]:
-        root.removeHandler(handler)
-        handler.close()
-    root.setLevel(level)
-    logging.setLogRecordFactory(factory)
+def written(tmp_path: Path) -> Path:
+    return logs.configure("test", tmp_path)
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -88,3 +81,15 @@ def test_a_log_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> No
     (tmp_path / "logs").write_text("a file")
     with pytest.raises(Unavailable, match="cannot be written"):
         logs.configure("test", tmp_path)
+
+
+def test_logging_is_given_back_as_it_was(tmp_path: Path) -> None:
+    root = logging.getLogger()
+    alembic = logging.getLogger("alembic")
+    alembic.setLevel(logging.NOTSET)
+    before = (list(root.handlers), root.level, logging.getLogRecordFactory())
+    with kept_logging():
+        logs.configure("test", tmp_path)
+        assert alembic.level == logging.WARNING and list(root.handlers) != before[0]
+    assert (list(root.handlers), root.level, logging.getLogRecordFactory()) == before
+    assert alembic.level == logging.NOTSET

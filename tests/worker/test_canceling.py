@@ -65,7 +65,14 @@ def model(confined: None) -> Iterator[tuple[Model, dict[str, str]]]:
         assert tried == []
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+# One of each agent and target; the other phases only end another child process.
+SHORT = ("tuner, implementing", "tuner, deploying, vercel", "claude, implementing")
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, id=case.name, marks=() if case.name in SHORT else pytest.mark.long) for case in CASES],
+)
 def test_cancel(installation: Installation, model: tuple[Model, dict[str, str]], case: Case) -> None:
     made, env = model
     workspace_id, live = installation.workspace_id(), releases.current_commit("swings")

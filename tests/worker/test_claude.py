@@ -166,10 +166,14 @@ def test_an_agent_that_changes_nothing_completes_and_says_so(installation: Insta
 @pytest.mark.parametrize(
     ("path", "content", "said"),
     [
-        ("tests/test_swings.py", "def test_nothing():\n    assert True\n", "takes away the test test_"),
-        ("detectors/swings.py", "", "failed"),
+        pytest.param(
+            "tests/test_swings.py",
+            "def test_nothing():\n    assert True\n",
+            "takes away the test test_",
+            id="tests cut down",
+        ),
+        pytest.param("detectors/swings.py", "", "failed", id="detector emptied", marks=pytest.mark.long),
     ],
-    ids=["tests cut down", "detector emptied"],
 )
 def test_changes_that_the_gates_refuse(
     installation: Installation, claude: Claude, path: str, content: str, said: str
@@ -196,7 +200,7 @@ def test_an_agent_that_reaches_beyond_its_files_is_refused_at_each_try(
     assert not list(installation.root.glob("**/outside.txt"))
 
 
-@pytest.mark.parametrize("lost", ["with its machine", "not at all"])
+@pytest.mark.parametrize("lost", ["with its machine", pytest.param("not at all", marks=pytest.mark.long)])
 def test_what_a_killed_agent_spent_is_counted_once(installation: Installation, claude: Claude, lost: str) -> None:
     """The worker dies while the agent thinks; the next one goes on, in the same conversation or in a new one."""
     model, env = claude

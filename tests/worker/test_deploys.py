@@ -91,7 +91,12 @@ def test_a_lost_run_leaves_the_deploy_to_the_worker_that_has_it(beta_installatio
     ("file", "text", "said"),
     [
         ("detectors/broken.py", BROKEN, "The detector is missing: detectors/broken.py has no detect."),
-        ("detectors/broken.py", "import requests\n", "broken.py imports requests, which detectors don't have"),
+        pytest.param(
+            "detectors/broken.py",
+            "import requests\n",
+            "broken.py imports requests, which detectors don't have",
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_a_deploy_that_fails_says_why_and_switches_nothing(

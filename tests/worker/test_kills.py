@@ -76,8 +76,10 @@ def test_killed_in_every_phase_the_run_completes_once(installation: Installation
 
 @pytest.mark.parametrize(
     ("kind", "title"),
-    [("claude_checkpoint", "Committed%"), ("deploy_success", "%")],
-    ids=["between commit and record", "between deploy and record"],
+    [
+        pytest.param("claude_checkpoint", "Committed%", id="between commit and record"),
+        pytest.param("deploy_success", "%", id="between deploy and record", marks=pytest.mark.long),
+    ],
 )
 def test_killed_between_the_work_and_its_record(new_installation: Installation, kind: str, title: str) -> None:
     """A single worker dies; the next one is started afterwards."""

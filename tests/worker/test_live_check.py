@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from services.settings import ROOT
 from tests.support.fake_model import thinking
@@ -22,6 +23,7 @@ def run(folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.long
 def test_one_tiny_execution_with_the_model(confined: None, tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     tmp_path.parent.chmod(0o755)  # the database may run as another account

@@ -195,6 +195,7 @@ def test_a_receiver_that_is_down_then_answers_500_then_hangs_then_recovers(
     assert receiver.asked.count("good") == 1
 
 
+@pytest.mark.long
 def test_after_five_tries_it_is_given_up_and_the_page_can_say_why(
     new_installation: Installation, receiver: Receiver
 ) -> None:
@@ -285,6 +286,7 @@ def test_killed_while_it_sends_another_worker_sends_the_rest(
 
 
 @pytest.mark.fault
+@pytest.mark.long
 def test_killed_between_two_tries_the_next_one_is_made_by_another_worker(
     new_installation: Installation, receiver: Receiver
 ) -> None:
@@ -304,7 +306,7 @@ def test_killed_between_two_tries_the_next_one_is_made_by_another_worker(
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize("when", ["queued", "sending"])
+@pytest.mark.parametrize("when", ["queued", pytest.param("sending", marks=pytest.mark.long)])
 def test_a_notice_that_an_older_release_left_is_delivered(
     new_installation: Installation, receiver: Receiver, when: str
 ) -> None:

@@ -37,7 +37,12 @@ def test_a_run_that_an_older_release_queued_is_run_by_this_one(new_installation:
 
 
 @pytest.mark.parametrize(
-    ("phase", "title"), [("implementing", "Committed%"), ("testing", "Detector contract%"), ("planning", "Plan")]
+    ("phase", "title"),
+    [
+        ("implementing", "Committed%"),
+        pytest.param("testing", "Detector contract%", marks=pytest.mark.long),
+        pytest.param("planning", "Plan", marks=pytest.mark.long),
+    ],
 )
 def test_a_run_that_an_older_release_had_begun_is_taken_up(
     new_installation: Installation, phase: str, title: str

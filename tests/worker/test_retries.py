@@ -116,6 +116,7 @@ def test_vercel_nine_builds_fail_and_the_tenth_is_live(new_installation: Install
     installation.assert_at_rest()
 
 
+@pytest.mark.long
 def test_vercel_all_eleven_builds_fail(new_installation: Installation, vercel: FakeVercel) -> None:
     installation, vercel.plan = new_installation, failing(100)
     found = installation.wait(on_vercel(installation, vercel), seconds=LONG)
@@ -132,6 +133,7 @@ def test_vercel_all_eleven_builds_fail(new_installation: Installation, vercel: F
     installation.assert_at_rest()
 
 
+@pytest.mark.long
 def test_locally_nine_releases_cannot_be_written_and_the_tenth_can(new_installation: Installation) -> None:
     """A machine that can't write is no fault of the change, so the agent is not asked; a person mends the machine."""
     installation, folder = new_installation, new_installation.root / "releases"

@@ -9,6 +9,7 @@ from tests.support.stages import Builder, PreparedStage
 
 
 @pytest.mark.fault
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_dozen_kills(builder: Builder, judged: PreparedStage, confined: None) -> None:
     rows = soak(builder, judged, kills=12, seed=20)

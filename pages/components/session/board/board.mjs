@@ -9,6 +9,7 @@ import { commands, Keys } from "./keys.mjs"
 import { Link } from "./link.mjs"
 import { markOf, nameOf } from "./marks.mjs"
 import { Bar, Panel } from "./panel.mjs"
+import { Pointer } from "./pointer.mjs"
 import { Shell } from "./shell.mjs"
 import { Strip } from "./strip.mjs"
 import { Tools } from "./tools.mjs"
@@ -111,8 +112,6 @@ export class Board {
     root.append(this.panel.root, this.bar.root, this.files.input)
     root.dataset.session = this.data.session
     root.dataset.marks = String(this.data.marks)
-    // Where things are on the screen, for whoever drives the board from outside.
-    Object.assign(root, { placeOf: (/** @type {string} */ kind, /** @type {string} */ which) => this.placeOf(kind, which), marksInView: () => this.marksInView() })
     parent.append(root)
     this.strip = new Strip(strip, () => ({
       start: this.data.start, end: this.data.end, anchors: this.chart?.marks.anchors ?? new Float64Array(), letters: this.scene.letters, current: this.scene.current,
@@ -136,8 +135,10 @@ export class Board {
     this.chart = new Chart(lib, this.shell.chart, scene, { decimals, intraday, totals, onView: () => this.strip?.soon(), fetchTile: (level, number) => this.tile(level, number) })
     this.tools = new Tools({ chart: this.chart, shell: this.shell, scene, decimals, start, end, total, mark: () => this.mark, draw: () => this.draw(), repaint: () => this.theme() })
     this.chart.marks.set(this.list)
-    this.chart.api.subscribeCrosshairMove((event) => this.hover(event))
-    this.chart.api.subscribeClick((event) => this.click(event))
+    const pointer = new Pointer({ chart: this.chart, marks: () => this.list, hover: (place) => this.hover(place), click: (place) => this.click(place) })
+    this.pointer = pointer
+    // Where things are on the screen, for whoever drives the board from outside.
+    Object.assign(this.shell.root, { placeOf: pointer.pointOf.bind(pointer), marksInView: pointer.inView.bind(pointer) })
     this.theme()
     await judgements.open()
     judgements.take(state)
@@ -293,29 +294,19 @@ export class Board {
   }
 
   // --- the pointer ---
-  /** @param {import("lightweight-charts").MouseEventParams} event */
-  at(event) {
-    const price = event.point ? this.chart?.series.coordinateToPrice(event.point.y) : null
-    const id = String(/** @type {any} */ (event).hoveredInfo?.objectId ?? event.hoveredObjectId ?? "")
-    const [what = "", which = ""] = id.split(":")
-    return { bar: this.chart?.barAt(event) ?? null, price: price ?? null, mark: what === "mark" ? Number(which) : -1, missed: what === "missed" ? which : null }
-  }
-
-  /** @param {import("lightweight-charts").MouseEventParams} event */
-  hover(event) {
-    const { bar, price, mark } = this.at(event)
-    this.legend(bar ?? this.currentBar())
+  /** @param {import("./pointer.mjs").Place | null} place */
+  hover(place) {
+    this.legend(place?.bar ?? this.currentBar())
+    const mark = place?.mark ?? -1
     if (mark === this.scene.hovered && !this.scene.picking) return
     this.scene.hovered = mark
     this.scene.ghost = null
-    if (bar && price !== null && this.scene.picking) this.tools?.aim(bar, price)
+    if (place && this.scene.picking) this.tools?.aim(place.bar, place.price)
     this.chart?.refresh()
   }
 
-  /** @param {import("lightweight-charts").MouseEventParams} event */
-  click(event) {
-    const { bar, price, mark, missed } = this.at(event)
-    if (!bar || price === null) return
+  /** @param {import("./pointer.mjs").Place} place */
+  click({ bar, price, mark, missed }) {
     if (this.scene.picking === "move") this.judge("adjustment", bar.first)
     else if (this.scene.picking === "miss") this.miss(bar, price >= (bar.high + bar.low) / 2 ? 1 : -1)
     else if (this.scene.picking === "measure") this.tools?.measureClick(bar, price)
@@ -369,27 +360,6 @@ export class Board {
     if (bar && !hidden) this.shell.legend(bar, this.data.decimals, this.data.intraday)
   }
 
-  /** The point of the page at which a mark (by its id) or a candle (by its index) is drawn; null while it is out of view. @param {string} kind @param {string} which @returns {[number, number] | null} */
-  placeOf(kind, which) {
-    const { chart } = this
-    const frame = this.shell.chart.getBoundingClientRect()
-    if (!chart) return null
-    if (kind === "mark") {
-      const shape = chart.marks.shapes.find((one) => this.list[one.i]?.id === which)
-      return shape ? [frame.x + (shape.x0 + shape.x1) / 2, frame.y + (shape.y0 + shape.y1) / 2] : null
-    }
-    const bar = chart.marks.bar(Number(which))
-    const [x, y] = [chart.marks.x(Number(which)), bar && chart.marks.y(bar.high)]
-    return x === null || y === null ? null : [frame.x + x, frame.y + y + 1]
-  }
-
-  /** Ids and candles of the marks that can be clicked. @returns {[string, number][]} */
-  marksInView() {
-    const width = this.shell.chart.clientWidth - 80
-    const shapes = this.chart?.marks.shapes.filter((shape) => shape.i >= 0 && shape.x0 > 10 && shape.x1 < width) ?? []
-    return shapes.map(({ i }) => /** @type {[string, number]} */ ([this.list[i]?.id ?? "", this.list[i]?.anchor ?? 0])).sort((a, b) => a[1] - b[1])
-  }
-
   /** @param {import("./outbox.mjs").Outbox} box */
   saving(box) {
     this.shell.root.dataset.unsent = String(box.pending.length)
@@ -421,6 +391,7 @@ export class Board {
     this.judgements.end()
     this.link.close()
     this.strip?.destroy()
+    this.pointer?.destroy()
     this.chart?.destroy()
   }
 }

@@ -5,7 +5,6 @@ import { alpha, CLASSIC, NEUTRAL } from "./looks.mjs"
 import { Marks } from "./marks.mjs"
 
 /** @typedef {import("lightweight-charts").IChartApi} IChartApi */
-/** @typedef {import("lightweight-charts").MouseEventParams} MouseEvent_ */
 /** @typedef {import("./marks.mjs").Scene} Scene */
 
 const MOST_TILES = 12
@@ -217,9 +216,9 @@ export class Chart {
     if (view) this.view = [view[0] + this.width * share, view[1] + this.width * share]
   }
 
-  /** The bar under the pointer. @param {MouseEvent_} event */
-  barAt(event) {
-    return event.logical === undefined ? null : this.candles.at(Math.round(event.logical) + this.scene.base)
+  /** The bar at a place of the engine's time axis. @param {number} logical */
+  barAt(logical) {
+    return this.candles.at(Math.round(logical) + this.scene.base)
   }
 
   refresh() {
