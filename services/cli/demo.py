@@ -10,12 +10,13 @@ import uuid
 
 from sqlalchemy import delete, select, update
 
-from services import actions, demo_state, people
+from services import actions, demo_state, people, releases
 from services.candles.demo import demo_files
 from services.cli.demo_loop import Cast, Datasets, begin, tell
 from services.cli.demo_stories import STORIES
 from services.database.engine import transaction
 from services.database.rows import fetch
+from services.detectors import repository
 from services.errors import Conflict, PatternDeskError
 from services.lifecycle import LIVE_EXECUTION, Role
 from services.logs import configure, get_logger
@@ -47,6 +48,7 @@ def build(*, reset: bool = False) -> None:
         raise Conflict("The demo's workspaces are there already; 'patterndesk demo --reset' makes them again.")
     if existing:
         _remove(existing)
+        _forget_parameters()
     try:
         _say("people and candles")
         member, admin = _people()
@@ -109,6 +111,15 @@ def _remove(ids: list[uuid.UUID]) -> None:
         session.execute(delete(ClaudeExecution).where(ClaudeExecution.workspace_id.in_(ids)))
         session.execute(delete(DetectorVersion).where(DetectorVersion.workspace_id.in_(ids)))
         session.execute(delete(PatternWorkspace).where(PatternWorkspace.id.in_(ids)))
+
+
+def _forget_parameters() -> None:
+    """Takes the demo's parameters out of the pattern repository: a first version that changes nothing is not deployed."""
+    repo = releases.repository()
+    with repository.repository_lock(repo):
+        for story in STORIES:
+            (repo / "params" / f"{story.pattern_type}.json").unlink(missing_ok=True)
+        repository.commit_all(repo, "Take the demo's parameters away", "Demo")
 
 
 def _people() -> tuple[Actor, Actor]:
