@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 NODE_READY := $(VENV)/.node-ready
 
-.PHONY: run test test-all test-again check bench corpus soak live-check format seam
+.PHONY: run test test-all test-again check bench corpus soak drills live-check format seam
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -50,6 +50,10 @@ corpus: $(READY)
 # A hundred kills at seeded moments; ARGS="--kills 12 --seed 7" for other numbers.
 soak: $(READY)
 	$(BIN)/python -m tests.support.soak --write benchmarks/soak.json $(ARGS)
+
+# What an operator fears, done to a whole installation under load; ARGS="kills --kills 5" for less. Some of it needs root.
+drills: $(READY)
+	$(BIN)/python -m tests.support.drills $(ARGS)
 
 # One tiny execution against the real model; needs ANTHROPIC_API_KEY and spends some cents.
 live-check: $(READY)

@@ -19,6 +19,7 @@ from streamlit.runtime.secrets import SecretsValue
 
 from services import logs
 from services.errors import PatternDeskError
+from services.running import private_files
 from services.settings import Settings, get_settings
 from services.web import routes, tokens
 from services.web.guards import Guard, Policy, parse_hosts
@@ -30,6 +31,7 @@ from services.web.standalone import Companion
 settings = get_settings()
 hub = LiveHub()
 companion = Companion()
+private_files()
 logs.configure("web", settings.data_dir)
 
 # `.streamlit/config.toml` is looked for beside the launcher, whatever folder the server was started in.

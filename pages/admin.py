@@ -16,8 +16,8 @@ from pages.components.admin.schedules import schedules
 from pages.components.admin.storage import storage
 from pages.components.drawn import facts
 from pages.components.errors import Problem, guarded, show
-from pages.components.parts import download_csv_button, empty_state, header
-from services import audit, executions, exports, people, releases, system
+from pages.components.parts import empty_state, export_menu, header
+from services import audit, executions, people, releases, system
 from services.agents.registry import AgentInfo, agents
 from services.audit import AuditRow
 from services.database.engine import transaction
@@ -55,7 +55,7 @@ def people_and_roles(actor: Actor) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"{looks.count(len(known), 'person', 'people')}")
         st.space("stretch")
-        download_csv_button("CSV", lambda: _report("people", actor), "people")
+        export_menu("people", {}, actor)
         if not get_settings().oidc_configured and st.button("Add a person", icon=":material/person_add:"):
             add_person()
     refused: Problem | None = st.session_state.pop("people-refused", None)
@@ -187,7 +187,7 @@ def the_trail(actor: Actor) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"The newest {looks.count(len(events), 'event')}")
         st.space("stretch")
-        download_csv_button("CSV", lambda: _report("audit", actor), "audit")
+        export_menu("audit", {}, actor)
     st.dataframe(
         pd.DataFrame(
             [
@@ -223,10 +223,6 @@ def the_trail(actor: Actor) -> None:
 
 def _changes(values: dict[str, object] | None) -> str:
     return ", ".join(f"{name}: {value}" for name, value in (values or {}).items())
-
-
-def _report(report: str, actor: Actor) -> bytes:
-    return b"".join(exports.stream_csv(report, {}, actor_id=actor.id))
 
 
 actor = require_actor()

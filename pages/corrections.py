@@ -55,7 +55,9 @@ def page(actor: Actor) -> None:
         rows = feedback.corrections(session, wanted, before=pages[-1] if pages else None, limit=STEP)
         total = feedback.count_corrections(session, wanted)
     with place:
-        parts.export_link("CSV", "corrections", report_filters(wanted), actor)
+        words = [names[wanted.workspace_id]] if wanted.workspace_id else []
+        words += [*(wanted.states or ()), *(wanted.verdicts or ()), *in_words(more, persons)]
+        parts.export_menu("corrections", report_filters(wanted), actor, called=" ".join(words))
     done_note()
     if not rows and not pages:
         nothing(filtered=wanted != CorrectionFilter())

@@ -12,6 +12,7 @@ from pages.components.disputes import rooms
 from pages.components.errors import guarded
 from pages.components.links import back_to_seen, exists, seen
 from pages.components.parts import empty_state, header
+from pages.components.trail import trail
 from services import disputes, workspaces
 from services.database.engine import transaction
 from services.disputes import PlaceRow
@@ -67,6 +68,7 @@ def page() -> None:
 def _head(workspace: WorkspaceDetail, places: list[PlaceRow]) -> None:
     waiting = sum(p.status == "disputed" for p in places)
     note = looks.count(waiting, "dispute") + " unsettled" if waiting else "none unsettled"
+    trail((("Workspaces", "/"), (workspace.name, f"/workspace?id={workspace.id}")), "Disputes and rules")
     with header(f"Disputes of {workspace.name}", None, note):
         for name, label, symbol in (("workspace", "Workspace", "forum"), ("review", "Review", "fact_check")):
             if exists(name):

@@ -9,6 +9,7 @@ from pages.components.actor import require_actor
 from pages.components.columns import Column, csv_frame, looks_of, table
 from pages.components.errors import guarded
 from pages.components.parts import download_csv_button, empty_state, header
+from pages.components.trail import trail
 from services import executions, exports
 from services.database.engine import transaction
 from services.executions import EarlierRow
@@ -42,6 +43,7 @@ COLUMNS: tuple[Column[EarlierRow], ...] = (
 )
 
 actor = require_actor()
+trail((("Executions", "/executions"),), "Earlier implementations")
 place = header("Earlier implementations", caption="From before workspaces. Read only: executions took their place.")
 with guarded(stop=True), transaction() as session:
     rows = executions.list_earlier(session, actor=actor)

@@ -17,6 +17,7 @@ from pages.components.execution.replay import broken_cases
 from pages.components.execution.tabs import tabs
 from pages.components.links import back_to_seen, seen
 from pages.components.runs.state import is_canceling, is_live
+from pages.components.trail import trail
 from services.errors import NotFound
 from services.lifecycle import ExecutionStatus
 
@@ -35,6 +36,12 @@ def screen(execution_id: uuid.UUID) -> None:
             st.stop()
     seen("execution", execution_id)
     detail, now = view.detail, view.now
+    row = detail.row
+    trail(
+        (("Executions", "/executions"), (row.workspace_name, f"/workspace?id={row.workspace_id}")),
+        f"Execution {row.number}",
+        copies=[("Id", row.id), ("Commit", row.commit_hash)],
+    )
     with parts.header(f"Execution {detail.row.number}", wording.badge(detail, now), wording.caption(detail, now)):
         buttons(view)
     live = is_live(detail.row)

@@ -127,7 +127,9 @@ def listing() -> None:
     with guarded(stop=True):
         listed = read(wanted, pages[-1] if pages else None)
     with csv_place:
-        parts.export_link("CSV", "executions", report_filters(wanted), actor)
+        words = [names[workspace_id]] if workspace_id else []
+        words += [*(wanted.outcomes or ()), *([agent] if agent else []), *in_words(more, persons)]
+        parts.export_menu("executions", report_filters(wanted), actor, called=" ".join(words))
     filtered = wanted != ExecutionFilter()
     opened = draw(listed, actor, filtered=filtered, deep=bool(pages))
     if opened is not None:

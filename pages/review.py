@@ -16,6 +16,7 @@ from pages.components.parts import badge, empty_state, header
 from pages.components.review import evidence
 from pages.components.review.component import queue_list
 from pages.components.review.dialogs import LINES, approve, return_to_beta, tell, verify, waive
+from pages.components.trail import trail
 from pages.components.workspace.dialogs import reopen, withdraw
 from services import actions, review, workspaces
 from services.database.engine import transaction
@@ -213,6 +214,9 @@ def page() -> None:
             lost = error
         with transaction() as session:
             waiting = review.queue(session)
+        if wanted is not None:
+            above = (("Review", "/review"), (wanted.name, f"/workspace?id={wanted.id}"))
+            trail(above, f"Evidence of v{wanted.version}")
         view = _view(len(waiting), wanted)
         if lost is not None:
             empty_state("search_off", "Nothing to show", lost.sentence)

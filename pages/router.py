@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.components import looks, notices
 from pages.components.actor import current_actor, sign_in_screen
+from pages.components.commands.component import ScreenData, commands
 from pages.components.links import FILES, exists
 from services.database.engine import database_url
 from services.database.migrate import current, head, readiness
@@ -32,6 +33,15 @@ SCREENS = (
     ("disputes", "Disputes", "gavel", "Places where people disagree, and the rules that settle them.", False),
     ("statistics", "Statistics", "query_stats", "Success, executions, deploys and feedback over time.", True),
 )
+# The entry of the menu that a screen outside of it belongs to.
+BELONGS = {
+    "session": "sessions",
+    "dataset": "sessions",
+    "execution": "executions",
+    "earlier": "executions",
+    "versions": "workspace",
+    "disputes": "workspace",
+}
 ABOUT = """**Pattern Desk** {version}
 
 The judging board draws with TradingView Lightweight Charts™, Copyright (c) 2026 TradingView, Inc.
@@ -61,6 +71,16 @@ def _page(path: str, title: str, symbol: str, note: str, *, shown: bool = True) 
         visibility="visible" if shown else "hidden",
         help=note,
     )
+
+
+def _palette() -> list[ScreenData]:
+    """The screens that can be opened without naming a thing."""
+    listed = [(path, title, symbol, note) for path, title, symbol, note, shown in SCREENS if shown or path == "earlier"]
+    return [
+        {"title": title, "symbol": symbol, "note": note, "link": f"/{path}"}
+        for path, title, symbol, note in (*listed, *OWN)
+        if exists(path)
+    ]
 
 
 @st.cache_data(ttl=30, show_spinner=False)
@@ -98,5 +118,7 @@ if actor is None:
     st.stop()
 st.set_page_config(page_title=f"{page.title} · Pattern Desk")
 st.logo(str(STATIC / "logo.svg"), icon_image=str(STATIC / "icon.svg"))
+commands(actor, page=page.url_path, menu=BELONGS.get(page.url_path, page.url_path), screens=_palette())
 notices.show(actor)
+notices.mentions(actor)
 page.run()

@@ -197,6 +197,11 @@ interface StatusChanged {
 }
 
 interface Comment {
+  mentions?: Mentioned[]
+}
+
+interface Mentioned {
+  name: string
 }
 
 interface ReviewReturned {
@@ -241,6 +246,20 @@ interface BoardData {
   why_not: string
   missed_kind: string
   current: string | null
+}
+
+interface CommandsData {
+  page: string
+  menu: string
+  token: string
+  screens: ScreenData[]
+}
+
+interface ScreenData {
+  title: string
+  symbol: string
+  note: string
+  link: string
 }
 
 interface FactsData {
@@ -439,6 +458,7 @@ interface PatternItem {
   symbol: string
   color: string
   rate: string
+  unread: string
   spoken: string
 }
 
@@ -497,6 +517,10 @@ interface ChangedFileData {
 }
 
 interface TimelineData {
+  workspace: string
+  focus: string | null
+  can_load_newer: boolean
+  read_to: number | null
   entries: Entry[]
   live_url: string | null
   can_load_older: boolean
@@ -512,6 +536,22 @@ interface TimelineData {
 interface EmptyData {
   title: string
   text: string
+}
+
+interface TrailData {
+  steps: StepData[]
+  copies: CopyData[]
+}
+
+interface StepData {
+  text: string
+  link: string | null
+}
+
+interface CopyData {
+  name: string
+  text: string
+  shown: string
 }
 
 interface GridData {
@@ -539,6 +579,11 @@ interface LiveData {
   look: LookJson
   label: string
   progress: number | null
+}
+
+interface WritingData {
+  people: string[]
+  draft: string
 }
 
 interface StateJson {
@@ -593,6 +638,17 @@ interface FileJson {
   name: string
 }
 
+interface FoundJson {
+  results: FoundItem[]
+}
+
+interface FoundItem {
+  kind: string
+  label: string
+  note: string
+  link: string
+}
+
 interface Payloads {
   pattern_created: PatternCreated
   pattern_description_submitted: PatternDescriptionSubmitted
@@ -625,18 +681,22 @@ interface Payloads {
 
 interface Components {
   board: Mounted<BoardData, "renew" | "settled">
+  commands: Mounted<CommandsData, "open" | "renew">
   drawn: Mounted<FactsData | ChecksData | RateData | RatesData | LifecycleData, never>
   execution: Mounted<PhaseBarData | CheckpointsData | TableData | MeterData | NamedCellsData | DiffData | TextData | RunsData, "open">
   pattern_list: Mounted<PatternListData, "open">
   review: Mounted<QueueData | SessionsData | BadgesData | ChangeData, "open">
-  timeline: Mounted<TimelineData, "open" | "edit" | "delete" | "older" | "renew" | "refresh">
+  timeline: Mounted<TimelineData, "open" | "number" | "show" | "edit" | "delete" | "older" | "newer" | "newest" | "renew" | "refresh">
+  trail: Mounted<TrailData, "open">
   workspace_grid: Mounted<GridData, "open">
+  writing: Mounted<WritingData, never>
 }
 
 interface Answers {
   "board/state": StateJson
   "board/judgements": AnswerJson
   "board/files": FileJson
+  "find": FoundJson
 }
 
 /** A component as Streamlit mounts it: its data, the root it draws in, and how it tells Python what a person did. */

@@ -23,6 +23,7 @@ from pages.components.session.header import (
     run_again,
 )
 from pages.components.session.judging_board import judging_board
+from pages.components.trail import trail
 from services import feedback, judging, labels, sessions
 from services.database.engine import transaction
 from services.errors import NotFound
@@ -66,6 +67,8 @@ def screen(session_id: uuid.UUID) -> None:
             not_here(missing.sentence)
             return
         seen("session", session_id)
+        pattern = (detail.workspace_name, f"/workspace?id={detail.workspace_id}")
+        trail((("Sessions", "/sessions"), pattern), detail.name, copies=[("Id", detail.id)])
         if detail.status in (SessionStatus.RUNNING, SessionStatus.FAILED):
             parts.header(detail.name, looks.look(looks.SESSIONS, detail.status), caption(detail))
             unfinished(detail, actor)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 import pandas as pd
 import streamlit as st
 
-from pages.components import drawn, looks, parts
+from pages.components import address, drawn, looks, parts
 from pages.components.actor import require_actor
 from pages.components.columns import clicked_row, looks_of, table
+from pages.components.datasets.fetch_dialog import fetch_dialog
 from pages.components.datasets.import_dialog import import_dialog, warnings
 from pages.components.datasets.table import ADJUSTMENTS, dataset_columns
 from pages.components.errors import guarded
@@ -27,7 +29,9 @@ from services.sessions import SessionRow
 from services.workspaces import WorkspaceRow
 
 LISTS: Final = {"Sessions": ":material/candlestick_chart: Sessions", "Datasets": ":material/database: Datasets"}
-LIMIT: Final = 500  # sessions that the list reads, newest first
+LIMIT: Final = 200  # sessions of one page of the list, newest first
+Cursor = tuple[datetime, uuid.UUID]
+_PAGES: Final = "sessions-pages"
 SHOWN: Final = (SessionStatus.ACTIVE, SessionStatus.COMPLETED, SessionStatus.FAILED, SessionStatus.RUNNING)
 NOT_DEPLOYED: Final = (WorkspaceStatus.SOON, WorkspaceStatus.IMPLEMENTING)
 
@@ -57,13 +61,44 @@ def page(actor: Actor) -> None:
         return
     with filters:
         workspace_id, status = session_filters(patterns)
+    version = st.query_params.get("version") or None
+    if version is not None:
+        address.narrowed([f"version {version}"], ["version"], key="sessions-all")
+    pages = turned((workspace_id, status, version))
     with guarded(stop=True), transaction() as session:
-        rows = sessions.list_sessions(session, workspace_id=workspace_id, status=status, limit=LIMIT)
+        rows = sessions.list_sessions(
+            session,
+            workspace_id=workspace_id,
+            status=status,
+            version=version,
+            before=pages[-1] if pages else None,
+            limit=LIMIT,
+        )
     with place:
-        wanted = {"workspace": str(workspace_id or ""), "status": status or ""}
-        parts.export_link("CSV", "sessions", wanted, actor)
+        wanted = {"workspace": str(workspace_id or ""), "status": status or "", "version": version or ""}
+        names = [p.name for p in patterns if p.id == workspace_id]
+        parts.export_menu("sessions", wanted, actor, called=" ".join([*names, status or "", version or ""]))
         run_button(patterns, known, workspace_id, actor)
-    session_list(rows, patterns, known, actor, filtered=workspace_id is not None or status is not None)
+    filtered = workspace_id is not None or status is not None or version is not None
+    session_list(rows, patterns, known, actor, filtered=filtered, deep=bool(pages))
+
+
+def turned(wanted: object) -> list[Cursor]:
+    """Where each page that was turned over ended; other filters begin at the newest again."""
+    held: tuple[object, list[Cursor]] | None = st.session_state.get(_PAGES)
+    if held is None or held[0] != wanted:
+        held = (wanted, [])
+        st.session_state[_PAGES] = held
+    return held[1]
+
+
+def turn(place: Cursor | None) -> None:
+    """Turns to the page after `place`, or to the newest."""
+    pages: list[Cursor] = st.session_state[_PAGES][1]
+    if place is None:
+        pages.clear()
+    else:
+        pages.append(place)
 
 
 def session_filters(patterns: Sequence[WorkspaceRow]) -> tuple[uuid.UUID | None, str | None]:
@@ -107,8 +142,9 @@ def session_list(
     actor: Actor,
     *,
     filtered: bool,
+    deep: bool,
 ) -> None:
-    if not rows:
+    if not rows and not deep:
         no_sessions(patterns, known, actor, filtered=filtered)
         return
     event = st.dataframe(
@@ -122,8 +158,12 @@ def session_list(
         alt="Sessions with status, success rate and window",
         height=min(37 + 36 * len(rows), 720),
     )
-    if len(rows) == LIMIT:
-        st.caption(f"The newest {LIMIT:,} sessions. Choose a pattern to see its older ones; the CSV holds all.")
+    with st.container(horizontal=True, gap="small"):
+        if deep:
+            st.button("Newest", icon=":material/first_page:", key="sessions-newest", on_click=turn, args=(None,))
+        if len(rows) == LIMIT:
+            last = (rows[-1].created_at, rows[-1].id)
+            st.button("Show older", icon=":material/expand_more:", key="sessions-older", on_click=turn, args=(last,))
     at = clicked_row(event, len(rows))
     if at is not None:
         go("session", id=rows[at].id)
@@ -179,8 +219,12 @@ def want_run(workspace_id: uuid.UUID) -> None:
 def import_button(actor: Actor) -> None:
     if not actor.may("import_candles"):
         st.caption(f"You are a {actor.role}: importing takes a member.")
-    elif st.button("Import candles", type="primary", icon=":material/upload:", key="import-open"):
-        import_dialog()
+        return
+    with st.container(horizontal=True, gap="small", width="content"):
+        if st.button("Fetch candles", icon=":material/cloud_download:", key="fetch-open"):
+            fetch_dialog()
+        if st.button("Import candles", type="primary", icon=":material/upload:", key="import-open"):
+            import_dialog()
 
 
 def imported_note() -> None:

@@ -12,6 +12,7 @@ from pages.components.actor import require_actor
 from pages.components.errors import guarded
 from pages.components.links import back_to_seen, exists, seen
 from pages.components.parts import empty_state, header
+from pages.components.trail import trail
 from pages.components.versions import cards
 from pages.components.versions.compare import compare
 from pages.components.versions.dialogs import adopt, roll_back, tell
@@ -68,6 +69,7 @@ def page() -> None:
 
 
 def _head(workspace: WorkspaceDetail) -> None:
+    trail((("Workspaces", "/"), (workspace.name, f"/workspace?id={workspace.id}")), "Versions")
     with header(f"Versions of {workspace.name}", looks.look(looks.STATUSES, workspace.status), f"v{workspace.version}"):
         for name, label, symbol in (("workspace", "Workspace", "forum"), ("review", "Review", "fact_check")):
             if exists(name):

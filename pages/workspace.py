@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import streamlit as st
 
@@ -19,19 +19,20 @@ from pages.components.runs.cancel_dialog import cancel
 from pages.components.runs.state import state
 from pages.components.sessions.run_dialog import run_session
 from pages.components.timeline.component import NOTHING_YET, TimelineAction, say_state, timeline
-from pages.components.workspace import dialogs, summary
+from pages.components.workspace import dialogs, summary, window
 from pages.components.workspace.chat import chat_box
 from pages.components.workspace.export_dialog import export
 from pages.components.workspace.notifications_dialog import notifications_of
 from pages.components.workspace.pattern_list import pattern_list
 from pages.components.workspace.settings_dialog import settings
-from services import feedback, workspaces
+from services import executions, feedback, workspaces
 from services import timeline as entries_of
 from services.database.engine import transaction
 from services.errors import NotFound
 from services.people import Actor
 from services.timeline import FILTERS, PAGE
 from services.web import tokens
+from services.workspaces import WorkspaceDetail
 
 FILTER_LABELS = {"people": "People", "corrections": "Corrections", "executions": "Executions", "deploys": "Deploys"}
 MORE = {
@@ -89,7 +90,7 @@ def _chosen(actor: Actor) -> uuid.UUID | None:
 @st.fragment
 def patterns(selected: uuid.UUID | None) -> None:
     """The list at the left, narrowed as one types."""
-    require_actor()
+    actor = require_actor()
     search = st.text_input(
         "Find a pattern",
         type="search",
@@ -102,7 +103,9 @@ def patterns(selected: uuid.UUID | None) -> None:
     with guarded(stop=True):
         with transaction() as session:
             rows = workspaces.list_workspaces(session, search=(search or "").strip() or None)
-        opened = pattern_list(rows, selected=selected, key="patterns")
+            unread = entries_of.unread(session, actor=actor)
+        new = {row_id: n for row_id, n in unread.items() if row_id != selected}
+        opened = pattern_list(rows, selected=selected, unread=new, key="patterns")
         if opened is not None and opened != selected:
             go("workspace", id=opened)
 
@@ -170,10 +173,14 @@ def _timeline(view: summary.View, actor: Actor) -> TimelineAction | None:
             label_visibility="collapsed",
         )
         st.space("stretch")
+        with st.popover("", icon=":material/calendar_month:", help="Go to a day", key="timeline-days"):
+            day = st.date_input("Go to a day", value=None, key="timeline-day")
+            if st.button("Go", key="timeline-day-go") and isinstance(day, date) and not window.jump(workspace.id, day):
+                window.close()
         words = st.text_input(
             "Search timeline",
             type="search",
-            placeholder="Search timeline",
+            placeholder="Words or #candle",
             label_visibility="collapsed",
             width=200,
             live=True,
@@ -181,6 +188,13 @@ def _timeline(view: summary.View, actor: Actor) -> TimelineAction | None:
         )
     kinds, search = (None if kind == "all" else kind), (words or "").strip()
     limit = _limit(view, (str(workspace.id), kind, search))
+    read_to = None
+    if not kinds and not search:
+        with transaction() as session:
+            read_to = window.read_before(session, workspace, actor)
+            opened = window.asked(session, workspace.id)
+        if opened is not None:
+            return _window(opened, workspace, actor)
     with transaction() as session:
         page = entries_of.page(session, workspace.id, limit=limit + 1, kinds=kinds, search=search or None)
         entries = uploads.shown(session, page[-limit:], actor=actor)
@@ -197,6 +211,27 @@ def _timeline(view: summary.View, actor: Actor) -> TimelineAction | None:
         kinds=None if kinds is None else [str(name) for name in FILTERS[kinds]],
         last_seq=None if search else workspace.message_seq,
         empty=empty,
+        workspace_id=workspace.id,
+        read_to=read_to if read_to is not None and read_to < workspace.message_seq else None,
+    )
+
+
+def _window(opened: window.Window, workspace: WorkspaceDetail, actor: Actor) -> TimelineAction | None:
+    """What lies around a message that a link or a date asked for; it follows the stream only where it ends at now."""
+    with transaction() as session:
+        seen_now = window.read(session, opened)
+        entries = uploads.shown(session, seen_now.entries, actor=actor)
+    return timeline(
+        entries,
+        live_url=None if seen_now.newer else _live_url(workspace.id, actor),
+        can_load_older=seen_now.older,
+        viewer_id=str(actor.id),
+        key=f"timeline-{workspace.id}",
+        scope=f"around/{opened.message_id}",
+        last_seq=None if seen_now.newer else workspace.message_seq,
+        workspace_id=workspace.id,
+        focus=opened.message_id,
+        can_load_newer=seen_now.newer,
     )
 
 
@@ -224,16 +259,38 @@ def _act(action: TimelineAction | None, workspace_id: uuid.UUID) -> None:
     """Does what was clicked in the timeline, or what its live stream asks for."""
     if action is None or action.name == "refresh":
         return  # this run of the fragment was the refresh
-    if action.name == "older":
-        st.session_state["timeline-pages"]["pages"] += 1
+    if action.name in ("older", "newer"):
+        if not window.widen(older=action.name == "older"):
+            st.session_state["timeline-pages"]["pages"] += 1
         st.rerun(scope="fragment")
+    if action.name == "newest":
+        window.close()
+        st.rerun(scope="fragment")
+    if action.name == "number":
+        _open_number(workspace_id, action.number or 0)
+        return
     if action.name == "renew":
         st.session_state.pop("live-url", None)
         st.rerun(scope="fragment")
     assert action.id is not None
+    if action.name == "show":
+        window.show(action.id)
+        st.rerun(scope="fragment")
     if action.name in ("edit", "delete"):
         ask_now(f"{action.name}_comment", uuid.UUID(action.id))
     _open(action, workspace_id)
+
+
+def _open_number(workspace_id: uuid.UUID, number: int) -> None:
+    """What people mean by #number: the pattern's execution of that number, else a correction at that candle."""
+    with transaction() as session:
+        run = executions.numbered(session, workspace_id, number)
+        at = None if run else feedback.at_candle(session, workspace_id, number)
+    if run is not None:
+        go("execution", id=run)
+    if at is not None:
+        go("session", id=at[0], mark=at[1])
+    st.toast(f"There is no execution {number} and no correction at candle #{number}.", icon=":material/search_off:")
 
 
 def _open(action: TimelineAction, workspace_id: uuid.UUID) -> None:

@@ -76,7 +76,7 @@ def switch(pattern_type: str, commit_hash: str) -> Path:
     link = pointer(pattern_type)
     link.parent.mkdir(parents=True, exist_ok=True)
     fresh = link.parent / f".{pattern_type}.{uuid.uuid4().hex}"
-    fresh.symlink_to(target)
+    fresh.symlink_to(os.path.relpath(target, link.parent))  # so that the data folder can be moved
     os.replace(fresh, link)
     return target
 

@@ -40,6 +40,11 @@ class Running(BaseModel):
         return {name: part.sentence for name, part in self.parts.items() if not part.up}
 
 
+def private_files() -> None:
+    """From now on what this process and its children make can be read by their own account alone."""
+    os.umask(0o077)
+
+
 @contextmanager
 def only_one(data_dir: Path) -> Iterator[None]:
     """Holds the data folder's lock. Raises Conflict, saying where it runs, when another `up` holds it."""

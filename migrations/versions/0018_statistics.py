@@ -39,6 +39,16 @@ CREATE FUNCTION stat_bucket(seconds float8) RETURNS int LANGUAGE sql IMMUTABLE A
     SELECT CASE WHEN seconds < 0.001 THEN -100 ELSE least(floor(8 * ln(seconds) / ln(2.0::float8)), 400)::int END
 $$
 """,
+    # A time as our steps write it, or nothing: PostgreSQL 15 has no function that asks whether a text is one.
+    r"""
+CREATE FUNCTION stat_time(value text) RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN CASE WHEN value ~ '^\d{4}-\d\d-\d\dT\d\d:' THEN value::timestamptz END;
+EXCEPTION WHEN data_exception THEN
+    RETURN NULL;
+END
+$$
+""",
     # A phase whose times are no times, or that ended before it began, is left out.
     r"""
 CREATE FUNCTION stat_of_execution(e claude_executions)
@@ -50,13 +60,9 @@ LANGUAGE sql STABLE AS $$
                     WHEN e.status = 'failed' AND e.canceled_at IS NOT NULL THEN 'canceled' ELSE e.status END AS outcome
         WHERE e.id IS NOT NULL
     ), phase AS (
-        SELECT p.key AS name, extract(epoch FROM
-            CASE WHEN pg_input_is_valid(p.value->>'completed_at', 'timestamptz')
-                 THEN (p.value->>'completed_at')::timestamptz END
-            - CASE WHEN pg_input_is_valid(p.value->>'started_at', 'timestamptz')
-                 THEN (p.value->>'started_at')::timestamptz END) AS seconds
+        SELECT p.key AS name,
+               extract(epoch FROM stat_time(p.value->>'completed_at') - stat_time(p.value->>'started_at')) AS seconds
         FROM run CROSS JOIN LATERAL jsonb_each(CASE WHEN jsonb_typeof(e.phases) = 'object' THEN e.phases ELSE '{}' END) p
-        WHERE p.value->>'started_at' ~ '^\d{4}-\d\d-\d\dT\d\d:' AND p.value->>'completed_at' ~ '^\d{4}-\d\d-\d\dT\d\d:'
     )
     SELECT day, 'run', e.agent, e.deploy_target, '', outcome, 1::bigint, e.cost_usd FROM run
     UNION ALL
@@ -399,9 +405,9 @@ def downgrade() -> None:
         "note_correction_move()", "attempts_go_first()", "stat_refill()", "stat_fold()",
         "stat_of_move(correction_moves)", "stat_of_correction(feedback_items)", "stat_symbol(feedback_items)",
         "stat_state(feedback_items)", "stat_of_attempt(execution_attempts)", "stat_of_execution(claude_executions)",
-        "stat_bucket(float8)", "stat_scopes(uuid, uuid)",
+        "stat_bucket(float8)", "stat_scopes(uuid, uuid)", "stat_time(text)",
     ):  # fmt: skip
-        op.execute(f"DROP FUNCTION {name}")
+        op.execute(f"DROP FUNCTION IF EXISTS {name}")
     for name, *_rest in INDEXES:
         op.execute(f"DROP INDEX {name}")
     for table in ("correction_moves", "stat_changes", "stat_days"):

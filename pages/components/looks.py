@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypedDict
 
+from services import words
 from services.timeline import LookJson
 
 MISSING: Final = "–"
@@ -35,34 +36,34 @@ class Look:
 UNKNOWN: Final = Look("gray", "help", "Unknown")
 
 STATUSES: Final[Mapping[str, Look]] = {
-    "soon": Look("gray", "schedule", "Soon"),
-    "implementing": Look("blue", "build", "Implementing"),
-    "beta": Look("orange", "science", "Beta"),
-    "in_review": Look("violet", "rate_review", "In review"),
-    "verified": Look("green", "verified", "Verified"),
+    "soon": Look("gray", "schedule", words.STATUSES["soon"]),
+    "implementing": Look("blue", "build", words.STATUSES["implementing"]),
+    "beta": Look("orange", "science", words.STATUSES["beta"]),
+    "in_review": Look("violet", "rate_review", words.STATUSES["in_review"]),
+    "verified": Look("green", "verified", words.STATUSES["verified"]),
 }
 VERDICTS: Final[Mapping[str, Look]] = {
-    "confirmed": Look("green", "check_circle", "Right"),
-    "false_positive": Look("red", "cancel", "Wrong"),
-    "false_negative": Look("orange", "add_location_alt", "Missed"),
-    "adjustment": Look("violet", "moving", "Moved"),
-    "unsure": Look("gray", "help", "Unsure"),
-    "comment": Look("gray", "chat_bubble", "Comment"),
+    "confirmed": Look("green", "check_circle", words.VERDICTS["confirmed"]),
+    "false_positive": Look("red", "cancel", words.VERDICTS["false_positive"]),
+    "false_negative": Look("orange", "add_location_alt", words.VERDICTS["false_negative"]),
+    "adjustment": Look("violet", "moving", words.VERDICTS["adjustment"]),
+    "unsure": Look("gray", "help", words.VERDICTS["unsure"]),
+    "comment": Look("gray", "chat_bubble", words.VERDICTS["comment"]),
 }
 EXECUTIONS: Final[Mapping[str, Look]] = {
-    "pending": Look("gray", "hourglass_empty", "Waiting"),
-    "running": Look("blue", "progress_activity", "Running"),
-    "completed": Look("green", "check_circle", "Completed"),
-    "failed": Look("red", "error", "Failed"),
-    "retry": Look("orange", "replay", "Retrying"),
-    "canceled": Look("gray", "block", "Canceled"),
+    "pending": Look("gray", "hourglass_empty", words.EXECUTIONS["pending"]),
+    "running": Look("blue", "progress_activity", words.EXECUTIONS["running"]),
+    "completed": Look("green", "check_circle", words.EXECUTIONS["completed"]),
+    "failed": Look("red", "error", words.EXECUTIONS["failed"]),
+    "retry": Look("orange", "replay", words.EXECUTIONS["retry"]),
+    "canceled": Look("gray", "block", words.EXECUTIONS["canceled"]),
 }
 PHASES: Final[Mapping[str, Look]] = {
-    "planning": Look("gray", "edit_note", "Planning"),
-    "implementing": Look("gray", "code", "Implementing"),
-    "testing": Look("gray", "labs", "Testing"),
-    "refining": Look("gray", "tune", "Refining"),
-    "deploying": Look("gray", "rocket_launch", "Deploying"),
+    "planning": Look("gray", "edit_note", words.PHASES["planning"]),
+    "implementing": Look("gray", "code", words.PHASES["implementing"]),
+    "testing": Look("gray", "labs", words.PHASES["testing"]),
+    "refining": Look("gray", "tune", words.PHASES["refining"]),
+    "deploying": Look("gray", "rocket_launch", words.PHASES["deploying"]),
 }
 PHASE_STATES: Final[Mapping[str, Look]] = {
     "done": Look("green", "check", "Done"),
@@ -71,35 +72,35 @@ PHASE_STATES: Final[Mapping[str, Look]] = {
     "next": Look("gray", "schedule", "Not started"),
 }
 SESSIONS: Final[Mapping[str, Look]] = {
-    "running": Look("blue", "progress_activity", "Running"),
-    "active": Look("blue", "edit", "Active"),
-    "completed": Look("green", "check_circle", "Completed"),
-    "archived": Look("gray", "inventory_2", "Archived"),
-    "failed": Look("red", "error", "Failed"),
-    "submitted_for_review": Look("violet", "rate_review", "Submitted"),
-    "implemented": Look("green", "verified", "Implemented"),
+    "running": Look("blue", "progress_activity", words.SESSIONS["running"]),
+    "active": Look("blue", "edit", words.SESSIONS["active"]),
+    "completed": Look("green", "check_circle", words.SESSIONS["completed"]),
+    "archived": Look("gray", "inventory_2", words.SESSIONS["archived"]),
+    "failed": Look("red", "error", words.SESSIONS["failed"]),
+    "submitted_for_review": Look("violet", "rate_review", words.SESSIONS["submitted_for_review"]),
+    "implemented": Look("green", "verified", words.SESSIONS["implemented"]),
 }
 FEEDBACK_STATES: Final[Mapping[str, Look]] = {
-    "open": Look("orange", "radio_button_unchecked", "Open"),
-    "sent": Look("blue", "send", "Sent"),
-    "addressed": Look("blue", "build_circle", "Addressed"),
-    "verified": Look("green", "check_circle", "Verified"),
-    "disputed": Look("red", "gavel", "Disputed"),
-    "withdrawn": Look("gray", "undo", "Withdrawn"),
+    "open": Look("orange", "radio_button_unchecked", words.FEEDBACK_STATES["open"]),
+    "sent": Look("blue", "send", words.FEEDBACK_STATES["sent"]),
+    "addressed": Look("blue", "build_circle", words.FEEDBACK_STATES["addressed"]),
+    "verified": Look("green", "check_circle", words.FEEDBACK_STATES["verified"]),
+    "disputed": Look("red", "gavel", words.FEEDBACK_STATES["disputed"]),
+    "withdrawn": Look("gray", "undo", words.FEEDBACK_STATES["withdrawn"]),
 }
 DEPLOYS: Final[Mapping[str, Look]] = {
-    "queued": Look("gray", "schedule", "Queued"),
-    "building": Look("blue", "progress_activity", "Building"),
-    "ready": Look("green", "check_circle", "Ready"),
-    "error": Look("red", "error", "Failed"),
-    "canceled": Look("gray", "block", "Canceled"),
+    "queued": Look("gray", "schedule", words.DEPLOYS["queued"]),
+    "building": Look("blue", "progress_activity", words.DEPLOYS["building"]),
+    "ready": Look("green", "check_circle", words.DEPLOYS["ready"]),
+    "error": Look("red", "error", words.DEPLOYS["error"]),
+    "canceled": Look("gray", "block", words.DEPLOYS["canceled"]),
 }
 NOTICES: Final[Mapping[str, Look]] = {
-    "pending": Look("blue", "schedule_send", "On its way"),
-    "retry": Look("orange", "replay", "Being tried again"),
-    "sent": Look("green", "check_circle", "Sent"),
-    "partly": Look("orange", "error", "Delivered to some"),
-    "failed": Look("red", "error", "Not delivered"),
+    "pending": Look("blue", "schedule_send", words.NOTICES["pending"]),
+    "retry": Look("orange", "replay", words.NOTICES["retry"]),
+    "sent": Look("green", "check_circle", words.NOTICES["sent"]),
+    "partly": Look("orange", "error", words.NOTICES["partly"]),
+    "failed": Look("red", "error", words.NOTICES["failed"]),
 }
 NOTICE_ADDRESSES: Final[Mapping[str, Look]] = {
     "waiting": Look("gray", "hourglass_empty", "Waiting"),
@@ -112,15 +113,7 @@ REPLAYS: Final[Mapping[str, Look]] = {
     "broken": Look("red", "close", "Broken"),
     "unchanged": Look("gray", "remove", "Unchanged"),
 }
-KINDS: Final[Mapping[str, str]] = {
-    "swing": "Swing",
-    "swing_high": "Swing high",
-    "swing_low": "Swing low",
-    "bos": "BOS",
-    "choch": "CHoCH",
-    "order_block": "Order block",
-    "fvg": "Fair value gap",
-}
+KINDS: Final = words.KINDS
 
 # Marks on charts: one hex for both themes.
 MARKS: Final[Mapping[str, str]] = {

@@ -11,10 +11,44 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.components import looks
+from services import exports
 from services.people import Actor
 from services.web import tokens
 
 BadgeColor = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray", "grey", "primary"]
+# Languages whose spreadsheets take a comma for the decimal sign, and so a semicolon between cells.
+DECIMAL_COMMA: Final = frozenset(
+    [
+        "de",
+        "fr",
+        "es",
+        "it",
+        "pt",
+        "nl",
+        "pl",
+        "cs",
+        "sk",
+        "da",
+        "sv",
+        "nb",
+        "no",
+        "fi",
+        "ru",
+        "uk",
+        "tr",
+        "el",
+        "hu",
+        "ro",
+        "bg",
+        "hr",
+        "sl",
+        "lt",
+        "lv",
+        "et",
+        "id",
+        "vi",
+    ]
+)
 CONFIG: Final = {"displayModeBar": False, "scrollZoom": False, "displaylogo": False}
 Csv = str | bytes | Callable[[], str | bytes]
 
@@ -99,6 +133,7 @@ def export_link(
     filters: Mapping[str, str],
     actor: Actor,
     *,
+    called: str = "",
     type: Literal["primary", "secondary", "tertiary"] = "secondary",
 ) -> None:
     """A link to the route that streams a report as CSV: nothing is read before the click, or kept in memory after it.
@@ -106,10 +141,61 @@ def export_link(
     Its token is good for a short while; the page's next run makes a new one.
     """
     asked = {name: value for name, value in filters.items() if value}
-    token = tokens.mint("export", actor.id, report=report, filters=asked)
+    token = tokens.mint("export", actor.id, report=report, filters=asked, called=called)
     st.link_button(
         label, f"/exports/{report}.csv?token={token}", icon=":material/download:", type=type, key=f"csv-{report}"
     )
+
+
+def export_menu(
+    report: str,
+    filters: Mapping[str, str],
+    actor: Actor,
+    *,
+    called: str = "",
+    label: str = "CSV",
+    type: Literal["primary", "secondary", "tertiary"] = "secondary",
+) -> None:
+    """The list as a file, all its rows: as the table shows it for a spreadsheet, or plain for a machine.
+
+    `called` says in words what the list is narrowed to, for the file's name.
+    """
+    asked = {name: value for name, value in filters.items() if value}
+    with st.popover(label, icon=":material/download:", type=type, key=f"export-{report}"):
+        separator = st.segmented_control(
+            "Separator",
+            list(exports.SEPARATORS),
+            default="semicolon" if _decimal_comma() else "comma",
+            required=True,
+            format_func=str.capitalize,
+            key=f"separator-{report}",
+        )
+        internal = st.toggle(
+            "Internal columns beside", key=f"internal-{report}", help="Ids and the database's own words"
+        )
+        sheet = exports.Sheet(
+            str(separator),
+            decimal_comma=separator == "semicolon" and _decimal_comma(),
+            internal=internal,
+            zone=st.context.timezone or "UTC",
+        )
+        token = tokens.mint(
+            "export", actor.id, report=report, filters=asked, sheet=exports.words_of(sheet), called=called
+        )
+        st.link_button(
+            "For a spreadsheet", f"/exports/{report}.csv?token={token}", icon=":material/table:", type="primary",
+            key=f"sheet-{report}", width="stretch",
+        )  # fmt: skip
+        token = tokens.mint("export", actor.id, report=report, filters=asked, called=called)
+        st.link_button(
+            "For a machine", f"/exports/{report}.csv?token={token}", icon=":material/data_object:",
+            key=f"csv-{report}", width="stretch",
+        )  # fmt: skip
+
+
+def _decimal_comma() -> bool:
+    """Whether the reader's language writes 0,5, as far as the browser tells it."""
+    return (st.context.locale or "en").split("-")[0].lower() in DECIMAL_COMMA
 
 
 def download_csv_button(

@@ -174,4 +174,4 @@ def _restore_repository(bundle: Path, data_dir: Path, manifest: Manifest) -> Non
     (data_dir / "current").mkdir()
     for pattern, commit in manifest.current.items():
         release = checkout_release(repository, commit, data_dir / "releases" / commit)
-        (data_dir / "current" / pattern).symlink_to(release)
+        (data_dir / "current" / pattern).symlink_to(os.path.relpath(release, data_dir / "current"))

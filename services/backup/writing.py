@@ -177,7 +177,8 @@ def _add_repository(writer: _Writer, scratch: Path) -> tuple[dict[str, str], str
         raise Unavailable(f"The pattern repository can't be backed up: {error.sentence}") from error
     writer.add_file(BUNDLE, bundle)
     pairs = [line.split(" ", 1) for line in listed]
-    return {name: commit for commit, name in pairs if name != "HEAD"}, origin
+    # Beside refs it holds what worktrees of executions under way stand at; their kept refs hold their commits.
+    return {name: commit for commit, name in pairs if name.startswith("refs/")}, origin
 
 
 def _deployed(settings: Settings) -> dict[str, str]:

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
+from services.cli.common import Json
 from services.errors import InvalidInput
 from services.settings import get_settings
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 PassphraseFile = Annotated[
     Path | None, typer.Option(help="A file whose first line is the passphrase; else BACKUP_PASSPHRASE is read.")
 ]

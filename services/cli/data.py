@@ -19,7 +19,7 @@ from services.agents import registry as agents
 from services.database import embedded
 from services.database.drain import drain
 from services.database.engine import database_url, get_engine, plain_url, transaction
-from services.database.migrate import current, upgrade
+from services.database.migrate import current, head, upgrade
 from services.deploys import registry as deploys
 from services.detectors.sandbox import isolation
 from services.errors import InvalidInput, NotAllowed, Unavailable
@@ -57,8 +57,12 @@ def by_email(session: Session, email: str | None) -> Actor | None:
 
 
 def bring_up_to_date(url: str, *, patience_s: float | None) -> None:
-    """Migrates the database and derives what the new rules count. With `patience_s` it waits for workers first."""
-    if patience_s is not None:
+    """Migrates the database and derives what the new rules count.
+
+    With `patience_s`, and when there is something to migrate, it waits for workers first. Executions that a stop or a
+    crash left a moment ago don't keep a start waiting.
+    """
+    if patience_s is not None and current(url) != head():
         drain(url, patience_s=patience_s, say=_tell)
     upgrade(url, drained=patience_s is not None)
     with transaction() as session:

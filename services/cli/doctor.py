@@ -32,6 +32,8 @@ from services.web.serve import check_address
 
 OLDEST_GIT: Final = (2, 31)
 MOST_CLOCK_S: Final = 2.0
+# What nobody else on the machine may read.
+PRIVATE: Final = ("secret.key", "postgres", "logs", "storage", "patterns", "backups", "exports", "work")
 _PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
@@ -104,12 +106,17 @@ def _data_folder(settings: Settings) -> Check:
         return Check("data folder", False, f"{folder} can't be written: {error.strerror}.")
     open_to_others = [
         path.name
-        for path in (folder / "secret.key", folder / "postgres", folder / "logs")
-        if path.exists() and stat.S_IMODE(path.stat().st_mode) & stat.S_IRWXO & ~stat.S_IXOTH
+        for path in (folder / name for name in PRIVATE)
+        if folder.stat().st_mode & stat.S_IXOTH  # else nobody gets that far
+        and path.exists()
+        and stat.S_IMODE(path.stat().st_mode) & stat.S_IRWXO & ~stat.S_IXOTH
     ]
     if open_to_others:
         return Check(
-            "data folder", False, f"Other users of this machine can read {', '.join(open_to_others)} in {folder}."
+            "data folder",
+            False,
+            f"Other users of this machine can read {', '.join(open_to_others)} in {folder}; "
+            f"take it from them: chmod -R o-rwx {' '.join(open_to_others)} there.",
         )
     return Check("data folder", True, f"{folder} can be written.")
 

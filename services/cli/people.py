@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.cli.common import Json
 from services.errors import InvalidInput
 from services.lifecycle import Role
 from services.settings import get_settings
@@ -16,7 +17,6 @@ if TYPE_CHECKING:  # the services are loaded by the command that needs them, so 
 
 app = typer.Typer(no_args_is_help=True, help="List, add, change and shut out people.")
 Email = Annotated[str, typer.Argument(help="The person's e-mail address.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 As = Annotated[
     str | None, typer.Option("--as", help="The admin in whose name it is done; the command line without it.")
 ]

@@ -7,10 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from services.cli.common import Json
 from services.pruning import Pruned
 from services.settings import get_settings
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def register(app: typer.Typer) -> None:

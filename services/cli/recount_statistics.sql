@@ -5,12 +5,10 @@ WITH launched AS (
                 CASE WHEN e.canceled_at IS NULL THEN 'failed' ELSE 'canceled' END ELSE 'live' END AS outcome
     FROM claude_executions e
 ), timed AS (
-    SELECT l.id, p.key AS name, date_part('epoch', (p.value->>'completed_at')::timestamptz)
-           - date_part('epoch', (p.value->>'started_at')::timestamptz) AS took
+    SELECT l.id, p.key AS name, date_part('epoch', stat_time(p.value->>'completed_at'))
+           - date_part('epoch', stat_time(p.value->>'started_at')) AS took
     FROM launched l, jsonb_each(CASE jsonb_typeof(l.phases) WHEN 'object' THEN l.phases END) p
-    WHERE left(p.value->>'started_at', 1) BETWEEN '0' AND '9' AND left(p.value->>'completed_at', 1) BETWEEN '0' AND '9'
-      AND pg_input_is_valid(p.value->>'started_at', 'timestamptz') AND pg_input_is_valid(p.value->>'completed_at', 'timestamptz')
-      AND position('T' IN p.value->>'started_at') = 11 AND position('T' IN p.value->>'completed_at') = 11
+    WHERE stat_time(p.value->>'started_at') IS NOT NULL AND stat_time(p.value->>'completed_at') IS NOT NULL
 ), asked AS (
     SELECT f.*, coalesce(d.symbol, '') AS symbol FROM feedback_items f LEFT JOIN candle_datasets d ON d.id = f.dataset_id
     WHERE f.made_by IN ('person', 'rule') AND f.verdict IN ('false_positive', 'false_negative', 'adjustment', 'comment')

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
+from services.cli.common import Json
 from services.errors import InvalidInput
 from services.lifecycle import JobKind
 from services.settings import get_settings
 
 app = typer.Typer(no_args_is_help=True, help="Add, list, pause and remove schedules of exports and backups.")
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 As = Annotated[str | None, typer.Option("--as", help="The admin in whose name it is done; the only one without it.")]
 Name = Annotated[str, typer.Argument(help="The schedule's name.")]
 

@@ -24,7 +24,7 @@ from services.settings import ROOT
 STOP_S: Final = 25.0
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 30.0
-STEADY_S: Final = 60.0  # after so long a life, an end counts as the first one again
+STEADY_S: Final = 20.0  # after so long a life, an end counts as the first one again
 _PR_SET_PDEATHSIG: Final = 1
 log = get_logger(__name__)
 

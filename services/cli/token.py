@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
+from services.cli.common import Json
 from services.errors import InvalidInput
 from services.settings import get_settings
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke tokens for exports by machine.")
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 As = Annotated[str, typer.Option("--as", help="The e-mail address of the token's owner.")]
 
 

@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import FrameType
 
 import typer
@@ -18,6 +18,7 @@ import typer
 from services import running
 from services.cli.data import bring_up_to_date
 from services.cli.supervising import Children, Database
+from services.database.drain import SILENT_S
 from services.database.engine import database_url, plain_url
 from services.database.migrate import current
 from services.errors import Unavailable
@@ -65,6 +66,7 @@ def _run(settings: Settings, stack: ExitStack, *, with_server: bool) -> None:
         stack.callback(database.stop)
         database.start()
         database.part = Part(up=True)
+        tell()
     _migrate(settings)
     stack.callback(children.stop)
     children.start("worker", ["-m", "services.cli", "worker"])
@@ -93,8 +95,9 @@ def _teller(settings: Settings, address: str, database: Database | None, childre
         parts = ({"database": database.part} if database else {}) | children.parts()
         state = Running(pid=os.getpid(), address=address, parts=parts)
         if last != [state]:
-            running.write(settings.data_dir, state)
-            last[:] = [state]
+            with suppress(OSError):  # a full disk: told again at the next look, and the parts are looked after
+                running.write(settings.data_dir, state)
+                last[:] = [state]
 
     return tell
 
@@ -103,7 +106,7 @@ def _migrate(settings: Settings) -> None:
     """An embedded database always gets this version's schema; a server's unless AUTO_MIGRATE is false."""
     url = plain_url(database_url())
     if not settings.database_url or settings.auto_migrate is not False:
-        bring_up_to_date(url, patience_s=0.0)
+        bring_up_to_date(url, patience_s=SILENT_S + 10)  # a worker that was killed just now is heard of for so long
     elif current(url) is None:
         raise Unavailable("The database is empty and AUTO_MIGRATE is false; run 'patterndesk migrate'.")
 

@@ -27,7 +27,7 @@ TIMEOUT_S = 60.0
 NETWORK_TIMEOUT_S = 180.0
 POLL_S = 0.1  # how long a cancel may go unheard
 GRACE_S = 0.1  # for removing lock files, before git is killed
-_REMOTE = {"clone", "fetch", "push"}
+_REMOTE = {"clone", "fetch", "ls-remote", "push"}
 _SETTINGS = {
     "safe.directory": "*",
     "core.hooksPath": "/dev/null",

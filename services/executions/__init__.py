@@ -44,6 +44,7 @@ from services.executions.reading import (
     get,
     list_active,
     log_tail,
+    numbered,
     usage,
 )
 from services.executions.records import (
@@ -127,6 +128,7 @@ __all__ = [
     "load",
     "locked",
     "log_tail",
+    "numbered",
     "page_of",
     "replay",
     "report",

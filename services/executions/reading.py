@@ -221,3 +221,10 @@ def _attempts(session: Session, execution_id: uuid.UUID) -> tuple[AttemptRow, ..
 def usage(session: Session, execution_id: uuid.UUID) -> list[UsageSum]:
     """What the agent used: a row per attempt, turn and model, in the order they came."""
     return [UsageSum(*row) for row in fetch(session, _USAGE, {"id": execution_id})]
+
+
+def numbered(session: Session, workspace_id: uuid.UUID, number: int) -> uuid.UUID | None:
+    """The execution of this number in a workspace."""
+    return session.scalar(
+        select(ClaudeExecution.id).where(ClaudeExecution.workspace_id == workspace_id, ClaudeExecution.number == number)
+    )

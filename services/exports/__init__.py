@@ -2,6 +2,22 @@
 
 from services.exports.cells import defuse, restore, to_csv
 from services.exports.reports import REPORTS, Report, replay_frame
-from services.exports.streaming import file_name, stream_csv, write_csv
+from services.exports.sheets import SEPARATORS, Sheet, read_sheet, words_of
+from services.exports.streaming import file_name, stream_csv, stream_sheet, write_csv
 
-__all__ = ["REPORTS", "Report", "defuse", "file_name", "replay_frame", "restore", "stream_csv", "to_csv", "write_csv"]
+__all__ = [
+    "REPORTS",
+    "SEPARATORS",
+    "Report",
+    "Sheet",
+    "defuse",
+    "file_name",
+    "read_sheet",
+    "replay_frame",
+    "restore",
+    "stream_csv",
+    "stream_sheet",
+    "to_csv",
+    "words_of",
+    "write_csv",
+]

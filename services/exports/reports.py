@@ -18,6 +18,7 @@ from services import executions, feedback, sessions, stats, workspaces
 from services.errors import InvalidInput
 from services.executions.launching import AGENTS
 from services.exports import statements as sql
+from services.exports.overview import lines_frame
 from services.lifecycle import (
     EVERYONE,
     MEMBERS,
@@ -30,6 +31,7 @@ from services.lifecycle import (
     Verdict,
     WorkspaceStatus,
 )
+from services.stats.periods import named, period_of
 from services.stats.runs import DURATIONS
 from services.stats.success import OVER_TIME
 from services.texts import storable
@@ -37,7 +39,7 @@ from services.texts import storable
 Params = dict[str, Any]
 _OF_ONE_REPORT: Final = (
     "session", "execution", "status", "state", "verdict", "agent", "outcome", "retries", "deploy", "cause", "moved",
-    "fix_low", "fix_high", "stood", "on", "stage",
+    "fix_low", "fix_high", "stood", "on", "stage", "version", "period",
 )  # fmt: skip
 _ANY: Final[Params] = stats.Filters().params() | dict.fromkeys(_OF_ONE_REPORT)
 
@@ -93,7 +95,7 @@ _PERIOD: Final = ("workspace", "since", "until")
 REPORTS: Final[Mapping[str, Report]] = {
     "workspaces": Report("Workspaces", ("status",), sql=sql.WORKSPACES, statuses=WorkspaceStatus),
     "timeline": Report("Timeline of a workspace", _PERIOD, needs="workspace", sql=sql.TIMELINE),
-    "sessions": Report("Sessions", (*_PERIOD, "status"), sql=sql.SESSIONS, statuses=SessionStatus),
+    "sessions": Report("Sessions", (*_PERIOD, "status", "version"), sql=sql.SESSIONS, statuses=SessionStatus),
     "marks": Report("Marks of a session", ("session",), needs="session", sql=sql.MARKS),
     "feedback": Report("Feedback", (*_PERIOD, "session", "state", "verdict"), sql=sql.FEEDBACK),
     "corrections": Report(
@@ -131,6 +133,7 @@ REPORTS: Final[Mapping[str, Report]] = {
     "feedback_flow": Report("Feedback flow by week", _PERIOD, frame=_statistic(stats.feedback_flow)),
     "time_to_fix": Report("Time from feedback to fix", _PERIOD, frame=_statistic(stats.time_to_fix)),
     "cost": Report("Cost by day and agent", _PERIOD, frame=_statistic(stats.cost)),
+    "overview": Report("Report of a period", ("workspace", "period", "since", "until"), frame=_statistic(lines_frame)),
     "notifications": Report(
         "Notifications", (*_PERIOD, "status"), sql=sql.NOTIFICATIONS, statuses=NotificationStatus, roles=MEMBERS
     ),
@@ -155,6 +158,9 @@ def read_filters(session: Session, report: Report, filters: Mapping[str, str]) -
     """
     texts = {name: storable(str(value)).strip() for name, value in filters.items() if value is not None}
     given = {name: value for name, value in texts.items() if value}
+    lost = [name for name, text in texts.items() if not text and str(filters[name]).strip()]
+    if lost:  # it would read everything where a part was asked for
+        raise InvalidInput(f"The filter '{lost[0][:60]}' holds signs that can't be read, and nothing else.")
     unknown = sorted(set(filters) - set(report.filters))
     if unknown:
         can = f"it can be narrowed by {', '.join(report.filters)}" if report.filters else "it has no filters"
@@ -164,6 +170,9 @@ def read_filters(session: Session, report: Report, filters: Mapping[str, str]) -
     params = dict(_ANY)
     for name, value in given.items():
         params["w" if name == "workspace" else name] = _value(session, report, name, value)
+    if params["period"]:
+        chosen = period_of(params["period"], datetime.now(UTC))
+        params |= {"since": chosen.since, "until": chosen.until}
     if all(isinstance(params[k], datetime) for k in ("since", "until")) and params["until"] <= params["since"]:
         raise InvalidInput("The period ends before it begins.")
     return params
@@ -181,11 +190,13 @@ def _value(session: Session, report: Report, name: str, value: str) -> Any:
             return _time(name, value)
         case "person":
             return _id(name, value)
+        case "period":
+            return named(value)
         case "retries":
             return _whole(name, value)
         case "fix_low" | "fix_high":
             return _number(name, value)
-        case "category" | "symbol" | "cause":
+        case "category" | "symbol" | "cause" | "version":
             return value
         case "target":
             return _one_of(name, value, executions.DEPLOY_TARGETS)
@@ -201,6 +212,8 @@ def _value(session: Session, report: Report, name: str, value: str) -> Any:
             return _one_of(name, value, report.statuses or ())
         case "state" if report.sql is sql.CORRECTIONS:
             return ",".join(_one_of(name, one, FeedbackState) for one in value.split(","))
+        case "verdict" if report.sql is sql.CORRECTIONS:
+            return ",".join(_one_of(name, one, Verdict) for one in value.split(","))
         case "state":
             return _one_of(name, value, FeedbackState)
         case "verdict":

@@ -52,8 +52,9 @@ JOIN users u ON u.id = s.created_by_id
 LEFT JOIN detector_versions v ON v.id = s.detector_version_id
 LEFT JOIN candle_datasets d ON d.id = s.dataset_id
 WHERE {chosen_sql("s.workspace_id")} AND (%(status)s::text IS NULL OR s.status = %(status)s)
+  AND (%(version)s::text IS NULL OR s.pattern_version = %(version)s)
   AND s.created_at >= %(since)s AND s.created_at < %(until)s
-ORDER BY s.created_at, s.id
+ORDER BY s.created_at DESC, s.id DESC
 """
 # One row a detection and verdict (a detection nobody judged has one row without), then what was missed.
 MARKS: Final[LiteralString] = """
@@ -107,7 +108,7 @@ WHERE {correction_sql("f")} AND {chosen_sql("f.workspace_id")}
   AND (%(person)s::uuid IS NULL OR f.author_id = %(person)s)
   AND (%(symbol)s::text IS NULL OR d.symbol = %(symbol)s)
   AND (%(state)s::text IS NULL OR f.state = ANY(string_to_array(%(state)s, ',')))
-  AND (%(verdict)s::text IS NULL OR f.verdict = %(verdict)s)
+  AND (%(verdict)s::text IS NULL OR f.verdict = ANY(string_to_array(%(verdict)s, ',')))
   AND CASE WHEN %(moved)s::text IS NULL THEN f.created_at >= %(since)s AND f.created_at < %(until)s
       ELSE EXISTS (SELECT 1 FROM correction_moves m WHERE m.feedback_id = f.id
                    AND m.target = CASE %(moved)s WHEN 'reopened' THEN 'open' ELSE %(moved)s END

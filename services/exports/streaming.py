@@ -7,10 +7,11 @@ import os
 import re
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, LiteralString
 
 from psycopg import postgres, sql
 from sqlalchemy import Engine
@@ -21,6 +22,7 @@ from services.database.rows import driver
 from services.errors import InvalidInput, NotAllowed
 from services.exports.cells import defused_column, to_csv
 from services.exports.reports import Params, Report, find_report, read_filters
+from services.exports.sheets import BYTE_ORDER_MARK, Sheet, columns_of
 from services.people import actor_by_id, require
 
 CHUNK: Final = 64 * 1024  # bytes, about
@@ -29,6 +31,9 @@ _PLAIN_TYPES: Final = frozenset(
     postgres.types[name].oid
     for name in ("int2", "int4", "int8", "float4", "float8", "numeric", "date", "timestamp", "timestamptz", "uuid")
 )
+
+
+_FRACTIONS: Final = frozenset(postgres.types[name].oid for name in ("float4", "float8", "numeric"))
 
 
 def stream_csv(
@@ -73,10 +78,12 @@ def write_csv(report: str, filters: Mapping[str, str], target: Path | BinaryIO, 
     return _write_file(chunks, target) if isinstance(target, Path) else sum(target.write(c) for c in chunks)
 
 
-def file_name(report: str, filters: Mapping[str, str]) -> str:
-    """A name for the download, of letters, digits, dots and dashes: `patterndesk-sessions-swings-2026-01-01.csv`."""
+def file_name(report: str, filters: Mapping[str, str], *, on: date | None = None) -> str:
+    """A name for the download, of letters, digits, dots and dashes, with the day on which it was made where it is
+    given: `patterndesk-sessions-swings-2026-01-01.csv`."""
     find_report(report)
     values = [str(value) for _, value in sorted(filters.items()) if value]
+    values += [f"{on:%Y-%m-%d}"] if on else []
     parts = [re.sub(r"[^A-Za-z0-9]+", "-", part).strip("-") for part in ("patterndesk", report, *values)]
     return "-".join(part for part in parts if part)[:100].rstrip("-") + ".csv"
 
@@ -96,20 +103,76 @@ def stream(report: Report, params: Params, engine: Engine) -> Iterator[bytes]:
         if report.frame is not None:
             yield to_csv(report.frame(session, params))
         else:
-            yield from _copied(session, report, params)
+            assert report.sql is not None
+            yield from _copied(session, sql.SQL(report.sql), params)
 
 
-def _copied(session: Session, report: Report, params: Params) -> Iterator[bytes]:
-    assert report.sql is not None
-    inner = sql.SQL(report.sql)
+def stream_sheet(
+    report: str, filters: Mapping[str, str], sheet: Sheet, *, actor_id: uuid.UUID, engine: Engine | None = None
+) -> Iterator[bytes]:
+    """The report as its screen shows it, for a spreadsheet: a byte order mark, the table's columns in its words, the
+    person's separator. A report without a sheet of its own has its own columns. Raises what `stream_csv` raises."""
+    engine = engine or get_engine()
+    known, params = checked(report, filters, actor_id=actor_id, engine=engine)
+    return _sheet_chunks(report, known, params | {"zone": sheet.zone}, sheet, engine)
+
+
+def _sheet_chunks(name: str, report: Report, params: Params, sheet: Sheet, engine: Engine) -> Iterator[bytes]:
+    yield BYTE_ORDER_MARK.encode()
+    with opened(engine) as session:
+        if report.frame is not None:
+            yield to_csv(report.frame(session, params), separator=sheet.delimiter)
+            return
+        assert report.sql is not None
+        inner: sql.Composable = sql.SQL(report.sql)
+        columns = columns_of(name)
+        if columns is not None:
+            inner = _shown(session, inner, columns, params, internal=sheet.internal)
+        yield from _copied(session, inner, params, delimiter=sheet.delimiter, decimal_comma=sheet.decimal_comma)
+
+
+def _shown(
+    session: Session,
+    inner: sql.Composable,
+    columns: Sequence[tuple[str, LiteralString]],
+    params: Params,
+    *,
+    internal: bool,
+) -> sql.Composable:
+    """The report's statement with the columns of the table, and the report's own beside them where they are asked for."""
+    chosen: list[sql.Composable] = [
+        sql.SQL("{} AS {}").format(sql.SQL(words), sql.Identifier(heading)) for heading, words in columns
+    ]
+    if internal:
+        taken = {heading for heading, _ in columns}
+        chosen += [sql.Identifier(name) for name, _ in _columns(session, inner, params) if name not in taken]
+    return sql.SQL("SELECT {} FROM ({}) AS its").format(sql.SQL(", ").join(chosen), inner)
+
+
+def _columns(session: Session, inner: sql.Composable, params: Params) -> list[tuple[str, int]]:
     with driver(session).cursor() as cursor:
         cursor.execute(sql.SQL("SELECT * FROM ({}) AS report LIMIT 0").format(inner), params)
-        columns = [(c.name, c.type_code) for c in cursor.description or ()]
-        yield (",".join(name for name, _ in columns) + "\n").encode()
-        shown = sql.SQL(", ").join(
-            sql.Identifier(name) if kind in _PLAIN_TYPES else defused_column(name) for name, kind in columns
+        return [(c.name, c.type_code) for c in cursor.description or ()]
+
+
+def _cell(name: str, kind: int, *, decimal_comma: bool) -> sql.Composable:
+    if kind not in _PLAIN_TYPES:
+        return defused_column(name)
+    if decimal_comma and kind in _FRACTIONS:
+        return sql.SQL("replace({0}::text, '.', ',') AS {0}").format(sql.Identifier(name))
+    return sql.Identifier(name)
+
+
+def _copied(
+    session: Session, inner: sql.Composable, params: Params, *, delimiter: str = ",", decimal_comma: bool = False
+) -> Iterator[bytes]:
+    columns = _columns(session, inner, params)
+    with driver(session).cursor() as cursor:
+        yield (delimiter.join(name for name, _ in columns) + "\n").encode()
+        shown = sql.SQL(", ").join(_cell(name, kind, decimal_comma=decimal_comma) for name, kind in columns)
+        statement = sql.SQL("COPY (SELECT {} FROM ({}) AS report) TO STDOUT (FORMAT csv, DELIMITER {})").format(
+            shown, inner, sql.Literal(delimiter)
         )
-        statement = sql.SQL("COPY (SELECT {} FROM ({}) AS report) TO STDOUT (FORMAT csv)").format(shown, inner)
         buffer = bytearray()
         with cursor.copy(statement, params) as copy:
             for block in copy:

@@ -18,7 +18,7 @@ from services.feedback.giving import (
 from services.feedback.items import Given, MarkPosition
 from services.feedback.items import state_of as state_of_item
 from services.feedback.many import Sheet, tell
-from services.feedback.reading import FeedbackRow, list_feedback, open_batch, split_sql
+from services.feedback.reading import FeedbackRow, at_candle, list_feedback, open_batch, split_sql
 
 __all__ = [
     "COUNTED_TO",
@@ -31,6 +31,7 @@ __all__ = [
     "Sheet",
     "add_comment_item",
     "add_missed",
+    "at_candle",
     "corrections",
     "count_corrections",
     "judge",

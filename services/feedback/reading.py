@@ -94,3 +94,15 @@ def open_batch(session: Session, workspace_id: uuid.UUID) -> list[FeedbackRow]:
     """What a launch would send: open corrections, without those that are kept for testing."""
     labels.keep_current(session, workspace_id)
     return [f for f in list_feedback(session, workspace_id, states=["open"]) if f.split in (None, "tune")]
+
+
+_AT_CANDLE: LiteralString = """
+SELECT session_id, coalesce(detection_id, id) FROM feedback_items
+WHERE workspace_id = %(w)s AND candle_index = %(candle)s AND session_id IS NOT NULL
+ORDER BY created_at DESC, id LIMIT 1"""
+
+
+def at_candle(session: Session, workspace_id: uuid.UUID, candle: int) -> tuple[uuid.UUID, uuid.UUID] | None:
+    """The newest judgement at a candle of a workspace: its session and its mark."""
+    rows = fetch(session, _AT_CANDLE, {"w": workspace_id, "candle": candle})
+    return (rows[0][0], rows[0][1]) if rows else None

@@ -31,6 +31,14 @@ class ClaudeExecution(Base):
         Index(None, "status"),
         Index(None, "phase"),
         Index(None, "triggered_at", "id"),  # the list of all workspaces', newest first
+        # What the palette looks up by a number or the beginning of a commit.
+        Index("ix_claude_executions_numbered", "number", "triggered_at"),
+        Index(
+            "ix_claude_executions_committed",
+            "commit_hash",
+            postgresql_ops={"commit_hash": "text_pattern_ops"},
+            postgresql_where=text("commit_hash IS NOT NULL"),
+        ),
         # Each filter of that list, in its order.
         Index("ix_claude_executions_listed_agent", "agent", "triggered_at", "id"),
         Index("ix_claude_executions_listed_person", "triggered_by", "triggered_at", "id"),

@@ -101,6 +101,12 @@ class WorkspaceMessage(Base):
         Index(None, "workspace_id", "created_at", "id"),
         Index(None, "type"),
         Index(None, "session_id"),
+        Index(
+            "ix_workspace_messages_mentions",
+            text("(data -> 'mentions')"),
+            postgresql_using="gin",
+            postgresql_where=text("type = 'comment' AND data ? 'mentions'"),
+        ),
         Index(None, "execution_id", postgresql_where=text("execution_id IS NOT NULL")),
         UniqueConstraint("workspace_id", "seq"),
         Index(

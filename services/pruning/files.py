@@ -11,11 +11,11 @@ from services import releases
 from services.detectors import repository
 from services.errors import RepositoryError
 from services.pruning.parts import Facts, Item, changed_at, entries, is_id, remove, size_of
+from services.pruning.remote import REFS
 
 _ROTATED: Final = re.compile(r".+\.(?:jsonl|log)\.\d+")
 _EXECUTION: Final = re.compile(r"local-([0-9a-f-]{36})-\d+-[0-9a-f]{1,12}\.json")
 _BACKUP: Final = re.compile(r"patterndesk-\d{8}-\d{6}\.tar(?:\.age)?")
-REFS: Final = "refs/patterndesk/executions"
 
 
 def logs(facts: Facts) -> Iterator[Item]:

@@ -14,7 +14,7 @@ from services.database.engine import transaction
 from services.database.rows import driver, fetch
 from services.errors import PatternDeskError
 from services.logs import get_logger
-from services.pruning import files, stored
+from services.pruning import files, remote, stored
 from services.pruning.parts import Facts, Item, facts
 from services.pruning.stored import StoredPart
 from services.settings import Settings
@@ -73,6 +73,7 @@ _RULES: Final = (
     _Rule("run_logs", "Logs of executions", "go {} days after the end", "keep_run_log_days", stored=stored.RUN_LOGS),
     _Rule("worktrees", "Worktrees", "left ones go {} days after the end", "keep_worktree_days", files.worktrees),
     _Rule("refs", "Kept commits", "go {} days after the end", "keep_ref_days", files.refs),
+    _Rule("remote_refs", "Kept commits at the remote", "go {} days after the end", "keep_ref_days", remote.refs),
     _Rule("releases", "Releases", "go {} days after their last use", "keep_release_days", files.old_releases),
     _Rule("deploys", "Deploy records", "go {} days after the end", "keep_deploy_days", files.deploys),
     _Rule("prompts", "Prompts", "go {} days after the end", "keep_prompt_days", stored=stored.PROMPTS),
@@ -107,18 +108,17 @@ _REMOVE_RECORDS: tuple[LiteralString, ...] = (
 )
 
 
-def look(settings: Settings) -> Pruned:
-    """What there is and what the rules would remove; removes nothing."""
-    return _run(settings, dry_run=True)
+def look(settings: Settings, *, now: datetime | None = None) -> Pruned:
+    """What there is and what the rules would remove; removes nothing. `now` is the time to which ages are counted."""
+    return _run(settings, now or datetime.now(UTC), dry_run=True)
 
 
-def prune(settings: Settings) -> Pruned:
+def prune(settings: Settings, *, now: datetime | None = None) -> Pruned:
     """Removes what the rules let go of. A part that can't be removed is logged and counted, and the others go on."""
-    return _run(settings, dry_run=False)
+    return _run(settings, now or datetime.now(UTC), dry_run=False)
 
 
-def _run(settings: Settings, *, dry_run: bool) -> Pruned:
-    now = datetime.now(UTC)
+def _run(settings: Settings, now: datetime, *, dry_run: bool) -> Pruned:
     with transaction() as session:
         known = facts(session, settings, now)
     blobs = storage.listing(settings.storage_root)

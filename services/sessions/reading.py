@@ -57,15 +57,25 @@ SELECT s.id, s.workspace_id, w.name, w.pattern_type, s.name, s.symbol, s.timefra
 FROM pattern_sessions s JOIN pattern_workspaces w ON w.id = s.workspace_id JOIN users u ON u.id = s.created_by_id
 WHERE (%(workspace)s::uuid IS NULL OR s.workspace_id = %(workspace)s)
   AND (%(status)s::text IS NULL OR s.status = %(status)s)
+  AND (%(version)s::text IS NULL OR s.pattern_version = %(version)s)
+  AND (s.created_at, s.id) < (%(at)s, %(before)s)
 ORDER BY s.created_at DESC, s.id DESC LIMIT %(limit)s
 """
 
 
 def list_sessions(
-    session: Session, *, workspace_id: uuid.UUID | None = None, status: str | None = None, limit: int = 200
+    session: Session,
+    *,
+    workspace_id: uuid.UUID | None = None,
+    status: str | None = None,
+    version: str | None = None,
+    before: tuple[datetime, uuid.UUID] | None = None,
+    limit: int = 200,
 ) -> list[SessionRow]:
-    """The newest sessions first, of one workspace or of all."""
-    rows = fetch(session, _LIST, {"workspace": workspace_id, "status": status, "limit": limit})
+    """The newest sessions first, of one workspace or of all; with `before`, those after (created_at, id) of a row."""
+    at, last = before or ("infinity", uuid.UUID(int=2**128 - 1))
+    params = {"workspace": workspace_id, "status": status, "version": version, "at": at, "before": last}
+    rows = fetch(session, _LIST, params | {"limit": limit})
     return [SessionRow(*row) for row in rows]
 
 

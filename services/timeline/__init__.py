@@ -11,16 +11,20 @@ from services.timeline.json import (
     phase_json,
 )
 from services.timeline.payloads import KEPT, PAYLOADS, Kept
+from services.timeline.readers import Mention, last_read, mark_read, mentions, unread
 from services.timeline.reading import (
     FILTERS,
     PAGE,
     AttachmentName,
     TimelineEntry,
     attachment_names,
+    day_start,
     entries_after,
     entry,
     full,
     page,
+    page_after,
+    place_of,
 )
 from services.timeline.writing import (
     LIVE_CHANNEL,
@@ -45,6 +49,7 @@ __all__ = [
     "ExecutionJson",
     "Kept",
     "LookJson",
+    "Mention",
     "PhaseJson",
     "PhaseRun",
     "TimelineEntry",
@@ -52,12 +57,19 @@ __all__ = [
     "append",
     "attachment_names",
     "comment",
+    "day_start",
     "delete_comment",
     "edit_comment",
     "entries_after",
     "entry",
     "full",
+    "last_read",
+    "mark_read",
+    "mentions",
     "page",
+    "page_after",
     "phase_json",
+    "place_of",
+    "unread",
     "update_progress",
 ]

@@ -176,8 +176,15 @@ class StatusChanged(Payload):
     reason: str | None = None
 
 
+class Mentioned(Payload):
+    """A person whom a comment names as @name."""
+
+    id: Annotated[UUID, KEPT]
+    name: str
+
+
 class Comment(Payload):
-    pass
+    mentions: list[Mentioned] | None = None
 
 
 class ReviewReturned(Payload):

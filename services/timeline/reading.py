@@ -6,6 +6,7 @@ wide join: that is the shape the measured floor has, and it stays flat however l
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from services.texts import storable
 from services.timeline.json import AuthorJson, EntryJson, ExecutionJson, FeedbackJson, SessionJson, phase_json
 
 PAGE = 50
+Place = tuple[datetime, uuid.UUID]  # where a message stands: its created_at and its id
 
 FILTERS: Mapping[str, tuple[T, ...]] = {
     "people": (T.COMMENT, T.PATTERN_DESCRIPTION_SUBMITTED, T.USER_APPROVED, T.ADMIN_VERIFIED, T.REVIEW_RETURNED),
@@ -100,7 +102,8 @@ _BEFORE: LiteralString = (
 _FILTERED: LiteralString = (
     f"SELECT {_COLUMNS} FROM workspace_messages WHERE workspace_id = %(w)s AND (created_at, id) < (%(at)s, %(id)s) "
     "AND (%(types)s::text[] IS NULL OR type = ANY(%(types)s)) "
-    "AND (%(like)s::text IS NULL OR content ILIKE %(like)s OR title ILIKE %(like)s) "
+    "AND (%(like)s::text IS NULL OR content ILIKE %(like)s OR title ILIKE %(like)s "
+    "OR data ->> 'candle_index' = %(candle)s) "
     "ORDER BY created_at DESC, id DESC LIMIT %(n)s"
 )
 _AFTER: LiteralString = (
@@ -110,6 +113,11 @@ _ONE: LiteralString = f"SELECT {_COLUMNS} FROM workspace_messages WHERE id = %(i
 _FORWARD: LiteralString = (
     f"SELECT {_COLUMNS} FROM workspace_messages WHERE workspace_id = %(w)s AND (created_at, id) > (%(at)s, %(id)s) "
     "ORDER BY created_at, id LIMIT %(n)s"
+)
+_PLACE: LiteralString = "SELECT created_at, id FROM workspace_messages WHERE workspace_id = %(w)s AND id = %(id)s"
+_FROM: LiteralString = (
+    "SELECT created_at, id FROM workspace_messages WHERE workspace_id = %(w)s AND created_at >= %(at)s "
+    "ORDER BY created_at, id LIMIT 1"
 )
 _AUTHORS: LiteralString = "SELECT id::text, name, image FROM users WHERE id = ANY(%(ids)s::uuid[])"
 _SESSIONS: LiteralString = "SELECT id::text, name FROM pattern_sessions WHERE id = ANY(%(ids)s::uuid[])"
@@ -133,14 +141,15 @@ def page(
     session: Session,
     workspace_id: uuid.UUID,
     *,
-    before: tuple[datetime, uuid.UUID] | None = None,
+    before: Place | None = None,
     limit: int = PAGE,
     kinds: str | None = None,
     search: str | None = None,
 ) -> list[TimelineEntry]:
     """The newest `limit` entries before a place (or the newest of all), oldest first.
 
-    `before` is (created_at, id) of the oldest entry one has; `kinds` a key of FILTERS; `search` words in the text.
+    `before` is (created_at, id) of the oldest entry one has; `kinds` a key of FILTERS; `search` words in the text,
+    or a candle's number ("312", "#312").
     """
     params: dict[str, Any] = {"w": workspace_id, "n": limit}
     if kinds or search:
@@ -148,6 +157,8 @@ def page(
         wanted = [t.value for t in FILTERS[kinds]] if kinds else None
         pattern = f"%{_escaped(search)}%" if search else None
         params |= {"at": "infinity" if before is None else at, "id": last, "types": wanted, "like": pattern}
+        number = re.fullmatch(r"#?(\d{1,9})", search.strip()) if search else None
+        params["candle"] = number[1] if number else None
         rows = fetch(session, _FILTERED, params)
     elif before is None:
         rows = fetch(session, _NEWEST, params)
@@ -155,6 +166,25 @@ def page(
         rows = fetch(session, _BEFORE, params | {"at": before[0], "id": before[1]})
     rows.reverse()
     return _entries(session, rows)
+
+
+def place_of(session: Session, workspace_id: uuid.UUID, message_id: uuid.UUID) -> Place | None:
+    """Where a message of the workspace stands; None when it has no such message."""
+    rows = fetch(session, _PLACE, {"w": workspace_id, "id": message_id})
+    return (rows[0][0], rows[0][1]) if rows else None
+
+
+def day_start(session: Session, workspace_id: uuid.UUID, at: datetime) -> Place | None:
+    """Where the first message from a moment on stands; None when there is none so late."""
+    rows = fetch(session, _FROM, {"w": workspace_id, "at": at})
+    return (rows[0][0], rows[0][1]) if rows else None
+
+
+def page_after(session: Session, workspace_id: uuid.UUID, place: Place, *, limit: int = PAGE) -> list[TimelineEntry]:
+    """The message at a place and those after it, oldest first."""
+    first = _entries(session, fetch(session, _ONE, {"id": place[1]}))
+    params = {"w": workspace_id, "at": place[0], "id": place[1], "n": limit}
+    return [*first, *_entries(session, fetch(session, _FORWARD, params))]
 
 
 def entries_after(session: Session, workspace_id: uuid.UUID, after_seq: int, limit: int = 200) -> list[TimelineEntry]:

@@ -20,6 +20,7 @@ from services.models import WorkspaceMessage, new_id, now
 from services.people import Actor, require
 from services.texts import cleaned
 from services.timeline.payloads import validated
+from services.timeline.readers import named_in
 
 MAX_COMMENT = 20_000  # characters
 LIVE_CHANNEL = "patterndesk_live"
@@ -174,13 +175,14 @@ def comment(
 ) -> uuid.UUID:
     """What a person types into the chat box."""
     require(actor, "comment")
+    words = _checked(text, attachments)
     message_id = append(
         session,
         workspace_id,
         MessageType.COMMENT,
-        data={},
+        data=_naming(session, words),
         actor=actor,
-        content=_checked(text, attachments),
+        content=words,
         attachments=attachments,
     )
     assert message_id is not None
@@ -191,6 +193,7 @@ def edit_comment(session: Session, message_id: uuid.UUID, text: str, *, actor: A
     """Changes one's own comment; it is marked as edited."""
     message = _own_comment(session, message_id, actor)
     message.content, message.edited_at = _checked(text, message.attachments), now()
+    message.data = validated(MessageType.COMMENT, _naming(session, message.content))
     session.flush()
     announce(session, message.workspace_id, message_id=message.id)
 
@@ -216,6 +219,15 @@ def _own_comment(session: Session, message_id: uuid.UUID, actor: Actor) -> Works
     if message.author_id != actor.id:
         raise NotAllowed("Only the person who wrote a comment can change it.")
     return message
+
+
+def _naming(session: Session, words: str) -> dict[str, Any]:
+    """The payload of a comment: whom it names."""
+    if "@" not in words:
+        return {}
+    active = fetch(session, "SELECT id, name FROM users WHERE is_active")
+    named = named_in(words, [(row[0], row[1]) for row in active])
+    return {"mentions": named} if named else {}
 
 
 def _checked(text: str, attachments: Sequence[str]) -> str:

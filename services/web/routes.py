@@ -7,7 +7,8 @@ import re
 import time
 import uuid
 from collections.abc import AsyncIterator, Generator
-from typing import Final
+from datetime import UTC, datetime
+from typing import Final, TypedDict
 from urllib.parse import quote
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -17,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from services import access_tokens, attachments, disk, limiting, running, workspaces
+from services import access_tokens, attachments, disk, finding, limiting, running, workspaces
 from services.database.engine import database_url, transaction
 from services.errors import Conflict, InvalidInput, NotAllowed, NotFound, PatternDeskError, TooMany, Unavailable
 from services.logs import log_unexpected
@@ -47,6 +48,12 @@ _STATUS: Final[tuple[tuple[type[PatternDeskError], int], ...]] = (
 )
 
 
+class FoundJson(TypedDict):
+    """The answer of `/find`."""
+
+    results: list[finding.FoundItem]
+
+
 def build(hub: LiveHub) -> list[Route]:
     """The routes, with the hub that feeds the live ones."""
 
@@ -59,6 +66,7 @@ def build(hub: LiveHub) -> list[Route]:
         Route("/metrics", metrics, methods=["GET"]),
         Route("/robots.txt", robots, methods=["GET"]),
         Route("/live", live, methods=["GET"]),
+        Route("/find", find, methods=["GET"]),
         Route("/old/{table}/{old_id}", moved, methods=["GET"]),
         Route("/exports/{name}", export, methods=["GET"]),
         Route("/attachments/{key:path}", attachment, methods=["GET"]),
@@ -141,16 +149,26 @@ async def export(request: Request) -> Response:
     if request.path_params["name"] != f"{report}.csv" or not _EXPORT_NAME.fullmatch(report):
         raise NotAllowed("This link is for another export.")
     limiting.spend("export", grant.person_id)
-    chunks = _csv(
-        report, {k: str(v) for k, v in (grant.object.get("filters") or {}).items()}, uuid.UUID(grant.person_id)
-    )
+    filters = {k: str(v) for k, v in (grant.object.get("filters") or {}).items()}
+    chunks = _csv(report, filters, grant.object.get("sheet"), uuid.UUID(grant.person_id))
     # The first chunk is read before the answer starts, so that a refusal still has its status and sentence.
     first = await run_in_threadpool(next, chunks, None)
     return StreamingResponse(
         _rest(first, chunks),
         media_type="text/csv; charset=utf-8",
-        headers={**NO_STORE, "Content-Disposition": disposition("attachment", f"{report}.csv")},
+        headers={**NO_STORE, "Content-Disposition": disposition("attachment", _file_name(report, grant))},
     )
+
+
+async def find(request: Request) -> Response:
+    """What fits the words `q`, for the palette of whoever holds a token of theirs: {"results": [...]}."""
+    secret = machine_exports.bearer(request)
+    if secret is None:
+        return _unsigned("Finding needs a token; it starts from the pages.")
+    grant = tokens.read("find", secret)
+    results = await run_in_threadpool(_found, grant.person_id, request.query_params.get("q", ""))
+    answer: FoundJson = {"results": results}
+    return JSONResponse(answer, headers=NO_STORE)
 
 
 async def attachment(request: Request) -> Response:
@@ -233,6 +251,11 @@ def _require_active(person_id: str) -> None:
         actor_by_id(session, uuid.UUID(person_id))
 
 
+def _found(person_id: str, words: str) -> list[finding.FoundItem]:
+    with transaction() as session:
+        return finding.find(session, words, actor=actor_by_id(session, uuid.UUID(person_id)))
+
+
 def _moved_id(table: str, old_id: str) -> uuid.UUID | None:
     with transaction() as session:
         return workspaces.moved_id(session, table, old_id)
@@ -249,10 +272,23 @@ def _opened(person_id: str, key: str) -> attachments.Opened:
         return attachments.open_attachment(session, key)
 
 
-def _csv(report: str, filters: dict[str, str], person_id: uuid.UUID) -> Generator[bytes]:
+def _csv(
+    report: str, filters: dict[str, str], sheet: dict[str, object] | None, person_id: uuid.UUID
+) -> Generator[bytes]:
+    """For a spreadsheet where the link says how, else plain."""
     from services import exports
 
-    yield from exports.stream_csv(report, filters, actor_id=person_id)
+    if sheet is not None:
+        yield from exports.stream_sheet(report, filters, exports.read_sheet(sheet), actor_id=person_id)
+    else:
+        yield from exports.stream_csv(report, filters, actor_id=person_id)
+
+
+def _file_name(report: str, grant: tokens.Grant) -> str:
+    """What, which filter and when. The page hands over the filter in words, for it holds ids."""
+    from services import exports
+
+    return exports.file_name(report, {"filter": str(grant.object.get("called", ""))[:80]}, on=datetime.now(UTC).date())
 
 
 async def _rest(first: bytes | None, chunks: Generator[bytes]) -> AsyncIterator[bytes]:

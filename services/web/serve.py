@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from services.errors import InvalidInput, PatternDeskError, Unavailable
 from services.logs import configure, get_logger
+from services.running import private_files
 from services.settings import ROOT, Settings, get_settings
 from services.web.guards import is_loopback
 
@@ -81,6 +82,7 @@ def serve(settings: Settings, folder: Path = ROOT) -> None:
 
 def main() -> int:
     """The process's exit code: 0 after a stop by signal, 2 for a setting that can't be used, 1 for what isn't there."""
+    private_files()
     try:
         serve(get_settings())
     except KeyboardInterrupt:

@@ -18,7 +18,6 @@ from typing import IO, Final
 import fsspec
 from dbos import DBOS
 from fsspec.core import url_to_fs
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from services import backup, jobs, people, pruning
 from services.database.engine import database_url, transaction
@@ -33,6 +32,7 @@ from services.logs import get_logger, log_unexpected
 from services.settings import ROOT, get_settings
 from services.worker import connections, notifying
 from services.worker.draining import Gate
+from services.worker.retrying import DATABASE_ERRORS, retried_step
 
 CONCURRENCY: Final = 1
 DRAIN_S: Final = 10.0
@@ -55,22 +55,7 @@ Outcome = tuple[str, JobResult | None]
 @DBOS.workflow(name=RUN_JOB)
 def run_job(job_id: str) -> str:
     """Does a job; returns how it ended."""
-
-    def step() -> str:
-        with gate.step():
-            return _run(uuid.UUID(job_id))
-
-    return DBOS.run_step(
-        {
-            "name": "do",
-            "retries_allowed": True,
-            "max_attempts": 60,
-            "interval_seconds": 0.5,
-            "backoff_rate": 1.5,
-            "should_retry": lambda error: isinstance(error, (OperationalError, InterfaceError)),
-        },
-        step,
-    )
+    return retried_step("do", lambda: _run(uuid.UUID(job_id)), gate=gate)
 
 
 def _run(job_id: uuid.UUID) -> str:
@@ -81,7 +66,7 @@ def _run(job_id: uuid.UUID) -> str:
             return "ended"
         sentence, result = _do(begun)
         failed = False
-    except (OperationalError, InterfaceError):
+    except DATABASE_ERRORS:
         raise
     except PatternDeskError as error:
         sentence, result, failed = error.sentence, None, True

@@ -23,7 +23,6 @@ from functools import partial
 from typing import IO, Final
 
 from dbos import DBOS
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from services import notifications
 from services.codec import Codec
@@ -32,6 +31,7 @@ from services.database.queue import DELIVER
 from services.logs import get_logger, log_unexpected
 from services.notifications import Delivery, sender
 from services.worker.draining import Gate
+from services.worker.retrying import DATABASE_ERRORS, retried_step
 
 CONCURRENCY: Final = 2  # notices at a time
 DRAIN_S: Final = 3.0
@@ -60,22 +60,7 @@ log = get_logger(__name__)
 @DBOS.workflow(name=DELIVER)
 def deliver(notification_id: str, number: int) -> str:
     """Makes one try of a notice; returns its status then."""
-
-    def step() -> str:
-        with gate.step():
-            return _try(uuid.UUID(notification_id), number)
-
-    return DBOS.run_step(
-        {
-            "name": "try",
-            "retries_allowed": True,
-            "max_attempts": 60,
-            "interval_seconds": 0.5,
-            "backoff_rate": 1.5,
-            "should_retry": lambda error: isinstance(error, (OperationalError, InterfaceError)),
-        },
-        step,
-    )
+    return retried_step("try", lambda: _try(uuid.UUID(notification_id), number), gate=gate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +97,7 @@ def _send(notification_id: uuid.UUID, delivery: Delivery) -> None:
                 if outcome.id in waiting:
                     _note(notification_id, outcome.id, outcome.sent, outcome.said)
                     waiting.discard(outcome.id)
-    except (OperationalError, InterfaceError):
+    except DATABASE_ERRORS:
         raise
     except Exception as error:  # noqa: BLE001  # no process, no memory, rubbish on the line: the next try may do better
         log_unexpected(error, notification=str(notification_id))

@@ -10,7 +10,6 @@ import uuid
 from typing import Final
 
 from dbos import DBOS
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from services import deployments, releases
 from services.database.engine import transaction
@@ -23,6 +22,7 @@ from services.detectors.bundle import owned_paths
 from services.errors import PatternDeskError
 from services.lifecycle import DeployStatus
 from services.logs import get_logger, log_unexpected
+from services.worker.retrying import DATABASE_ERRORS, retried_step
 from services.worker.steps import gate
 
 CONCURRENCY: Final = 1
@@ -33,22 +33,7 @@ log = get_logger(__name__)
 @DBOS.workflow(name=ROLL_BACK)
 def roll_back(switch_id: str) -> str:
     """Carries a roll back out; returns what became of it."""
-
-    def step() -> str:
-        with gate.step():
-            return _carry_out(uuid.UUID(switch_id))
-
-    return DBOS.run_step(
-        {
-            "name": "roll_back",
-            "retries_allowed": True,
-            "max_attempts": 60,
-            "interval_seconds": 0.5,
-            "backoff_rate": 1.5,
-            "should_retry": lambda error: isinstance(error, (OperationalError, InterfaceError)),
-        },
-        step,
-    )
+    return retried_step("roll_back", lambda: _carry_out(uuid.UUID(switch_id)), gate=gate)
 
 
 def _carry_out(switch_id: uuid.UUID) -> str:
@@ -63,7 +48,7 @@ def _carry_out(switch_id: uuid.UUID) -> str:
         restore_on_main(asked)
         with transaction() as session:
             deployments.finish_roll_back(session, switch_id)
-    except (OperationalError, InterfaceError):
+    except DATABASE_ERRORS:
         raise
     except Exception as error:  # noqa: BLE001  # whatever it was, the person is told and the target runs what it ran
         return _give_up(asked, error, switched=switched)

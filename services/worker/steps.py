@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from dbos import DBOS
-from sqlalchemy.exc import InterfaceError, OperationalError
-
 from services.errors import Cancelled, PatternDeskError, StaleEpoch
 from services.logs import log_unexpected
 from services.worker import holding
 from services.worker.context import RunContext
 from services.worker.draining import Gate
 from services.worker.results import StepCanceled, StepFailed, Stopped
+from services.worker.retrying import DATABASE_ERRORS, retried_step
 from services.worker.step_codec import StepKind
 
 T = TypeVar("T")
@@ -29,17 +27,7 @@ def run_step(ctx: RunContext, kind: StepKind[T], number: str, body: Callable[[],
     result, or what another worker kept of it, has not the step's form.
     """
     name = f"{kind.name}-{number}" if number else kind.name
-    stored: object = DBOS.run_step(
-        {
-            "name": name,
-            "retries_allowed": True,
-            "max_attempts": 60,
-            "interval_seconds": 0.5,
-            "backoff_rate": 1.5,
-            "should_retry": _database_is_away,
-        },
-        lambda: kind.encode(_result_of(ctx, name, body)),
-    )
+    stored: object = retried_step(name, lambda: kind.encode(_result_of(ctx, name, body)))
     return kind.decode(stored)
 
 
@@ -49,7 +37,7 @@ def _result_of(ctx: RunContext, name: str, body: Callable[[], T | Stopped]) -> T
             holding.wait_while_held(ctx)
         with gate.step():
             return body()
-    except (StaleEpoch, OperationalError, InterfaceError):
+    except (StaleEpoch, *DATABASE_ERRORS):
         raise
     except Cancelled:
         return StepCanceled()
@@ -58,7 +46,3 @@ def _result_of(ctx: RunContext, name: str, body: Callable[[], T | Stopped]) -> T
     except Exception as error:  # noqa: BLE001  # a bug ends the run with a reference instead of hanging it
         reference = log_unexpected(error, execution=str(ctx.execution_id), step=name)
         return StepFailed("engine", f"Something went wrong in this step. Reference {reference}.")
-
-
-def _database_is_away(error: BaseException) -> bool:
-    return isinstance(error, (OperationalError, InterfaceError))

@@ -16,7 +16,7 @@ from services.backup import backup as make_backup
 from services.backup.database import sums
 from services.database import embedded
 from services.database.engine import plain_url, transaction
-from services.detectors.repository import git, head
+from services.detectors.repository import create_worktree, git, head
 from services.settings import get_settings
 from tests import factories
 from tests.cli.conftest import Command
@@ -33,6 +33,7 @@ def filled(command: Command, data_dir: Path) -> Path:
         storage.put(root, b"candles %d" % number, suffix=".parquet")
     repository = releases.repository()
     git(repository, "update-ref", "refs/patterndesk/executions/1", head(repository))
+    create_worktree(repository, "HEAD", data_dir / "work" / "1" / "tree")  # of an execution under way
     releases.switch("swings", head(repository))
     (data_dir / "secret.key").write_text("ab" * 32 + "\n")
     return data_dir

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from services.settings import get_settings
+from services.settings import ROOT, get_settings
 from tests.cli.conftest import Answer, Command
 
 
@@ -51,3 +54,19 @@ def test_what_is_wrong_is_named(
     assert "cannot be reached" in checks["database"][1]
     assert "can be read by others" in checks["keys"][1]
     assert "HTTPS_PROXY is set" in checks["proxy"][1]
+
+
+def test_what_a_start_makes_can_be_read_by_nobody_else(tmp_path: Path) -> None:
+    """By a command in a process of its own, for the umask is a process's."""
+    tmp_path.chmod(0o755)
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o755)
+    env = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG")} | {"DATA_DIR": str(folder)}
+    done = subprocess.run(
+        [sys.executable, "-m", "services.cli", "prune", "--dry-run"], cwd=ROOT, env=env, capture_output=True, check=False,
+        umask=0o022,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    made = [path for path in folder.iterdir() if path.name != ".mpl"]
+    assert (folder / "logs").is_dir()
+    assert [path.name for path in made if path.stat().st_mode & 0o007] == []

@@ -141,8 +141,8 @@ def test_odd_rows_are_reported_by_their_id_with_the_reason(
     problems = {p["id"]: p["reason"] for t in tables.values() for p in t["problems"]}
     assert problems == {
         cuid("u", 90): "The person has no e-mail address.",
-        cuid("d", 90000): "Candle 65 lies outside the session's candles.",
-        cuid("d", 90001): "Its session was not moved.",
+        cuid("d", 900_000_000): "Candle 65 lies outside the session's candles.",
+        cuid("d", 900_000_001): "Its session was not moved.",
         cuid("c", 90): "The comment is empty.",
         cuid("i", 90): "The implementation belongs to no session that was moved.",
     }

@@ -169,6 +169,32 @@ def test_zero_days_keep_for_ever(
     assert "kept for ever (KEEP_LOG_DAYS)" in command("prune", "--dry-run").out
 
 
+def test_the_remote_lets_go_of_what_this_installation_kept_there(
+    command: Command, installation: str, data_dir: Path, filled: dict[str, Any], tmp_path: Path
+) -> None:
+    repository, remote = filled["repository"], tmp_path / "remote.git"
+    git(repository, "init", "--bare", str(remote))
+    git(repository, "remote", "add", "origin", str(remote))
+    another = "0198a1b2-0000-7000-8000-000000000001"  # of an installation that shares the remote
+    kept = {name: f"refs/patterndesk/executions/{filled[name]}" for name in ("old", "new", "live")}
+    for name in (*kept.values(), f"refs/patterndesk/executions/{another}"):
+        git(repository, "push", "origin", f"{filled['main']}:{name}")
+    planned = parts(command("prune", "--dry-run", "--json"))["remote_refs"]
+    assert (planned["count"], planned["removable"], planned["setting"]) == (4, 1, "KEEP_REF_DAYS")
+    assert command("prune", "--json").json["failed"] == 0
+    left = git(remote, "for-each-ref", "--format=%(refname)", "refs/patterndesk").split()
+    assert sorted(left) == sorted([kept["new"], kept["live"], f"refs/patterndesk/executions/{another}"])
+
+    git(remote, "update-ref", kept["old"], filled["main"])
+    hook = remote / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    assert command("prune", "--json").json["failed"] == 1
+    remote.rename(tmp_path / "away.git")
+    away = command("prune", "--json")
+    assert (away.json["failed"], parts(away)["remote_refs"]["count"]) == (0, 0)
+
+
 def test_a_stored_file_that_is_put_again_is_new_again(command: Command, data_dir: Path) -> None:
     blob("twice", ".bin")
     storage.put(get_settings().storage_root, b"twice", suffix=".bin")

@@ -2,85 +2,37 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from services.database import embedded
-from services.database.engine import plain_url
+from services.database.engine import plain_url, transaction
+from services.database.migrate import upgrade
+from services.lifecycle import ExecutionStatus
 from services.running import Part, Running, only_one, read, write
 from services.settings import ROOT
-from tests.support.waiting import free_port, until
+from tests import factories
+from tests.support.desk import PARTS, Desk, started
+from tests.support.installation import lived_in
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.fault
-
-
-@dataclass
-class Desk:
-    folder: Path
-    port: int
-    environment: dict[str, str]
-    process: subprocess.Popen[bytes]
-    output: Path
-
-    def ready(self) -> tuple[int, dict[str, Any]]:
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            with opener.open(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as answer:
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
-
-    def child(self, *words: str) -> psutil.Process:
-        """The process among those of `up` whose command line holds all the words."""
-
-        def look() -> psutil.Process | None:
-            below = psutil.Process(self.process.pid).children(recursive=True)
-            return next((p for p in below if all(word in " ".join(p.cmdline()) for word in words)), None)
-
-        return until(look, f"a process with {words}")
-
-    def all_up(self) -> bool:
-        state = read(self.folder)
-        return self.ready() == (200, {"status": "ok"}) and state is not None and not state.down
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     tmp_path.chmod(0o755)  # the database may run as another account
-    port = free_port()
-    kept = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "VIRTUAL_ENV")}
-    folder = tmp_path / "data"
-    environment = kept | {"DATA_DIR": str(folder), "PORT": str(port), "DEMO": "false"}
-    output = tmp_path / "up.log"
-    with output.open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "services.cli", "up"], cwd=ROOT, env=environment, stdout=log, stderr=log
-        )
-    desk = Desk(folder, port, environment, process, output)
-    try:
-        until(desk.all_up, "the start")
+    with started(tmp_path / "data", tmp_path / "up.log") as desk:
         yield desk
-    finally:
-        below = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
-        process.terminate()
-        process.wait(60)
-        _, alive = psutil.wait_procs(below, timeout=30)
-        for left in alive:
-            left.kill()
-        assert not alive, output.read_text()
 
 
 def test_whatever_is_killed_comes_back_with_a_sentence(desk: Desk) -> None:
@@ -89,13 +41,11 @@ def test_whatever_is_killed_comes_back_with_a_sentence(desk: Desk) -> None:
     with psycopg.connect(plain_url(url), autocommit=True) as connection:
         connection.execute("CREATE TABLE kept (n int)")
         connection.execute("INSERT INTO kept VALUES (1)")
-    for words, name in (
-        (("postgres", "-D"), "database"), (("services.cli", "worker"), "worker"), (("services.web.serve",), "server"),
-    ):  # fmt: skip
+    for name, words in PARTS.items():
         killed = desk.child(*words)
         killed.send_signal(signal.SIGKILL)
-        until(lambda name=name: f"The {name} was" in desk.output.read_text(), f"the sentence for the {name}")
-        until(lambda name=name: f"The {name} runs again." in desk.output.read_text(), f"the {name} to come back")
+        until(lambda name=name: f"The {name} was" in desk.said(), f"the sentence for the {name}")
+        until(lambda name=name: f"The {name} runs again." in desk.said(), f"the {name} to come back")
         until(desk.all_up, f"everything after the {name}")
         assert desk.child(*words).pid != killed.pid
     with psycopg.connect(plain_url(embedded.running_url(desk.folder) or "")) as connection:
@@ -104,7 +54,7 @@ def test_whatever_is_killed_comes_back_with_a_sentence(desk: Desk) -> None:
 
 def test_readyz_names_what_is_down(desk: Desk) -> None:
     """The start of the database is held back by its own lock, so that the state in between can be looked at."""
-    server = desk.child("postgres", "-D")
+    server = desk.child(*PARTS["database"])
     os.kill(desk.process.pid, signal.SIGSTOP)
     try:
         server.kill()
@@ -140,3 +90,17 @@ def test_the_state_is_only_as_true_as_its_writer_is_alive(tmp_path: Path) -> Non
     assert read(tmp_path) is None
     write(tmp_path, Running(pid=1, address="http://here", parts={}))  # as a killed one leaves it
     assert read(tmp_path) is None
+
+
+def test_a_start_just_after_a_crash_with_an_execution_under_way_does_not_wait(tmp_path: Path) -> None:
+    """The execution's heartbeat is still fresh, and there is nothing to migrate."""
+    tmp_path.chmod(0o755)
+    folder = tmp_path / "data"
+    with embedded.start(folder) as server:
+        upgrade(plain_url(server.url))
+        with lived_in(server.url, folder), transaction() as session:
+            admin = factories.person(session)
+            factories.execution(session, factories.workspace(session, admin), admin, status=ExecutionStatus.RUNNING)
+            session.execute(text("UPDATE claude_executions SET heartbeat_at = now() + interval '1 hour'"))
+    with started(folder, tmp_path / "up.log") as desk:
+        assert "being worked on" not in desk.said() and "Waiting for" not in desk.said()

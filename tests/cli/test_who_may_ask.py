@@ -41,6 +41,7 @@ SIGNED = {
     "/live": 400,
     "/exports/{name}": 200,
     "/attachments/{key:path}": 200,
+    "/find": 200,
     "/board/candles/{sha}/{level}/{number:int}": None,
     "/board/marks/{session}/{page:int}": None,
     "/board/state": None,
@@ -93,6 +94,7 @@ def links_of(actor: Actor, key: str) -> dict[str, str]:
     live = tokens.mint("live", actor.id, workspace_id=str(opened["workspace_id"]))
     return {
         "/live": f"/live?after=never&token={live}",
+        "/find": f"/find?q=keeper|{tokens.mint('find', actor.id)}",
         "/exports/{name}": f"/exports/workspaces.csv?token={tokens.mint('export', actor.id, report='workspaces', filters={})}",
         "/attachments/{key:path}": f"/attachments/{key}?token={tokens.mint('attachment', actor.id, key=key)}",
         "/board/candles/{sha}/{level}/{number:int}": f"/board/candles/{opened['sha']}/1/0|{signed}",

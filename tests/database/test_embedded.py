@@ -119,7 +119,10 @@ def test_the_cluster_of_another_major_version_is_refused_and_left_alone(data: Pa
     version = data / "postgres" / "cluster" / "PG_VERSION"
     ours = version.read_text()
     version.write_text("17\n")
-    with pytest.raises(Unavailable, match=r"made by PostgreSQL 17, and this release brings \d+"):
+    with pytest.raises(
+        Unavailable,
+        match=r"made by PostgreSQL 17, and this release brings \d+; run .patterndesk upgrade --programs FOLDER",
+    ):
         embedded.start(data)
     assert version.read_text() == "17\n"
     version.write_text(ours)

@@ -37,7 +37,7 @@ CODECS = {
     "services/logs.py": "events of the log",
     "services/candles/json_shapes.py": "candles as JSON files hold them",
     "services/notifications/sender.py": "jobs of the sender's process",
-    "services/cli/main.py": "what --json prints",
+    "services/cli/common.py": "what --json prints",
     "services/cli/prune.py": "what --json prints",
     "services/jobs/specs.py": "specifications as their rows keep them",
     "services/cli/backup.py": "what --json prints",

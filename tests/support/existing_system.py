@@ -114,14 +114,14 @@ class ExistingSystem:
                  patternType="💡", patternVersion="latest", candleData=[{"time": 2, "open": 1, "high": 1, "low": 1, "close": 1},
                  {"time": 1, "open": 1, "high": 1, "low": 1, "close": 1}], createdById="gone", status="weird", createdAt=at,
                  updatedAt=at)  # fmt: skip
-        self.add("PatternDetection", id=cuid("d", 90000), sessionId=cuid("s", 1), candleIndex=CANDLES + 5, candleTime=at,
+        self.add("PatternDetection", id=cuid("d", 900_000_000), sessionId=cuid("s", 1), candleIndex=CANDLES + 5, candleTime=at,
                  price=float("inf"), detectionType="swing", status="active", createdAt=at)  # fmt: skip
-        self.add("PatternDetection", id=cuid("d", 90001), sessionId="gone", candleIndex=0, candleTime=at, price=1.0,
+        self.add("PatternDetection", id=cuid("d", 900_000_001), sessionId="gone", candleIndex=0, candleTime=at, price=1.0,
                  detectionType="swing", status="active", createdAt=at)  # fmt: skip
-        self.add("PatternCorrection", id=cuid("k", 90000), sessionId=cuid("s", 1), detectionId=cuid("d", 1001),
+        self.add("PatternCorrection", id=cuid("k", 900_000_000), sessionId=cuid("s", 1), detectionId=cuid("d", 1001),
                  userId=cuid("u", 2), correctionType="false_positive", reason="Again", status="pending", createdAt=at,
                  updatedAt=at)  # fmt: skip
-        self.add("PatternCorrection", id=cuid("k", 90001), sessionId=cuid("s", 1), userId="gone", correctionType="other",
+        self.add("PatternCorrection", id=cuid("k", 900_000_001), sessionId=cuid("s", 1), userId="gone", correctionType="other",
                  reason="A remark by somebody who left", status="pending", createdAt=at, updatedAt=at)  # fmt: skip
         self.add(
             "PatternComment", id=cuid("c", 90), sessionId=cuid("s", 1), userId=cuid("u", 1), content="  ", createdAt=at

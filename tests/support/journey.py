@@ -473,8 +473,10 @@ DRAWN = """(key) => document.querySelector(`.st-key-${key} .js-plotly-plot`)._fu
 
 def downloads(member: Person, journey: Journey) -> None:
     member.screen("Sessions")
+    member.key("export-sessions").get_by_role("button").click()
     journey.csv["sessions"] = member.csv(member.key("csv-sessions").get_by_role("link"))
     member.screen("Executions")
+    member.key("export-executions").get_by_role("button").click()
     journey.csv["executions"] = member.csv(member.key("csv-executions").get_by_role("link"))
     member.open(f"/workspace?id={journey.workspace_id}")
     member.title("Swings")

@@ -23,15 +23,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import psycopg
 from psycopg import sql
 
 from services.database import embedded
-from services.database.embedded.paths import PORT, Home
+from services.database.embedded.paths import PORT, Home, programs_in
 from services.database.engine import plain_url
 from services.settings import ROOT
+from tests.support.earlier_postgres import installed, make_cluster
 from tests.support.waiting import free_port
 
 READY_S = 300.0
@@ -60,6 +61,9 @@ class Surrounding:
     long: bool = False
     refused: str | None = None  # it does not start, and says this
     files: Mapping[str, str] = field(default_factory=dict)  # in a home folder made for it
+    owner: str | None = None  # the account that the checkout belongs to; a start as root then
+    read_only: bool = False  # the checkout lies on a mount that nobody writes to; needs root
+    programs: Path | None = None  # of the PostgreSQL that DATABASE_URL leads to
 
 
 def database_url(place: Place, *, scheme: str = "postgresql", query: str = "", schema: str | None = None) -> str:
@@ -79,7 +83,7 @@ def database_url(place: Place, *, scheme: str = "postgresql", query: str = "", s
                     sql.Identifier(name), sql.Identifier(schema)
                 )
             )
-    return f"{scheme}://{name}:{quote(PASSWORD, safe='')}@127.0.0.1:{PORT}/{name}{query}"
+    return f"{scheme}://{name}:{quote(PASSWORD, safe='')}@{urlsplit(place.server).hostname}:{PORT}/{name}{query}"
 
 
 def pooled_url(place: Place) -> str:
@@ -149,6 +153,8 @@ SURROUNDINGS = (
                 lambda place: {"DATABASE_URL": database_url(place, schema="desk's own")}),
     Surrounding("pgbouncer", "PgBouncer in transaction mode", lambda place: {"DATABASE_URL": pooled_url(place)},
                 refused="connection pooler that lends by the transaction"),
+    Surrounding("other-owner", "a checkout that belongs to another account than the one that starts", owner="nobody"),
+    Surrounding("read-only", "a checkout on a mount that nobody can write to", read_only=True),
 )  # fmt: skip
 
 
@@ -160,14 +166,44 @@ class Result:
     ok: bool
 
 
+def other_versions(folders: list[Path]) -> list[Surrounding]:
+    """A start on each PostgreSQL whose programs lie in the folders."""
+    found = []
+    for programs in folders:
+        said = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+        version = said.split()[2]
+        found.append(
+            Surrounding(
+                f"postgresql-{version.split('.')[0]}",
+                f"`DATABASE_URL` of a PostgreSQL {version}, a role without superuser",
+                lambda place: {"DATABASE_URL": database_url(place)},
+                programs=programs,
+            )
+        )
+    return found
+
+
 def run(surrounding: Surrounding, server: str, scratch: Path) -> Result:
     """One start to /readyz, and its end."""
     base = scratch / surrounding.name
+    if surrounding.programs is not None:
+        base.mkdir()
+        with password_server(base, surrounding.programs, "127.0.0.9") as other:
+            return _run(surrounding, other, base)
+    return _run(surrounding, server, base)
+
+
+def _run(surrounding: Surrounding, server: str, base: Path) -> Result:
     if surrounding.long:
         base = base / ("Märkte und Kerzen 蜡烛 " * 6).strip() / ("weit unten " * 5).strip()
-    base.mkdir(parents=True)
+    base.mkdir(parents=True, exist_ok=True)
     checkout = base / "checkout"
     _check_out(checkout)
+    if surrounding.owner is not None:
+        subprocess.run(["chown", "-R", surrounding.owner, checkout], check=True)
+    if surrounding.read_only:
+        subprocess.run(["mount", "--bind", checkout, checkout], check=True)
+        subprocess.run(["mount", "-o", "remount,bind,ro", checkout], check=True)
     place = Place(checkout, base / "data", base, server)
     for name, text in surrounding.files.items():
         file = base / name
@@ -195,6 +231,8 @@ def run(surrounding: Surrounding, server: str, scratch: Path) -> Result:
                 process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
+            if surrounding.read_only:
+                subprocess.run(["umount", "--lazy", checkout], check=True)
             if (base / "bouncer.pid").exists():
                 os.kill(int((base / "bouncer.pid").read_text()), signal.SIGTERM)
     seconds = time.monotonic() - began
@@ -244,16 +282,18 @@ def _last(said: str) -> str:
 
 
 @contextmanager
-def password_server(scratch: Path) -> Iterator[str]:
+def password_server(scratch: Path, programs: Path | None = None, host: str = "127.0.0.1") -> Iterator[str]:
     """A server on loopback that asks everybody for a password; the address of its administrator."""
-    with embedded.start(scratch / "server", settings={"listen_addresses": "127.0.0.1"}) as server:
+    if programs is not None:
+        make_cluster(scratch / "server", programs)
+    with programs_in(programs), embedded.start(scratch / "server", settings={"listen_addresses": host}) as server:
         with psycopg.connect(plain_url(server.url), autocommit=True) as connection:
             connection.execute("CREATE ROLE keeper SUPERUSER LOGIN PASSWORD 'keeper'")
             rules = Home.of(scratch / "server").cluster / "pg_hba.conf"
             kept = rules.read_text()
-            rules.write_text(f"host all all 127.0.0.1/32 scram-sha-256\n{kept}")
+            rules.write_text(f"host all all {host}/32 scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n{kept}")
             connection.execute("SELECT pg_reload_conf()")
-        yield f"postgresql://keeper:keeper@127.0.0.1:{PORT}/postgres"
+        yield f"postgresql://keeper:keeper@{host}:{PORT}/postgres"
 
 
 def table(results: list[Result]) -> str:
@@ -265,8 +305,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--write", type=Path)
+    parser.add_argument("--postgres", nargs="*", type=Path, default=installed(), help="programs of other versions")
     options = parser.parse_args()
-    chosen = [s for s in SURROUNDINGS if not options.only or s.name in options.only]
+    chosen = [
+        s for s in (*SURROUNDINGS, *other_versions(options.postgres)) if not options.only or s.name in options.only
+    ]
     scratch = Path(tempfile.mkdtemp(prefix="pd-around-"))
     scratch.chmod(0o755)
     results = []

@@ -12,6 +12,7 @@ from pages.components.assets import REGISTERED
 from services.judging import AnswerJson, StateJson
 from services.timeline import PAYLOADS, EntryBase, EntryJson
 from services.web.board import FileJson
+from services.web.routes import FoundJson
 from tools.seam.typescript import Interfaces
 
 TYPES: Final = Path(__file__).resolve().parents[2] / "pages" / "seam.d.ts"
@@ -19,6 +20,7 @@ ANSWERS: Final[dict[str, type]] = {
     "board/state": StateJson,
     "board/judgements": AnswerJson,
     "board/files": FileJson,
+    "find": FoundJson,
 }  # by the route's path
 _HEAD: Final = """\
 // Made from the Python types by `python -m tools.seam`; a test fails when it is not current. Don't edit it by hand.

@@ -111,7 +111,7 @@ function executionRow(app, group) {
   if (finished && !finished.data.commit_hash && finished.content) body.append(el("div", "muted", finished.content))
   if (live) body.append(el("div", "steps", list, nowStep(run, messages)))
   else if (list.length) body.append(...folded(app, `run:${run.id}`, ending(messages), () => el("div", "steps", list)))
-  return row(el("div", "lead", el("span", "face violet", icon(run.agent === "tuner" ? "tune" : "smart_toy"))), body, messages[0].created_at)
+  return row(app, el("div", "lead", el("span", "face violet", icon(run.agent === "tuner" ? "tune" : "smart_toy"))), body, messages[0])
 }
 
 /** @param {App} app @param {string} name @param {string} label @param {() => Node} content */
@@ -142,8 +142,8 @@ function deployRow(app, group) {
   const data = Object.assign({}, ...group.messages.map((m) => m.data))
   const last = group.messages[group.messages.length - 1]
   if (last.type === "deploy_retry") {
-    return row(el("div", "lead tone orange", icon("replay")), el("div", "say", el("div", "flow", el("span", "strong", "Deploying again"),
-      el("span", "muted", join(data.retry_number && `retry ${data.retry_number} of ${data.max_retries}`, data.previous_error)))), last.created_at)
+    return row(app, el("div", "lead tone orange", icon("replay")), el("div", "say", el("div", "flow", el("span", "strong", "Deploying again"),
+      el("span", "muted", join(data.retry_number && `retry ${data.retry_number} of ${data.max_retries}`, data.previous_error)))), last)
   }
   const state = DEPLOYS[last.type]
   const title = state === "ready" ? `Deployed${data.version ? ` v${data.version}` : ""}` : state === "error" ? "Deploy failed" : "Deploying"
@@ -152,5 +152,5 @@ function deployRow(app, group) {
   const body = el("div", "say", el("div", "flow", el("span", "strong", title), badge(look(app.looks.deploys, state)), data.commit_hash && el("span", "mono muted", short(data.commit_hash)), note && el("span", "muted small", note)))
   const logs = data.logs
   if (state === "error" && logs) body.append(...folded(app, `log:${last.id}`, "Deploy log", () => el("pre", "log mono", logs)))
-  return row(el("div", `lead${state === "error" ? " tone red" : ""}`, icon("rocket_launch")), body, last.created_at)
+  return row(app, el("div", `lead${state === "error" ? " tone red" : ""}`, icon("rocket_launch")), body, last)
 }

@@ -1,7 +1,7 @@
 // One row of the timeline from one entry. `app` carries what rows need: looks, viewer, act(name, value), opened, live.
 
 /** @typedef {Components["timeline"]["setTriggerValue"]} Act */
-/** @typedef {{ looks: LooksData, viewer: string, act: Act, opened: Set<string>, clocks: [HTMLElement, () => void][] }} App */
+/** @typedef {{ looks: LooksData, viewer: string, workspace?: string, act: Act, opened: Set<string>, clocks: [HTMLElement, () => void][] }} App */
 
 /** @param {AuthorJson | null} author */
 const first = (author) => (author?.name ? String(author.name).split(/\s+/)[0] : null)
@@ -36,9 +36,53 @@ function face(entry) {
   return node
 }
 
-/** @param {Node} lead @param {Node} body @param {string} iso */
-function row(lead, body, iso) {
-  return el("div", "row", lead, body, stamp(iso))
+/** A message's time, as a link that opens the message in its context. @param {App} app @param {Entry} entry */
+function placed(app, entry) {
+  const time = stamp(entry.created_at)
+  if (!app.workspace) return time
+  const anchor = el("a", "at", time)
+  anchor.href = new URL(`workspace?id=${app.workspace}&message=${entry.id}`, document.baseURI).href
+  anchor.title = "Link to this message"
+  anchor.onclick = (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return
+    event.preventDefault()
+    app.act("show", entry.id)
+  }
+  return anchor
+}
+
+/** @param {App} app @param {Node} lead @param {Node} body @param {Entry} entry */
+function row(app, lead, body, entry) {
+  return el("div", "row", lead, body, placed(app, entry))
+}
+
+const TOKENS = /(https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]])|(?<![\p{L}\p{N}#&/])#(\d{1,7})(?![\p{L}\p{N}])/gu
+
+/** What people wrote, with addresses, #numbers and names of people as such. @param {App} app @param {string | null} text @param {string[]} names @returns {Part[]} */
+function rich(app, text, names = []) {
+  const words = text ?? ""
+  /** @type {Part[]} */
+  const parts = []
+  let at = 0
+  for (const match of words.matchAll(TOKENS)) {
+    parts.push(...named(words.slice(at, match.index), names))
+    at = match.index + match[0].length
+    if (match[1]) {
+      const anchor = el("a", "out", match[1])
+      anchor.href = match[1]
+      anchor.target = "_blank"
+      anchor.rel = "noopener noreferrer nofollow"
+      parts.push(anchor)
+    } else parts.push(press(null, "go", () => app.act("number", Number(match[2])), match[0]))
+  }
+  return [...parts, ...named(words.slice(at), names)]
+}
+
+/** @param {string} text @param {string[]} names @returns {Part[]} */
+function named(text, names) {
+  const escaped = names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).sort((a, b) => b.length - a.length)
+  if (!escaped.length) return [text]
+  return text.split(new RegExp(`(@(?:${escaped.join("|")}))`, "giu")).map((part, k) => (k % 2 ? el("span", "mention", part) : part))
 }
 
 /** @param {Entry} entry */
@@ -75,29 +119,35 @@ function tools(app, entry) {
 /** @param {App} app @param {Entry} entry @param {Part[]} body */
 function person(app, entry, ...body) {
   const name = entry.author_type === "claude" ? "Claude" : (entry.author?.name ?? "Someone")
-  return row(el("div", "lead", face(entry)),
+  return row(app, el("div", "lead", face(entry)),
     el("div", "say", el("div", "who", name, entry.edited_at && !entry.deleted_at && el("span", "muted small", "edited"), tools(app, entry)), ...body),
-    entry.created_at)
+    entry)
 }
 
 /** @param {App} app @param {EntryOf<"comment">} entry */
 function commentRow(app, entry) {
   if (entry.deleted_at) return person(app, entry, el("div", "muted", "Comment deleted"))
-  return person(app, entry, el("div", "said", entry.content), files(entry))
+  return person(app, entry, el("div", "said", ...rich(app, entry.content, (entry.data.mentions ?? []).map(({ name }) => name))), files(entry))
 }
 
-/** @param {App} app @param {EntryOf<"feedback_added">} entry */
-function feedbackRow(app, entry) {
+/** The heading of a correction: verdict, kind, candle, price, state. @param {App} app @param {EntryOf<"feedback_added">} entry */
+function correctionHead(app, entry) {
   const { data, feedback: item } = entry
   const verdict = look(app.looks.verdicts, item?.verdict ?? data.verdict)
   const place = candle(item?.candle_index ?? data.candle_index, item?.candle_time ?? data.candle_time)
   const price = item?.price
   const state = item?.execution_number ? `in execution ${item.execution_number}` : (item?.state && item.state !== "open" ? look(app.looks.states, item.state).label : "")
-  const head = el("div", "head", badge(verdict), el("span", "strong", kindName(app.looks, item?.kind, item?.direction)),
+  return el("div", "head", badge(verdict), el("span", "strong", kindName(app.looks, item?.kind, item?.direction)),
     place && link(app, "feedback", item?.id ?? data.feedback_id, el("span", "mono", place)),
     price !== null && price !== undefined && el("span", "muted small", price.toFixed(Math.abs(price) >= 10 ? 2 : 5)),
     el("span", "stretch"), el("span", "muted small", state))
-  return person(app, entry, el("div", `card box edge ${verdict.color}`, head, entry.content && el("div", "said", entry.content), files(entry)))
+}
+
+/** @param {App} app @param {EntryOf<"feedback_added">} entry */
+function feedbackRow(app, entry) {
+  const verdict = look(app.looks.verdicts, entry.feedback?.verdict ?? entry.data.verdict)
+  return person(app, entry, el("div", `card box edge ${verdict.color}`, correctionHead(app, entry),
+    entry.content && el("div", "said", ...rich(app, entry.content)), files(entry)))
 }
 
 /** @param {App} app @param {EntryOf<"pattern_description_submitted">} entry */
@@ -141,8 +191,8 @@ function scoreText({ tp, fp, fn, success_rate: rate, ci_low: low, ci_high: high 
 function sessionDone(app, entry) {
   const { tp, fp, fn } = entry.data
   const score = scoreText(entry.data)
-  return row(el("div", "lead", icon("task_alt")),
-    el("div", "flow", el("span", "", link(app, "session", entry.session?.id ?? entry.data.session_id, "Session completed"), ` · ${tp} right, ${fp} wrong, ${fn} missed `, el("span", "muted", `· ${score}`))), entry.created_at)
+  return row(app, el("div", "lead", icon("task_alt")),
+    el("div", "flow", el("span", "", link(app, "session", entry.session?.id ?? entry.data.session_id, "Session completed"), ` · ${tp} right, ${fp} wrong, ${fn} missed `, el("span", "muted", `· ${score}`))), entry)
 }
 
 /** @param {App} app @param {Entry} entry */
@@ -154,6 +204,6 @@ function lineRow(app, entry) {
   const name = entry.type === "session_created" ? link(app, "session", entry.session?.id ?? entry.data.session_id, entry.session?.name ?? entry.data.name) : null
   const quiet = muted ? el("span", "muted", muted) : null
   if (quiet && entry.author?.name) quiet.title = entry.author.name
-  return row(el("div", `lead ${color ? `tone ${color}` : ""}`, icon(symbol)),
-    el("div", "say", el("div", "flow", el("span", "strong", bold), name, quiet), words && el("div", "quote said", words), files(entry)), entry.created_at)
+  return row(app, el("div", `lead ${color ? `tone ${color}` : ""}`, icon(symbol)),
+    el("div", "say", el("div", "flow", el("span", "strong", bold), name, quiet), words && el("div", "quote said", ...rich(app, words)), files(entry)), entry)
 }

@@ -30,6 +30,24 @@ def _done(sentence: str, symbol: str) -> NoReturn:
     st.rerun()
 
 
+def _next_of(workspace_id: uuid.UUID) -> uuid.UUID | None:
+    """What waits after this one in the queue, else what waits before it."""
+    with transaction() as session:
+        waiting = [row.workspace_id for row in review.queue(session)]
+    if workspace_id not in waiting:
+        return None
+    at = waiting.index(workspace_id)
+    others = [*waiting[at + 1 :], *reversed(waiting[:at])]
+    return others[0] if others else None
+
+
+def _decided(sentence: str, symbol: str, then: uuid.UUID | None) -> NoReturn:
+    """As `_done`, with the next of the queue in sight."""
+    if then is not None:
+        st.query_params["id"] = str(then)
+    _done(sentence, symbol)
+
+
 def tell() -> None:
     """Says once what a dialog of the run before has done."""
     notice: tuple[str, str] | None = st.session_state.pop(_NOTICE, None)
@@ -52,10 +70,11 @@ def return_to_beta(workspace_id: uuid.UUID) -> None:
         )
         if not st.form_submit_button("Return", type="primary", icon=":material/undo:", key="return-yes"):
             return
+    then = _next_of(workspace_id)
     with guarded() as outcome, transaction() as session:
         review.return_to_beta(session, workspace_id, reason=reason, actor=actor)
     if outcome.ok:
-        _done("Returned to beta.", "undo")
+        _decided("Returned to beta.", "undo", then)
 
 
 @st.dialog("Approve for review", icon=":material/thumb_up:")
@@ -108,7 +127,8 @@ def verify(workspace_id: uuid.UUID) -> None:
         comment = st.text_area("Comment (optional)", height=90, max_chars=4000, key="verify-comment")
         if not st.form_submit_button(f"Verify as {new}", type="primary", icon=":material/verified:", key="verify-yes"):
             return
+    then = _next_of(workspace_id)
     with guarded() as outcome, transaction() as session:
         review.verify(session, workspace_id, comment=comment, actor=actor)
     if outcome.ok:
-        _done(f"{workspace.name} is verified as v{new}.", "verified")
+        _decided(f"{workspace.name} is verified as v{new}.", "verified", then)

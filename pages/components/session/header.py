@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import streamlit as st
 
 from pages.components import looks, parts
 from pages.components.errors import guarded
 from pages.components.links import go, link_to
-from services import actions, exports, feedback, sessions
+from services import actions, feedback, sessions
 from services.database.engine import transaction
 from services.lifecycle import SessionStatus
 from services.people import Actor
@@ -96,7 +94,7 @@ def run_again(detail: SessionDetail, actor: Actor) -> None:
 def more_menu(detail: SessionDetail, actor: Actor) -> None:
     """What is done now and then: the CSV, a note for the agent, another name, the workspace."""
     with st.popover("More", type="tertiary", icon=":material/more_horiz:"):
-        parts.download_csv_button("Marks as CSV", _csv(detail, actor), f"{detail.name} marks")
+        parts.export_link("Marks as CSV", "marks", {"session": str(detail.id)}, actor, called=detail.name)
         link_to(f"/workspace?id={detail.workspace_id}", looks.plain(detail.workspace_name), icon=":material/forum:")
         if actor.may("judge") and detail.status in (SessionStatus.ACTIVE, SessionStatus.COMPLETED):
             _note(detail, actor)
@@ -128,10 +126,6 @@ def reopen_button(detail: SessionDetail, actor: Actor) -> None:
                 sessions.reopen(session, detail.id, reason=reason, actor=actor)
             if outcome.ok:
                 st.rerun()
-
-
-def _csv(detail: SessionDetail, actor: Actor) -> Callable[[], bytes]:
-    return lambda: b"".join(exports.stream_csv("marks", {"session": str(detail.id)}, actor_id=actor.id))
 
 
 def _note(detail: SessionDetail, actor: Actor) -> None:

@@ -16,6 +16,7 @@ from pages.components.links import exists, go, link_to
 from services import actions, datasets, sessions
 from services.database.engine import transaction
 from services.datasets import DatasetRow
+from services.workspaces import WorkspaceRow
 
 WINDOWS: Final = {"newest": "Newest bars", "dates": "Dates", "indexes": "Candle numbers"}
 COVERAGES: Final = {
@@ -59,6 +60,28 @@ def _run_session(workspace_id: uuid.UUID, known: Sequence[DatasetRow]) -> None:
             made = actions.run_session(
                 workspace_id, dataset_id=dataset.id, name=name or None, coverage=coverage, actor=acting(), **window
             )
+            _open_session(made)
+
+
+@st.dialog("Start a session on these bars", width="medium")
+def run_on_window(patterns: Sequence[WorkspaceRow], dataset: DatasetRow, start: int, end: int) -> None:
+    """Runs a pattern's deployed version over a window that was chosen on the dataset's chart."""
+    if not patterns:
+        st.text("No pattern has a deployed detector yet. Launch the first execution of one.")
+        return
+    chosen = st.selectbox("Pattern", patterns, format_func=lambda p: f"{p.name} v{p.version}", key="window-pattern")
+    last = dataset.rows - 1
+    with st.container(horizontal=True, gap="small"):
+        first = st.number_input("First candle", 0, last, start, key=f"window-first-{start}")
+        final = st.number_input("Last candle", 0, last, end, key=f"window-last-{end}")
+    name = st.text_input("Name (optional)", max_chars=120, key="window-name")
+    coverage = st.radio("How it is judged", list(COVERAGES), format_func=COVERAGES.__getitem__, key="window-coverage")
+    if st.button("Run", type="primary", icon=":material/play_arrow:", key="window-run"):
+        with guarded(), st.spinner("Running the detector"):
+            made = actions.run_session(
+                chosen.id, dataset_id=dataset.id, start_index=int(first), end_index=int(final), name=name or None,
+                coverage=coverage, actor=acting(),
+            )  # fmt: skip
             _open_session(made)
 
 

@@ -1,5 +1,9 @@
 const CARD = new Set(["claude_started", "claude_phase_update", "claude_checkpoint", "claude_completed", "claude_failed"])
 const QUIET_MS = 10000
+// What a person or the app decided; the change of status that comes with it needs no row of its own.
+const DECISIONS = new Set(["user_approved", "admin_verified", "review_returned", "approval_voided"])
+const TOGETHER_MS = 2000
+const LISTED = 200  // corrections of a session that are listed when its card is opened
 /** @typedef {Components["timeline"]} TimelineComponent */
 /** @typedef {{ entry: Entry, text: string, revision: number }} Held */
 /** @typedef {{ version: string, node: HTMLElement }} Drawn */
@@ -17,7 +21,10 @@ function grouped(entries, runs) {
   const cards = new Map()
   /** @type {Map<string, Group | undefined>} */
   const deploys = new Map()
-  for (const entry of entries) {
+  /** @type {Map<string, Group>} */
+  const corrections = new Map()
+  for (const [at, entry] of entries.entries()) {
+    if (entry.type === "status_changed" && [entries[at + 1], entries[at - 1]].some((near) => near && DECISIONS.has(near.type) && together(near, entry))) continue
     const id = entry.execution?.id ?? ("execution_id" in entry.data ? entry.data.execution_id : "")
     const run = runs.get(id)
     if (run && CARD.has(entry.type)) {
@@ -37,9 +44,41 @@ function grouped(entries, runs) {
       }
       open.messages.push(entry)
       if (entry.type === "deploy_success" || entry.type === "deploy_failed") deploys.delete(id)
+    } else if (entry.type === "feedback_added" && entry.session) {
+      let card = corrections.get(entry.session.id)
+      if (!card) {
+        card = { key: `corrections:${entry.id}`, make: correctionsRow, messages: [], at: entry.created_at }
+        corrections.set(entry.session.id, card)
+        groups.push(card)
+      }
+      card.messages.push(entry)
     } else groups.push({ key: entry.id, messages: [entry], make: single, at: entry.created_at })
   }
   return groups
+}
+
+/** @param {Entry} one @param {Entry} other */
+const together = (one, other) => Math.abs(new Date(one.created_at).getTime() - new Date(other.created_at).getTime()) < TOGETHER_MS
+
+/** A session's corrections as one card: how many of each verdict, and all of them when it is opened. @param {App} app @param {Group} group */
+function correctionsRow(app, group) {
+  const entries = /** @type {EntryOf<"feedback_added">[]} */ (group.messages)
+  const newest = entries[entries.length - 1]
+  if (entries.length === 1) return feedbackRow(app, newest)
+  /** @type {Map<string, number>} */
+  const tally = new Map()
+  const people = new Set()
+  for (const entry of entries) {
+    const verdict = entry.feedback?.verdict ?? entry.data.verdict
+    tally.set(verdict, (tally.get(verdict) ?? 0) + 1)
+    people.add(first(entry.author) ?? "Someone")
+  }
+  const badges = [...tally].map(([verdict, n]) => { const { color, symbol, label } = look(app.looks.verdicts, verdict); return badge({ color, symbol, label: `${n} ${label.toLowerCase()}` }) })
+  const session = newest.session
+  const head = el("div", "head", el("span", "strong", count(entries.length, "correction")), ...badges, el("span", "stretch"), link(app, "session", session?.id, session?.name ?? "Session"))
+  const list = () => el("div", "corrections", entries.slice(-LISTED).map((entry) => el("div", "correction", correctionHead(app, entry), entry.content && el("div", "said small", ...rich(app, entry.content)), files(entry))))
+  const body = el("div", "card box", head, el("div", "muted small", `by ${[...people].slice(0, 3).join(", ")}${people.size > 3 ? " and others" : ""}`), ...folded(app, group.key, "Show them", list))
+  return row(app, el("div", "lead", icon("edit_location_alt")), body, newest)
 }
 
 /** @param {App} app @param {Group} group */
@@ -91,11 +130,19 @@ class Timeline {
     /** @type {App} */
     this.app = {
       opened: new Set(), clocks: [], looks: component.data.looks, viewer: component.data.viewer,
-      act: (name, value) => this.send(name, value),
+      act: (name, value) => this.send(name, value), workspace: component.data.workspace,
     }
     this.pill.onclick = () => this.bottom()
     this.scroller.onscroll = () => { if (this.atBottom()) this.seen() }
     need(this.older, "button").onclick = () => this.send("older", { at: Date.now() })
+    this.newer = need(root, ".newer")
+    const [next, newest] = this.newer.querySelectorAll("button")
+    next.onclick = () => this.send("newer", { at: Date.now() })
+    newest.onclick = () => this.send("newest", { at: Date.now() })
+    /** @type {string | null} */
+    this.focus = null
+    /** @type {number | null} */
+    this.readTo = null
     this.born = Date.now()
     this.timer = setInterval(() => this.second(), 1000)
     this.watch = new ResizeObserver(() => { if (this.pinned) this.bottom() })
@@ -133,12 +180,19 @@ class Timeline {
     const keep = this.anchor()
     this.scroller.style.height = data.height
     this.older.hidden = !data.can_load_older
+    this.newer.hidden = !data.can_load_newer
+    this.app.workspace = data.workspace
+    if (data.read_to !== this.readTo) this.dirty = true
+    this.readTo = data.read_to
+    const focus = data.focus !== this.focus ? data.focus : null
+    this.focus = data.focus
     const newest = data.entries.length ? data.entries[data.entries.length - 1].seq : 0
     const sent = new Set(data.entries.map((e) => e.id))
     for (const [id, held] of this.entries) {
       if (!sent.has(id) && held.entry.seq <= newest) this.dirty = this.entries.delete(id) || this.dirty
     }
     this.take(data.entries, keep)
+    if (focus) this.showAt(focus)
     this.live.use(data.live_url, Math.max(data.last_seq ?? 0, newest))
   }
 
@@ -164,7 +218,8 @@ class Timeline {
     const initial = !this.nodes.size
     this.render()
     this.dirty = false
-    if (initial || keep.bottom || mine) this.bottom()
+    if (initial && !this.newer.hidden) this.pinned = false
+    else if (initial || keep.bottom || mine) this.bottom()
     else {
       this.restore(keep)
       this.unseen += fresh
@@ -180,10 +235,16 @@ class Timeline {
     /** @type {Map<string, Drawn>} */
     const used = new Map()
     let day = ""
+    let marked = this.readTo === null
     for (const group of grouped(sorted.map((held) => held.entry), runs)) {
       const name = dayName(new Date(group.at))
       if (name !== day) wanted.push(this.node(`day:${name}`, name, used, () => el("div", "day", name)))
       day = name
+      if (!marked && group.messages.some((m) => m.seq > (this.readTo ?? 0) && m.author?.id !== this.app.viewer)) {
+        marked = true
+        const fresh = sorted.filter(({ entry }) => entry.seq > (this.readTo ?? 0)).length
+        wanted.push(this.node("unread", String(fresh), used, () => el("div", "day unread", `${fresh} new since you were here`)))
+      }
       const version = group.messages.map((m) => this.entries.get(m.id)?.revision).join() + (group.run ? `/${this.runs.get(group.run.id)?.revision}` : "")
       wanted.push(this.node(group.key, version, used, () => group.make(this.app, group)))
     }
@@ -200,6 +261,24 @@ class Timeline {
     next.node.dataset.key = key
     used.set(key, next)
     return next.node
+  }
+
+  /** Brings a message in sight and marks it for a moment. @param {string} id */
+  showAt(id) {
+    const key = [...this.nodes].find(([name]) => name === id || name.endsWith(`:${id}`))?.[0] ?? this.holder(id)
+    const node = this.nodes.get(key ?? "")?.node
+    if (!node) return
+    this.pinned = false
+    const middle = (this.scroller.clientHeight - node.offsetHeight) / 2
+    this.scroller.scrollTop += node.getBoundingClientRect().top - this.scroller.getBoundingClientRect().top - Math.max(0, middle)
+    node.classList.add("sought")
+  }
+
+  /** The row that gathers a message with others. @param {string} id */
+  holder(id) {
+    const runs = new Map([...this.runs].map(([name, held]) => [name, held.run]))
+    const sorted = [...this.entries.values()].sort((a, b) => a.entry.seq - b.entry.seq).map((held) => held.entry)
+    return grouped(sorted, runs).find((group) => group.messages.some((m) => m.id === id))?.key
   }
 
   atBottom() {

@@ -18,6 +18,7 @@ HTML: Final = """
   <div class="scroller" role="log" aria-label="Timeline" tabindex="0">
     <div class="older" hidden><button type="button" class="pill">Show older</button></div>
     <div class="rows"></div>
+    <div class="newer" hidden><button type="button" class="pill">Show newer</button> <button type="button" class="pill">To the newest</button></div>
     <div class="offline" hidden>The live connection broke off; trying again.</div>
   </div>
   <button type="button" class="pill new" hidden><span class="icon" aria-hidden="true">arrow_downward</span><span></span></button>
@@ -34,7 +35,7 @@ JS: Final = asset(
     _HERE / "component.js",
 )
 # What a person did comes before what the browser asks for by itself.
-TRIGGERS: Final = ("open", "edit", "delete", "older", "renew", "refresh")
+TRIGGERS: Final = ("open", "number", "show", "edit", "delete", "older", "newer", "newest", "renew", "refresh")
 
 
 class EmptyData(TypedDict):
@@ -43,6 +44,12 @@ class EmptyData(TypedDict):
 
 
 class TimelineData(TypedDict):
+    """`focus` is the message to bring in sight, `read_to` the seq up to which the viewer had read before this visit."""
+
+    workspace: str
+    focus: str | None
+    can_load_newer: bool
+    read_to: int | None
     entries: list[EntryJson]
     live_url: str | None
     can_load_older: bool
@@ -65,11 +72,13 @@ NOTHING_YET: Final = (
 
 @dataclass(frozen=True, slots=True)
 class TimelineAction:
-    """What to do: `name` is one of TRIGGERS; `open` carries kind and id, `edit` and `delete` the message's id."""
+    """What to do: `name` is one of TRIGGERS; `open` carries kind and id, `show`, `edit` and `delete` the message's id,
+    `number` the number that somebody wrote as #number."""
 
     name: str
     kind: str | None = None
     id: str | None = None
+    number: int | None = None
 
 
 def timeline(
@@ -84,6 +93,10 @@ def timeline(
     last_seq: int | None = None,
     empty: tuple[str, str] = NOTHING_YET,
     height: str = "calc(100dvh - 306px)",
+    workspace_id: uuid.UUID | None = None,
+    focus: uuid.UUID | None = None,
+    can_load_newer: bool = False,
+    read_to: int | None = None,
 ) -> TimelineAction | None:
     """Draws entries (oldest first, as `TimelineEntry.as_json()` shapes them) and returns what was asked for, if anything.
 
@@ -93,6 +106,10 @@ def timeline(
     stands beside the timeline. Call it inside a fragment: live events rerun the fragment, at most once a second.
     """
     data: TimelineData = {
+        "workspace": str(workspace_id or ""),
+        "focus": str(focus) if focus else None,
+        "can_load_newer": can_load_newer,
+        "read_to": read_to,
         "entries": list(entries),
         "live_url": live_url,
         "can_load_older": can_load_older,
@@ -121,8 +138,12 @@ def action(result: Any) -> TimelineAction | None:
         value = getattr(result, name, None)
         if value is None:
             continue
-        if name in ("older", "renew", "refresh"):
+        if name in ("older", "newer", "newest", "renew", "refresh"):
             return TimelineAction(name)
+        if name == "number":
+            if isinstance(value, int) and 0 <= value < 10_000_000:
+                return TimelineAction(name, number=value)
+            continue
         kind = value.get("kind") if name == "open" and isinstance(value, Mapping) else None
         found = _uuid(value.get("id") if isinstance(value, Mapping) else value)
         if found is not None and (name != "open" or kind in OPENABLE):

@@ -12,7 +12,8 @@ from pages.components import uploads
 from pages.components.actor import acting
 from pages.components.errors import Problem, explain, show
 from pages.components.workspace.summary import WIDTH
-from services import feedback, timeline
+from pages.components.workspace.writing import writing
+from services import feedback, people, timeline
 from services.database.engine import transaction
 from services.people import Actor
 
@@ -26,7 +27,10 @@ def chat_box(workspace_id: uuid.UUID, actor: Actor) -> None:
     kept: tuple[str, Problem] | None = st.session_state.pop(_KEPT, None)
     if kept is not None:
         st.session_state[key] = kept[0]
+    with transaction() as session:
+        names = [person.name for person in people.list_people(session) if person.is_active]
     with st.bottom:
+        writing(workspace_id, actor.id, names)
         if kept is not None:
             show(kept[1])
         with st.container(horizontal=True, vertical_alignment="center", gap="medium"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from functools import partial
 from typing import Final
 
 import streamlit as st
@@ -12,8 +11,8 @@ import streamlit as st
 from pages.components import looks
 from pages.components.actor import acting, require_actor
 from pages.components.errors import guarded
-from pages.components.parts import download_csv_button
-from services import exports, notifications
+from pages.components.parts import export_menu
+from services import notifications
 from services.database.engine import transaction
 from services.notifications import AddressOutcome, NoticeRow
 from services.people import Actor
@@ -98,7 +97,7 @@ def _latest_part(workspace_id: uuid.UUID, actor: Actor) -> None:
     """The latest notices; they follow by themselves while one is on its way."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("**Latest notices**", width="stretch")
-        download_csv_button("CSV", partial(_report, workspace_id, actor), "notifications", type="tertiary")
+        export_menu("notifications", {"workspace": str(workspace_id)}, actor, type="tertiary")
     with guarded(stop=True), transaction() as session:
         waiting = any(n.status == "pending" for n in notifications.latest(session, workspace_id, actor=actor))
     st.fragment(_latest, run_every=LIVE_S if waiting else None)(workspace_id, actor)
@@ -141,7 +140,3 @@ def line(number: int, outcome: AddressOutcome) -> str:
     look = looks.look(looks.NOTICE_ADDRESSES, outcome.state)
     outcome_text = looks.plain(outcome.said or look.label)
     return f":small[:{look.color}[{look.icon}] :gray[{number}] {looks.plain(outcome.address)} :gray[{outcome_text}]]"
-
-
-def _report(workspace_id: uuid.UUID, actor: Actor) -> bytes:
-    return b"".join(exports.stream_csv("notifications", {"workspace": str(workspace_id)}, actor_id=actor.id))

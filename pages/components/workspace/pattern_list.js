@@ -1,6 +1,6 @@
 /** @param {PatternItem} item @param {string} selected @param {(id: string) => void} open */
 function pattern(item, selected, open) {
-  const node = press(item.spoken, `pattern ${item.color}`, () => open(item.id), icon(item.symbol), el("span", "label", item.name), el("span", "rate", item.rate))
+  const node = press(item.spoken, `pattern ${item.color}`, () => open(item.id), icon(item.symbol), el("span", "label", item.name), item.unread && el("span", "unread", item.unread), el("span", "rate", item.rate))
   node.title = item.spoken
   if (item.id === selected) node.setAttribute("aria-current", "page")
   return node

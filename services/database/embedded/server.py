@@ -220,7 +220,7 @@ def _check_major(home: Home, major: int) -> None:
     if found != str(major):
         raise Unavailable(
             f"The database in {home.path} was made by PostgreSQL {found}, and this release brings {major}; "
-            "back it up with the release that made it and restore it into a new data folder."
+            f"run 'patterndesk upgrade --programs FOLDER' with the folder of PostgreSQL {found}'s programs."
         )
 
 

@@ -62,6 +62,10 @@ def data(entries: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
     }
     made |= {
         "last_seq": None,
+        "workspace": "",
+        "focus": None,
+        "can_load_newer": False,
+        "read_to": None,
         "empty": {"title": "Nothing yet", "text": "Begin"},
         "height": "400px",
         "looks": looks.FOR_COMPONENTS,
@@ -218,3 +222,70 @@ def test_a_rate_shows_the_interval_that_was_sent_and_reckons_none(page: Page) ->
     show(page, data([entry(1, "session_completed", data=sent), entry(2, "session_completed", data=before)]))
     rows = page.get_by_text("3 right, 1 wrong, 0 missed").all_inner_texts()
     assert [row.split("· ")[-1] for row in rows] == ["75% (11–23%), n 4", "n 4"]  # no rate without its interval
+
+
+def correction(seq: int, verdict: str, session: str, author: dict[str, Any] = ME) -> dict[str, Any]:
+    item = {"id": str(uuid.uuid4()), "verdict": verdict, "state": "open", "kind": "swing", "direction": 1}
+    item |= {"candle_index": 300 + seq, "candle_time": None, "price": 1.5, "execution_number": None}
+    where = {"id": session, "name": "GOOG daily"}
+    return entry(seq, "feedback_added", feedback=item, session=where, author=author, data={"verdict": verdict})
+
+
+def test_a_sessions_corrections_are_one_card_that_counts_and_opens(page: Page) -> None:
+    ids = [str(uuid.uuid4()), str(uuid.uuid4())]
+    given = [correction(n, "false_positive" if n % 3 else "false_negative", ids[0]) for n in range(1, 66)]
+    show(page, data([*given, correction(66, "adjustment", ids[1])]))
+    assert page.locator(".row").count() == 2
+    card = page.locator(".row").first
+    assert all(
+        text in card.inner_text() for text in ("65 corrections", "44 wrong", "21 missed", "GOOG daily", "by Tom")
+    )
+    card.get_by_text("Show them").click()
+    assert card.locator(".correction").count() == 65
+    stream(page, correction(67, "false_positive", ids[0]))
+    assert "66 corrections" in card.inner_text() and card.locator(".correction").count() == 66
+
+
+def test_a_decision_and_the_status_that_comes_with_it_are_one_row(page: Page) -> None:
+    at = {"created_at": START.isoformat()}
+    status = {"previous_status": "beta", "new_status": "in_review", "reason": None}
+    approved = {"previous_status": "beta", "new_status": "in_review", "comment": "Fine"}
+    show(page, data([entry(1, "status_changed", data=status, **at), entry(2, "user_approved", data=approved, **at)]))
+    assert page.locator(".row").count() == 1 and "Approved for review" in page.locator(".row").inner_text()
+    show(page, data([entry(1, "status_changed", data=status, **at)], scope="alone"))
+    assert "Status: In review" in page.locator(".row").inner_text()
+
+
+def test_addresses_numbers_and_names_in_a_comment_are_links_and_nothing_else_is(page: Page) -> None:
+    words = "See https://example.com/a?b=1. and #312, javascript:alert(1) a#5 &#6; @Ann Lee @Ann"
+    named = {"mentions": [{"name": "Ann Lee"}]}
+    show(page, data([entry(1, content=words, data=named)]))
+    said = page.locator(".said")
+    assert said.inner_text() == words
+    assert said.locator("a").evaluate_all("list => list.map((a) => [a.href, a.rel])") == [
+        ["https://example.com/a?b=1", "noopener noreferrer nofollow"]
+    ]
+    assert said.locator(".mention").all_inner_texts() == ["@Ann Lee"]
+    assert said.locator("button").all_inner_texts() == ["#312"]
+    said.locator("button").click()
+    assert page.evaluate("window.sent.at(-1)") == ["number", 312]
+
+
+def test_what_came_since_the_last_visit_is_below_a_line(page: Page) -> None:
+    other = ME | {"id": str(uuid.uuid4())}
+    show(page, data([entry(n, author=other) for n in range(1, 9)], read_to=5))
+    rows = page.locator(".rows > *").evaluate_all("list => list.map((row) => row.className)")
+    assert rows.index("day unread") == 6 and page.locator(".unread").inner_text() == "3 new since you were here"
+    show(page, data([entry(n, author=other) for n in range(1, 9)], read_to=8, scope="again"))
+    assert page.locator(".unread").count() == 0
+
+
+def test_a_message_that_a_link_names_is_brought_in_sight(page: Page) -> None:
+    entries = [entry(n) for n in range(1, 80)]
+    sought = entries[20]
+    show(page, data(entries, focus=sought["id"], can_load_newer=True, scope="around"))
+    box = page.evaluate("scroller.getBoundingClientRect().toJSON()")
+    row = page.locator(f"[data-key='{sought['id']}']").bounding_box()
+    assert row and box["top"] < row["y"] < box["bottom"]
+    page.get_by_text("To the newest").click()
+    assert page.evaluate("window.sent.at(-1)[0]") == "newest"
