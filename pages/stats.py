@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Final
 
 import streamlit as st
@@ -17,7 +18,7 @@ from pages.components.statistics.controls import Choices, Chosen, controls
 from pages.components.statistics.figures import KeyFigure, key_figures, waiting_words
 from services import datasets, exports, people, stats, workspaces
 from services.database.engine import transaction
-from services.exports import REPORTS
+from services.exports import REPORTS, overview
 from services.people import Actor
 
 # The rows behind the charts, whole.
@@ -40,9 +41,27 @@ EXPORTS: Final = (
 
 def _exports(chosen: Chosen, actor: Actor) -> None:
     """Every row of the period, streamed on the click."""
+    st.download_button(
+        "This page as a report",
+        lambda: _report(chosen),
+        file_name=f"{chosen.file_name('report')}.html".replace(" ", "-"),
+        mime="text/html",
+        icon=":material/summarize:",
+        on_click="ignore",
+        key="statistics-report",
+        help="One page with everything in it, to send or to print",
+    )
     st.caption(f"All rows of {looks.plain(chosen.whose)} {chosen.period.words}, as CSV")
     for report in EXPORTS:
         export_link(REPORTS[report].title, report, chosen.report_filters, actor, type="tertiary")
+
+
+def _report(chosen: Chosen) -> str:
+    """The report of what is chosen, made on the click."""
+    with transaction() as session:
+        return overview.page(
+            session, chosen.filters, chosen.period, whose=chosen.whose.capitalize(), now=datetime.now(UTC)
+        )
 
 
 def _csv(card: Card) -> Callable[[], bytes]:

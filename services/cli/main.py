@@ -195,6 +195,20 @@ def recount(
 
 
 @app.command()
+def report(
+    period: Annotated[str, typer.Option(help="last-month, this-month, 30-days, this-quarter …")] = "last-month",
+    pattern: Annotated[str | None, typer.Option(help="Of one pattern, by its type; of all without it.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Where to; the standard output without it.")
+    ] = None,
+) -> None:
+    """Write the report of a period: one HTML page with everything in it."""
+    from services.cli.reporting import write_report
+
+    write_report(period, pattern, output)
+
+
+@app.command()
 def export(
     report: Annotated[str, typer.Argument(help="The report's name; a wrong one lists them all.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The file; standard output without it.")] = None,

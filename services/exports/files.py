@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import IO, Any, Final
@@ -15,10 +16,14 @@ from psycopg import postgres, sql
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from services import stats, workspaces
 from services.database.engine import get_engine
 from services.database.rows import driver
+from services.errors import InvalidInput
+from services.exports import overview
 from services.exports.reports import Params, Report
 from services.exports.streaming import checked, opened, stream
+from services.stats.periods import period_of
 
 BATCH: Final = 10_000  # rows in memory at a time
 
@@ -27,12 +32,14 @@ class Format(StrEnum):
     CSV = "csv"
     JSON = "json"
     PARQUET = "parquet"
+    HTML = "html"  # of the report of a period alone
 
 
 CONTENT_TYPES: Final[Mapping[Format, str]] = {
     Format.CSV: "text/csv; charset=utf-8",
     Format.JSON: "application/json",
     Format.PARQUET: "application/vnd.apache.parquet",
+    Format.HTML: "text/html; charset=utf-8",
 }
 _ARROW: Final[Mapping[str, pa.DataType]] = {
     "int2": pa.int64(),
@@ -72,6 +79,26 @@ def write(
             _write_json(known, params, engine, target)
         case Format.PARQUET:
             _write_parquet(known, params, engine, target)
+        case Format.HTML:
+            target.write(overview_page(report, params, engine).encode("utf-8", "replace"))
+
+
+def overview_page(report: str, params: Params, engine: Engine) -> str:
+    """The report of a period as one page. Raises InvalidInput for any other report."""
+    if report != "overview":
+        raise InvalidInput("Only the report of a period (overview) can be written as a page.")
+    with opened(engine) as session:
+        filters = stats.Filters.of_params(params)
+        whole = period_of("30 days", datetime.now(UTC)) if filters.since is None or filters.until is None else None
+        if whole is not None:
+            filters = replace(filters, since=whole.since, until=whole.until)
+        assert filters.since is not None and filters.until is not None
+        last = (filters.until - timedelta(microseconds=1)).date()
+        name = params["period"]
+        first = filters.since.date()
+        period = period_of(name or "Custom", datetime.now(UTC), first=first, last=last)
+        whose = workspaces.get(session, filters.workspace_id).name if filters.workspace_id else "All patterns"
+        return overview.page(session, filters, period, whose=whose, now=datetime.now(UTC))
 
 
 def _write_json(report: Report, params: Params, engine: Engine, target: IO[bytes]) -> None:

@@ -18,6 +18,7 @@ from services import executions, feedback, sessions, stats, workspaces
 from services.errors import InvalidInput
 from services.executions.launching import AGENTS
 from services.exports import statements as sql
+from services.exports.overview import lines_frame
 from services.lifecycle import (
     EVERYONE,
     MEMBERS,
@@ -30,6 +31,7 @@ from services.lifecycle import (
     Verdict,
     WorkspaceStatus,
 )
+from services.stats.periods import named, period_of
 from services.stats.runs import DURATIONS
 from services.stats.success import OVER_TIME
 from services.texts import storable
@@ -37,9 +39,9 @@ from services.texts import storable
 Params = dict[str, Any]
 _OF_ONE_REPORT: Final = (
     "session", "execution", "status", "state", "verdict", "agent", "outcome", "retries", "deploy", "cause", "moved",
-    "fix_low", "fix_high", "stood", "on", "stage", "version",
+    "fix_low", "fix_high", "stood", "on", "stage", "version", "period",
 )  # fmt: skip
-_ANY: Final[Params] = stats.Filters().params() | dict.fromkeys(_OF_ONE_REPORT)
+_ANY: Final[Params] = stats.Filters().params() | dict.fromkeys((*_OF_ONE_REPORT, "viewer"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ REPORTS: Final[Mapping[str, Report]] = {
     "feedback_flow": Report("Feedback flow by week", _PERIOD, frame=_statistic(stats.feedback_flow)),
     "time_to_fix": Report("Time from feedback to fix", _PERIOD, frame=_statistic(stats.time_to_fix)),
     "cost": Report("Cost by day and agent", _PERIOD, frame=_statistic(stats.cost)),
+    "overview": Report("Report of a period", ("workspace", "period", "since", "until"), frame=_statistic(lines_frame)),
     "notifications": Report(
         "Notifications", (*_PERIOD, "status"), sql=sql.NOTIFICATIONS, statuses=NotificationStatus, roles=MEMBERS
     ),
@@ -167,6 +170,9 @@ def read_filters(session: Session, report: Report, filters: Mapping[str, str]) -
     params = dict(_ANY)
     for name, value in given.items():
         params["w" if name == "workspace" else name] = _value(session, report, name, value)
+    if params["period"]:
+        chosen = period_of(params["period"], datetime.now(UTC))
+        params |= {"since": chosen.since, "until": chosen.until}
     if all(isinstance(params[k], datetime) for k in ("since", "until")) and params["until"] <= params["since"]:
         raise InvalidInput("The period ends before it begins.")
     return params
@@ -184,6 +190,8 @@ def _value(session: Session, report: Report, name: str, value: str) -> Any:
             return _time(name, value)
         case "person":
             return _id(name, value)
+        case "period":
+            return named(value)
         case "retries":
             return _whole(name, value)
         case "fix_low" | "fix_high":

@@ -113,6 +113,8 @@ def check(spec: Spec) -> None:
                 raise InvalidInput(f"The report '{report.title}' has no filter '{unknown[0][:60]}'.")
             if report.needs and report.needs not in spec.filters:
                 raise InvalidInput(f"The report '{report.title}' needs to know which {report.needs}.")
+            if spec.format == Format.HTML and spec.report != "overview":
+                raise InvalidInput("Only the report of a period (overview) can be written as a page.")
             if spec.target is not None and not is_notification(spec.target):
                 _check_folder(spec.target)
         case BackupSpec() if spec.target is not None:

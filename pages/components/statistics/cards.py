@@ -18,12 +18,12 @@ import plotly.graph_objects as go
 from pages.components import looks
 from pages.components.charts import comparison, cost_per_day, kept, success_by_version
 from pages.components.statistics.links import Links
-from pages.components.statistics.period import Period, step_of
 from services import stats
 from services.places import Rate
 from services.stats import Filters, Histogram, PatternRate, VersionRate
 from services.stats import kept as sums
 from services.stats.histogram import edges
+from services.stats.periods import Period, step_of
 
 MOST_PATTERNS: Final = 10  # rows that fit the height of a chart
 MOST_SESSIONS: Final = 400  # points of a line

@@ -10,11 +10,11 @@ from typing import Final
 
 import streamlit as st
 
-from pages.components.statistics.period import COMPARED, CUSTOM, PERIODS, Period, period_of
 from services.executions import AGENTS, DEPLOY_TARGETS
 from services.people import Person
 from services.rules import agent_name
 from services.stats import Filters, Places
+from services.stats.periods import COMPARED, CUSTOM, PERIODS, Period, period_of
 from services.workspaces import WorkspaceRow
 
 ALL: Final = "All patterns"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pages.components import looks
-from pages.components.statistics.period import Period
 from services.stats import Compared, Summary
+from services.stats.periods import Period
 
 
 @dataclass(frozen=True, slots=True)

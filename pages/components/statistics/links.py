@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
-from pages.components.statistics.period import Period, span
 from services.stats import Filters
+from services.stats.periods import Period, span
 
 Link = Callable[[str, pd.Timestamp], str]
 

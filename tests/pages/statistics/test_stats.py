@@ -17,7 +17,6 @@ from pages.components.charts import comparison
 from pages.components.links import target
 from pages.components.statistics.cards import MOST_PATTERNS, Card, cards
 from pages.components.statistics.figures import key_figures
-from pages.components.statistics.period import Period, period_of, span
 from services import exports, labels, stats
 from services.database.engine import transaction
 from services.lifecycle import ExecutionStatus, FeedbackState
@@ -25,6 +24,7 @@ from services.models import ExecutionAttempt, FeedbackItem, PatternWorkspace
 from services.people import Actor
 from services.places import rate
 from services.stats import Compared, Figure, Filters, Summary
+from services.stats.periods import Period, period_of, span
 from tests import factories
 from tests.support.product import World, open_page, words
 

@@ -116,3 +116,16 @@ def _day(day: date) -> str:
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
+
+
+def named(text: str) -> str:
+    """The period that a filter names: "last-month", "Last month" and "last_month" are the same.
+
+    Raises InvalidInput for a name that none has.
+    """
+    wanted = " ".join(text.replace("-", " ").replace("_", " ").split()).lower()
+    for name in PERIODS:
+        if name.lower() == wanted and name != CUSTOM:
+            return name
+    known = ", ".join(name.lower().replace(" ", "-") for name in PERIODS if name != CUSTOM)
+    raise InvalidInput(f"'{text[:40]}' is no period; there are {known}.")
