@@ -111,6 +111,7 @@ def _create(path: Path, url: str | None, cancelled: Callable[[], bool] | None) -
             run(path.parent, clone, timeout=NETWORK_TIMEOUT_S, cancelled=cancelled)
         else:
             shutil.copytree(STARTER, temporary, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", ".pytest_cache"))
+            temporary.chmod(0o700)  # it came with the mode of the starter's folder
             git(temporary, "init", "--initial-branch", MAIN)
             git(temporary, "add", "--all")
             git(temporary, "commit", "-m", "Starter detectors: structure, order blocks, gaps, liquidity")

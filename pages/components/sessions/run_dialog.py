@@ -13,7 +13,7 @@ from pages.components import looks
 from pages.components.actor import acting
 from pages.components.errors import guarded
 from pages.components.links import exists, go, link_to
-from services import actions, datasets, sessions
+from services import actions, datasets, sessions, workspaces
 from services.database.engine import transaction
 from services.datasets import DatasetRow
 from services.workspaces import WorkspaceRow
@@ -35,19 +35,22 @@ class Window(TypedDict, total=False):
 
 
 def run_session(workspace_id: uuid.UUID) -> None:
-    """Runs the deployed version over a window of a dataset."""
+    """Runs the deployed version over a window of a dataset; without a version, opens the window for labels."""
     with guarded(stop=True), transaction() as session:
         known = datasets.list_datasets(session)
-    _run_session(workspace_id, known)
+        has_detector = workspaces.get(session, workspace_id).deployed_version_id is not None
+    title = "Run a session" if has_detector else "Label a window"
+    st.dialog(title, width="medium")(_run_session)(workspace_id, known, has_detector)
 
 
-@st.dialog("Run a session", width="medium")
-def _run_session(workspace_id: uuid.UUID, known: Sequence[DatasetRow]) -> None:
+def _run_session(workspace_id: uuid.UUID, known: Sequence[DatasetRow], has_detector: bool) -> None:
     if not known:
         st.text("There are no candles yet. Import a file of candles first.")
         if exists("sessions"):
             link_to("/sessions", "Import candles", icon=":material/upload:")
         return
+    if not has_detector:
+        st.caption("There is no detector yet. What you mark in this window goes to the agent with the first launch.")
     dataset = st.selectbox("Candles", known, format_func=_dataset_label, key="run-dataset")
     kind = st.segmented_control(
         "Window", list(WINDOWS), default="newest", required=True, format_func=WINDOWS.__getitem__, key="run-window"
@@ -55,9 +58,11 @@ def _run_session(workspace_id: uuid.UUID, known: Sequence[DatasetRow]) -> None:
     window = _window(kind, dataset)
     name = st.text_input("Name (optional)", max_chars=120, key=f"run-name-{workspace_id}")
     coverage = st.radio("How it is judged", list(COVERAGES), format_func=COVERAGES.__getitem__, key="run-coverage")
-    if st.button("Run", type="primary", icon=":material/play_arrow:", key="run-start"):
-        with guarded(), st.spinner("Running the detector"):
-            made = actions.run_session(
+    label, busy = ("Run", "Running the detector") if has_detector else ("Open", "Opening the window")
+    if st.button(label, type="primary", icon=":material/play_arrow:", key="run-start"):
+        make = actions.run_session if has_detector else actions.label_window
+        with guarded(), st.spinner(busy):
+            made = make(
                 workspace_id, dataset_id=dataset.id, name=name or None, coverage=coverage, actor=acting(), **window
             )
             _open_session(made)
