@@ -7,7 +7,7 @@ import pytest
 from services.candles.importer import Reading, read_candles
 from services.candles.naming import read_name
 from services.errors import InvalidInput
-from tests.support.candle_cells import CELLS
+from tests.support.candle_cells import CELLS, INVESTING
 from tests.support.candle_files import NOW
 from tests.support.candle_names import NAMES
 from tests.support.candle_shapes import Shape, walk
@@ -15,6 +15,7 @@ from tests.support.candle_vendors import VENDORS
 
 FRAMES = {300: "5m", 3600: "1h", 86_400: "1d"}
 EVERY = {f"vendor: {name}": shape for name, shape in VENDORS.items()} | {f"cells: {n}": s for n, s in CELLS.items()}
+EVERY |= {f"investing.com, {language}": shape for language, shape in INVESTING.items()}
 
 
 @pytest.mark.parametrize("shape", EVERY.values(), ids=EVERY.keys())

@@ -117,6 +117,34 @@ SPANISH = {"January": "enero", "February": "febrero", "March": "marzo", "April":
 RUSSIAN = {"January": "января", "February": "февраля", "March": "марта", "April": "апреля"}
 ITALIAN = {"Jan": "gen", "Feb": "feb", "Mar": "mar", "Apr": "apr"}
 
+
+def investing_in(head: str, day: str, *, point: bool = False) -> Shape:
+    """As investing.com writes it in another language, newest first."""
+
+    def number(value: float, places: int = 2) -> str:
+        return f"{value:.{places}f}" if point else comma(value, places)
+
+    return Shape(rows(head, lambda b: [
+        f'"{at(b, day)}"', *(f'"{number(v)}"' for v in (b[4], b[1], b[2], b[3])), f'"{number(b[5] / 1000, 3)}K"', '"0%"'],
+        back=True), daily=True)  # fmt: skip
+
+
+POINTS = "%d.%m.%Y"
+INVESTING: dict[str, Shape] = {
+    "spanish": investing_in('"Fecha","Último","Apertura","Máximo","Mínimo","Vol.","% var."', POINTS),
+    "french": investing_in('"Date","Dernier","Ouv."," Plus Haut","Plus Bas","Vol.","Variation %"', "%d/%m/%Y"),
+    "italian": investing_in('"Data","Ultimo","Apertura","Massimo","Minimo","Vol.","Var. %"', POINTS),
+    "portuguese": investing_in('"Data","Último","Abertura","Máxima","Mínima","Vol.","Var%"', POINTS),
+    "russian": investing_in('"Дата","Цена","Откр.","Макс.","Мин.","Объём","Изм. %"', POINTS),
+    "turkish": investing_in('"Tarih","Şimdi","Açılış","Yüksek","Düşük","Hac.","Fark %"', POINTS),
+    "polish": investing_in('"Data","Ostatnio","Otwarcie","Max.","Min.","Wol.","Zmiana%"', POINTS),
+    "dutch": investing_in('"Datum","Laatst","Open","Hoog","Laag","Vol.","Var. %"', "%d-%m-%Y"),
+    "swedish": investing_in('"Datum","Senaste","Öppen","Högst","Lägst","Vol.","+/- %"', POINTS),
+    "japanese": investing_in('"日付け","終値","始値","高値","安値","出来高","変化率 %"', "%Y-%m-%d", point=True),
+    "chinese": investing_in('"日期","收盘","开盘","高","低","交易量","涨跌幅"', "%Y-%m-%d", point=True),
+    "korean": investing_in('"날짜","종가","시가","고가","저가","거래량","변동 %"', "%Y-%m-%d", point=True),
+}  # fmt: skip
+
 CELLS: dict[str, Shape] = {
     "javascript's dates": Shape(javascript),
     "ctime": stamps("%a %b %d %H:%M:%S %Y", NAIVE),

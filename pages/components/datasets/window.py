@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil, floor
 from typing import Any, NamedTuple
 
 import streamlit as st
@@ -23,7 +24,7 @@ def chosen(event: Any, rows: int) -> Window | None:
     if not boxes or len(boxes[-1].get("x") or []) < 2:
         return None
     ends = sorted(float(x) for x in boxes[-1]["x"][:2])
-    start, end = max(0, round(ends[0])), min(rows - 1, round(ends[1]))
+    start, end = max(0, ceil(ends[0])), min(rows - 1, floor(ends[1]))  # the bars whose middle is inside
     return Window(start, end) if start <= end else None
 
 
