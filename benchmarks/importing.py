@@ -1,7 +1,7 @@
 """`python -m benchmarks.importing [--rows N]`: time and peak memory of importing large files, each in a process of its own.
 
-The ratio is to reading the same file with Arrow's CSV reader alone, all columns as they are (for Parquet, to Arrow's
-Parquet reader). Memory is the process's peak less what it held before the file was there.
+Seconds are of the processor. The floor is pandas reading the same file in a process of its own in the same run, numbers and nothing checked. Memory is
+what the process's peak lies above what it held with the file in it. `--bad` measures what refuses files that are too much.
 """
 
 from __future__ import annotations
@@ -12,8 +12,12 @@ import json
 import resource
 import subprocess
 import sys
+import tempfile
 import time
+import zipfile
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -57,27 +61,76 @@ SHAPES: dict[str, Callable[[pd.DataFrame], bytes]] = {
 }
 
 
-def measure(shape: str, rows: int) -> dict[str, float]:
-    """Seconds and megabytes in this process."""
-    import pyarrow.csv as pcsv
-    import pyarrow.parquet as pq
-
+def measure(shape: str, rows: int, *, floor: bool) -> dict[str, float]:
+    """Seconds and megabytes in this process: of pandas for the floor, else of the import."""
     from services.candles.importer import read_candles
 
     data = SHAPES[shape](candles(rows))
-    began = time.perf_counter()
-    if shape == "parquet":
-        pq.read_table(io.BytesIO(data))
-    else:
-        pcsv.read_csv(io.BytesIO(data), parse_options=pcsv.ParseOptions(delimiter=";" if "German" in shape else ","))
-    floor = time.perf_counter() - began
-    before = _resident()
-    began = time.perf_counter()
-    found = read_candles(data, filename="x", tz="UTC")
-    took = time.perf_counter() - began
+    before, began = _resident(), time.process_time()
+    found = _pandas(shape, data) if floor else read_candles(data, filename="x", tz="UTC").frame
+    took = time.process_time() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"rows": len(found.frame), "file_mb": round(len(data) / 1e6, 1), "seconds": round(took, 2),
-            "ratio": round(took / floor, 1), "before_mb": round(before), "peak_mb": round(peak)}  # fmt: skip
+    return {"rows": len(found), "file_mb": round(len(data) / 1e6, 1), "seconds": round(took, 2),
+            "above_mb": round(peak - before)}  # fmt: skip
+
+
+def _pandas(shape: str, data: bytes) -> pd.DataFrame:
+    if shape == "parquet":
+        return pd.read_parquet(io.BytesIO(data))
+    german = "German" in shape
+    return pd.read_csv(io.BytesIO(data), sep=";" if german else ",", decimal="," if german else ".")
+
+
+def bad_files() -> dict[str, Callable[[Path], None]]:
+    """What writes each file that must be refused."""
+
+    def zeros(path: Path, size: int) -> None:
+        with (
+            zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+            archive.open("x.csv", "w", force_zip64=True) as file,
+        ):
+            for _ in range(size // (1 << 24)):
+                file.write(bytes(1 << 24))
+
+    def many(path: Path) -> None:
+        row = b"1704067200,10,12,9,11,5\n"
+        with path.open("wb") as file:
+            file.write(b"time,open,high,low,close,volume\n")
+            for _ in range(100):
+                file.write(row * 100_000)
+
+    def several(path: Path) -> None:
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in ("a.csv", "b.csv", "c.csv"):
+                archive.writestr(name, b"time,open,high,low,close\n2024-01-02,1,2,1,2\n")
+
+    def sparse(path: Path) -> None:
+        with path.open("wb") as file:
+            file.truncate(2 << 30)
+
+    return {
+        "2 GB": sparse,
+        "10,000,000 rows": many,
+        "zip of 1 GB of zeros": lambda path: zeros(path, 1 << 30),
+        "zip of three files": several,
+    }
+
+
+def refuse(name: str, path: str) -> dict[str, object]:
+    """The sentence for a file, with seconds and megabytes of this process."""
+    from services.candles.importer import read_candles
+    from services.cli.importing import read_file
+    from services.errors import InvalidInput
+
+    before, began = _resident(), time.process_time()
+    try:
+        read_candles(read_file(Path(path)), filename="x.csv")
+        sentence = "NOT REFUSED"
+    except InvalidInput as error:
+        sentence = error.sentence
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"file": name, "seconds": round(time.process_time() - began, 2), "above_mb": round(peak - before),
+            "sentence": sentence}  # fmt: skip
 
 
 def _resident() -> float:
@@ -85,20 +138,44 @@ def _resident() -> float:
         return int(file.read().split()[1]) * resource.getpagesize() / 1024**2
 
 
+def _alone(*options: str) -> dict[str, Any]:
+    """What a process of its own measured."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.importing", *options], capture_output=True, text=True, check=True
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=2_000_000)
+    parser.add_argument("--bad", action="store_true", help="measure what refuses files that are too much")
     parser.add_argument("--shape", choices=list(SHAPES), help="measure this one here; all in processes without it")
+    parser.add_argument("--floor", action="store_true", help="measure pandas instead of the import")
+    parser.add_argument("--refuse", nargs=2, metavar=("NAME", "PATH"))
     options = parser.parse_args()
+    if options.refuse:
+        print(json.dumps(refuse(*options.refuse)))
+        return 0
     if options.shape:
-        print(json.dumps(measure(options.shape, options.rows)))
+        print(json.dumps(measure(options.shape, options.rows, floor=options.floor)))
+        return 0
+    if options.bad:
+        with tempfile.TemporaryDirectory() as folder:
+            for name, write in bad_files().items():
+                path = Path(folder, "file")
+                write(path)
+                print(_alone("--refuse", name, str(path)))
+                path.unlink()
         return 0
     for shape in SHAPES:
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.importing", "--rows", str(options.rows), "--shape", shape],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        print(f"{shape:40} {done.stdout.strip()}")
+        own, floor = (_alone("--rows", str(options.rows), "--shape", shape, *more) for more in ([], ["--floor"]))
+        ratio = own["seconds"] / max(floor["seconds"], 0.01)
+        print(
+            f"{shape:38} {own}  pandas {floor['seconds']} s, {floor['above_mb']} MB above; {ratio:.1f} times",
+            flush=True,
+        )
     return 0
 
 

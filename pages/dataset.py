@@ -13,16 +13,21 @@ from pages.components import drawn, looks, parts
 from pages.components.actor import require_actor
 from pages.components.datasets import details
 from pages.components.datasets.chart import dataset_chart
+from pages.components.datasets.fetch_dialog import update_button
 from pages.components.datasets.table import ADJUSTMENTS
+from pages.components.datasets.window import Window, bar_of_window, chosen
 from pages.components.errors import guarded
 from pages.components.links import link_to
+from pages.components.sessions.run_dialog import run_on_window
 from pages.components.trail import trail
-from services import actions, dataset_changes, datasets
+from services import actions, dataset_changes, datasets, workspaces
 from services.database.engine import transaction
 from services.datasets import DatasetRow
+from services.lifecycle import WorkspaceStatus
 from services.people import Actor
 
 WIDTH: Final = 300  # bars on the chart
+NOT_DEPLOYED: Final = (WorkspaceStatus.SOON, WorkspaceStatus.IMPLEMENTING)
 
 
 def asked() -> uuid.UUID | None:
@@ -42,10 +47,12 @@ def page(actor: Actor) -> None:
         dataset = datasets.get(session, dataset_id)
         uses = dataset_changes.uses(session, dataset_id)
         away = dataset_changes.archived_at(session, dataset_id)
+        runnable = [p for p in workspaces.list_workspaces(session) if p.status not in NOT_DEPLOYED]
     above = (("Sessions", "/sessions"), ("Datasets", "/sessions?list=Datasets"))
     trail(above, dataset.name, copies=[("Content", dataset.content_sha256)])
     with parts.header(dataset.name):
         if actor.may("import_candles"):
+            update_button(dataset)
             details.archive_button(dataset.id, away=away is not None, actor=actor)
     if away is not None:
         st.info("This dataset is put away: no list offers it.", icon=":material/archive:")
@@ -56,7 +63,9 @@ def page(actor: Actor) -> None:
         st.session_state["dataset-seen"] = str(dataset.id)
         st.session_state[details.SHOW_FROM] = max(0, len(candles) - WIDTH)
         st.session_state.pop(details.POINTED, None)
-    chart(candles)
+    start = chart(dataset, candles, actor)
+    if start is not None:
+        run_on_window(runnable, dataset, *start)
     report, used, names = st.tabs(["Quality", f"Used by {len(uses)}", "Names and licence"])
     with report:
         details.quality(dataset, pd.DatetimeIndex(candles["time"]), WIDTH)
@@ -85,12 +94,17 @@ def facts(dataset: DatasetRow) -> None:
     )
 
 
-def chart(candles: pd.DataFrame) -> None:
-    """A window of the candles, with ways to move it."""
+def chart(dataset: DatasetRow, candles: pd.DataFrame, actor: Actor) -> Window | None:
+    """A part of the candles, with ways to move it and to choose a window; the window to start a session on."""
     last = max(0, len(candles) - WIDTH)
     start = min(int(st.session_state.get(details.SHOW_FROM, last)), last)
     shown = candles.iloc[start : start + WIDTH]
-    st.plotly_chart(dataset_chart(shown, st.session_state.get(details.POINTED)), key="dataset-chart")
+    figure = dataset_chart(shown, st.session_state.get(details.POINTED))
+    event = st.plotly_chart(figure, key=f"dataset-chart-{start}", on_select="rerun", selection_mode="box")
+    wanted = bar_of_window(
+        dataset, chosen(event, len(candles)), Window(start, start + len(shown) - 1), candles["time"],
+        may_run=actor.may("run_session"),
+    )  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         for label, icon, to in (
             ("Oldest", "first_page", 0),
@@ -119,6 +133,7 @@ def chart(candles: pd.DataFrame) -> None:
             at = candles["time"].searchsorted(pd.Timestamp(datetime(day.year, day.month, day.day, tzinfo=UTC)))
             details.point(int(at), WIDTH, len(candles))
         st.caption(f"Bars #{start:,} to #{start + len(shown) - 1:,}")
+    return wanted
 
 
 def show_from(start: int) -> None:

@@ -245,6 +245,7 @@ interface BoardData {
   may_judge: boolean
   why_not: string
   missed_kind: string
+  labelling: boolean
   current: string | null
 }
 

@@ -41,17 +41,19 @@ class Content:
     counts: dict[str, int]
     open_marks: int
     gone: list[dict[str, Any]]
+    masked: bool  # others judged what this person may not see yet
 
 
-def read(detail: SessionDetail) -> Content:
+def read(detail: SessionDetail, actor: Actor) -> Content:
     with transaction() as session:
         score = labels.score_session(session, detail.id)
         counts = sessions.verdict_counts(session, detail.id)
         gone = sessions.gone(session, detail.id) if detail.retest_of_id else []
+        masked = judging.is_masked(session, detail.id, actor=actor)
     accepted: set[str] = st.session_state.setdefault(f"gone-fine-{detail.id}", set())
     judged = sum(n for verdict, n in counts.items() if verdict != Verdict.FALSE_NEGATIVE)
     left = max(0, detail.detection_count - judged)
-    return Content(score, counts, left, [g for g in gone if str(g["feedback_id"]) not in accepted])
+    return Content(score, counts, left, [g for g in gone if str(g["feedback_id"]) not in accepted], masked)
 
 
 @st.fragment
@@ -78,7 +80,7 @@ def screen(session_id: uuid.UUID) -> None:
 
 def judged(detail: SessionDetail, actor: Actor) -> None:
     """A session with its detections: the board, and below it the score and what a retest lost."""
-    content = read(detail)
+    content = read(detail, actor)
     heading(detail, content, actor)
     if detail.dataset_id is None or detail.storage_path is None:
         parts.empty_state("candlestick_chart", "No candles", "This session was kept from before datasets were stored.")
@@ -86,7 +88,12 @@ def judged(detail: SessionDetail, actor: Actor) -> None:
         judging_board(detail, actor=actor, current=st.query_params.get("mark"), key=f"board-{detail.id}")
     with st.container(horizontal=True, gap="medium"):
         with st.container(width=360):
-            panel.score_card(detail, content.counts, content.score)
+            if detail.version_id is None and detail.version is None:
+                panel.labels_card(content.counts)
+            elif content.masked:
+                panel.masked_card()
+            else:
+                panel.score_card(detail, content.counts, content.score)
         if content.gone and detail.status == SessionStatus.ACTIVE:
             with st.container(width=420):
                 pressed = panel.gone_card(content.gone, may_judge=actor.may("judge"))
@@ -116,7 +123,8 @@ def heading(detail: SessionDetail, content: Content, actor: Actor) -> None:
 
 def caption(detail: SessionDetail) -> str:
     size = detail.end_index - detail.start_index + 1
-    words = [f"{detail.workspace_name} v{detail.version or '–'}", looks.count(size, "candle")]
+    version = f"v{detail.version}" if detail.version else "labels, no detector"
+    words = [f"{detail.workspace_name} {version}", looks.count(size, "candle")]
     words.append("fully checked window" if detail.coverage == "exhaustive" else "partial window")
     if detail.split == "holdout":
         words.append("hold-out")

@@ -13,6 +13,7 @@ import streamlit as st
 from pages.components import address, drawn, looks, parts
 from pages.components.actor import require_actor
 from pages.components.columns import clicked_row, looks_of, table
+from pages.components.datasets.fetch_dialog import fetch_dialog
 from pages.components.datasets.import_dialog import import_dialog, warnings
 from pages.components.datasets.table import ADJUSTMENTS, dataset_columns
 from pages.components.errors import guarded
@@ -218,8 +219,12 @@ def want_run(workspace_id: uuid.UUID) -> None:
 def import_button(actor: Actor) -> None:
     if not actor.may("import_candles"):
         st.caption(f"You are a {actor.role}: importing takes a member.")
-    elif st.button("Import candles", type="primary", icon=":material/upload:", key="import-open"):
-        import_dialog()
+        return
+    with st.container(horizontal=True, gap="small", width="content"):
+        if st.button("Fetch candles", icon=":material/cloud_download:", key="fetch-open"):
+            fetch_dialog()
+        if st.button("Import candles", type="primary", icon=":material/upload:", key="import-open"):
+            import_dialog()
 
 
 def imported_note() -> None:

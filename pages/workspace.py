@@ -139,7 +139,7 @@ def _header(view: summary.View, actor: Actor) -> None:
         if view.active is not None and exists("session"):
             if st.button("Open session", icon=":material/candlestick_chart:", help=looks.plain(view.active.name)):
                 go("session", id=view.active.id)
-        elif _may_run_beside(view, actor) and st.button("Run a session", icon=":material/candlestick_chart:"):
+        elif _may_run_beside(view, actor) and st.button(_session_label(view), icon=":material/candlestick_chart:"):
             ask_now("run_session", workspace.id)
         hidden = "archive" if workspace.archived_at else "restore"
         offered = [name for name, (_, _, right) in MORE.items() if name != hidden and actor.may(right)]
@@ -156,8 +156,11 @@ def _more_label(name: str) -> str:
 def _may_run_beside(view: summary.View, actor: Actor) -> bool:
     """Whether the header offers a session, because nothing at the right does."""
     offered = {offer.action for offer in (view.step.main, *view.step.others) if offer}
-    able = view.workspace.deployed_version_id is not None and view.workspace.archived_at is None
-    return able and actor.may("run_session") and "run_session" not in offered
+    return view.workspace.archived_at is None and actor.may("run_session") and "run_session" not in offered
+
+
+def _session_label(view: summary.View) -> str:
+    return "Run a session" if view.workspace.deployed_version_id is not None else "Label a window"
 
 
 def _timeline(view: summary.View, actor: Actor) -> TimelineAction | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString
 
-from sqlalchemy import select
+from sqlalchemy import exists, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -15,7 +15,7 @@ from services.candles.mapping import Reading
 from services.database.rows import fetch
 from services.datasets import clean_name, clean_note, clean_symbol, clean_timeframe
 from services.errors import NotFound
-from services.models import CandleDataset, ImportReading, now
+from services.models import CandleDataset, FeedbackItem, ImportReading, now
 from services.people import Actor, record, require
 
 
@@ -71,8 +71,24 @@ def rename(
     after = {"name": row.name, "symbol": row.symbol, "timeframe": row.timeframe, "licence_note": row.licence_note}
     if after != before:
         session.flush()
+        if row.symbol != before["symbol"]:
+            _count_under(session, dataset_id, row.symbol)
         record(session, actor=actor, action="rename_dataset", object_type="dataset", object_id=dataset_id,
                before=before, after=after)  # fmt: skip
+
+
+_MOVES: LiteralString = """
+UPDATE correction_moves SET symbol = %(symbol)s
+WHERE feedback_id IN (SELECT id FROM feedback_items WHERE dataset_id = %(id)s) RETURNING 1
+"""
+
+
+def _count_under(session: Session, dataset_id: uuid.UUID, symbol: str) -> None:
+    """The statistics keep their sums by symbol, so those of a renamed dataset's judgements are made again."""
+    judged = session.scalar(select(exists().where(FeedbackItem.dataset_id == dataset_id)))
+    if judged:
+        fetch(session, _MOVES, {"symbol": symbol, "id": dataset_id})
+        session.execute(text("SELECT stat_refill()"))
 
 
 def put_away(session: Session, dataset_id: uuid.UUID, *, away: bool, actor: Actor) -> None:

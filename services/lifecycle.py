@@ -142,6 +142,13 @@ class MadeBy(StrEnum):
     CARRIED = "carried"
 
 
+class Severity(StrEnum):
+    """How much a correction matters; it orders a batch. Most have none and stand between."""
+
+    HIGH = "high"
+    LOW = "low"
+
+
 class VersionStatus(StrEnum):
     CANDIDATE = "candidate"
     DEPLOYED = "deployed"

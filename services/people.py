@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from services.database import notes
 from services.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from services.lifecycle import PERMISSIONS, Role
 from services.models import AuditEvent, User, now
@@ -20,6 +21,7 @@ from services.texts import storable
 
 _ADDRESS: Final = re.compile(r"[^\s@\x00-\x1f]{1,64}@[^\s@\x00-\x1f]{1,189}")
 LONGEST_NAME: Final = 120
+SHUT_OUT_CHANNEL: Final = "patterndesk_shut_out"  # names a person whose open streams end
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +254,8 @@ def set_active(session: Session, person_id: uuid.UUID, active: bool, *, actor: A
         before={"is_active": before},
         after={"is_active": active},
     )
+    if not active:
+        notes.keep(session, SHUT_OUT_CHANNEL, str(user.id))
 
 
 def _locked(session: Session, person_id: uuid.UUID) -> User:

@@ -7,7 +7,7 @@ can stand in any statement, and is the text of the index over open corrections t
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final, Protocol
+from typing import Any, Final, LiteralString, Protocol
 
 from services.lifecycle import LIVE_EXECUTION, QUIET_VERDICTS, AuthorType, FeedbackState, MadeBy
 
@@ -103,3 +103,20 @@ def agent_in_words(agent: str) -> str:
 def agent_author(agent: str) -> AuthorType:
     """Whose name the messages of an agent's run carry: the tuner is a part of the application."""
     return AuthorType.CLAUDE if agent == "claude" else AuthorType.SYSTEM
+
+
+def masked_sql(alias: LiteralString) -> LiteralString:
+    """Whether the judgement is kept from the person `viewer` (a parameter; NULL sees everything): another's, in a blind
+    review that goes on, on a mark that the viewer has not judged. Of what was missed, every mark has to be judged."""
+    own: LiteralString = (
+        "SELECT 1 FROM feedback_items o WHERE o.author_id = %(viewer)s AND o.state <> 'withdrawn' AND o.detection_id = "
+    )
+    return (
+        "(%(viewer)s::uuid IS NOT NULL AND "
+        + alias + ".author_id <> %(viewer)s AND " + alias + ".made_by = 'person' AND EXISTS "
+        "(SELECT 1 FROM pattern_sessions bs JOIN pattern_workspaces bw ON bw.id = bs.workspace_id "
+        "WHERE bs.id = " + alias + ".session_id AND bs.status = 'active' AND bw.blind_review) AND CASE WHEN "
+        + alias + ".detection_id IS NOT NULL THEN NOT EXISTS (" + own + alias + ".detection_id) "
+        "ELSE EXISTS (SELECT 1 FROM detections bd WHERE bd.session_id = " + alias + ".session_id AND NOT EXISTS ("
+        + own + "bd.id)) END)"
+    )  # fmt: skip

@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     vercel_git_org: str | None = Field(None, validation_alias="VERCEL_GIT_ORG")
     vercel_git_repo: str | None = Field(None, validation_alias="VERCEL_GIT_REPO")
     vercel_api: str = Field("https://api.vercel.com", validation_alias="VERCEL_API")
+    market_urls: str = Field("", validation_alias="MARKET_URLS")
 
     anthropic_api_key: SecretStr | None = Field(None, validation_alias="ANTHROPIC_API_KEY")
     anthropic_base_url: str | None = Field(None, validation_alias="ANTHROPIC_BASE_URL")  # a gateway's, or a test's

@@ -10,8 +10,8 @@ import pandas as pd
 
 from services import datasets
 from services.candles.bars import frame_to_table
-from services.candles.importer import ImportedCandles, Reading, read_candles
-from services.candles.market import extend, fetch, market
+from services.candles.importer import ImportedCandles, Progress, Reading, read_candles
+from services.candles.market import Instrument, extend, fetch, market
 from services.candles.questions import Question
 from services.candles.store import load_array, load_frame, save_parquet
 from services.database.engine import transaction
@@ -20,6 +20,7 @@ from services.errors import Conflict, InvalidInput
 from services.people import Actor, require
 from services.settings import get_settings
 
+Fetched = Callable[[int, float], None]  # candles so far, share of the range
 CLOSE = 1e-9  # relative; prices that differ by more are other prices
 
 
@@ -36,6 +37,7 @@ def import_candles(
     licence_note: str | None = None,
     price_adjustment: str | None = None,
     allow_nonpositive: bool = False,
+    progress: Progress | None = None,
     actor: Actor,
 ) -> datasets.DatasetRow:
     """Reads, checks and stores a file of candles. The same candles twice are one dataset. Raises InvalidInput."""
@@ -48,6 +50,7 @@ def import_candles(
         skip_bad_rows=skip_bad_rows,
         allow_nonpositive=allow_nonpositive,
         price_adjustment=price_adjustment,
+        progress=progress,
     )
     return keep_candles(
         imported,
@@ -137,6 +140,11 @@ def _compare(row: datasets.DatasetRow, stored: Candles, fresh: Candles) -> None:
     )
 
 
+def find_instruments(source: str, text: str) -> list[Instrument]:
+    """What a source of candles has that fits the text. Raises InvalidInput, Unavailable."""
+    return market(source, addresses=get_settings().market_urls).search(text)
+
+
 def fetch_candles(
     source: str,
     symbol: str,
@@ -144,13 +152,13 @@ def fetch_candles(
     *,
     start: datetime | None = None,
     end: datetime | None = None,
-    progress: Callable[[int, float], None] | None = None,
+    progress: Fetched | None = None,
     actor: Actor,
 ) -> datasets.DatasetRow:
     """Candles of an exchange or of Yahoo as a dataset. Without `start`, the newest dataset that was fetched of the same
     source, symbol and timeframe is extended by what came since. Raises InvalidInput, Unavailable, Conflict."""
     require(actor, "import_candles")
-    from_there = market(source)
+    from_there = market(source, addresses=get_settings().market_urls)
     if start is not None:
         found = fetch(from_there, symbol, timeframe, start=start, end=end, progress=progress)
         return keep_candles(found, actor=actor)

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from services import datasets, deployments, executions, limiting, prompts, storage, workspaces
+from sqlalchemy.orm import Session
+
+from services import attachments, datasets, deployments, executions, labels, limiting, prompts, storage, workspaces
 from services.candles.store import load_frame
 from services.database.engine import transaction
 from services.feedback import FeedbackRow
 from services.people import Actor, require
+from services.prompts import Offered
 from services.settings import get_settings
+
+SEES_PICTURES: Final = frozenset({"claude"})  # agents
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedLaunch:
-    """What would be sent: the corrections, the prompt as text, and the key of the stored prompt file."""
+    """What would be sent: the corrections, the prompt as text, and the key of the stored prompt file. `offered` are the
+    pictures that could go along with them, `pictures` the ids of those that do."""
 
     workspace_id: uuid.UUID
     agent: str
     items: list[FeedbackRow]
     text: str
     prompt_file: str
+    offered: tuple[Offered, ...] = ()
+    pictures: tuple[str, ...] = ()
 
     @property
     def feedback_ids(self) -> list[uuid.UUID]:
@@ -30,9 +39,17 @@ class PreparedLaunch:
 
 
 def prepare_launch(
-    workspace_id: uuid.UUID, *, feedback_ids: Sequence[uuid.UUID] | None = None, agent: str = "tuner", actor: Actor
+    workspace_id: uuid.UUID,
+    *,
+    feedback_ids: Sequence[uuid.UUID] | None = None,
+    agent: str = "tuner",
+    pictures: Collection[str] | None = None,
+    actor: Actor,
 ) -> PreparedLaunch:
-    """Makes and stores the prompt for all open corrections, or the chosen ones. Raises what a launch would raise."""
+    """Makes and stores the prompt for all open corrections, or the chosen ones. Raises what a launch would raise.
+
+    Pictures go to Claude alone: those whose ids are given, or the first `prompts.MOST`.
+    """
     require(actor, "launch")
     with transaction() as session:
         workspace = workspaces.lock(session, workspace_id)
@@ -41,12 +58,30 @@ def prepare_launch(
         detail = workspaces.get(session, workspace_id)
         version = deployments.get_version(session, detail.deployed_version_id) if detail.deployed_version_id else None
         wanted = {f.dataset_id for f in items if f.dataset_id}
+        images = _images(session, [*detail.attachments, *(key for f in items for key in f.attachments)])
         places = {str(i): datasets.get(session, i).storage_path for i in wanted}
+        held = labels.held_bars(session, workspace_id) if wanted else {}
     root = get_settings().storage_root
-    frames = {dataset_id: load_frame(root, path) for dataset_id, path in places.items()}
+    frames = {
+        dataset_id: load_frame(root, path).drop(index=sorted(held.get(dataset_id, ())), errors="ignore")
+        for dataset_id, path in places.items()
+    }  # fmt: skip
     prompt = prompts.build(detail, items, frames, params=version.params if version else None, agent=agent)
+    offered = prompts.offered(detail, items, images) if agent in SEES_PICTURES else []
+    picked = prompts.chosen(offered, pictures)
+    prompt = prompts.with_pictures(prompt, picked, _loading(root))
     key = storage.put(root, prompts.as_bytes(prompt), suffix=".json")
-    return PreparedLaunch(workspace_id, agent, items, prompts.readable(prompt), key)
+    ids = tuple(one.id for one in picked)
+    return PreparedLaunch(workspace_id, agent, items, prompts.readable(prompt), key, tuple(offered), ids)
+
+
+def _images(session: Session, keys: Collection[str]) -> dict[str, str]:
+    """The names of those attachments that are images, by storage key."""
+    return {row.storage_key: row.name for row in attachments.several(session, keys) if row.kind == "image"}
+
+
+def _loading(root: str) -> Callable[[str], bytes]:
+    return lambda key: storage.get(root, key)
 
 
 def launch(

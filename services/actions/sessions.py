@@ -64,6 +64,41 @@ def run_session(
     return plan.session_id
 
 
+def label_window(
+    workspace_id: uuid.UUID,
+    *,
+    dataset_id: uuid.UUID,
+    start_index: int | None = None,
+    end_index: int | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    name: str | None = None,
+    coverage: str = "partial",
+    actor: Actor,
+) -> uuid.UUID:
+    """Opens a window in which people mark places before there is a detector. Returns the session's id.
+
+    The window is given as for `run_session`.
+    """
+    if start is not None or end is not None:
+        start_index, end_index = _indexes(dataset_id, start, end)
+    with transaction() as session:
+        stored = datasets.get(session, dataset_id).storage_path
+    candles = load_array(get_settings().storage_root, stored)
+    with transaction() as session:
+        return sessions.open_for_labels(
+            session,
+            workspace_id,
+            candles,
+            dataset_id=dataset_id,
+            start_index=start_index,
+            end_index=end_index,
+            name=name,
+            coverage=coverage,
+            actor=actor,
+        )
+
+
 def _run(plan: SessionPlan, actor: Actor) -> None:
     candles = load_array(get_settings().storage_root, plan.storage_path)
     root = releases.release(plan.commit_hash)

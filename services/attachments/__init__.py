@@ -1,7 +1,7 @@
 """Attachments: images, videos and files that people add, checked by content and stored once by it."""
 
 from services.attachments.checking import ACCEPTED, Checked, check, clean_name
-from services.attachments.keeping import AttachmentRow, Opened, add, find, open_attachment, store
+from services.attachments.keeping import AttachmentRow, Opened, add, find, open_attachment, several, store
 
 __all__ = [
     "ACCEPTED",
@@ -13,5 +13,6 @@ __all__ = [
     "clean_name",
     "find",
     "open_attachment",
+    "several",
     "store",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString, NamedTuple
@@ -47,6 +48,12 @@ FROM attachments WHERE storage_key = %(key)s
 """
 
 
+_SEVERAL: LiteralString = """
+SELECT id, storage_key, kind, content_type, name, size_bytes, uploaded_by_id, created_at
+FROM attachments WHERE storage_key = ANY(%(keys)s)
+"""
+
+
 def store(checked: Checked, *, root: str | None = None) -> str:
     """Put the bytes into the storage, before the transaction that calls `add`; the same bytes have the same key.
 
@@ -86,6 +93,11 @@ def find(session: Session, key: str) -> AttachmentRow:
     if not rows:
         raise NotFound("There is no such attachment.")
     return AttachmentRow(*rows[0])
+
+
+def several(session: Session, keys: Collection[str]) -> list[AttachmentRow]:
+    """The attachments under these storage keys, without those that are not there."""
+    return [AttachmentRow(*row) for row in fetch(session, _SEVERAL, {"keys": list(keys)})] if keys else []
 
 
 def open_attachment(session: Session, key: str, *, root: str | None = None) -> Opened:

@@ -106,6 +106,12 @@ def _are_dates(filled: Sequence[str], shape: str) -> bool:
     return any(all(fits(c, o) for c in filled) for o in orders)
 
 
+def on_whole_seconds(cells: Sequence[str]) -> bool:
+    """Whether unix times in milliseconds or finer fall on whole seconds; others have no such doubt."""
+    digits = [c for c in cells if c.isdigit() and len(c) > 11]
+    return not digits or all(int(c) % 10 ** ((len(c) - 10) // 3 * 3) == 0 for c in digits)
+
+
 def goes_back(cells: Sequence[str]) -> bool:
     """Whether times have the newest first, under any order of day and month."""
     filled = [c for c in cells if c]

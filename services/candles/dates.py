@@ -15,10 +15,12 @@ from services.candles.bars import Floats, Ints, Mask
 from services.candles.months import month
 
 _TIME: Final = (
-    r"(?:(?:[T ,;@]|at|um|\s-)*\s*(?P<h>[0-9]{1,2})[:h](?P<m>[0-9]{2})(?::(?P<s>[0-9]{2})(?:[.,:](?P<f>[0-9]{1,9}))?)?\s*"
-    r"(?P<p>[AaPp]\.?[Mm]\.?)?)?"
+    r"(?:(?:[T ,;@]|at|um|\s-)*\s*(?P<h>[0-9]{1,2})(?:[:h](?P<m>[0-9]{2})(?::(?P<s>[0-9]{2})(?:[.,:](?P<f>[0-9]{1,9}))?)?|"
+    r"[ -]?(?P<q>[AaPp]\.?[Mm]\b))\s*(?P<p>[AaPp]\.?[Mm]\b\.?)?)?"
 )
-_HHMMSS: Final = r"(?:[T _-]*(?P<h>[0-9]{2}):?(?P<m>[0-9]{2})(?::?(?P<s>[0-9]{2})(?:\.?(?P<f>[0-9]{1,9}))?)?(?P<p>)?)?"
+_HHMMSS: Final = (
+    r"(?:[T _-]*(?P<h>[0-9]{2}):?(?P<m>[0-9]{2})(?::?(?P<s>[0-9]{2})(?:[.:]?(?P<f>[0-9]{1,9}))?)?(?P<p>)?)?"
+)
 _ZONE: Final = (
     r"\s*(?P<z>(?:Z|z|[A-Za-z]{1,4}T|UTC|GMT|UCT|CEST|MESZ|MEZ|MSK|[A-Za-z]+/[A-Za-z_]+(?:/[A-Za-z_]+)?)?\s*"
     r"(?:[+-][0-9]{1,2}(?::?[0-9]{2})?)?)(?:\s*(?:\[[^\]]*\]|\([^)]*\)|[A-Z]{3}))?$"
@@ -27,7 +29,7 @@ _WEEKDAY: Final = r"^(?:[^\W\d_]{2,10}\.?,?\s+)?"
 _SEP: Final = r"\s*[-/.]\s*"
 # by their names; a, b and c are the three parts in the order that they stand in
 SHAPES: Final = {
-    "ymd": r"^(?P<a>[0-9]{4})" + _SEP + r"(?P<b>[0-9]{1,2})" + _SEP + r"(?P<c>[0-9]{1,2})" + _TIME + _ZONE,
+    "ymd": r"^(?P<a>[0-9]{4})" + _SEP + r"(?P<b>[0-9]{1,2})" + _SEP + r"(?P<c>[0-9]{1,2})\.?" + _TIME + _ZONE,
     "cjk": r"^(?P<a>[0-9]{4})[年년]\s*(?P<b>[0-9]{1,2})[月월]\s*(?P<c>[0-9]{1,2})[日일]?" + _TIME + _ZONE,
     "compact": r"^(?P<a>(?:19|20)[0-9]{2})(?P<b>0[1-9]|1[0-2])(?P<c>0[1-9]|[12][0-9]|3[01])" + _HHMMSS + _ZONE,
     "parts": _WEEKDAY + r"(?P<a>[0-9]{1,2})" + _SEP + r"(?P<b>[0-9]{1,2})" + _SEP + r"(?P<c>[0-9]{4}|[0-9]{2})" + _TIME
@@ -36,13 +38,15 @@ SHAPES: Final = {
     r"(?:de\s+)?(?P<c>[0-9]{4}|'?[0-9]{2})" + _TIME + _ZONE,
     "mon d y": _WEEKDAY + r"(?P<a>[^\W\d_]{3,12})\.?[\s./-]*(?P<b>[0-9]{1,2})(?:st|nd|rd|th)?[\s,./-]+(?P<c>[0-9]{4})"
     + _TIME + _ZONE,
+    "mon d h y": _WEEKDAY + r"(?P<a>[^\W\d_]{3,12})\.?\s+(?P<b>[0-9]{1,2})\s+(?P<h>[0-9]{1,2}):(?P<m>[0-9]{2})"
+    r"(?::(?P<s>[0-9]{2}))?(?P<f>)(?P<p>)(?:\s+(?P<z>[A-Z]{3,4}))?\s+(?P<c>[0-9]{4})$",
     "y mon d": r"^(?P<a>[0-9]{4})[\s./-]*(?P<b>[^\W\d_]{3,12})\.?[\s./-]*(?P<c>[0-9]{1,2})" + _TIME + _ZONE,
     "six": r"^(?P<a>[0-9]{2})(?P<b>[0-9]{2})(?P<c>[0-9]{2})(?:[T ]+(?P<h>[0-9]{2}):?(?P<m>[0-9]{2})(?::?(?P<s>[0-9]{2})"
     r"(?P<f>)(?P<p>)?)?)?" + _ZONE,
     "eight": r"^(?P<a>[0-9]{2})(?P<b>[0-9]{2})(?P<c>[0-9]{4})" + _TIME + _ZONE,
 }  # fmt: skip
 CLOCK: Final = (
-    r"^(?P<h>[0-9]{1,2})[:.h](?P<m>[0-9]{2})(?:[:.](?P<s>[0-9]{2})(?:[.,:](?P<f>[0-9]{1,9}))?)?\s*(?P<p>[AaPp]\.?[Mm]\.?)?"
+    r"^(?P<h>[0-9]{1,2})[:.h](?P<m>[0-9]{2})(?:[:.](?P<s>[0-9]{2})(?:[.,:](?P<f>[0-9]{1,9}))?)?\s*(?P<p>[AaPp]\.?[Mm]\b\.?)?"
     + _ZONE
 )
 DIGIT_CLOCK: Final = r"^[0-9]{1,6}(?:\.0+)?$"
@@ -73,7 +77,7 @@ def shape_of(sample: Iterable[str]) -> str | None:
     for name, pattern in SHAPES.items():
         compiled = re.compile(pattern.replace("[^\\W\\d_]", "[^\\W\\d_]"))
         count = sum(compiled.match(cell) is not None for cell in cells)
-        if name in ("d mon y", "mon d y", "y mon d") and count:
+        if name in ("d mon y", "mon d y", "mon d h y", "y mon d") and count:
             count = sum(_months(compiled.match(cell), name) for cell in cells)
         if count > most:
             best, most = name, count
@@ -81,7 +85,7 @@ def shape_of(sample: Iterable[str]) -> str | None:
 
 
 def _months(found: re.Match[str] | None, name: str) -> bool:
-    return found is not None and month(found["a" if name == "mon d y" else "b"]) > 0
+    return found is not None and month(found["a" if name.startswith("mon") else "b"]) > 0
 
 
 def read_dates(text: Any, shape: str) -> Parts:
@@ -138,7 +142,7 @@ def _chunk(text: Any, pattern: str, dated: bool, labels: list[str]) -> tuple[Any
     zeros = np.zeros(count, dtype=np.int64)
     a, b, c = (part(n) for n in "abc") if dated else (zeros, zeros, zeros)
     hours = whole("h")
-    half = pc.utf8_lower(pc.utf8_slice_codeunits(pc.fill_null(pc.struct_field(parts, "p"), ""), 0, 1))
+    half = pc.utf8_lower(pc.utf8_slice_codeunits(_half(parts), 0, 1))
     pm, am = np.asarray(pc.equal(half, "p")), np.asarray(pc.equal(half, "a"))
     wrong = (pm | am) & ((hours < 1) | (hours > 12))
     hours = np.where(pm & (hours < 12), hours + 12, np.where(am & (hours == 12), 0, hours))
@@ -148,6 +152,14 @@ def _chunk(text: Any, pattern: str, dated: bool, labels: list[str]) -> tuple[Any
     uneven = np.asarray(pc.match_substring_regex(pc.fill_null(pc.struct_field(parts, "f"), ""), "[1-9]"))
     bad = bad | wrong | (minutes > 59) | (secs > 59) | (seconds > 86_400)
     return a, b, c, seconds, timed, uneven, _zones(pc.struct_field(parts, "z"), labels), bad
+
+
+def _half(parts: Any) -> Any:
+    """Each row's am or pm, behind minutes or right behind the hour (`09:30 AM`, `09-AM`)."""
+    behind = pc.fill_null(pc.struct_field(parts, "p"), "")
+    if parts.type.get_field_index("q") < 0:
+        return behind
+    return pc.binary_join_element_wise(behind, pc.fill_null(pc.struct_field(parts, "q"), ""), "")
 
 
 def _zones(cells: Any, labels: list[str]) -> Ints:

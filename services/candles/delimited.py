@@ -16,6 +16,7 @@ from services.candles import notes
 from services.candles.bars import Ints
 from services.candles.grid import Columns, Grid
 from services.candles.layout import CALLED, HEAD_LINES, TAIL_LINES, Layout, find_layout, split_cells
+from services.candles.numerals import is_number
 from services.candles.opening import MAX_ROWS, too_many_rows
 from services.errors import InvalidInput
 
@@ -23,6 +24,7 @@ NO_TABLE: Final = (
     "The file is not a table of candles: no row in it has a time and four prices. Give a file with the columns time, "
     "open, high, low and close."
 )
+_WORD: Final = re.compile(r"[^\W\d_]{4,}")
 _BLANK: Final = re.compile(rb"\n[ \t]*(?=\n)")
 _REMARK: Final = re.compile(rb"(?:\A|\n)[ \t]*(?:#|//)")
 
@@ -110,6 +112,14 @@ def _lines(data: bytes) -> list[str]:
     return text.removesuffix("\n").split("\n")
 
 
+def _trimmed(column: Any, quoted: bool) -> Any:
+    """Text without blanks around it, and without quotes behind blanks, which the reader takes for text."""
+    column = pc.utf8_trim_whitespace(column)
+    if not quoted or not pc.any(pc.starts_with(column, '"')).as_py():
+        return column
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(column, r'^"(.*)"$', r"\1"))
+
+
 @dataclass(frozen=True)
 class _Reader:
     """Reads chosen columns of the table in a text."""
@@ -129,9 +139,13 @@ class _Reader:
     def load(self, wanted: Sequence[int]) -> Columns:
         body, kept = self._body()
         ragged: list[int] = []
+        remarks: dict[int, str] = {}
 
         def note(row: Any) -> str:
-            ragged.append(row.number)
+            if row.text and self._is_remark_between(row.text):
+                remarks[row.number] = row.text
+            else:
+                ragged.append(row.number)
             return "skip"
 
         keys = [f"c{i}" for i in range(self.layout.width)]
@@ -148,11 +162,18 @@ class _Reader:
         except pa.ArrowException as error:
             raise InvalidInput("The file cannot be read as a table: its rows or quotes are broken.") from error
         uneven = kept[np.array(ragged, dtype=np.int64) - 1] if ragged else np.array([], dtype=np.int64)
-        rows = np.delete(kept, np.array(ragged, dtype=np.int64) - 1) if ragged else kept
+        quoted = self.data.find(b' "') >= 0
+        gone = [*ragged, *remarks]
+        rows = np.delete(kept, np.array(gone, dtype=np.int64) - 1) if gone else kept
         if table.num_rows != len(rows):
             raise InvalidInput("The file's quotes do not match up, so its rows cannot be told apart.")
-        cells = {i: pc.utf8_trim_whitespace(table.column(key)) for i, key in zip(wanted, chosen, strict=True)}
-        return Columns(cells, rows, uneven)
+        cells = {i: _trimmed(table.column(key), quoted) for i, key in zip(wanted, chosen, strict=True)}
+        return Columns(cells, rows, uneven, tuple(remarks.values()))
+
+    def _is_remark_between(self, text: str) -> bool:
+        """A short line of words: `Nov 10, 2023  0.24 Dividend`. A row of numbers that is cut off is none."""
+        filled = [cell for cell in split_cells(text, self.layout.delimiter) if cell]
+        return len(filled) <= 3 and bool(_WORD.search(filled[-1] if filled else "")) and not is_number(filled[-1])
 
     @property
     def _delimiter(self) -> str:
@@ -181,6 +202,10 @@ class _Reader:
 
     def _has_odd_lines(self, start: int, end: int) -> bool:
         header = (self.layout.header or "").encode()
+        hints = (b"\n\n", b"\n ", b"\n\t", b"\n#", b"\n//", header)
+        begin = max(start - 1, 0)
+        if not any(hint and self.data.find(hint, begin, end) >= 0 for hint in hints):
+            return False  # much quicker than to look for patterns
         return (
             _BLANK.search(self.data, max(start - 1, 0), end) is not None
             or _REMARK.search(self.data, start, end) is not None

@@ -15,11 +15,13 @@ from services.candles.bars import Ints
 @dataclass(frozen=True, slots=True)
 class Columns:
     """Chosen columns of a grid by position, as Arrow arrays of equal length (text is trimmed; empty cells are "" or
-    null), each row's 1-based number in the file, and the rows that did not have the grid's number of cells."""
+    null), each row's 1-based number in the file, the rows that did not have the grid's number of cells, and lines of
+    words between the rows (dividends, splits), which are no rows."""
 
     cells: Mapping[int, Any]
     rows: Ints
     ragged: Ints = field(default_factory=lambda: np.array([], dtype=np.int64))
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -28,10 +29,12 @@ from services.candles.text import to_utf8
 from services.candles.times import guess_timeframe, is_timeframe, timeframe_of, timeframe_seconds
 from services.candles.vendors import vendor_of
 from services.candles.workbook import read_workbook
+from services.candles.wrapped import laid_bare
 from services.errors import InvalidInput
 
 __all__ = ["ImportedCandles", "Reading", "guess_timeframe", "is_timeframe", "read_candles", "timeframe_seconds"]
 
+Progress = Callable[[float, str], None]  # share of the work that is done, what is done now
 PRICE_ADJUSTMENTS = ("raw", "split", "total", "unknown")
 
 
@@ -87,12 +90,14 @@ def read_candles(
     allow_nonpositive: bool = False,
     price_adjustment: str | None = None,
     now: datetime | None = None,
+    progress: Progress | None = None,
 ) -> ImportedCandles:
     """Read a file of candles, recognised by its content.
 
     `tz` (a zone's name, city or offset) is for times that carry none; dates without a time of day are UTC midnight.
     `reading` are further answers of the person. `skip_bad_rows` leaves out rows that can't be used, up to a half.
-    `price_adjustment` overrides what the format tells. `now` decides whether the last bar is finished.
+    `price_adjustment` overrides what the format tells. `now` decides whether the last bar is finished. `progress` is told
+    how far it is, for people who wait.
     Raises Question for what only a person can say, BadRows for rows that can't be used, InvalidInput for the rest, with
     one sentence that names the first rows (1-based, as in the file).
     """
@@ -100,10 +105,14 @@ def read_candles(
         raise InvalidInput(f"The price adjustment must be one of {', '.join(PRICE_ADJUSTMENTS)}.")
     answers = reading or Reading()
     answers = replace(answers, tz=tz if tz is not None else answers.tz)
+    tell = progress or _silent
+    tell(0.05, "Unpacking and finding the table")
     grid, inner_name = _grid(data, filename)
+    tell(0.2, "Reading times and prices")
     roles = find_roles(grid, answers.columns)
     vendor = vendor_of(grid, roles, inner_name)
     read = read_bars(grid, roles, vendor, answers)
+    tell(0.6, f"Checking {len(read.bars):,} candles")
     bars, mended = rounded(read.bars)
     find_faults(bars, read.faults, allow_nonpositive=allow_nonpositive)
     bars, skipped, listed = _sound(bars, read, grid.width, skip=skip_bad_rows)
@@ -116,6 +125,9 @@ def read_candles(
         decided.append(
             f"{skipped:,} {'row that cannot' if skipped == 1 else 'rows that cannot'} be used left out, by choice."
         )
+    symbol = _symbol(read.symbol or grid.facts.symbol or named.symbol)
+    decided += _guesses(symbol, read.symbol or grid.facts.symbol, timeframe, spaced=len(bars) > 1)
+    tell(0.8, "Packing the candles")
     frame = bars.frame()
     return ImportedCandles(
         frame=frame,
@@ -129,11 +141,15 @@ def read_candles(
         price_adjustment=price_adjustment or vendor.price_adjustment,
         parquet=to_parquet(frame),
         decided=tuple(decided),
-        symbol=_symbol(read.symbol or grid.facts.symbol or named.symbol),
+        symbol=symbol,
         timeframe=timeframe,
         columns=_columns(grid, roles.time, roles.clock, roles.prices, roles.volume),
         shape=shape_of(grid),
     )  # fmt: skip
+
+
+def _silent(share: float, doing: str) -> None:
+    pass
 
 
 def _grid(data: bytes, filename: str) -> tuple[Grid, str]:
@@ -147,7 +163,7 @@ def _grid(data: bytes, filename: str) -> tuple[Grid, str]:
         text, notes = to_utf8(opened.data)
         grid = read_json(text) if looks_like_json(text) else read_delimited(text)
         grid = replace(grid, decided=(*notes, *grid.decided))
-    return replace(grid, decided=(*opened.decided, *grid.decided)), opened.filename
+    return laid_bare(replace(grid, decided=(*opened.decided, *grid.decided))), opened.filename
 
 
 def _sound(
@@ -198,6 +214,17 @@ def _timeframe(seconds: Ints, said: str | None, named: str | None) -> tuple[str 
     if short < timeframe_seconds(spaced) and not (steps % short).any() and (steps == short).any():
         return claimed, []  # few trades: most bars are missing
     return spaced, [f"The file or its name says {claimed}, but its bars are {spaced} apart; {spaced} was taken."]
+
+
+def _guesses(symbol: str | None, in_file: str | None, timeframe: str | None, *, spaced: bool) -> list[str]:
+    """Where the symbol and the timeframe come from, for those who give none."""
+    said = []
+    if symbol:
+        said.append(f"The symbol {symbol} was taken from {'the file' if in_file else 'the name of the file'}.")
+    if timeframe:
+        source = "the spacing of the bars" if spaced else "the file or its name"
+        said.append(f"The timeframe {timeframe} was told by {source}.")
+    return said
 
 
 def _symbol(text: str | None) -> str | None:

@@ -15,6 +15,7 @@ from services.candles.numerals import is_empty, is_number
 HEAD_LINES: Final = 400
 TAIL_LINES: Final = 60
 _DIGITS: Final = re.compile(r"\d.*\d.*\d.*\d")
+_PLACEHOLDER: Final = re.compile(r"(?:column|col|field|feld|spalte|var|v|x|f|c)?[ _.-]?\d+|unnamed: \d+", re.IGNORECASE)
 _SUMMARY: Final = re.compile(
     r"(total|sum|summe|average|mean|source|quelle|note|disclaimer|©|copyright|end of|generated|exported|rows|mittelwert|"
     r"data (?:provided|from|source)|powered)", re.IGNORECASE,
@@ -33,10 +34,21 @@ SPLITS: Final[dict[str, Split]] = {
     ";": _by(";"),
     "|": _by("|"),
     ",": _by(","),
+    "^": _by("^"),
+    "~": _by("~"),
     "  ": lambda line: re.split(r"\s{2,}|\t", line.strip()),
     " ": str.split,
 }
-CALLED: Final = {"\t": "tab", ";": "semicolon", "|": "bar", ",": "comma", "  ": "blanks", " ": "blanks"}
+CALLED: Final = {
+    "\t": "tab",
+    ";": "semicolon",
+    "|": "bar",
+    ",": "comma",
+    "^": "caret",
+    "~": "tilde",
+    "  ": "blanks",
+    " ": "blanks",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +126,9 @@ def _found(head: Sequence[str], tail: Sequence[str], delimiter: str, width: int)
     heads = _head_rows(rows, first, width)
     main = max(heads, key=lambda i: _known(rows[i]), default=None)
     start = _after_head(rows, main, heads, first) if main is not None else first
-    columns = [_fitted(rows[i], width) for i in heads]
+    columns = [_fitted(rows[i], width) for i in sorted(heads, key=lambda i: i != main)]
     named = tuple(tuple(row[c] for row in columns if row[c]) for c in range(width))
+    named = tuple(() for _ in named) if _are_placeholders(named) else named
     top = min(heads, default=start)
     before = tuple(line for line in head[:top] if line.strip())
     header = head[main] if main is not None else None
@@ -126,6 +139,15 @@ def _found(head: Sequence[str], tail: Sequence[str], delimiter: str, width: int)
 
 def _known(row: Sequence[str]) -> int:
     return len({names.role(cell) for cell in row} - {None})
+
+
+def _are_placeholders(named: Sequence[tuple[str, ...]]) -> bool:
+    """Heads that name nothing: a spreadsheet's letters, or numbered columns."""
+    heads = [heads[0] for heads in named if heads]
+    letters = [chr(ord("A") + i) for i in range(len(heads))]
+    return len(heads) >= 5 and (
+        [h.upper() for h in heads] == letters or all(_PLACEHOLDER.fullmatch(head) for head in heads)
+    )
 
 
 def _head_rows(rows: Sequence[list[str]], first: int, width: int) -> list[int]:

@@ -18,10 +18,18 @@ _UNITS: Final = {
 _ALONE: Final = {"daily": "1d", "day": "1d", "d": "1d", "eod": "1d", "hourly": "1h", "hour": "1h", "h": "1h",
                  "minute": "1m", "minutely": "1m", "min": "1m", "weekly": "1w", "week": "1w", "w": "1w",
                  "monthly": "1M", "month": "1M", "mn": "1M"}  # fmt: skip
-_METATRADER: Final = re.compile(r"(M|H|D|W|MN)(\d{1,3})")
+_METATRADER: Final = re.compile(r"(M|H|D|W|MN)(\d{1,3})", re.IGNORECASE)
 _COUNTED: Final = re.compile(r"(\d{1,4})[ _-]?([A-Za-z]+)")
 _TRADINGVIEW: Final = re.compile(r"(?:([A-Z0-9_]+?)_)?([A-Z0-9.!&^=/-]+), (\d+[SHDWM]?|[SHDWM])(?:[ _(\[-].*)?")
-_JOINED: Final = re.compile(r"([A-Z]{3,10}(?:[.#+-][a-z0-9]{1,4})?)(MN1|[MHDW]\d{1,3})")
+_JOINED: Final = re.compile(
+    r"([A-Z]{4,10}?(?:[.#+-][a-z0-9]{1,4})?)(MN1|[MH](?:\d|1\d|20|30|45)|D1|W1|Daily|Weekly|Monthly|Hourly)"
+)
+# MetaTrader 4 names its files after the minutes: EURUSD240.csv; exchanges write them behind a line: XBTUSD_60.csv
+_MINUTES: Final = re.compile(r"(?:1|2|3|5|10|15|20|30|45|60|120|180|240|360|480|720|1440|10080|43200)")
+_GLUED: Final = re.compile(rf"([A-Z]{{6}}(?:[.#+-]?[a-z]{{1,4}})?)({_MINUTES.pattern})")
+_SECONDS: Final = {"300": "5m", "900": "15m", "1800": "30m", "3600": "1h", "14400": "4h", "21600": "6h", "86400": "1d"}
+_PAIR: Final = re.compile(r"([A-Za-z0-9^]{2,10})-([A-Za-z]{1,10})")
+_PERPETUAL: Final = frozenset(["PERP", "PERPETUAL", "SWAP"])
 _EXCHANGES: Final = frozenset(
     [
         "BINANCE",
@@ -188,6 +196,20 @@ _WORDS: Final = frozenset(
         "and",
         "in",
         "dukascopy",
+        "historicaldata",
+        "nosession",
+        "rth",
+        "eth",
+        "backtest",
+        "xnas",
+        "xnys",
+        "xlon",
+        "continuous",
+        "download",
+        "quote",
+        "equity",
+        "candlestick",
+        "eq",
     ]
 )
 _CURRENCIES: Final = frozenset(
@@ -243,16 +265,34 @@ class Named:
 
 def read_name(filename: str) -> Named:
     """`EURUSD_H1_2024…` → EURUSD, 1h; `BTCUSDT-15m-2024-03` → BTCUSDT, 15m; `NASDAQ_AAPL, 5` → AAPL, 5m."""
-    stem = _stem(filename)
+    stem = _stem(filename).removeprefix("#")
     view = _TRADINGVIEW.fullmatch(stem)
     if view:
         return Named(view[2].replace("/", "")[:32], minutes_or_unit(view[3]))
     joined = re.match(rf"{_JOINED.pattern}(?![A-Za-z0-9])", stem)
     if joined:
         return Named(joined[1].upper(), timeframe_named(joined[2]))
+    glued = _GLUED.fullmatch(stem)
+    if glued:
+        return Named(glued[1].upper(), minutes_or_unit(glued[2]))
+    stem = re.sub(r"(?i)candlestick_(\d+)_m(?=_)", r"candlestick_\1_min", stem)  # Dukascopy's M are minutes
     words = [w for w in re.split(r"[\s_,()\[\]+-]+|(?<![\d.])\.(?=[A-Za-z])|\.(?=\d)", stem) if w]
     timeframe, rest = _take_timeframe(words)
-    return Named(_symbol(rest), timeframe)
+    return Named(_class_of(stem, rest) or _symbol(rest), timeframe)
+
+
+def _class_of(stem: str, words: list[str]) -> str | None:
+    """A symbol with a line in it, as Yahoo and Coinbase write them: `BTC-USD`, `BRK-B`, `ETH-PERP`."""
+    for part in re.split(r"[\s_,()\[\]]+", stem):
+        pair = _PAIR.match(part)
+        if pair is None or pair[1] not in words or pair[2] not in words or (part[pair.end() :][:1] or "-") != "-":
+            continue
+        first, second = pair[1].upper(), pair[2].upper()
+        currencies = first in _CURRENCIES and second in _CURRENCIES
+        share = pair[0] == first + "-" + second and len(second) == 1 and len(first) <= 5
+        if currencies or share or second in _PERPETUAL:
+            return f"{first}-{second}"
+    return None
 
 
 def _stem(filename: str) -> str:
@@ -280,13 +320,21 @@ def timeframe_named(text: str) -> str | None:
     word = text.strip()
     meta = _METATRADER.fullmatch(word)
     if meta and int(meta[2]):
-        unit = {"M": "m", "H": "h", "D": "d", "W": "w", "MN": "M"}[meta[1]]
-        return f"{int(meta[2])}{unit}"
+        unit = {"M": "m", "H": "h", "D": "d", "W": "w", "MN": "M"}[meta[1].upper()]
+        return _shortest(int(meta[2]), unit)
     counted = _COUNTED.fullmatch(word)
     if counted and int(counted[1]):
         unit_ = "M" if counted[2] == "M" else _UNITS.get(counted[2].lower())
-        return f"{int(counted[1])}{unit_}" if unit_ else None
+        return _shortest(int(counted[1]), unit_) if unit_ else None
     return _ALONE.get(word.lower())
+
+
+def _shortest(count: int, unit: str) -> str:
+    """`60 m` as `1h`, `24 h` as `1d`."""
+    for smaller, size, larger in (("s", 60, "m"), ("m", 60, "h"), ("h", 24, "d")):
+        if unit == smaller and count % size == 0:
+            count, unit = count // size, larger
+    return f"{count}{unit}"
 
 
 def _take_timeframe(words: list[str]) -> tuple[str | None, list[str]]:
@@ -295,11 +343,15 @@ def _take_timeframe(words: list[str]) -> tuple[str | None, list[str]]:
             found = timeframe_named(f"{word} {words[i + 1]}")
             if found:
                 return found, [*words[:i], *words[i + 2 :]]
-    for i, word in enumerate(words):
+    counted = [i for i, word in enumerate(words) if re.fullmatch(r"\d+[A-Za-z]+", word)]
+    for i in [*counted, *(i for i in range(len(words)) if i not in counted)]:
+        word = words[i]
         if len(word) > 1 or i > 0:
             found = timeframe_named(word)
             if found and len(words) != 1:
                 return found, [*words[:i], *words[i + 1 :]]
+    if len(words) > 1 and (_MINUTES.fullmatch(words[-1]) or words[-1] in _SECONDS):
+        return _SECONDS.get(words[-1]) or minutes_or_unit(words[-1]), words[:-1]
     return None, words
 
 

@@ -20,15 +20,17 @@ ASK_DECIMAL: Final = (
     "It cannot be told whether the comma in the prices is the decimal sign or stands between thousands; say which the "
     "decimal sign is."
 )
-_MONEY: Final = r"(?i:[$€£¥₹₽₿₩]|usdt?|eur|gbp|jpy|chf|btc|rub|kč|zł|r\$)"
+_MONEY: Final = r"(?i:(?:us|c|ca|a|au|hk|nz|s)?\$|[€£¥₹₽₿₩₺₫฿₴]|rs\.?|inr|cad|aud|nzd|cny|rmb|krw|sek|nok|dkk|pln|try|usdt?|eur|gbp|jpy|chf|btc|rub|kč|zł|r\$)"
 _SCALE: Final = {"k": 1e3, "tsd": 1e3, "m": 1e6, "mio": 1e6, "mn": 1e6, "mln": 1e6, "b": 1e9, "bn": 1e9, "mrd": 1e9,
-                 "g": 1e9, "t": 1e12}  # fmt: skip
-_SUFFIX: Final = r"(?i:k|tsd|mio|mn|mln|m|bn|b|mrd|g|t)"
+                 "g": 1e9, "t": 1e12, "tn": 1e12, "lakh": 1e5, "lac": 1e5, "crore": 1e7, "cr": 1e7, "万": 1e4, "萬": 1e4,
+                 "亿": 1e8, "億": 1e8, "тыс": 1e3, "млн": 1e6, "млрд": 1e9}  # fmt: skip
+_SUFFIX: Final = r"(?i:k|tsd|mio|mn|mln|m|bn|b|mrd|g|tn|t|lakh|lac|crore|cr|万|萬|亿|億|тыс|млн|млрд)"
+_UNIT: Final = r"(?i:shares|shs|lots?|contracts|units|pcs|stk|stück|st|шт|股|手)"
 _PLAIN: Final = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 _EMPTY: Final = r"^(?i:|nan|null|none|nil|n/?a|#n/a|nat|-+|—|–|\.|\\n|na\(\))$"
 _INFINITE: Final = r"^[+-]?(?i:inf|infinity)$"
 _LOOKS: Final = re.compile(
-    rf"[+\-−(]?\s*{_MONEY}?\s*[+\-−]?\s*\d[\d.,'’\s\u00a0\u2009\u202f_]*(?:[eE][+-]?\d+)?\s*{_SUFFIX}?\s*\.?\s*{_MONEY}?\)?%?|"
+    rf"[+\-−(]?\s*{_MONEY}?\s*[+\-−]?\s*\d[\d.,'’\s\u00a0\u2009\u202f_]*(?:[eE][+-]?\d+)?\s*{_SUFFIX}?\s*\.?\s*(?:{_MONEY}|{_UNIT}\.?)?\)?%?|"
     r"[.,]\d+(?:[eE][+-]?\d+)?|[+-]?(?:inf|infinity)",
     re.IGNORECASE,
 )
@@ -145,10 +147,8 @@ def _rewritten(text: Any, decimal: str) -> tuple[Any, Floats | None]:
     other = "." if decimal == "," else ","
     text = pc.replace_substring(text, "−", "-")
     text = pc.replace_substring_regex(text, rf"^([+-]?)\s*{_MONEY}\s*([+-]?[0-9.,])", r"\1\2")
-    text = pc.replace_substring_regex(text, rf"([0-9.,])\s*{_MONEY}$", r"\1")
-    grouped = (
-        r"^([+-]?)([0-9]{1,3})((?:" + re.escape(other) + r"[0-9]{2,3})*)(" + re.escape(decimal) + r"|$|\s*[a-zA-Z])"
-    )
+    text = pc.replace_substring_regex(text, rf"([0-9.,])\s*(?:{_MONEY}|{_UNIT}\.?)$", r"\1")
+    grouped = r"^([+-]?)([0-9]{1,3})((?:" + re.escape(other) + r"[0-9]{2,3})*)(" + re.escape(decimal) + r"|$|\s*\p{L})"
     if pc.any(pc.match_substring(text, other)).as_py():
         right = pc.match_substring_regex(text, grouped)
         text = pc.if_else(right, pc.replace_substring(text, other, ""), text)
@@ -158,8 +158,8 @@ def _rewritten(text: Any, decimal: str) -> tuple[Any, Floats | None]:
     scaled = pc.match_substring_regex(text, rf"^[+-]?[0-9.]+\s*{_SUFFIX}\.?$")
     if not pc.any(scaled).as_py():
         return text, None
-    letters = pc.utf8_lower(pc.replace_substring_regex(text, r"^[^a-zA-Z]*|\.$", ""))
+    letters = pc.utf8_lower(pc.replace_substring_regex(text, r"^[^\p{L}]*|\.$", ""))
     scale = np.ones(len(text))
     for word, factor in _SCALE.items():
         scale[np.asarray(pc.and_(scaled, pc.equal(letters, word)))] = factor
-    return pc.if_else(scaled, pc.replace_substring_regex(text, r"\s*[a-zA-Z]+\.?$", ""), text), scale
+    return pc.if_else(scaled, pc.replace_substring_regex(text, r"\s*\p{L}+\.?$", ""), text), scale

@@ -15,7 +15,15 @@ from services.errors import InvalidInput
 
 ORDERS: Final = ("dmy", "mdy", "ymd")
 WORDS: Final = {"dmy": "day, month, year", "mdy": "month, day, year", "ymd": "year, month, day"}
-_FIXED: Final = {"ymd": "ymd", "cjk": "ymd", "compact": "ymd", "d mon y": "dmy", "mon d y": "mdy", "y mon d": "ymd"}
+_FIXED: Final = {
+    "ymd": "ymd",
+    "cjk": "ymd",
+    "compact": "ymd",
+    "d mon y": "dmy",
+    "mon d y": "mdy",
+    "mon d h y": "mdy",
+    "y mon d": "ymd",
+}
 
 
 def decide_order(

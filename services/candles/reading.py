@@ -19,6 +19,7 @@ from services.candles.numerals import Decimal, decide_decimal, parse_numbers
 from services.candles.questions import Faults
 from services.candles.roles import Roles
 from services.candles.vendors import Vendor
+from services.candles.zones import SEVERAL
 from services.errors import InvalidInput
 
 
@@ -58,11 +59,26 @@ def read_bars(grid: Grid, roles: Roles, vendor: Vendor, reading: Reading) -> Rea
     volume, volume_notes = _volume(grid, roles, parsed)
     first, high, low, last = (parsed[i][0] for i in roles.prices)
     bars = Bars(time.seconds, first, high, low, last, volume, columns.rows)
-    decided = [*([decimal.why] if decimal.why else []), *notes, *time.decided, *volume_notes]
+    decided = [
+        *([decimal.why] if decimal.why else []),
+        *_between(columns.remarks),
+        *notes,
+        *time.decided,
+        *volume_notes,
+    ]
     return ReadBars(
         bars, faults, tuple(columns.ragged.tolist()), decided, _unfinished(roles, columns), time.dates_only,
         _one(columns, roles.symbol, "instruments"), _one(columns, roles.timeframe, "timeframes"),
     )  # fmt: skip
+
+
+def _between(remarks: Sequence[str]) -> list[str]:
+    if not remarks:
+        return []
+    first = " ".join(remarks[0].split())[:60]
+    if len(remarks) == 1:
+        return [f"A line between the candles that is none (“{first}”) was left out."]
+    return [f"{len(remarks):,} lines between the candles that are none (the first is “{first}”) were left out."]
 
 
 def _decimal(grid: Grid, columns: Columns, roles: Roles, reading: Reading) -> Decimal:
@@ -111,13 +127,16 @@ def _kept(columns: Columns, parsed: Parsed, keep: Mask) -> tuple[Columns, Parsed
 def _hints(grid: Grid, roles: Roles, vendor: Vendor, reading: Reading) -> TimeHints:
     columns = [i for i in (roles.time, roles.clock) if i is not None]
     head = next((z for i in columns for n in grid.names[i] if (z := names.zone_in(n))), None)
-    zone, why = vendor.zone, vendor.zone_from
+    zone, why, likely = vendor.zone, vendor.zone_from, vendor.likely
     if grid.facts.zone:
         zone, why = grid.facts.zone, "as the file says"
     if head:
         zone, why = head, "as the head of the column says"
+    several = SEVERAL.get(zone.upper()) if zone else None
+    if several:  # a name of several zones is asked for
+        zone, likely = None, several
     return TimeHints(
-        reading.tz, reading.date_order, zone, why, vendor.likely, vendor.order, vendor.order_why
+        reading.tz, reading.date_order, zone, why, likely, vendor.order, vendor.order_why
     )  # fmt: skip
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from services.candles import names
 from services.candles.arrangement import arrange
-from services.candles.cells import CellKind, goes_back, kind_of
+from services.candles.cells import CellKind, goes_back, kind_of, on_whole_seconds
 from services.candles.grid import Grid
 from services.candles.numerals import is_number
 from services.candles.questions import Question
@@ -16,6 +17,7 @@ from services.errors import InvalidInput
 
 ROLES: Final = ("time", "date", "clock", "open", "high", "low", "close", "volume", "symbol", "timeframe")
 PRICES: Final = ("open", "high", "low", "close")
+_TICKER: Final = re.compile(r"(?=.*[A-Z])[A-Z0-9^][A-Z0-9._:/=^&-]{0,19}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ def find_roles(grid: Grid, given: Mapping[str, str]) -> Roles:
     decided += _twice(grid, by_name, chosen)
     other = tuple(by_name.get("tick_volume", [])[:1]) or tuple(by_name.get("quote_volume", [])[:1])
     first = {k: chosen.get(k, by_name.get(k, [None])[0]) for k in ("symbol", "timeframe", "complete")}
+    if not grid.has_header and first["symbol"] is None:
+        first["symbol"] = _instrument(grid, time, kinds)
     o, h, low, c = (int(prices[p]) for p in PRICES)  # type: ignore[arg-type]
     return Roles(
         time, clock, (o, h, low, c), volume, tuple(i for i in other if i not in volume), first["symbol"],
@@ -92,11 +96,15 @@ def _named(grid: Grid, taken: set[int]) -> dict[str, list[int]]:
     for i, heads in enumerate(grid.names):
         if i in taken:
             continue
-        for head in heads:
-            role = names.role(head)
-            if role is not None:
-                found.setdefault(role, {}).setdefault(names.side(head), []).append(i)
-                break
+        roles = [(role, head) for head in heads if (role := names.role(head)) is not None]
+        if roles:  # of several heads, `Ticker / Price / Date`, the time says what the cells are
+            role, head = next((pair for pair in roles if pair[0] == "time"), roles[0])
+            found.setdefault(role, {}).setdefault(names.side(head), []).append(i)
+    for price in PRICES:  # a side that has no values is not the one to read
+        sides_ = found.get(price, {})
+        filled = {s: columns for s, columns in sides_.items() if any(row[columns[0]] for row in grid.sample)}
+        if filled and len(filled) < len(sides_):
+            found[price] = filled
     sides = {s for by_side in (found.get(p, {}) for p in PRICES) for s in by_side}
     side = next((s for s in names.PRICE_SIDES if s in sides), "")
     result = {role: by_side.get(side) or next(iter(by_side.values())) for role, by_side in found.items()}
@@ -112,6 +120,13 @@ def _twice(grid: Grid, by_name: Mapping[str, list[int]], chosen: Mapping[str, in
         if role in chosen or len(same) < 2:
             continue
         heads = [grid.name(i) for i in same]
+        instruments = list(dict.fromkeys(n for i in same for n in grid.names[i] if names.role(n) is None))
+        if len(instruments) > 1:
+            named = ", ".join(instruments[:3]) + (", …" if len(instruments) > 3 else "")
+            raise InvalidInput(
+                f"The file holds {len(instruments):,} instruments side by side ({named}); import one at a time, or say "
+                "which columns are meant."
+            )
         if len({names.cleaned(h) for h in heads}) == 1:
             raise Question(f'The column "{heads[0].lower()}" is there twice; say which one is meant.', asks="columns")
         decided.append(f"Of the columns {' and '.join(heads)}, {heads[0]} was taken as {role}.")
@@ -147,7 +162,9 @@ def _time(
         clock = _clock(grid, hits[0], [*named, *loose], kinds)
         return hits[0], clock, _joined(grid, hits[0], clock)
     if hits:
-        return hits[0], None, _chosen_among(grid, hits[0], named, kinds)
+        best = _best_time(grid, [i for i in hits if kinds[i] is kinds[hits[0]]], [i for i in named if kinds[i] in exact],
+                          epoch=kinds[hits[0]] is CellKind.EPOCH)  # fmt: skip
+        return best, None, _chosen_among(grid, best, named, kinds)
     if len(named) == 1:
         return named[0], None, []
     raise Question(
@@ -176,11 +193,37 @@ def _are_clock(cells: Sequence[str]) -> bool:
     return all(len(c) == wide and int(c[:2]) < 25 and int(c[2:4]) < 60 for c in padded if c.isdigit())
 
 
+def _best_time(grid: Grid, equal: Sequence[int], others: Sequence[int], *, epoch: bool) -> int:
+    """Of columns of times as exact: one on whole seconds (when a bar's last trade was is no open), one whose head names
+    its zone, the earlier one."""
+    whole = [i for i in equal if not epoch or on_whole_seconds([row[i] for row in grid.sample])]
+    equal = whole or [i for i in others if i not in equal] or equal
+    zoned = [i for i in equal if any(names.zone_in(n) for n in grid.names[i])]
+    equal = zoned or equal
+    if len(equal) == 1 or not grid.sample:
+        return equal[0]
+    first = [grid.sample[0][i] for i in equal]
+    if all(cell.isdigit() and len(cell) == len(first[0]) for cell in first):
+        return equal[first.index(min(first))]
+    return equal[0]
+
+
 def _chosen_among(grid: Grid, time: int, named: Sequence[int], kinds: Sequence[CellKind]) -> list[str]:
     others = [grid.name(i) for i in named if i != time and kinds[i].is_time]
     if not others:
         return []
-    return [f"The time was taken from {grid.name(time)}, which is the most exact; {', '.join(others)} is left out."]
+    return [
+        f"The time was taken from {grid.name(time)}; {', '.join(others)} {'is' if len(others) == 1 else 'are'} left out."
+    ]
+
+
+def _instrument(grid: Grid, time: int, kinds: Sequence[CellKind]) -> int | None:
+    """The column before the times that names one instrument in every row of a file without heads."""
+    for i in range(time):
+        cells = {row[i] for row in grid.sample}
+        if kinds[i] is CellKind.TEXT and len(cells) == 1 and _TICKER.fullmatch(cells.pop()):
+            return i
+    return None
 
 
 def _joined(grid: Grid, date: int, clock: int | None) -> list[str]:

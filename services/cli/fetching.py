@@ -7,13 +7,15 @@ from datetime import datetime
 from typing import Any
 
 from services import actions
-from services.candles.market import market
 from services.people import Actor
 
 
 def search_symbols(source: str, text: str) -> dict[str, Any]:
     """The instruments of a source that fit the text."""
-    return {"source": source, "found": [{"symbol": i.symbol, "name": i.name} for i in market(source).search(text)]}
+    return {
+        "source": source,
+        "found": [{"symbol": i.symbol, "name": i.name} for i in actions.find_instruments(source, text)],
+    }
 
 
 def fetch_dataset(

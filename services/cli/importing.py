@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from services.candles.importer import Reading, read_candles
 from services.candles.mapping import column_pairs
 from services.candles.opening import MAX_BYTES, too_large
 from services.candles.questions import BadRows, Question
+from services.datasets import DatasetRow
 from services.errors import InvalidInput
 from services.people import Actor
 
@@ -50,8 +52,8 @@ def read_file(path: Path) -> bytes:
         raise InvalidInput(f"The file {path} can't be read: {error.strerror}.") from error
 
 
-def import_file(path: Path, options: ImportOptions, actor: Actor) -> dict[str, Any]:
-    """Imports a file; returns what the command prints. Raises InvalidInput, with the option that would help."""
+def import_file(path: Path, options: ImportOptions, actor: Actor, *, show: bool = False) -> dict[str, Any]:
+    """Imports a file; returns what the command prints. `show` writes how far it is to standard error. Raises InvalidInput, with the option that would help."""
     reading = Reading(column_pairs(options.columns), options.date_order, options.decimal, options.tz)
     data = read_file(path)
     try:
@@ -61,12 +63,15 @@ def import_file(path: Path, options: ImportOptions, actor: Actor) -> dict[str, A
             reading=reading,
             skip_bad_rows=options.skip_bad_rows,
             allow_nonpositive=options.allow_nonpositive,
+            progress=_progress if show else None,
         )
         row = actions.keep_candles(imported, symbol=options.symbol, timeframe=options.timeframe, actor=actor)
     except Question as question:
         raise InvalidInput(f"{question.sentence} Give {_option(question)}.") from question
     except BadRows as bad:
         raise InvalidInput(f"{bad.sentence} Give --skip-bad-rows to leave {bad.count:,} of them out.") from bad
+    if show:
+        sys.stderr.write("\r" + " " * 48 + "\r")
     return {
         "dataset_id": str(row.id),
         "symbol": row.symbol,
@@ -76,10 +81,25 @@ def import_file(path: Path, options: ImportOptions, actor: Actor) -> dict[str, A
         "end_at": row.end_at.isoformat(),
         "format": imported.source_format,
         "decided": list(imported.decided),
-        "warnings": imported.quality.warnings,
+        "warnings": [*_other_name(row, options), *imported.quality.warnings],
         "skipped": imported.quality.skipped,
         "existed": row.existed,
     }
+
+
+def _other_name(row: DatasetRow, options: ImportOptions) -> list[str]:
+    """Candles that are there already keep the names that they have."""
+    asked = (options.symbol or row.symbol).strip().upper()
+    if not row.existed or (asked, options.timeframe or row.timeframe) == (row.symbol, row.timeframe):
+        return []
+    return [
+        f"These candles are here already as {row.symbol} {row.timeframe} and keep this name; rename them on their page."
+    ]
+
+
+def _progress(share: float, doing: str) -> None:
+    sys.stderr.write(f"\r{share:4.0%}  {doing:40}")
+    sys.stderr.flush()
 
 
 def _option(question: Question) -> str:

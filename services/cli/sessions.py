@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -39,7 +40,8 @@ def import_candles(
     from services.cli.importing import ImportOptions, import_file, summary
 
     options = ImportOptions(symbol, timeframe, tz, columns or [], date_order, decimal, skip_bad_rows, allow_nonpositive)
-    print_answer(import_file(file, options, acting(person)), as_json, summary)
+    show = not as_json and sys.stderr.isatty()
+    print_answer(import_file(file, options, acting(person), show=show), as_json, summary)
 
 
 def fetch(

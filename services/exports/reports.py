@@ -41,7 +41,7 @@ _OF_ONE_REPORT: Final = (
     "session", "execution", "status", "state", "verdict", "agent", "outcome", "retries", "deploy", "cause", "moved",
     "fix_low", "fix_high", "stood", "on", "stage", "version", "period",
 )  # fmt: skip
-_ANY: Final[Params] = stats.Filters().params() | dict.fromkeys(_OF_ONE_REPORT)
+_ANY: Final[Params] = stats.Filters().params() | dict.fromkeys((*_OF_ONE_REPORT, "viewer"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, LiteralString
 
-from services.rules import correction_sql
+from services.rules import correction_sql, masked_sql
 from services.stats.filters import chosen_sql
 
 _RATES: Final[LiteralString] = """w.rate->'all'->'ci_low' AS ci_low, w.rate->'all'->'ci_high' AS ci_high,
@@ -27,7 +27,7 @@ LEFT JOIN users v ON v.id = w.verified_by_id
 WHERE (%(status)s::text IS NULL OR w.status = %(status)s)
 ORDER BY w.category, w.name, w.id
 """
-TIMELINE: Final[LiteralString] = """
+TIMELINE: Final[LiteralString] = f"""
 SELECT m.seq, m.created_at, m.type, m.author_type, u.name AS author, m.title, m.content, m.status, m.progress,
        s.name AS session, f.verdict AS feedback_verdict, f.candle_index AS feedback_candle_index,
        e.number AS execution_number, m.data, m.attachments, m.edited_at, m.deleted_at, m.id, m.session_id,
@@ -38,6 +38,7 @@ LEFT JOIN pattern_sessions s ON s.id = m.session_id
 LEFT JOIN feedback_items f ON f.id = m.feedback_id
 LEFT JOIN claude_executions e ON e.id = m.execution_id
 WHERE m.workspace_id = %(w)s AND m.created_at >= %(since)s AND m.created_at < %(until)s
+  AND (f.id IS NULL OR NOT {masked_sql("f")})
 ORDER BY m.created_at, m.id
 """
 SESSIONS: Final[LiteralString] = f"""
@@ -57,13 +58,13 @@ WHERE {chosen_sql("s.workspace_id")} AND (%(status)s::text IS NULL OR s.status =
 ORDER BY s.created_at DESC, s.id DESC
 """
 # One row a detection and verdict (a detection nobody judged has one row without), then what was missed.
-MARKS: Final[LiteralString] = """
+MARKS: Final[LiteralString] = f"""
 SELECT d.id AS detection_id, d.kind, d.direction, d.anchor_index, d.anchor_time, d.start_index, d.end_index, d.price,
        d.price_low, d.price_high, d.confirmed_index, d.confirmed_at, d.confidence, f.id AS feedback_id, f.verdict,
        f.state, u.name AS reviewer, f.made_by, f.expected_index, f.expected_time, f.expected_price, f.reason,
        f.created_at AS judged_at
 FROM detections d
-LEFT JOIN feedback_items f ON f.detection_id = d.id AND f.state <> 'withdrawn'
+LEFT JOIN feedback_items f ON f.detection_id = d.id AND f.state <> 'withdrawn' AND NOT {masked_sql("f")}
 LEFT JOIN users u ON u.id = f.author_id
 WHERE d.session_id = %(session)s
 UNION ALL
@@ -72,6 +73,7 @@ SELECT NULL, f.expected_kind, f.expected_direction, f.expected_index, f.expected
        u.name, f.made_by, f.expected_index, f.expected_time, f.expected_price, f.reason, f.created_at
 FROM feedback_items f JOIN users u ON u.id = f.author_id
 WHERE f.session_id = %(session)s AND f.detection_id IS NULL AND f.verdict = 'false_negative' AND f.state <> 'withdrawn'
+  AND NOT {masked_sql("f")}
 ORDER BY 4, 2, 3, 14
 """
 FEEDBACK: Final[LiteralString] = f"""
@@ -88,7 +90,7 @@ LEFT JOIN claude_executions e ON e.id = f.execution_id
 LEFT JOIN detector_versions v ON v.id = f.resolved_version_id
 WHERE {chosen_sql("f.workspace_id")} AND (%(session)s::uuid IS NULL OR f.session_id = %(session)s)
   AND (%(state)s::text IS NULL OR f.state = %(state)s) AND (%(verdict)s::text IS NULL OR f.verdict = %(verdict)s)
-  AND f.created_at >= %(since)s AND f.created_at < %(until)s
+  AND f.created_at >= %(since)s AND f.created_at < %(until)s AND NOT {masked_sql("f")}
 ORDER BY f.created_at, f.id
 """
 CORRECTIONS: Final[LiteralString] = f"""

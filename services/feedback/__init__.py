@@ -18,7 +18,7 @@ from services.feedback.giving import (
 from services.feedback.items import Given, MarkPosition
 from services.feedback.items import state_of as state_of_item
 from services.feedback.many import Sheet, tell
-from services.feedback.reading import FeedbackRow, at_candle, list_feedback, open_batch, split_sql
+from services.feedback.reading import FeedbackRow, at_candle, list_feedback, open_and_held, open_batch, split_sql
 
 __all__ = [
     "COUNTED_TO",
@@ -37,6 +37,7 @@ __all__ = [
     "judge",
     "judge_place",
     "list_feedback",
+    "open_and_held",
     "open_batch",
     "split_sql",
     "state_of_item",

@@ -117,6 +117,7 @@ def add_missed(
     place: MarkPosition,
     reason: str | None = None,
     attachments: Sequence[str] = (),
+    severity: str | None = None,
     made_by: MadeBy = MadeBy.PERSON,
     actor: Actor,
 ) -> uuid.UUID:
@@ -151,6 +152,7 @@ def add_missed(
         window_end=row.end_index,
         reason=clean_reason(reason),
         attachments=list(attachments),
+        severity=severity,
         made_by=made_by,
     )
     session.add(item)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -96,6 +96,7 @@ class Given(TypedDict):
     reason: str | None
     made_by: str
     attachments: list[str]
+    severity: NotRequired[str | None]  # not in what was kept before corrections were weighed
     expected_index: int | None
     expected_time: str | None
     expected_price: float | None
@@ -107,7 +108,8 @@ def state_of(item: FeedbackItem) -> Given:
     """What a judgement says now."""
     return {
         "verdict": item.verdict, "reason": item.reason, "made_by": item.made_by,
-        "attachments": list(item.attachments or ()), "expected_index": item.expected_index,
+        "attachments": list(item.attachments or ()), "severity": item.severity,
+        "expected_index": item.expected_index,
         "expected_time": item.expected_time.isoformat() if item.expected_time else None,
         "expected_price": item.expected_price, "expected_low": item.expected_low, "expected_high": item.expected_high,
     }  # fmt: skip
@@ -117,7 +119,7 @@ def put_back(item: FeedbackItem, before: Given) -> None:
     """Gives a judgement what `state_of` said of it; it is said anew, so it counts from now."""
     item.judged_at = now()
     item.verdict, item.reason, item.made_by = before["verdict"], before["reason"], before["made_by"]
-    item.attachments = list(before["attachments"])
+    item.attachments, item.severity = list(before["attachments"]), before.get("severity")
     item.expected_index, item.expected_price = before["expected_index"], before["expected_price"]
     item.expected_time = datetime.fromisoformat(before["expected_time"]) if before["expected_time"] else None
     item.expected_low, item.expected_high = before["expected_low"], before["expected_high"]

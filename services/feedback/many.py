@@ -84,6 +84,7 @@ class Sheet:
         reason: str | None = None,
         expected: MarkPosition | None = None,
         attachments: Sequence[str] = (),
+        severity: str | None = None,
     ) -> FeedbackItem:
         """As `giving.judge`."""
         self._require_open()
@@ -103,7 +104,7 @@ class Sheet:
         self._fresh.discard(item.id)
         items.fill(item, self.row, detection, verdict, expected)
         item.reason, item.made_by = items.clean_reason(reason), MadeBy.PERSON
-        item.attachments = list(attachments) or item.attachments or []
+        item.attachments, item.severity = list(attachments) or item.attachments or [], severity
         move_correction(item, FeedbackState.OPEN)
         self._count(asks(verdict) - was_asking)
         if asks(verdict):
@@ -119,6 +120,7 @@ class Sheet:
         *,
         reason: str | None = None,
         attachments: Sequence[str] = (),
+        severity: str | None = None,
     ) -> FeedbackItem:
         """As `giving.add_missed`."""
         self._require_open()
@@ -131,6 +133,7 @@ class Sheet:
                 place=place,
                 reason=reason,
                 attachments=attachments,
+                severity=severity,
                 actor=self.actor,
             )
         )

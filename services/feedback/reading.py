@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 
 from sqlalchemy.orm import Session
 
 from services import labels
 from services.database.rows import fetch
+from services.lifecycle import Severity
 from services.rules import correction_sql
+
+# Of a batch; what nobody weighed stands between.
+SEVERITY_ORDER: Final[Mapping[str | None, int]] = {Severity.HIGH: 0, None: 1, Severity.LOW: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class FeedbackRow:
     expected_time: datetime | None
     reason: str | None
     attachments: list[str]
+    severity: str | None
     original: dict[str, Any] | None
     dataset_id: uuid.UUID | None
     window_start: int | None
@@ -57,7 +62,7 @@ def split_sql() -> LiteralString:
 _LIST: LiteralString = f"""
 SELECT f.id, f.workspace_id, f.session_id, s.name, {split_sql()}, f.detection_id, u.name, f.made_by, f.verdict, f.state,
        f.expected_kind, f.expected_direction, f.candle_index, f.candle_time, f.price, f.expected_index,
-       f.expected_time, f.reason, f.attachments, f.original, f.dataset_id, f.window_start, f.window_end,
+       f.expected_time, f.reason, f.attachments, f.severity, f.original, f.dataset_id, f.window_start, f.window_end,
        f.execution_id, f.created_at
 FROM feedback_items f
 LEFT JOIN pattern_sessions s ON s.id = f.session_id
@@ -91,9 +96,16 @@ def list_feedback(
 
 
 def open_batch(session: Session, workspace_id: uuid.UUID) -> list[FeedbackRow]:
-    """What a launch would send: open corrections, without those that are kept for testing."""
+    """What a launch would send, the severest first: open corrections, without those that are kept for testing."""
+    return open_and_held(session, workspace_id)[0]
+
+
+def open_and_held(session: Session, workspace_id: uuid.UUID) -> tuple[list[FeedbackRow], int]:
+    """As `open_batch`, with how many open corrections are kept for testing and never sent."""
     labels.keep_current(session, workspace_id)
-    return [f for f in list_feedback(session, workspace_id, states=["open"]) if f.split in (None, "tune")]
+    found = list_feedback(session, workspace_id, states=["open"])
+    sent = sorted((f for f in found if f.split in (None, "tune")), key=lambda f: SEVERITY_ORDER.get(f.severity, 1))
+    return sent, len(found) - len(sent)
 
 
 _AT_CANDLE: LiteralString = """

@@ -2,7 +2,7 @@
 
 from services.judging.ops import MAX_BATCH, Op, read_ops
 from services.judging.places import place_at
-from services.judging.state import LETTERS, MARKS_PAGE, StateJson, letter, marks, state_of
+from services.judging.state import LETTERS, MARKS_PAGE, StateJson, is_masked, letter, marks, state_of
 from services.judging.taking import AnswerJson, judge_many
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "AnswerJson",
     "Op",
     "StateJson",
+    "is_masked",
     "judge_many",
     "letter",
     "marks",

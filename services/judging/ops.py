@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from services.errors import InvalidInput
-from services.lifecycle import JudgementAction, Verdict
+from services.lifecycle import JudgementAction, Severity, Verdict
 
 MAX_BATCH: Final = 200
 MAX_REASON: Final = 2000  # characters that the board's field takes
@@ -28,6 +28,7 @@ class Op:
     verdict: Verdict | None = None
     reason: str | None = None
     attachments: tuple[str, ...] = ()
+    severity: Severity | None = None
     index: int | None = None
     kind: str = ""
     direction: int = 0
@@ -65,8 +66,11 @@ def _whole(row: Mapping[str, Any], op_id: uuid.UUID, client: uuid.UUID, seq: int
         raise InvalidInput(f"`verdict` can't be {str(verdict)[:40]!r}.")
     if row.get("do") not in set(JudgementAction):
         raise InvalidInput(f"`do` can't be {str(row.get('do'))[:40]!r}.")
+    severity = row.get("severity")
+    if severity is not None and severity not in set(Severity):
+        raise InvalidInput(f"`severity` can't be {str(severity)[:40]!r}.")
     return Op(
-        op_id, client, seq, JudgementAction(row["do"]),
+        op_id, client, seq, JudgementAction(row["do"]), severity=Severity(severity) if severity else None,
         mark=_uuid(row, "mark"), verdict=Verdict(verdict) if verdict else None, reason=_text(row, "reason"),
         attachments=_keys(row),
         index=_number(row, "index"), kind=(_text(row, "kind") or "")[:60], direction=_number(row, "direction") or 0,

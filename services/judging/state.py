@@ -12,6 +12,7 @@ from services.database.rows import fetch, fetch_together
 from services.errors import NotFound
 from services.lifecycle import Verdict
 from services.people import Actor
+from services.rules import masked_sql
 
 MARKS_PAGE: Final = 5000
 LETTERS: Final[Mapping[Verdict, str]] = {
@@ -124,6 +125,18 @@ class StateJson(TypedDict):
     missed: list[MissedJson]
     history: list[DoneJson]
     reasons: list[str]
+
+
+_MASKED: LiteralString = f"""
+SELECT EXISTS (SELECT 1 FROM feedback_items f WHERE f.session_id = %(id)s AND f.state <> 'withdrawn' AND {masked_sql("f")})
+"""
+
+
+def is_masked(session: Session, session_id: uuid.UUID, *, actor: Actor) -> bool:
+    """Whether others judged what this person may not see yet, so that a score would tell of it."""
+    if not actor.may("judge"):
+        return False
+    return bool(fetch(session, _MASKED, {"id": session_id, "viewer": actor.id})[0][0])
 
 
 def marks(session: Session, session_id: uuid.UUID, page: int) -> list[tuple[Any, ...]]:

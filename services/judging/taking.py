@@ -165,7 +165,12 @@ class _Book:
                 return self._judge(op, row)
             case JudgementAction.MISS:
                 item = self.sheet.miss(
-                    op.kind, op.direction, self._place(op), reason=op.reason, attachments=self._files(op)
+                    op.kind,
+                    op.direction,
+                    self._place(op),
+                    reason=op.reason,
+                    attachments=self._files(op),
+                    severity=op.severity,
                 )
                 row.feedback_id, row.verdict = item.id, item.verdict
             case JudgementAction.REMOVE:
@@ -190,7 +195,7 @@ class _Book:
         row.previous = dict(state_of_item(before)) if before else None
         place = self._place(op) if op.index is not None else None
         row.feedback_id = self.sheet.judge(
-            op.mark, op.verdict, reason=op.reason, expected=place, attachments=self._files(op)
+            op.mark, op.verdict, reason=op.reason, expected=place, attachments=self._files(op), severity=op.severity
         ).id
         return JudgementResult.DONE
 

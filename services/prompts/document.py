@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from services.codec import Codec
 
-FORMAT = 2  # 1 had no instructions and no summary by detection
+FORMAT = 3  # 1 had no instructions and no summary by detection, 2 no pictures
 NO_SESSION = "none"  # under which items stand that belong to no session
 PromptCandle = tuple[int, str, float, float, float, float]  # index, time (ISO, UTC), open, high, low, close
 
@@ -28,6 +28,7 @@ class PromptContext:
     identification_steps: tuple[str, ...] = ()
     rules: str | None = None
     parameters: Mapping[str, JsonValue] | None = None
+    pictures: tuple[str, ...] = ()  # names of those in the prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,23 @@ class PromptItem:
     original: Mapping[str, JsonValue] | None = None
     reason: str | None = None
     candles: tuple[PromptCandle, ...] = ()
+    pictures: tuple[str, ...] = ()  # names of those in the prompt
+
+
+@dataclass(frozen=True, slots=True)
+class PromptPicture:
+    """A picture that goes along. `of` is description, comment or correction, `attached` False where it is a drawn chart
+    of the place; `data` is base64, and width and height are its pixels."""
+
+    name: str
+    title: str
+    of: str
+    media_type: str
+    width: int
+    height: int
+    data: str
+    feedback_id: str | None = None
+    attached: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +89,7 @@ class Prompt:
     sessions: tuple[PromptSession, ...] = ()
     constraints: tuple[str, ...] = ()
     quality_checklist: tuple[str, ...] = ()
+    pictures: tuple[PromptPicture, ...] = ()
 
 
 _PROMPT = Codec(Prompt, "prompt")

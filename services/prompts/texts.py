@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from services.prompts.document import NO_SESSION, Prompt, PromptItem, read
+from services.prompts.document import NO_SESSION, Prompt, PromptItem, PromptPicture, read
+from services.prompts.pictures import tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,9 @@ class Size:
     corrections: int
     sessions: int
     candles: int
-    size: int  # bytes of the file
+    size: int  # bytes of the document without its pictures
+    pictures: int = 0
+    picture_tokens: int = 0
 
 
 def measure(data: bytes) -> Size:
@@ -23,7 +26,11 @@ def measure(data: bytes) -> Size:
     prompt = read(data)
     items = [item for session in prompt.sessions for item in session.items]
     named = sum(session.session_id != NO_SESSION for session in prompt.sessions)
-    return Size(len(items), named, sum(len(item.candles) for item in items), len(data))
+    shown = sum(len(picture.data) for picture in prompt.pictures)
+    return Size(
+        len(items), named, sum(len(item.candles) for item in items), len(data) - shown,
+        len(prompt.pictures), sum(map(tokens, prompt.pictures)),
+    )  # fmt: skip
 
 
 def readable(prompt: Prompt) -> str:
@@ -46,6 +53,7 @@ def readable(prompt: Prompt) -> str:
         lines.append("")
     for session in prompt.sessions:
         lines += [f"Session {session.name or '(none)'}", *(line for i in session.items for line in _lines(i)), ""]
+    lines += _listed("Pictures", [_picture(picture) for picture in prompt.pictures])
     lines += _listed("Constraints", prompt.constraints)
     lines += _listed("Checklist", prompt.quality_checklist)
     return "\n".join(lines).rstrip("\n")
@@ -53,6 +61,11 @@ def readable(prompt: Prompt) -> str:
 
 def _listed(title: str, points: Sequence[str]) -> list[str]:
     return [title, *[f"  - {point}" for point in points], ""] if points else []
+
+
+def _picture(picture: PromptPicture) -> str:
+    what = f"{picture.title}, attached to the {picture.of}" if picture.attached else f"{picture.title}, drawn"
+    return f"{picture.name}: {what}, {picture.width} × {picture.height}"
 
 
 def _counted(counts: Mapping[str, int]) -> str:
@@ -71,4 +84,5 @@ def _lines(item: PromptItem) -> list[str]:
     return [
         f"{head}expected {item.expected}{around}",
         *([f"      “{item.reason[:2000]}”"] if item.reason else []),
+        *([f"      pictures: {', '.join(item.pictures)}"] if item.pictures else []),
     ]

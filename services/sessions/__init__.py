@@ -1,5 +1,6 @@
 """Sessions: one detector version run over a window of candles, judged by people."""
 
+from services.sessions.labelling import open_for_labels
 from services.sessions.reading import SessionDetail, SessionRow, get, gone, list_sessions, marks
 from services.sessions.reopening import may_reopen, reopen
 from services.sessions.running import (
@@ -38,6 +39,7 @@ __all__ = [
     "marks",
     "may_reopen",
     "note_difference",
+    "open_for_labels",
     "record",
     "rename",
     "reopen",

@@ -80,7 +80,7 @@ def create(
     dataset = session.get(CandleDataset, dataset_id)
     if dataset is None:
         raise NotFound("There is no such dataset; import its candles first.")
-    start, end = _window(dataset, start_index, end_index)
+    start, end = window_of(dataset, start_index, end_index)
     if coverage not in ("partial", "exhaustive"):
         raise InvalidInput("The coverage is 'partial' or 'exhaustive'.")
     row = PatternSession(
@@ -133,7 +133,8 @@ def _deployed(session: Session, workspace: PatternWorkspace) -> DetectorVersion:
     return version
 
 
-def _window(dataset: CandleDataset, start: int | None, end: int | None) -> tuple[int, int]:
+def window_of(dataset: CandleDataset, start: int | None, end: int | None) -> tuple[int, int]:
+    """The inclusive indexes of a window, the newest bars where none are given. Raises InvalidInput."""
     last = dataset.rows - 1
     end = last if end is None else end
     start = max(0, end - DEFAULT_WINDOW + 1) if start is None else start
@@ -277,7 +278,7 @@ def complete(session: Session, session_id: uuid.UUID, *, actor: Actor) -> None:
         session_id=row.id,
     )
     if row.detector_version_id is not None and row.detector_version_id == workspace.deployed_version_id:
-        notifications.session_completed(session, workspace)
+        notifications.session_completed(session, workspace, known)
     approvals.void_if_changed(session, workspace.id, reason=f"{actor.name} completed the session {row.name}")
 
 

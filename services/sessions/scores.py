@@ -14,8 +14,12 @@ from services.models import FeedbackItem, PatternSession
 
 
 def freeze(session: Session, row: PatternSession) -> SessionScore:
-    """Writes a session's score, and the hash of the label set it was counted on, into its row."""
+    """Writes a session's score, and the hash of the label set it was counted on, into its row. One in which no detector
+    ran has labels and no score."""
     result = labels.score_session(session, row.id)
+    if row.detector_version_id is None and row.pattern_version is None:
+        row.label_set_sha256, row.score_note = result.label_set_sha256, None
+        return result
     rate, counts = result.rate, result.fit.counts
     row.tp, row.fp, row.fn, row.unsure_count = rate.tp, rate.fp, rate.fn, result.unsure
     row.success_rate, row.ci_low, row.ci_high = rate.rate, rate.ci_low, rate.ci_high

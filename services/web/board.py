@@ -172,9 +172,7 @@ async def state(request: Request) -> Response:
 async def judgements(request: Request) -> Response:
     """Takes a batch; the answer says of each judgement how it went."""
     board = _board(request)
-    body = await request.body()
-    if len(body) > MAX_BODY:
-        raise InvalidInput("These are too many judgements at once.")
+    body = await _body(request, MAX_BODY, "These are too many judgements at once.")
     try:
         ops = judging.read_ops(json.loads(body))
     except ValueError:
@@ -192,22 +190,28 @@ def _take(board: Board, ops: list[judging.Op]) -> judging.AnswerJson:
 async def keep_file(request: Request) -> Response:
     """Takes a picture or another file that is pasted or dropped on a mark; the answer names it for the judgement."""
     board = _board(request)
-    data = bytearray()
-    async for part in request.stream():
-        data += part
-        if len(data) > MAX_FILE:
-            raise InvalidInput(f"A file has up to {MAX_FILE // 1_000_000} MB.")
+    data = await _body(request, MAX_FILE, f"A file has up to {MAX_FILE // 1_000_000} MB.")
 
     def keep() -> FileJson:
         with transaction() as session:
             require(actor_by_id(session, board.person_id), "judge")
-        checked = attachments.check(bytes(data), request.path_params["name"])
+        checked = attachments.check(data, request.path_params["name"])
         stored = attachments.store(checked)
         with transaction() as session:
             actor = actor_by_id(session, board.person_id)
             return {"key": attachments.add(session, checked, storage_key=stored, actor=actor), "name": checked.name}
 
     return JSONResponse(await run_in_threadpool(keep), headers=NO_STORE)
+
+
+async def _body(request: Request, most: int, too_large: str) -> bytes:
+    """The request's body, read no further than `most` bytes. Raises InvalidInput with the sentence for a larger one."""
+    data = bytearray()
+    async for part in request.stream():
+        data += part
+        if len(data) > most:
+            raise InvalidInput(too_large)
+    return bytes(data)
 
 
 def _places(board: Board, ops: list[judging.Op]) -> dict[uuid.UUID, MarkPosition]:
@@ -260,7 +264,9 @@ async def _changes(hub: LiveHub, present: Presence, board: Board, name: str) -> 
     """`present` names the other people on the session, `changed` says that it may have changed; `expired` when the
     token's time is over."""
     with present.joined(board, name):
-        async for changed in hub.session_changes(board.workspace_id, board.session_id, until=board.expires_at):
+        async for changed in hub.session_changes(
+            board.workspace_id, board.session_id, until=board.expires_at, person_id=board.person_id
+        ):
             yield ServerSentEvent(event="present", data=json.dumps(present.others(board)), retry=2000)
             if changed:
                 yield ServerSentEvent(event="changed", data="{}")

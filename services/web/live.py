@@ -24,6 +24,7 @@ from services import timeline
 from services.database.engine import database_url, is_unreachable, plain_url, transaction
 from services.errors import Unavailable
 from services.logs import get_logger, log_unexpected
+from services.people import SHUT_OUT_CHANNEL
 from services.timeline import EntryJson
 
 QUEUE_SIZE = 256  # events a viewer may lag behind before it is dropped and reconnects
@@ -105,6 +106,7 @@ class Viewer:
     """One open stream. None in the queue ends it."""
 
     workspace_id: uuid.UUID
+    person_id: uuid.UUID | None = None
     queue: asyncio.Queue[Update | None] = field(default_factory=lambda: asyncio.Queue(QUEUE_SIZE))
 
     def push(self, update: Update) -> bool:
@@ -158,9 +160,9 @@ class LiveHub:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @contextmanager
-    def viewing(self, workspace_id: uuid.UUID) -> Iterator[Viewer]:
-        """A viewer of the workspace for as long as the block runs."""
-        viewer = Viewer(workspace_id)
+    def viewing(self, workspace_id: uuid.UUID, person_id: uuid.UUID | None = None) -> Iterator[Viewer]:
+        """A viewer of the workspace for as long as the block runs. It is ended when the person is shut out."""
+        viewer = Viewer(workspace_id, person_id)
         self._viewers[workspace_id].add(viewer)
         try:
             with _VIEWERS.track_inprogress():
@@ -169,11 +171,11 @@ class LiveHub:
             self._drop(viewer)
 
     async def session_changes(
-        self, workspace_id: uuid.UUID, session_id: uuid.UUID, *, until: datetime
+        self, workspace_id: uuid.UUID, session_id: uuid.UUID, *, until: datetime, person_id: uuid.UUID | None = None
     ) -> AsyncIterator[bool]:
         """True each time the session may have changed, until the given time; False at once, so that a reader knows that
         it is heard. Changes that come together are one."""
-        with self.viewing(workspace_id) as viewer:
+        with self.viewing(workspace_id, person_id) as viewer:
             yield False
             while True:
                 try:
@@ -197,12 +199,19 @@ class LiveHub:
         if note.workspace_id in self._viewers:
             self._notes.put_nowait(note)
 
+    def shut_out(self, person_id: uuid.UUID) -> None:
+        """Ends the streams of a person; whoever may still look on connects again."""
+        for viewer in self._all():
+            if viewer.person_id == person_id:
+                viewer.end()
+
     async def _listen(self) -> None:
         pause, lost = _FIRST_PAUSE, False
         while True:
             try:
                 async with await self._connect() as connection:
                     await connection.execute(f"LISTEN {timeline.LIVE_CHANNEL}")
+                    await connection.execute(f"LISTEN {SHUT_OUT_CHANNEL}")
                     self._set_listening(True)
                     if lost:
                         self._push(self._all(), Update(executions=(None,), catch_up=True))
@@ -221,7 +230,10 @@ class LiveHub:
         while True:
             async for notification in connection.notifies(timeout=_PROBE_SECONDS):
                 try:
-                    self.notify(Note.parse(notification.payload))
+                    if notification.channel == SHUT_OUT_CHANNEL:
+                        self.shut_out(uuid.UUID(notification.payload))
+                    else:
+                        self.notify(Note.parse(notification.payload))
                 except (ValueError, KeyError, TypeError, AttributeError):
                     get_logger(__name__).warning("unreadable notification", size=len(notification.payload))
             await connection.execute("SELECT 1")  # a server that vanished without a word raises here
@@ -274,7 +286,13 @@ class LiveHub:
 
 
 async def stream(
-    hub: LiveHub, workspace_id: uuid.UUID, *, after: int | None, resumed: bool, expires_at: datetime
+    hub: LiveHub,
+    workspace_id: uuid.UUID,
+    *,
+    after: int | None,
+    resumed: bool,
+    expires_at: datetime,
+    person_id: uuid.UUID | None = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """The events of one viewer: `entries` (a JSON list; the id is the last seq seen), `tick` ({"execution": id or null}:
     refresh), `expired` (the token's time is over; the page mints another).
@@ -283,7 +301,7 @@ async def stream(
     to entries that it already holds may have passed unseen, and a tick tells the page to refresh.
     """
     reader = _Reader(hub.source, workspace_id, after)
-    with hub.viewing(workspace_id) as viewer:
+    with hub.viewing(workspace_id, person_id) as viewer:
         yield ServerSentEvent(comment="live", retry=RETRY_MS)
         update: Update | None = Update(executions=(None,) if resumed else (), catch_up=True)
         while update is not None:

@@ -211,7 +211,14 @@ async def _live(request: Request, hub: LiveHub) -> Response:
     if seen and not re.fullmatch(r"[0-9]{1,18}", seen):
         raise InvalidInput("The number of the last entry seen must be a whole number.")
     after = int(seen) if seen else None
-    events = stream(hub, workspace_id, after=after, resumed=bool(resumed), expires_at=grant.expires_at)
+    events = stream(
+        hub,
+        workspace_id,
+        after=after,
+        resumed=bool(resumed),
+        expires_at=grant.expires_at,
+        person_id=uuid.UUID(grant.person_id),
+    )
     return EventSourceResponse(_while_active(events, grant.person_id), ping=15, headers=NO_STORE)
 
 

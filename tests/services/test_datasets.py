@@ -8,13 +8,15 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from services import datasets
+from services import dataset_changes, datasets
 from services.candles.store import load_frame, save_parquet
+from services.cli.recount import recount_statistics
+from services.database.rows import fetch
 from services.errors import InvalidInput, NotAllowed, NotFound
 from services.lifecycle import Role
-from services.models import AuditEvent, CandleDataset
+from services.models import AuditEvent, CandleDataset, FeedbackItem
 from services.people import Actor
-from tests.factories import DAY_ONE, STORAGE, candles, days, person
+from tests.factories import DAY_ONE, STORAGE, candles, dataset, days, feedback_item, person, workspace
 
 
 def imported(session: Session, actor: Actor, **given: str | None) -> datasets.DatasetRow:
@@ -87,3 +89,18 @@ def test_a_viewer_may_not_import_and_an_unknown_id_is_not_found(session: Session
         imported(session, person(session, Role.VIEWER))
     with pytest.raises(NotFound):
         datasets.get(session, uuid.uuid4())
+
+
+def test_a_renamed_symbol_takes_its_sums_along(session: Session, member: Actor) -> None:
+    """The statistics keep corrections by symbol, so they follow a dataset to its new one."""
+    row = dataset(session, member, symbol="OLD")
+    item = feedback_item(session, workspace(session, member), member)
+    assert recount_statistics(session) == []
+    dataset_changes.rename(
+        session, row.id, name="Walk", symbol="new", timeframe="1d", licence_note=None, actor=member
+    )  # fmt: skip
+    symbols = {s for (s,) in fetch(session, "SELECT DISTINCT symbol FROM stat_days WHERE measure = 'given'")}
+    assert symbols == {"NEW"}
+    assert fetch(session, "SELECT DISTINCT symbol FROM correction_moves") in ([("NEW",)], [])
+    assert session.get_one(FeedbackItem, item).dataset_id == row.id
+    assert recount_statistics(session) == []

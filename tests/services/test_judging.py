@@ -10,11 +10,22 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services import feedback, judging, labels, sessions, workspaces
+from services.database.rows import fetch_dicts
 from services.errors import InvalidInput, NotAllowed
+from services.exports.reports import find_report, read_filters
 from services.feedback import MarkPosition
 from services.judging import read_ops
 from services.lifecycle import FeedbackState, Role, Verdict
-from services.models import Detection, FeedbackItem, JudgementOp, PatternWorkspace, PlaceRow, WorkspaceMessage, now
+from services.models import (
+    Detection,
+    FeedbackItem,
+    JudgementOp,
+    PatternSession,
+    PatternWorkspace,
+    PlaceRow,
+    WorkspaceMessage,
+    now,
+)
 from services.people import Actor
 from tests import factories
 from tests.support import scenarios
@@ -305,3 +316,34 @@ def test_an_id_of_another_persons_judgement_is_refused_and_tells_nothing(
     answer = stranger.send(stranger.op(mark=marks[0], verdict="false_positive") | {"id": theirs["id"]})
     assert outcomes(answer) == ["refused"] and answer["results"][0]["item"] is None
     assert len(session.scalars(select(JudgementOp)).all()) == 1
+
+
+def test_in_a_blind_review_neither_a_score_nor_a_download_tells_of_others_before_one_has_judged(
+    session: Session, member: Actor, made: uuid.UUID, marks: list[uuid.UUID]
+) -> None:
+    home = session.get_one(PatternSession, made).workspace_id
+    session.get_one(PatternWorkspace, home).blind_review = True
+    other = factories.person(session)
+    board = Board(session, made, other)
+    board.send(
+        board.op(mark=marks[0], verdict="false_positive", reason="secret"),
+        board.op("miss", kind="swing", direction=1, index=30),
+    )
+    assert judging.is_masked(session, made, actor=member)
+    assert not judging.is_masked(session, made, actor=other)
+    assert not judging.is_masked(session, made, actor=factories.person(session, Role.VIEWER))
+
+    def reviewers(viewer: uuid.UUID | None) -> list[tuple[int, str]]:
+        known = find_report("marks")
+        params = read_filters(session, known, {"session": str(made)}) | {"viewer": viewer}
+        assert known.sql is not None
+        rows = fetch_dicts(session, known.sql, params)
+        return [(row["anchor_index"], row["verdict"]) for row in rows if row["verdict"]]
+
+    whole = [(0, "false_positive"), (30, "false_negative")]
+    assert reviewers(member.id) == [] and reviewers(other.id) == whole and reviewers(None) == whole
+    own = Board(session, made, member)
+    own.send(own.op(mark=marks[0], verdict="unsure"))
+    assert sorted(v for _, v in reviewers(member.id)) == ["false_positive", "unsure"], "what was missed stays hidden"
+    own.send(*[own.op(mark=mark, verdict="unsure") for mark in marks[1:]])
+    assert not judging.is_masked(session, made, actor=member) and (30, "false_negative") in reviewers(member.id)

@@ -181,7 +181,7 @@ def launch(member: Person, button: Label, *, sees: str, send: Label) -> None:
     """Launches from the workspace; the prompt is shown before it is sent."""
     member.press(button)
     with member.dialog("Launch an execution") as box:
-        member.see("The prompt, as it is sent", within=box)
+        member.see("The prompt, as it is sent", within=box).click()
         expect(box.locator("pre.passage")).to_contain_text(sees)
         member.button(send, box).click()
 

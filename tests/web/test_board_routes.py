@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 from sqlalchemy import select
 from starlette.applications import Starlette
+from starlette.requests import Request
 
 from services import people, sessions
 from services.database.engine import transaction
-from services.errors import PatternDeskError
+from services.errors import InvalidInput, PatternDeskError
 from services.lifecycle import Role
 from services.models import Detection, FeedbackItem, JudgementOp, User
 from services.people import Actor
@@ -204,6 +205,20 @@ def test_a_body_that_is_no_batch_is_one_sentence(desk: Desk, body: str, sentence
     assert (answer.status_code, answer.text) == (400, sentence)
     with transaction() as session:
         assert session.scalars(select(JudgementOp).where(JudgementOp.session_id == desk.session_id)).all() == []
+
+
+def test_a_body_without_an_end_is_read_no_further_than_a_batch_may_be() -> None:
+    received = 0
+
+    async def receive() -> dict[str, Any]:
+        nonlocal received
+        received += 65_536
+        return {"type": "http.request", "body": b"x" * 65_536, "more_body": True}
+
+    request = Request({"type": "http", "method": "POST", "path": "/", "headers": []}, receive)
+    with pytest.raises(InvalidInput, match="too many"):
+        asyncio.run(board._body(request, board.MAX_BODY, "too many"))
+    assert received <= board.MAX_BODY + 65_536
 
 
 def test_more_judgements_than_a_batch_holds_are_refused_whole(desk: Desk) -> None:

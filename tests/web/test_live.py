@@ -18,10 +18,11 @@ import pytest
 from sqlalchemy.orm import Session
 from sse_starlette import ServerSentEvent
 
-from services import timeline
+from services import people, timeline
 from services.database.engine import get_engine, plain_url, transaction
 from services.web import live, tokens
 from services.web.live import QUEUE_SIZE, Entry, LiveHub, Note, TimelineSource, Update, stream
+from tests import factories
 from tests.support.processes import slower
 from tests.support.web_server import LiveWorkspace, running
 
@@ -114,6 +115,32 @@ def test_a_roll_back_is_not_shown_and_other_workspaces_stay_apart(live_workspace
             hub.notify(Note(uuid.uuid4(), seq=1, message_id=uuid.uuid4()))
             await asyncio.to_thread(live_workspace.comment, "kept")
             assert texts(await waiting) == ["kept"]
+
+    asyncio.run(scene())
+
+
+def test_a_persons_streams_end_at_once_when_they_are_shut_out(live_workspace: LiveWorkspace) -> None:
+    with transaction() as session:
+        leaving, staying = factories.person(session), factories.person(session)
+
+    def shut_out() -> None:
+        with transaction() as session:
+            people.set_active(session, leaving.id, False, actor=None)
+
+    async def scene() -> None:
+        async with listening() as hub:
+            until = datetime.now(UTC) + timedelta(minutes=5)
+            theirs, others = (
+                hub.session_changes(live_workspace.workspace_id, uuid.uuid4(), until=until, person_id=person.id)
+                for person in (leaving, staying)
+            )
+            assert [await anext(theirs), await anext(others)] == [False, False]
+            waiting = asyncio.create_task(anext(others))
+            await asyncio.to_thread(shut_out)
+            async with asyncio.timeout(10):
+                assert [changed async for changed in theirs] == []
+            assert not waiting.done(), "nobody else's stream ends"
+            waiting.cancel()
 
     asyncio.run(scene())
 

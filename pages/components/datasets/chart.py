@@ -55,6 +55,8 @@ def dataset_chart(candles: pd.DataFrame, highlighted: int | None = None) -> go.F
             }
         ]
     layout = shared_layout(HEIGHT, showlegend=False, shapes=shapes) | {
+        "dragmode": "select",
+        "selectdirection": "h",
         "xaxis": XAXIS
         | {
             "rangeslider": {"visible": False},

@@ -13,7 +13,7 @@ from streamlit.errors import StreamlitAPIException
 from pages.components import drawn, looks
 from pages.components.actor import require_actor
 from pages.components.datasets.mapping_form import DECIMALS, mapping_form, zone_choice
-from pages.components.datasets.preview import Preview, glance, preview
+from pages.components.datasets.preview import Preview, glance, preview, progress_bar
 from pages.components.datasets.table import ADJUSTMENTS
 from pages.components.errors import guarded
 from services import actions, dataset_changes
@@ -63,7 +63,7 @@ def import_dialog() -> None:
     digest = hashlib.sha256(data).hexdigest()[:12]
     table = glance(data, uploaded.name)
     reading, skip, negative = _reading(digest, table), _flag("skip", digest), _flag("below", digest)
-    found = preview(data, uploaded.name, reading.as_json(), skip=skip, allow_nonpositive=negative)
+    found = preview(data, uploaded.name, reading, digest=digest, skip=skip, allow_nonpositive=negative)
     for _ in range(3):
         if found.asks not in ("tz", "date_order", "decimal"):
             break
@@ -71,7 +71,7 @@ def import_dialog() -> None:
         if answered is None:
             return
         reading = answered
-        found = preview(data, uploaded.name, reading.as_json(), skip=skip, allow_nonpositive=negative)
+        found = preview(data, uploaded.name, reading, digest=digest, skip=skip, allow_nonpositive=negative)
     if skip or found.bad:
         _bad_rows(found, digest)
     if negative or (found.problem is not None and "zero or negative" in found.problem):
@@ -87,7 +87,7 @@ def import_dialog() -> None:
     _change(table, found, reading, digest, opened=False)
     details = _details(found, digest)
     if details is not None:
-        with guarded():
+        with guarded(), progress_bar() as tell:
             made = actions.import_candles(
                 data,
                 filename=uploaded.name,
@@ -99,6 +99,7 @@ def import_dialog() -> None:
                 licence_note=details.licence_note,
                 price_adjustment=details.price_adjustment,
                 allow_nonpositive=negative,
+                progress=tell,
                 actor=actor,
             )
             if table is not None and reading != Reading():

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 import streamlit as st
 
 from pages.components import looks
-from services.candles.importer import Glance, Reading, look_into, read_candles
+from services.candles.importer import Glance, Progress, Reading, look_into, read_candles
 from services.candles.questions import BadRows, Question
 from services.errors import InvalidInput
 
-SHOWN_ROWS = 3
+SHOWN_ROWS: Final = 3
+KEPT: Final = 6  # previews of one person
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +48,45 @@ class Preview:
     ends: pd.DataFrame | None = None
 
 
-@st.cache_data(max_entries=8, show_spinner="Reading the file")
 def preview(
-    data: bytes,
-    filename: str,
-    reading: dict[str, Any] | None = None,
-    *,
-    skip: bool = False,
-    allow_nonpositive: bool = False,
-) -> Preview:
-    """Reads a file of candles. `reading` is `Reading.as_json()`."""
+    data: bytes, filename: str, reading: Reading, *, digest: str, skip: bool = False, allow_nonpositive: bool = False
+) -> Preview:  # fmt: skip
+    """Reads a file of candles, with a bar that says how far it is. The last few are kept by the file's `digest`."""
+    key = (digest, filename, json.dumps(reading.as_json()), skip, allow_nonpositive)
+    kept: dict[Any, Preview] = st.session_state.setdefault("import-previews", {})
+    if key not in kept:
+        while len(kept) >= KEPT:
+            kept.pop(next(iter(kept)))
+        with progress_bar() as tell:
+            kept[key] = _read(data, filename, reading, tell, skip=skip, allow_nonpositive=allow_nonpositive)
+    return kept[key]
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """A bar that goes away when the work is done; it takes the share and what is done now."""
+    bar = st.progress(0.0, "Reading the file")
+
+    def tell(share: float, doing: str) -> None:
+        bar.progress(share, doing)
+
+    try:
+        yield tell
+    finally:
+        bar.empty()
+
+
+def _read(
+    data: bytes, filename: str, reading: Reading, tell: Progress, *, skip: bool, allow_nonpositive: bool
+) -> Preview:  # fmt: skip
     try:
         found = read_candles(
             data,
             filename=filename,
-            reading=Reading.from_json(reading or {}),
+            reading=reading,
             skip_bad_rows=skip,
             allow_nonpositive=allow_nonpositive,
+            progress=tell,
         )
     except Question as question:
         return Preview(question.sentence, question.asks, question.options)

@@ -6,13 +6,14 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, Final
 
-import pandas as pd
 import streamlit as st
 
 from pages.components import looks
 from pages.components.actor import acting
 from pages.components.errors import guarded
 from pages.components.launch.choices import choose, claude_limits, may_work, not_available
+from pages.components.launch.corrections import choose_items
+from pages.components.launch.pictures import choose_pictures, chosen_before
 from pages.components.launch.prompt_view import prompt_view
 from pages.components.links import go
 from services import actions, feedback
@@ -27,32 +28,38 @@ _PREPARED: Final = "launch-prepared"
 
 
 def launch(workspace_id: uuid.UUID, parent: ExecutionDetail | None = None, items: Sequence[FeedbackRow] = ()) -> None:
-    """Opens the dialog: agent, deploy target and corrections are chosen, the prompt shows, and exactly that is sent.
+    """Opens the dialog: agent, deploy target, corrections and pictures are chosen, and exactly what it shows is sent.
 
     With a `parent` the new execution follows that one, begins with its choices, and takes all open corrections.
     `items` are the open corrections to choose from, where those are not all.
     """
     st.session_state.pop(_PREPARED, None)  # the prompt is made anew for what is open now
-    if parent is None and not items:
+    held = 0
+    if parent is None:
         with guarded(stop=True), transaction() as session:
-            items = feedback.open_batch(session, workspace_id)
+            all_open, held = feedback.open_and_held(session, workspace_id)
+        items = items or all_open
     title = "Launch an execution" if parent is None else "Run again"
-    st.dialog(title, width="large")(_body)(workspace_id, items, parent)
+    st.dialog(title, width="large")(_body)(workspace_id, items, held, parent)
 
 
-def _body(workspace_id: uuid.UUID, items: Sequence[FeedbackRow], parent: ExecutionDetail | None) -> None:
+def _body(workspace_id: uuid.UUID, items: Sequence[FeedbackRow], held: int, parent: ExecutionDetail | None) -> None:
     key = "launch" if parent is None else "again"
-    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key=f"{key}-head"):
         agent = choose("Agent", agents(), key=f"{key}-agent", before=parent.row.agent if parent else None)
         target = choose(
             "Deploy to", targets(), key=f"{key}-target", before=parent.row.deploy_target if parent else None
         )
+        send = st.container(width="content")  # filled at the end, and seen without scrolling
     not_available([*agents(), *targets()])
     if agent == "claude":
         st.caption(claude_limits())
     if not may_work(agent, workspace_id):
         return
-    chosen = _choose_items(items) if items else None
+    chosen = choose_items(items) if items else None
+    if held:
+        kept = "correction is" if held == 1 else "corrections are"
+        st.caption(f":material/lock: {held:,} more open {kept} kept for testing (hold-out) and never sent.")
     stop = st.toggle(
         "Stop after planning, until somebody accepts the plan",
         value=parent is not None and parent.stop_after_planning,
@@ -60,16 +67,19 @@ def _body(workspace_id: uuid.UUID, items: Sequence[FeedbackRow], parent: Executi
     )
     if chosen is not None and not chosen:
         st.caption("Choose at least one correction.")
+        send.button("Send", type="primary", icon=":material/send:", key=f"{key}-send-none", disabled=True)
         return
     prepared: PreparedLaunch | None = None
     with guarded():
         prepared = _prepared(workspace_id, chosen, agent)
     if prepared is None:
         return
+    choose_pictures(prepared, chosen)
     _introduce(prepared, parent)
     name = "prompt" if parent is None else f"{parent.row.pattern_type}-prompt"
-    prompt_view(prepared.prompt_file, name=name, key=f"{key}-prompt", height="17rem")
-    if st.button(_send_label(prepared, parent), type="primary", icon=":material/send:", key=f"{key}-send"):
+    with st.expander("The prompt, as it is sent", icon=":material/description:"):
+        prompt_view(prepared.prompt_file, name=name, key=f"{key}-prompt", height="17rem")
+    if send.button(_send_label(prepared, parent), type="primary", icon=":material/send:", key=f"{key}-send"):
         with guarded():
             execution_id = actions.launch(
                 prepared,
@@ -86,7 +96,6 @@ def _body(workspace_id: uuid.UUID, items: Sequence[FeedbackRow], parent: Executi
 
 def _introduce(prepared: PreparedLaunch, parent: ExecutionDetail | None) -> None:
     if parent is None:
-        st.markdown("**The prompt, as it is sent**")
         return
     count = len(prepared.items)
     what = f"All {looks.count(count, 'open correction')}" if count else "The description of the pattern"
@@ -99,44 +108,13 @@ def _send_label(prepared: PreparedLaunch, parent: ExecutionDetail | None) -> str
     return f"Send {looks.count(len(prepared.items), 'correction')}" if prepared.items else "Launch"
 
 
-def _choose_items(items: Sequence[FeedbackRow]) -> list[uuid.UUID]:
-    """The corrections as a table with a tick for each; all are ticked at first."""
-    frame = pd.DataFrame([item_line(item) for item in items])
-    key = f"launch-items-{hash(tuple(item.id for item in items))}"  # ticks belong to these rows and to no others
-    edited = st.data_editor(
-        frame,
-        hide_index=True,
-        key=key,
-        disabled=[c for c in frame.columns if c != "Send"],
-        height=min(38 + 35 * len(items) + 3, 250),
-        num_rows="fixed",
-        column_config={
-            "Send": st.column_config.CheckboxColumn(width="small"),
-            "Reason": st.column_config.TextColumn(width="large"),
-        },
-        alt="Open corrections to send",
-    )
-    return [item.id for item, send in zip(items, edited["Send"], strict=True) if send]
-
-
-def item_line(item: FeedbackRow) -> dict[str, bool | str]:
-    """A correction as a row of the table."""
-    return {
-        "Send": True,
-        "Verdict": looks.look(looks.VERDICTS, item.verdict).label,
-        "What": looks.kind_label(item.kind, item.direction or 0) if item.kind else looks.MISSING,
-        "Where": looks.candle_label(item.candle_index, item.candle_time),
-        "Reason": item.reason or looks.MISSING,
-        "Session": item.session_name or looks.MISSING,
-        "By": item.author_name,
-    }
-
-
 def _prepared(workspace_id: uuid.UUID, chosen: Sequence[uuid.UUID] | None, agent: str) -> PreparedLaunch:
     """The prompt for this choice, made once for as long as the choice stays."""
-    choice = (workspace_id, tuple(chosen or ()), agent)
+    pictures = chosen_before(agent, chosen)
+    choice = (workspace_id, tuple(chosen or ()), agent, pictures)
     held: tuple[Any, PreparedLaunch] | None = st.session_state.get(_PREPARED)
     if held is None or held[0] != choice:
-        held = choice, actions.prepare_launch(workspace_id, feedback_ids=chosen, agent=agent, actor=acting())
+        made = actions.prepare_launch(workspace_id, feedback_ids=chosen, agent=agent, pictures=pictures, actor=acting())
+        held = choice, made
         st.session_state[_PREPARED] = held
     return held[1]

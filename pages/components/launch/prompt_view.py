@@ -50,8 +50,9 @@ def size_text(size: Size) -> str:
     sessions = f" of {looks.count(size.sessions, 'session')}" if size.sessions else ""
     what = f"{looks.count(size.corrections, 'correction')}{sessions}" if size.corrections else "The description"
     candles = [looks.count(size.candles, "candle")] if size.candles else []
-    amount = f"{looks.size(size.size)}, about {looks.tokens(size.size // BYTES_A_TOKEN)} tokens"
-    return " · ".join([what, *candles, amount])
+    pictures = [looks.count(size.pictures, "picture")] if size.pictures else []
+    tokens = size.size // BYTES_A_TOKEN + size.picture_tokens
+    return " · ".join([what, *candles, *pictures, f"{looks.size(size.size)}, about {looks.tokens(tokens)} tokens"])
 
 
 @st.cache_data(max_entries=100, show_spinner=False)

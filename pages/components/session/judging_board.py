@@ -23,7 +23,8 @@ _DAYS: Final = ("d", "w", "mo")
 
 
 class BoardData(TypedDict):
-    """`totals` are the numbers of bars by level of detail; `marks` come in pages of `page`. Indexes are the dataset's."""
+    """`totals` are the numbers of bars by level of detail; `marks` come in pages of `page`. Indexes are the dataset's.
+    `labelling`: no detector ran, and places are marked one after the other."""
 
     session: str
     person: str
@@ -42,6 +43,7 @@ class BoardData(TypedDict):
     may_judge: bool
     why_not: str
     missed_kind: str
+    labelling: bool
     current: str | None
 
 
@@ -71,6 +73,7 @@ def judging_board(detail: SessionDetail, *, actor: Actor, current: str | None, k
         "marks": detail.detection_count, "page": MARKS_PAGE, "symbol": detail.symbol, "timeframe": detail.timeframe,
         "intraday": not detail.timeframe.lower().endswith(_DAYS), "may_judge": may_judge,
         "why_not": _why_not(detail, actor), "missed_kind": _missed_kind(detail.pattern_type), "current": current,
+        "labelling": detail.version_id is None and not detail.detection_count,
     }  # fmt: skip
     result = _BOARD(data, key=key)
     if getattr(result, "renew", None) is not None:

@@ -34,6 +34,20 @@ def score_card(detail: SessionDetail, verdicts: Mapping[str, int], score: Sessio
                 st.caption(f"{now.words}.")
 
 
+def masked_card() -> None:
+    """In place of a score that others' verdicts are in."""
+    with st.container(border=True, gap="small"):
+        st.markdown("**Blind review**")
+        st.caption("Others have judged here. The score shows once you have judged every mark.")
+
+
+def labels_card(verdicts: Mapping[str, int]) -> None:
+    """What a session without a detector holds: places, and no rate, for nothing was detected."""
+    with st.container(border=True, gap="small"):
+        st.markdown(f"**{looks.count(verdicts.get('false_negative', 0), 'marked place')}**")
+        st.caption("No detector ran here, so there is no score. The places go to the agent with the first launch.")
+
+
 def _precision(detail: SessionDetail) -> None:
     found = [("Precision", looks.percent(detail.precision))]
     if detail.recall is not None:

@@ -13,9 +13,10 @@ from pages.components import looks
 from pages.components.actor import acting
 from pages.components.errors import guarded
 from pages.components.links import exists, go, link_to
-from services import actions, datasets, sessions
+from services import actions, datasets, sessions, workspaces
 from services.database.engine import transaction
 from services.datasets import DatasetRow
+from services.workspaces import WorkspaceRow
 
 WINDOWS: Final = {"newest": "Newest bars", "dates": "Dates", "indexes": "Candle numbers"}
 COVERAGES: Final = {
@@ -34,19 +35,22 @@ class Window(TypedDict, total=False):
 
 
 def run_session(workspace_id: uuid.UUID) -> None:
-    """Runs the deployed version over a window of a dataset."""
+    """Runs the deployed version over a window of a dataset; without a version, opens the window for labels."""
     with guarded(stop=True), transaction() as session:
         known = datasets.list_datasets(session)
-    _run_session(workspace_id, known)
+        has_detector = workspaces.get(session, workspace_id).deployed_version_id is not None
+    title = "Run a session" if has_detector else "Label a window"
+    st.dialog(title, width="medium")(_run_session)(workspace_id, known, has_detector)
 
 
-@st.dialog("Run a session", width="medium")
-def _run_session(workspace_id: uuid.UUID, known: Sequence[DatasetRow]) -> None:
+def _run_session(workspace_id: uuid.UUID, known: Sequence[DatasetRow], has_detector: bool) -> None:
     if not known:
         st.text("There are no candles yet. Import a file of candles first.")
         if exists("sessions"):
             link_to("/sessions", "Import candles", icon=":material/upload:")
         return
+    if not has_detector:
+        st.caption("There is no detector yet. What you mark in this window goes to the agent with the first launch.")
     dataset = st.selectbox("Candles", known, format_func=_dataset_label, key="run-dataset")
     kind = st.segmented_control(
         "Window", list(WINDOWS), default="newest", required=True, format_func=WINDOWS.__getitem__, key="run-window"
@@ -54,11 +58,35 @@ def _run_session(workspace_id: uuid.UUID, known: Sequence[DatasetRow]) -> None:
     window = _window(kind, dataset)
     name = st.text_input("Name (optional)", max_chars=120, key=f"run-name-{workspace_id}")
     coverage = st.radio("How it is judged", list(COVERAGES), format_func=COVERAGES.__getitem__, key="run-coverage")
-    if st.button("Run", type="primary", icon=":material/play_arrow:", key="run-start"):
-        with guarded(), st.spinner("Running the detector"):
-            made = actions.run_session(
+    label, busy = ("Run", "Running the detector") if has_detector else ("Start labelling", "Opening the window")
+    if st.button(label, type="primary", icon=":material/play_arrow:", key="run-start"):
+        make = actions.run_session if has_detector else actions.label_window
+        with guarded(), st.spinner(busy):
+            made = make(
                 workspace_id, dataset_id=dataset.id, name=name or None, coverage=coverage, actor=acting(), **window
             )
+            _open_session(made)
+
+
+@st.dialog("Start a session on these bars", width="medium")
+def run_on_window(patterns: Sequence[WorkspaceRow], dataset: DatasetRow, start: int, end: int) -> None:
+    """Runs a pattern's deployed version over a window that was chosen on the dataset's chart."""
+    if not patterns:
+        st.text("No pattern has a deployed detector yet. Launch the first execution of one.")
+        return
+    chosen = st.selectbox("Pattern", patterns, format_func=lambda p: f"{p.name} v{p.version}", key="window-pattern")
+    last = dataset.rows - 1
+    with st.container(horizontal=True, gap="small"):
+        first = st.number_input("First candle", 0, last, start, key=f"window-first-{start}")
+        final = st.number_input("Last candle", 0, last, end, key=f"window-last-{end}")
+    name = st.text_input("Name (optional)", max_chars=120, key="window-name")
+    coverage = st.radio("How it is judged", list(COVERAGES), format_func=COVERAGES.__getitem__, key="window-coverage")
+    if st.button("Run", type="primary", icon=":material/play_arrow:", key="window-run"):
+        with guarded(), st.spinner("Running the detector"):
+            made = actions.run_session(
+                chosen.id, dataset_id=dataset.id, start_index=int(first), end_index=int(final), name=name or None,
+                coverage=coverage, actor=acting(),
+            )  # fmt: skip
             _open_session(made)
 
 

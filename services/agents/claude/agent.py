@@ -11,7 +11,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from services.agents.claude import confinement, faults, process, prompts
-from services.agents.claude.job import Job, Phase, commands_for
+from services.agents.claude.job import Job, JobPicture, Phase, commands_for
 from services.agents.claude.results import ChangeAnswer, PlanAnswer, schema_of
 from services.agents.claude.spend import FILE, Entry, Ledger
 from services.agents.protocol import AgentChange, GateRefusal, Plan, Used, Work
@@ -37,7 +37,8 @@ class ClaudeAgent:
     def plan(self, work: Work, spec: DetectorSpec | None) -> Plan:
         """Reads the corrections and the code, and says what it means to do. Changes nothing."""
         prompt = prompts.planning(work.prompt, work.name, prompts.files_of(work.worktree), is_first=work.is_first)
-        answer = _Turn(self._settings, work, "plan", "plan", prompt).run(PlanAnswer)
+        pictures = prompts.pictures_of(work.prompt)
+        answer = _Turn(self._settings, work, "plan", "plan", prompt, pictures).run(PlanAnswer)
         for number, question in enumerate(answer.open_questions, 1):
             work.checkpoint(f"question-{number}", "Left open", question)
         return Plan(answer.summary, tuple(answer.steps))
@@ -59,7 +60,9 @@ class ClaudeAgent:
         return self._change(work, "refine", f"refine-{refusal.gate}-{round_number}", prompt)
 
     def _change(self, work: Work, phase: Phase, key: str, prompt: Callable[[bool], str]) -> AgentChange:
-        answer = _Turn(self._settings, work, phase, key, prompt(_has_begun(work))).run(ChangeAnswer)
+        begun = _has_begun(work)
+        pictures = () if begun else prompts.pictures_of(work.prompt)  # the conversation holds them already
+        answer = _Turn(self._settings, work, phase, key, prompt(begun), pictures).run(ChangeAnswer)
         _tidy(work, key)
         for number, text in enumerate(answer.not_handled, 1):
             work.checkpoint(f"{key}:not-{number}", "A correction was not followed", text, ok=False)
@@ -114,8 +117,11 @@ def _has_begun(work: Work) -> bool:
 class _Turn:
     """One phase: builds the job, runs the process, reports what happens, and judges the end."""
 
-    def __init__(self, settings: Settings, work: Work, phase: Phase, key: str, prompt: str) -> None:
+    def __init__(
+        self, settings: Settings, work: Work, phase: Phase, key: str, prompt: str, pictures: tuple[JobPicture, ...]
+    ) -> None:
         self._settings, self._work, self._phase, self._key, self._prompt = settings, work, phase, key, prompt
+        self._pictures = pictures
         self._told, self._day_decides = 0.0, False
         self._result: process.Event | None = None
         self._error: process.Event | None = None
@@ -162,6 +168,7 @@ class _Turn:
             phase=self._phase,
             worktree=str(work.worktree),
             prompt=self._prompt,
+            pictures=self._pictures,
             session_id=_session(work),
             resume=_has_begun(work),
             model=settings.claude_model,

@@ -11,6 +11,16 @@ TOOL_SERVER, TOOL_NAME = "desk", "progress"
 PROGRESS_TOOL = f"mcp__{TOOL_SERVER}__{TOOL_NAME}"
 
 
+class JobPicture(BaseModel):
+    """A picture of the prompt; `data` is base64."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    media_type: str
+    data: str
+
+
 class Job(BaseModel):
     """One phase. `owned` are the files that it may write, below the worktree; `commands` the only shell commands.
 
@@ -22,6 +32,7 @@ class Job(BaseModel):
     phase: Phase
     worktree: str
     prompt: str
+    pictures: tuple[JobPicture, ...] = ()
     session_id: str
     resume: bool
     model: str

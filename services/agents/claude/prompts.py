@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from services.agents.claude.job import JobPicture
 from services.agents.protocol import GateRefusal, Plan
 
 LONGEST_TEXT = 4000  # characters of one text of a person
@@ -59,12 +60,29 @@ def data(prompt: bytes) -> str:
         content = json.loads(prompt)
     except ValueError:
         content = {"text": prompt.decode("utf-8", "replace")}
-    content = _cut(content, LONGEST_TEXT)
+    content = _cut(_without_picture_data(content), LONGEST_TEXT)
     for attempt in (content, _without_candles(content), _cut(_without_candles(content), 200)):
         text = json.dumps(attempt, indent=1)
         if len(text) <= LARGEST:
             return _marked(text)
     return _marked(json.dumps({"note": "The data was too large and is cut.", "start": text[:LARGEST]}))
+
+
+def pictures_of(prompt: bytes) -> tuple[JobPicture, ...]:
+    """The pictures that a prompt file holds, in their order."""
+    try:
+        held = json.loads(prompt).get("pictures") or []
+    except (ValueError, AttributeError):
+        return ()
+    return tuple(JobPicture(name=p["name"], media_type=p["media_type"], data=p["data"]) for p in held)
+
+
+def _without_picture_data(content: Any) -> Any:
+    """The pictures are sent as such; the text names them."""
+    if not isinstance(content, dict) or "pictures" not in content:
+        return content
+    named = [{k: v for k, v in picture.items() if k != "data"} for picture in content["pictures"]]
+    return content | {"pictures": named}
 
 
 def _marked(text: str) -> str:

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import AsyncIterator
 from typing import Any, TextIO
 
 from claude_agent_sdk import (
@@ -110,11 +111,25 @@ def _of_result(message: ResultMessage, voice: Voice) -> None:
     )
 
 
+def _asked(job: Job) -> str | AsyncIterator[dict[str, Any]]:
+    return _with_pictures(job) if job.pictures else job.prompt
+
+
+async def _with_pictures(job: Job) -> AsyncIterator[dict[str, Any]]:
+    """One message: the words, then each picture after its name."""
+    content: list[dict[str, Any]] = [{"type": "text", "text": job.prompt}]
+    for picture in job.pictures:
+        source = {"type": "base64", "media_type": picture.media_type, "data": picture.data}
+        content += [{"type": "text", "text": picture.name}, {"type": "image", "source": source}]
+    yield {"type": "user", "message": {"role": "user", "content": content}, "parent_tool_use_id": None,
+           "session_id": job.session_id}  # fmt: skip
+
+
 async def run(job: Job, voice: Voice) -> None:
     """One query to its end. A failure of the SDK becomes an `error` event."""
     usage, ended = Usage(voice), False
     try:
-        async for message in query(prompt=job.prompt, options=options_for(job, voice.emit, voice.stderr)):
+        async for message in query(prompt=_asked(job), options=options_for(job, voice.emit, voice.stderr)):
             if isinstance(message, StreamEvent):
                 usage.event(message.event)
                 voice.alive()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
@@ -28,13 +29,16 @@ class Exchange:
     price_adjustment = "raw"
 
     def __init__(
-        self, name: str, *, urls: Mapping[str, str] | None = None, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+        self, name: str, *, urls: Mapping[str, str] | None = None, address: str | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:  # fmt: skip
         self.name = name
         self._sleep = sleep
         self._api: Any = getattr(ccxt, name)({"enableRateLimit": True, "timeout": 20_000})
         if urls:
             self._api.urls["api"] = {**self._api.urls["api"], **urls}
+        if address:
+            self._api.urls["api"] = _elsewhere(self._api.urls["api"], address.rstrip("/"))
 
     def search(self, text: str) -> list[Instrument]:
         wanted = text.strip().upper().replace("-", "/")
@@ -79,6 +83,13 @@ class Exchange:
             except ccxt.BaseError as error:
                 raise InvalidInput(f"{self.name} refuses the request: {_short(error)}") from error
         raise AssertionError("the last try either returns or raises")
+
+
+def _elsewhere(urls: Any, address: str) -> Any:
+    """The addresses of an API with the same paths on another host."""
+    if isinstance(urls, dict):
+        return {key: _elsewhere(value, address) for key, value in urls.items()}
+    return re.sub(r"^https?://[^/]+", address, urls) if isinstance(urls, str) else urls
 
 
 def _row(candle: list[Any]) -> Row:

@@ -36,8 +36,23 @@ class Market(Protocol):
         ...
 
 
-def market(name: str, *, urls: Mapping[str, str] | None = None) -> Market:
-    """The source `yahoo`, or an exchange by its ccxt id. `urls` are other addresses of an exchange's API.
+def sources() -> list[str]:
+    """The names of all sources; none when the libraries are not installed."""
+    try:
+        from services.candles.market.exchange import known
+    except ImportError:
+        return []
+    return ["yahoo", *known()]
+
+
+def _addresses(text: str) -> dict[str, str]:
+    pairs = (part.partition("=") for part in text.split(",") if part.strip())
+    return {name.strip().lower(): address.strip() for name, _, address in pairs}
+
+
+def market(name: str, *, urls: Mapping[str, str] | None = None, addresses: str = "") -> Market:
+    """The source `yahoo`, or an exchange by its ccxt id. `urls` are other addresses of an exchange's API by their kind;
+    `addresses` are other hosts of exchanges, such as `kraken=http://proxy:8080, …`.
 
     Raises InvalidInput for an unknown one, Unavailable when the libraries are not installed.
     """
@@ -51,6 +66,6 @@ def market(name: str, *, urls: Mapping[str, str] | None = None) -> Market:
 
         if wanted not in known():
             raise InvalidInput(f"“{name[:40]}” is no source; give yahoo or an exchange such as binance or kraken.")
-        return Exchange(wanted, urls=urls)
+        return Exchange(wanted, urls=urls, address=_addresses(addresses).get(wanted))
     except ImportError as error:
         raise Unavailable(MISSING) from error

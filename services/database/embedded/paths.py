@@ -115,6 +115,9 @@ class Home:
         """Make the folders. Raises Unavailable when they cannot be written."""
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
+            if os.geteuid() == 0 and not self.path.exists():
+                # Another account runs the server: it has to pass through, and needs to see nothing.
+                self.data_dir.chmod(stat.S_IMODE(self.data_dir.stat().st_mode) | 0o011)
             self.path.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise not_writable(self.data_dir, error) from error

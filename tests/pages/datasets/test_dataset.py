@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
 
-from pages.components.datasets import details
+from pages.components.datasets import details, window
 from services import actions, dataset_changes, datasets
 from services.candles.importer import Reading
 from services.database.engine import transaction
@@ -40,6 +40,22 @@ def test_a_row_of_the_report_leads_to_its_bars(world: World) -> None:
     at.run()
     assert at.session_state[details.POINTED] == 500
     assert at.session_state[details.SHOW_FROM] == 350
+
+
+def test_a_window_is_what_was_dragged_on_the_chart() -> None:
+    event = {"selection": {"box": [{"x": [59.4, 34.6], "y": [0, 1]}]}}
+    assert window.chosen(event, 120) == window.Window(35, 59)
+    assert window.chosen({"selection": {"box": [{"x": [-4.0, 500.0]}]}}, 120) == window.Window(0, 119)
+    for nothing in (None, {"selection": {"box": []}}, {"selection": {"box": [{"x": [3.2, 3.4]}]}}):
+        assert window.chosen(nothing, 120) is None
+
+
+def test_a_session_starts_on_the_bars_in_view(world: World) -> None:
+    at = open_page("dataset.py", world.member, id=str(world.dataset.id))
+    at.button(key="dataset-oldest").click().run()
+    at.button(key=f"dataset-start-{world.dataset.id}").click().run()
+    assert not at.exception
+    assert [n.value for n in at.number_input if n.label in ("First candle", "Last candle")] == [0, 299]
 
 
 def test_names_change_and_a_dataset_is_put_away_and_back(world: World) -> None:

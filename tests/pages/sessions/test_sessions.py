@@ -13,6 +13,7 @@ from pages.components.datasets import preview
 from pages.components.datasets.table import dataset_columns
 from pages.components.sessions.table import session_columns
 from services import datasets, sessions
+from services.candles.importer import Reading
 from services.database.engine import transaction
 from tests.support.product import World, open_page, words
 
@@ -87,11 +88,11 @@ def test_datasets_show_their_quality_report_and_licence(world: World) -> None:
 
 
 def test_a_file_without_time_zone_asks_for_one() -> None:
-    assert preview.preview(NAIVE.encode(), "x.csv").asks == "tz"
-    found = preview.preview(NAIVE.encode(), "x.csv", {"tz": "America/New_York"})
+    assert preview.preview(NAIVE.encode(), "x.csv", Reading(), digest="a").asks == "tz"
+    found = preview.preview(NAIVE.encode(), "x.csv", Reading(tz="America/New_York"), digest="a")
     assert (found.problem, found.rows, found.timeframe) == (None, 6, "1h")
     assert "14:00" in found.first, "09:00 in New York is 14:00 UTC in winter"
-    broken = preview.preview(NAIVE.replace("11,9", "8,9").encode(), "x.csv", {"tz": "UTC"})
+    broken = preview.preview(NAIVE.replace("11,9", "8,9").encode(), "x.csv", Reading(tz="UTC"), digest="b")
     assert broken.problem is not None and "high is below" in broken.problem and broken.asks is None
 
 

@@ -13,7 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.components.dialogs import ASKED
-from pages.components.launch.dialog import item_line
+from pages.components.launch.corrections import item_line
 from pages.components.uploads import stored
 from pages.components.workspace import summary
 from pages.components.workspace.next_step import NextStep, next_step

@@ -1,6 +1,6 @@
 // The judging board: it passes what is so between chart, panel, keyboard and outbox. Streamlit mounts it once and hands
 // it new data on a rerun; a verdict is painted in the frame of its key and waits for nobody.
-import { Candles } from "./candles.mjs"
+import { closes } from "./candles.mjs"
 import { Chart, engine } from "./chart.mjs"
 import { nextOpen } from "./core.mjs"
 import { Files } from "./files.mjs"
@@ -133,7 +133,7 @@ export class Board {
     judgements.indexOf = new Map(this.list.map((mark, i) => [mark.id, i]))
     const { decimals, intraday, totals, start, end, total } = data
     this.chart = new Chart(lib, this.shell.chart, scene, { decimals, intraday, totals, onView: () => this.strip?.soon(), fetchTile: (level, number) => this.tile(level, number) })
-    this.tools = new Tools({ chart: this.chart, shell: this.shell, scene, decimals, start, end, total, mark: () => this.mark, draw: () => this.draw(), repaint: () => this.theme() })
+    this.tools = new Tools({ chart: this.chart, shell: this.shell, scene, decimals, start, end, total, mark: () => this.mark, draw: () => this.draw(), repaint: () => this.theme(), pointed: (bar) => { this.legend(bar); this.chart?.refresh() } })
     this.chart.marks.set(this.list)
     const pointer = new Pointer({ chart: this.chart, marks: () => this.list, hover: (place) => this.hover(place), click: (place) => this.click(place) })
     this.pointer = pointer
@@ -156,23 +156,9 @@ export class Board {
     return (await this.link.get(`board/candles/${this.data.sha}/${level}/${number}`)).arrayBuffer()
   }
 
-  /** The closes of the whole session for the strip, at a level that one tile or few hold. */
+  /** The closes of the whole session, for the strip. */
   async overview() {
-    const { start, end, totals } = this.data
-    const size = end - start
-    const level = size > 250000 ? "1024" : size > 16000 ? "64" : size > 4000 ? "4" : "1"
-    const candles = new Candles({ level, total: totals[level] ?? 0, fetchTile: (number) => this.tile(level, number) })
-    const [a, b] = await candles.need(candles.barOf(start), candles.barOf(end))
-    const [first, close] = [/** @type {number[]} */ ([]), /** @type {number[]} */ ([])]
-    for (let number = a; number <= b; number++) {
-      const tile = candles.ready.get(number)
-      tile?.first.forEach((at, i) => {
-        if (at < start - 1024 || at > end) return
-        first.push(at)
-        close.push(/** @type {number} */ (tile.close[i]))
-      })
-    }
-    this.line = { first: Float64Array.from(first), close: Float64Array.from(close) }
+    this.line = await closes({ ...this.data, fetchTile: (level, number) => this.tile(level, number) })
     this.strip?.soon()
   }
 
@@ -222,7 +208,7 @@ export class Board {
   takeReason() {
     const reason = this.bar.reason.value.trim()
     this.bar.reason.value = ""
-    return { ...(reason ? { reason } : {}), ...this.files.use() }
+    return { ...(reason ? { reason } : {}), ...this.bar.weight(), ...this.files.use() }
   }
 
   /** @param {string} text */
@@ -253,6 +239,18 @@ export class Board {
     this.tools?.calm()
     this.judgements.put({ do: "miss", kind, direction, index: bar.first, letter: "x", ...this.takeReason() })
     this.shell.say(`${nameOf(kind, direction)} #${bar.first} is added as missed. Z takes it back.`)
+    if (this.data.labelling) this.tools?.pick("miss") // one place after the other
+  }
+
+  /** @param {number} by @param {boolean} far */
+  arrow(by, far) {
+    if (this.tools?.choosing) this.tools.cursorBy(by * (far ? 10 : 1))
+    else this.chart?.pan(by * (far ? 1 : 0.2))
+  }
+
+  enter() {
+    const place = this.tools?.cursorPlace()
+    if (place) this.click(place)
   }
 
   /** A missed mark that was clicked. @param {import("./marks.mjs").Missed} its */
@@ -331,7 +329,7 @@ export class Board {
       this.chart?.refresh()
       this.panel.draw({
         mark: this.mark, place: current, total: this.list.length, letters, missed: missed.length, time: this.currentBar()?.time ?? null, decimals: this.data.decimals,
-        intraday: this.data.intraday, open: this.open, reasons, recent: this.recent(), present: this.present, blind, others: others.map(({ name, letters: its }) => ({ name, letter: its[current] ?? "." })),
+        intraday: this.data.intraday, open: this.open, reasons, recent: this.recent(), labelling: this.data.labelling, present: this.present, blind, others: others.map(({ name, letters: its }) => ({ name, letter: its[current] ?? "." })),
       })
       this.bar.draw(this.open, history.length > 0, status ? this.data.why_not || "This session is closed" : "")
       this.legend(this.currentBar())

@@ -122,3 +122,26 @@ export class Candles {
     return high >= low ? [low, high] : null
   }
 }
+
+/**
+ * The closes of a window, at a level that one tile or few hold.
+ * @param {{ start: number, end: number, totals: Record<string, number>, fetchTile: (level: string, number: number) => Promise<ArrayBuffer> }} options
+ * @returns {Promise<{ first: Float64Array, close: Float64Array }>}
+ */
+export async function closes({ start, end, totals, fetchTile }) {
+  const size = end - start
+  const wanted = size > 250000 ? "1024" : size > 16000 ? "64" : size > 4000 ? "4" : "1"
+  const level = totals[wanted] ? wanted : "1"
+  const candles = new Candles({ level, total: totals[level] ?? 0, fetchTile: (number) => fetchTile(level, number) })
+  const [a, b] = await candles.need(candles.barOf(start), candles.barOf(end))
+  const [first, close] = [/** @type {number[]} */ ([]), /** @type {number[]} */ ([])]
+  for (let number = a; number <= b; number++) {
+    const tile = candles.ready.get(number)
+    tile?.first.forEach((at, i) => {
+      if (at < start - 1024 || at > end) return
+      first.push(at)
+      close.push(/** @type {number} */ (tile.close[i]))
+    })
+  }
+  return { first: Float64Array.from(first), close: Float64Array.from(close) }
+}

@@ -2,7 +2,7 @@
 
 /** @typedef {"confirmed" | "false_positive" | "adjustment" | "unsure"} MarkVerdict */
 /** @typedef {{ id: string, do: "judge" | "miss" | "remove" | "undo" | "lost", client: string, seq: number, seen: number, mark?: string | null,
- *   base?: string | null, verdict?: string, reason?: string, attachments?: string[], index?: number, kind?: string, direction?: number, of?: string, missed?: string, letter?: string }} Op */
+ *   base?: string | null, verdict?: string, reason?: string, severity?: string, attachments?: string[], index?: number, kind?: string, direction?: number, of?: string, missed?: string, letter?: string }} Op */
 
 /** @type {Record<string, string>} */
 export const LETTER = { confirmed: "r", false_positive: "w", adjustment: "m", unsure: "u", false_negative: "x", comment: "c" }

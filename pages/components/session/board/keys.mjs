@@ -8,7 +8,7 @@ import { button, el } from "./looks.mjs"
 export function keyName(event) {
   const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code)
   const plain = digit ? (digit[1] ?? "") : event.key.length === 1 ? event.key.toLowerCase() : event.key
-  const shifted = event.shiftKey && (digit !== null || /^[a-z]$/.test(plain))
+  const shifted = event.shiftKey && (digit !== null || /^([a-z]|Arrow\w+)$/.test(plain))
   return shifted ? `Shift+${plain}` : plain
 }
 
@@ -45,7 +45,10 @@ export function commands(board) {
     { keys: ["+", "="], label: "Zoom in", act: () => board.chart?.zoom(0.7) },
     { keys: ["-"], label: "Zoom out", act: () => board.chart?.zoom(1.4) },
     { keys: ["0", "f"], label: "Back to the mark", act: () => board.tools?.home() },
-    { keys: ["ArrowLeft", "ArrowRight"], label: "Move the view", act: (name) => board.chart?.pan(name === "ArrowLeft" ? -0.2 : 0.2) },
+    { keys: ["s"], label: "Severity of the next verdict: normal, high, low", act: () => board.bar.weigh() },
+    { keys: ["ArrowLeft", "ArrowRight", "Shift+ArrowLeft", "Shift+ArrowRight"], label: "Move the view; while a candle is to be chosen, to the next candle, with ⇧ ten at once", act: (name) => board.arrow(name.endsWith("Left") ? -1 : 1, name.startsWith("Shift")) },
+    { keys: ["ArrowUp", "ArrowDown"], label: "While a candle is to be chosen: a high or a low", act: (name) => board.tools?.cursorSide(name === "ArrowUp") },
+    { keys: ["Enter"], label: "Take the candle that is pointed at", act: () => board.enter() },
     { keys: ["Escape"], label: "", act: () => board.tools?.calm() },
     { keys: ["?", "Shift+?"], label: "These keys", act: () => board.help() },
   ]

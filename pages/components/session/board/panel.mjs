@@ -4,7 +4,7 @@ import { button, COLORS, el, icon, lookOf, VERDICTS, write } from "./looks.mjs"
 
 /** @typedef {import("./marks.mjs").Mark} Mark */
 /** @typedef {{ mark: Mark | null, place: number, total: number, letters: string[], missed: number, time: number | null, decimals: number, intraday: boolean, open: boolean, reasons: string[],
- *   recent: { i: number, letter: string, name: string, anchor: number }[], present: string[], blind: boolean, others: { name: string, letter: string }[] }} PanelData */
+ *   labelling: boolean, recent: { i: number, letter: string, name: string, anchor: number }[], present: string[], blind: boolean, others: { name: string, letter: string }[] }} PanelData */
 
 const RECENT = 7
 
@@ -59,7 +59,7 @@ export class Panel {
     this.badge.className = `badge ${look.color}`
     write(this.badgeIcon, look.symbol)
     write(this.badgeText, look.label)
-    write(this.name, mark?.label ?? "Nothing was found in this window")
+    write(this.name, mark?.label ?? (its.labelling ? "No detector yet: press M and mark the places" : "Nothing was found in this window"))
     const facts = mark ? factsOf(mark, its) : { candle: "–", price: "–", late: "–", sure: "–" }
     for (const [key, value] of Object.entries(facts)) write(/** @type {HTMLElement} */ (this.facts[key]), value)
     const n = counted(its.letters, its.missed)
@@ -132,7 +132,11 @@ function factsOf(mark, { time, decimals, intraday }) {
   }
 }
 
+const SEVERITIES = [{ value: "", label: "Normal", color: "" }, { value: "high", label: "High", color: "red" }, { value: "low", label: "Low", color: "gray" }]
+
 export class Bar {
+  weighed = 0
+
   /** @param {{ go: (by: number) => void, judge: (verdict: string) => void, undo: () => void, attach: () => void }} acts */
   constructor(acts) {
     /** @type {Record<string, HTMLButtonElement>} */
@@ -155,8 +159,10 @@ export class Bar {
     this.stateText = el("span", "", "All saved")
     this.state = el("div", "state", this.stateIcon, this.stateText)
     this.state.setAttribute("role", "status")
+    this.severityText = el("span", "", "Normal")
+    this.severity = button("go", "Severity", () => this.weigh(), icon("flag"), this.severityText, el("kbd", "", "S"))
     this.root = el("div", "bar", make("go", "chevron_left", "Back", "K", () => acts.go(-1)), el("div", "verdicts", verdicts),
-      make("go", "chevron_right", "Next", "J", () => acts.go(1)), this.undo, this.attach, this.reason, this.closed, this.state)
+      make("go", "chevron_right", "Next", "J", () => acts.go(1)), this.undo, this.attach, this.severity, this.reason, this.closed, this.state)
   }
 
   /** @param {boolean} open @param {boolean} undoable @param {string} why it can't be judged */
@@ -164,7 +170,7 @@ export class Bar {
     for (const one of Object.values(this.buttons)) one.disabled = !open
     this.closed.hidden = open || !why
     write(/** @type {HTMLElement} */ (this.closed.lastElementChild), why)
-    this.reason.hidden = this.attach.hidden = !open
+    this.reason.hidden = this.attach.hidden = this.severity.hidden = !open
     this.undo.disabled = !open || !undoable
   }
 
@@ -176,6 +182,22 @@ export class Bar {
     this.state.className = `state ${n && (away || unkept) ? "orange" : ""}`
     write(this.stateIcon, !n ? "cloud_done" : away ? "cloud_off" : "cloud_upload")
     write(this.stateText, text)
+  }
+
+  /** How much the next verdict matters: normal, high, low. */
+  weigh() {
+    this.weighed = (this.weighed + 1) % SEVERITIES.length
+    const one = SEVERITIES[this.weighed]
+    write(this.severityText, one?.label ?? "")
+    this.severity.className = `go ${one?.color ?? ""}`
+  }
+
+  /** The severity for the judgement that takes it along; the next one is normal again. @returns {{ severity?: string }} */
+  weight() {
+    const { value } = SEVERITIES[this.weighed] ?? {}
+    this.weighed = SEVERITIES.length - 1
+    this.weigh()
+    return value ? { severity: value } : {}
   }
 
   /** @param {string} verdict */

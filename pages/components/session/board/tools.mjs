@@ -9,8 +9,8 @@ import { COLORS, el } from "./looks.mjs"
 /** @typedef {{ index: number, price: number, time: number }} Point */
 
 const PICKING = {
-  move: "Click the candle it belongs to · Esc leaves it where it is", measure: "Click two places to measure between them · Esc",
-  miss: "Click the candle that should have been marked, above it for a high, below for a low · Esc",
+  move: "Click the candle it belongs to, or ← → and Enter · Esc leaves it where it is", measure: "Click two places to measure between them · Esc",
+  miss: "Click the candle that should have been marked, above it for a high, below for a low, or ← → ↑ ↓ and Enter · Esc",
 }
 const BAR_MS = 350 // a candle of the replay
 
@@ -19,10 +19,12 @@ export class Tools {
   from = null
   /** @type {ReturnType<typeof setInterval> | undefined} */
   playing = undefined
+  /** The candle that the arrows point at while one is to be chosen. @type {{ index: number, up: boolean } | null} */
+  cursor = null
 
   /**
    * @param {{ chart: Chart, shell: import("./shell.mjs").Shell, scene: import("./marks.mjs").Scene, decimals: number, start: number, end: number,
-   *   total: number, mark: () => Mark | null, draw: () => void, repaint: () => void }} options
+   *   total: number, mark: () => Mark | null, draw: () => void, repaint: () => void, pointed: (bar: Candle | null) => void }} options
    */
   constructor(options) {
     this.its = options
@@ -56,6 +58,43 @@ export class Tools {
       const up = picking === "move" ? (this.its.mark()?.dir ?? 1) >= 0 : at >= (bar.high + bar.low) / 2
       this.scene.ghost = { index: bar.first, price: up ? bar.high : bar.low, color: (picking === "move" ? COLORS.m : COLORS.x) ?? "" }
     }
+  }
+
+  /** Whether a candle is to be chosen. */
+  get choosing() {
+    return this.scene.picking === "move" || this.scene.picking === "miss"
+  }
+
+  /** The arrows while a candle is to be chosen: they begin where they were last, at the mark, or in the middle of the view. @param {number} by bars */
+  cursorBy(by) {
+    const { chart, its } = this
+    const view = this.viewInCandles()
+    const begin = this.cursor?.index ?? its.mark()?.anchor ?? Math.round(((view?.[0] ?? its.start) + (view?.[1] ?? its.end)) / 2)
+    const index = Math.max(its.start, Math.min(its.end, begin + by * (chart.candles.step || 1)))
+    const up = this.scene.picking === "move" ? (its.mark()?.dir ?? 1) >= 0 : (this.cursor?.up ?? true)
+    this.pointAt(index, up)
+  }
+
+  /** @param {boolean} up whether the mark is a high */
+  cursorSide(up) {
+    if (this.scene.picking !== "miss") return
+    if (!this.cursor) this.cursorBy(0)
+    if (this.cursor) this.pointAt(this.cursor.index, up)
+  }
+
+  /** @param {number} index @param {boolean} up */
+  pointAt(index, up) {
+    this.cursor = { index, up }
+    const bar = this.chart.marks.bar(index)
+    if (bar) this.aim(bar, up ? bar.high : bar.low)
+    this.bring(index, false)
+    this.its.pointed(bar)
+  }
+
+  /** What the arrows point at, as a click there would say it. @returns {import("./pointer.mjs").Place | null} */
+  cursorPlace() {
+    const bar = this.choosing && this.cursor ? this.chart.marks.bar(this.cursor.index) : null
+    return bar && this.cursor ? { bar, price: this.cursor.up ? bar.high : bar.low, mark: -1, missed: null } : null
   }
 
   /** @param {Candle} bar @param {number} at */
