@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from services import attachments, datasets, deployments, executions, limiting, prompts, storage, workspaces
+from services import attachments, datasets, deployments, executions, labels, limiting, prompts, storage, workspaces
 from services.candles.store import load_frame
 from services.database.engine import transaction
 from services.feedback import FeedbackRow
@@ -60,8 +60,12 @@ def prepare_launch(
         wanted = {f.dataset_id for f in items if f.dataset_id}
         images = _images(session, [*detail.attachments, *(key for f in items for key in f.attachments)])
         places = {str(i): datasets.get(session, i).storage_path for i in wanted}
+        held = labels.held_bars(session, workspace_id) if wanted else {}
     root = get_settings().storage_root
-    frames = {dataset_id: load_frame(root, path) for dataset_id, path in places.items()}
+    frames = {
+        dataset_id: load_frame(root, path).drop(index=sorted(held.get(dataset_id, ())), errors="ignore")
+        for dataset_id, path in places.items()
+    }  # fmt: skip
     prompt = prompts.build(detail, items, frames, params=version.params if version else None, agent=agent)
     offered = prompts.offered(detail, items, images) if agent in SEES_PICTURES else []
     picked = prompts.chosen(offered, pictures)

@@ -40,16 +40,19 @@ class HandMade:
 def hand_made(workspace_id: uuid.UUID) -> list[HandMade]:
     """Commits on main that touch the pattern's files, made by hand since the deployed version; the newest first.
 
-    Those that are a version already are left out. Raises RepositoryError when the repository can't be read.
+    Left out are those that are a version, that a version which ran holds, or that went through the gates already.
+    Raises RepositoryError when the repository can't be read.
     """
     with transaction() as session:
         workspace = workspaces.get(session, workspace_id)
         versions = deployments.list_versions(session, workspace_id)
+        known = {v.commit_hash for v in versions} | executions.adopted_commits(session, workspace_id)
     deployed = next((v for v in versions if v.id == workspace.deployed_version_id), None)
     repo = releases.repository()
     base = deployed.commit_hash if deployed is not None else _first(repo)
-    known = {v.commit_hash for v in versions}
-    found = repository.commits_of(repo, base, "refs/heads/main", owned_paths(workspace.pattern_type))
+    ran = [v.commit_hash for v in versions if v.deployed_at is not None]
+    paths = owned_paths(workspace.pattern_type)
+    found = repository.commits_of(repo, base, "refs/heads/main", paths, without=ran)
     return [
         HandMade(c.sha, c.author, c.at, c.subject)
         for c in found

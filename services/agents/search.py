@@ -30,7 +30,7 @@ STEPS_WITHOUT_STEP = 10  # a float that declares no step is searched in tenths o
 SPREAD_SHARE = 0.6  # of the random search's points; the others refine around the best
 REFINED_STARTS = 5
 MARGIN = 1e-9  # costs nearer than this are the same
-CONFIDENCE = 0.95  # one-sided, of the nested gain
+CONFIDENCE = 0.99  # one-sided, of the nested gain
 
 Value = float | int | bool
 Point = tuple[Value, ...]
@@ -146,7 +146,7 @@ def nested_gain(costs: Costs, distances: Costs) -> tuple[float, float]:
 
 
 def clear_gain(gain: float, error: float, blocks: int) -> bool:
-    """Whether a nested gain is clear of zero, one-sided at 95 % by Student's t over the blocks."""
+    """Whether a nested gain is clear of zero, one-sided at 99 % by Student's t over the blocks."""
     return gain > MARGIN and gain > error * float(stdtrit(blocks - 1, CONFIDENCE))
 
 

@@ -1,4 +1,4 @@
-"""The demo: three workspaces made by running the real loop on real candles. Nothing is inserted as finished.
+"""The demo: seven workspaces made by running the real loop on real candles. Nothing is inserted as finished.
 
 Judgements come from `demo_rule` and are labelled as made by it. A worker has to run; each step shows in the browser
 as it happens.
@@ -7,21 +7,18 @@ as it happens.
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 
 from sqlalchemy import delete, select, update
 
-from services import actions, demo_state, executions, feedback, people, review, sessions, workspaces
+from services import actions, demo_state, people, releases
 from services.candles.demo import demo_files
-from services.candles.store import load_array
-from services.cli.data import wait_for
-from services.cli.demo_rule import RuleMark, near, rule_marks
+from services.cli.demo_loop import Cast, Datasets, begin, tell
+from services.cli.demo_stories import STORIES
 from services.database.engine import transaction
 from services.database.rows import fetch
-from services.detectors.types import Candles
+from services.detectors import repository
 from services.errors import Conflict, PatternDeskError
-from services.feedback import MarkPosition
-from services.lifecycle import LIVE_EXECUTION, MadeBy, Role, Verdict
+from services.lifecycle import LIVE_EXECUTION, Role
 from services.logs import configure, get_logger
 from services.models import (
     ClaudeExecution,
@@ -43,72 +40,6 @@ PEOPLE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
-    """One of the demo's workspaces, and how far its loop goes."""
-
-    pattern_type: str
-    name: str
-    category: str
-    description: str
-    reasoning: str
-    steps: tuple[str, ...]
-    windows: tuple[tuple[str, int, int], ...]  # symbol, first and last bar
-    tuned: bool
-    decision: str  # verified, corrections or in_review
-
-
-STORIES = (
-    Story(
-        "swings",
-        "Swings",
-        "Market structure",
-        "A swing is a bar whose high (or low) stands out over the bars around it and from which price turned.",
-        "I look for the turning points that everything else is measured from; small wiggles inside a leg are noise.",
-        (
-            "Find a bar whose high is above the bars before it",
-            "Wait until the bars after it have stayed below",
-            "Ask whether it stands out by at least an average true range",
-            "The same upside down for lows",
-        ),
-        (("AAPL", 2300, 2549), ("GOOG", 900, 1149), ("IBM", 1200, 1449), ("IBM", 2260, 2509)),
-        True,
-        "verified",
-    ),
-    Story(
-        "bos",
-        "Break of structure",
-        "Market structure",
-        "A close beyond the last swing in the direction the market already moves.",
-        "It tells me that the trend goes on, so I look for continuation entries afterwards.",
-        (
-            "Know the trend from the break before",
-            "Take the last confirmed swing on that side",
-            "The first close beyond it is the break",
-            "Each level counts once",
-        ),
-        (("AAPL", 1800, 2299), ("IBM", 700, 1199), ("GOOG", 0, 499)),
-        False,
-        "corrections",
-    ),
-    Story(
-        "choch",
-        "Change of character",
-        "Market structure",
-        "A close beyond the last swing against the direction the market moved so far.",
-        "It is the first sign that a trend has ended; I stop looking for continuation and wait.",
-        (
-            "Know the trend from the break before",
-            "Take the last confirmed swing on the other side",
-            "The first close beyond it is the change",
-        ),
-        (("AAPL", 2400, 2899), ("GOOG", 1500, 1999), ("IBM", 2500, 2999)),
-        True,
-        "in_review",
-    ),
-)
-
-
 def build(*, reset: bool = False) -> None:
     """Builds the demo, or makes it again. Raises Conflict when its workspaces are there and `reset` is not said."""
     configure("demo", get_settings().data_dir)
@@ -117,12 +48,13 @@ def build(*, reset: bool = False) -> None:
         raise Conflict("The demo's workspaces are there already; 'patterndesk demo --reset' makes them again.")
     if existing:
         _remove(existing)
+        _forget_parameters()
     try:
         _say("people and candles")
         member, admin = _people()
-        datasets = _datasets(member)
+        cast = Cast(member, admin, _datasets(member))
         for story in STORIES:
-            _tell(story, datasets, member, admin)
+            tell(story, begin(story, cast, _say), cast, _say)
     except PatternDeskError as error:
         with transaction() as session:
             demo_state.write(session, "failed", str(error))
@@ -181,13 +113,22 @@ def _remove(ids: list[uuid.UUID]) -> None:
         session.execute(delete(PatternWorkspace).where(PatternWorkspace.id.in_(ids)))
 
 
+def _forget_parameters() -> None:
+    """Takes the demo's parameters out of the pattern repository: a first version that changes nothing is not deployed."""
+    repo = releases.repository()
+    with repository.repository_lock(repo):
+        for story in STORIES:
+            (repo / "params" / f"{story.pattern_type}.json").unlink(missing_ok=True)
+        repository.commit_all(repo, "Take the demo's parameters away", "Demo")
+
+
 def _people() -> tuple[Actor, Actor]:
     with transaction() as session:
         made = [people.ensure_person(session, email=e, name=n, role=r) for e, n, r in PEOPLE]
     return made[1], made[2]
 
 
-def _datasets(actor: Actor) -> dict[str, tuple[uuid.UUID, str]]:
+def _datasets(actor: Actor) -> Datasets:
     found = {}
     for file in demo_files():
         row = actions.import_candles(
@@ -202,146 +143,3 @@ def _datasets(actor: Actor) -> dict[str, tuple[uuid.UUID, str]]:
         )
         found[file.symbol] = (row.id, row.storage_path)
     return found
-
-
-def _tell(story: Story, datasets: dict[str, tuple[uuid.UUID, str]], member: Actor, admin: Actor) -> None:
-    """Runs one workspace through its loop, as far as its story goes."""
-    _say(f"{story.name}: describing")
-    with transaction() as session:
-        workspace_id = workspaces.create(
-            session, pattern_type=story.pattern_type, name=story.name, category=story.category, actor=member
-        )
-        workspaces.describe(
-            session,
-            workspace_id,
-            description=story.description,
-            user_reasoning=story.reasoning,
-            identification_steps=story.steps,
-            actor=member,
-        )
-    _say(f"{story.name}: first execution")
-    _launch(workspace_id, member)
-    last = len(story.windows) - 1
-    made = []
-    for n, (symbol, first, end) in enumerate(story.windows):
-        _say(f"{story.name}: session on {symbol}")
-        open_end = story.decision == "corrections" and n == last
-        made.append(_session(workspace_id, story, symbol, datasets[symbol], first, end, member, complete=not open_end))
-    if story.tuned:
-        _say(f"{story.name}: sending the corrections")
-        _launch(workspace_id, member)
-        with transaction() as session:
-            moved = workspaces.get(session, workspace_id).version != "0.1.0"
-        for session_id in made if moved else []:
-            _say(f"{story.name}: retest")
-            _retest(session_id, story, datasets, member)
-    if story.decision in ("in_review", "verified"):
-        _waive_what_is_missing(workspace_id, admin)
-        with transaction() as session:
-            review.approve(
-                session, workspace_id, comment="Approved by the demo's script on its rule's marks.", actor=member
-            )
-    if story.decision == "verified":
-        with transaction() as session:
-            review.verify(session, workspace_id, comment="Verified by the demo's script.", actor=admin)
-
-
-def _waive_what_is_missing(workspace_id: uuid.UUID, admin: Actor) -> None:
-    """The demo's candles are few: an admin lets a line of the checklist go that they can't meet, and says so."""
-    with transaction() as session:
-        for guard in review.approval_guards(review.evidence(session, workspace_id)):
-            if guard.waivable:
-                review.waive_line(
-                    session, workspace_id, guard.name, reason="The demo has few candles.", actor=admin
-                )  # fmt: skip
-
-
-def _launch(workspace_id: uuid.UUID, actor: Actor) -> None:
-    execution_id = actions.launch(actions.prepare_launch(workspace_id, actor=actor), actor=actor)
-    if wait_for(execution_id, seconds=900) == "failed":
-        with transaction() as session:
-            raise Conflict(f"The demo's execution failed: {executions.get(session, execution_id).row.error}")
-
-
-def _session(
-    workspace_id: uuid.UUID,
-    story: Story,
-    symbol: str,
-    dataset: tuple[uuid.UUID, str],
-    first: int,
-    end: int,
-    actor: Actor,
-    *,
-    complete: bool,
-) -> uuid.UUID:
-    dataset_id, path = dataset
-    candles = load_array(get_settings().storage_root, path)
-    session_id = actions.run_session(
-        workspace_id,
-        dataset_id=dataset_id,
-        start_index=first,
-        end_index=end,
-        name=f"{symbol} {_year(candles, first)}–{_year(candles, end)} daily",
-        coverage="exhaustive",
-        actor=actor,
-    )
-    _judge(session_id, story.pattern_type, candles, first, end, actor)
-    if complete:
-        with transaction() as session:
-            sessions.complete(session, session_id, actor=actor)
-    return session_id
-
-
-def _year(candles: Candles, index: int) -> int:
-    return sessions.bar_time(candles, index).year
-
-
-def _judge(session_id: uuid.UUID, pattern_type: str, candles: Candles, first: int, end: int, actor: Actor) -> None:
-    """Gives every mark without a verdict the rule's, and adds what the rule has and the detector missed."""
-    lead = max(0, first - 250)
-    rule = [
-        RuleMark(m.index + lead, m.direction, m.price)
-        for m in rule_marks(pattern_type, candles[lead : end + 1])
-        if first <= m.index + lead <= end
-    ]
-    with transaction() as session:
-        marks = sessions.marks(session, session_id)
-        seen: list[tuple[int, int]] = []
-        for mark in marks.to_dict("records"):
-            place = (int(mark["anchor_index"]), int(mark["direction"]))
-            seen.append(place)
-            if mark["verdict"] is not None or mark["detection_id"] is None:
-                continue
-            right = near(rule, *place) is not None
-            feedback.judge(
-                session,
-                uuid.UUID(mark["detection_id"]),
-                Verdict.CONFIRMED if right else Verdict.FALSE_POSITIVE,
-                reason=None if right else "The demo's rule has no mark here.",
-                made_by=MadeBy.RULE,
-                actor=actor,
-            )
-        for m in rule:
-            if any(d == m.direction and abs(i - m.index) <= 1 for i, d in seen):
-                continue
-            at = sessions.bar_time(candles, m.index)
-            feedback.add_missed(
-                session,
-                session_id,
-                kind="swing" if pattern_type == "swings" else pattern_type,
-                direction=m.direction,
-                place=MarkPosition(m.index, at, m.price),
-                reason="The demo's rule has a mark here.",
-                made_by=MadeBy.RULE,
-                actor=actor,
-            )
-
-
-def _retest(session_id: uuid.UUID, story: Story, datasets: dict[str, tuple[uuid.UUID, str]], actor: Actor) -> None:
-    new_id = actions.retest(session_id, actor=actor)
-    with transaction() as session:
-        detail = sessions.get(session, new_id)
-    candles = load_array(get_settings().storage_root, datasets[detail.symbol][1])
-    _judge(new_id, story.pattern_type, candles, detail.start_index, detail.end_index, actor)
-    with transaction() as session:
-        sessions.complete(session, new_id, actor=actor)

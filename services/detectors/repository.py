@@ -226,11 +226,29 @@ class Commit:
     body: str
 
 
-def commits_of(repo: Path, base: str, to: str, paths: Sequence[str], *, most: int = 50) -> list[Commit]:
-    """The commits between two that touched some files, the newest first."""
+def commits_of(
+    repo: Path, base: str, to: str, paths: Sequence[str], *, without: Sequence[str] = (), most: int = 50
+) -> list[Commit]:
+    """The commits between two that touched some files, the newest first.
+
+    Those that a commit of `without` holds are left out; one that is gone leaves nothing out.
+    """
+    held = [f"^{sha}" for sha in without]
     only = [f":(literal){name}" for name in paths]
     form = "--format=%H%x1f%an%x1f%aI%x1f%s%x1f%b%x1e"
-    out = run(repo, ("log", f"--max-count={most}", form, f"{head(repo, base)}..{head(repo, to)}", "--", *only))
+    out = run(
+        repo,
+        (
+            "log",
+            "--ignore-missing",
+            f"--max-count={most}",
+            form,
+            f"{head(repo, base)}..{head(repo, to)}",
+            *held,
+            "--",
+            *only,
+        ),
+    )
     parts = [row.strip("\n").split("\x1f") for row in out.decode("utf-8", "replace").split("\x1e") if row.strip()]
     return [Commit(*part) for part in parts if len(part) == 5]
 

@@ -1,6 +1,6 @@
 """Label sets: a workspace's judgements out of the database, its places kept in theirs, and rates counted on them."""
 
-from services.labels.keeping import keep, keep_current, label_set, mark_seen, row_id
+from services.labels.keeping import held_bars, keep, keep_current, label_set, mark_seen, row_id
 from services.labels.rates import (
     Comparison,
     KeptRates,
@@ -36,6 +36,7 @@ __all__ = [
     "compare_versions",
     "copies",
     "forget_rates",
+    "held_bars",
     "judgements",
     "keep",
     "keep_current",

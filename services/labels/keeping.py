@@ -107,6 +107,19 @@ def _bars(
     return {split: tuple(sorted(parts)) for split, parts in found.items()}
 
 
+def held_bars(session: Session, workspace_id: uuid.UUID) -> dict[str, set[int]]:
+    """The bars that are kept for testing in the windows of the workspace, as dataset indexes by dataset."""
+    known = label_set(session, workspace_id)
+    held: dict[str, set[int]] = {}
+    for window in known.windows:
+        for part in (known.bars or {}).get("holdout", ()):
+            if part.series == window.series:
+                held.setdefault(window.dataset_id, set()).update(
+                    range(part.first - window.offset, part.last - window.offset + 1)
+                )
+    return held
+
+
 def _at_coordinates(places: Sequence[Place], at: set[tuple[str, str, int, int]]) -> frozenset[str]:
     """Ids of the places that lie at one of the coordinates, within tolerance."""
     reach = range(-MATCHER.tolerance_bars, MATCHER.tolerance_bars + 1)

@@ -8,12 +8,13 @@ from typing import Final, LiteralString
 
 from sqlalchemy.orm import Session
 
+from services import labels
 from services.database.rows import fetch
+from services.labels import Comparison
 from services.lifecycle import NotificationEvent
 from services.models import ClaudeExecution, DetectorVersion, PatternWorkspace
 from services.notifications.writing import notify
-from services.places import Rate, rate
-from services.rules import PROVISIONAL_BELOW
+from services.places import LabelSet, Rate, seen_words
 
 
 def run_failed(session: Session, execution: ClaudeExecution) -> None:
@@ -100,51 +101,63 @@ def approval_voided(
 
 
 _BEFORE: Final[LiteralString] = """
-SELECT v.version, sum(s.tp)::int, sum(s.fp)::int, sum(s.fn)::int
-FROM detector_versions v JOIN pattern_sessions s ON s.detector_version_id = v.id AND s.status = 'completed'
+SELECT v.id, v.version FROM detector_versions v
 WHERE v.workspace_id = %(w)s AND v.deployed_at < %(at)s
-GROUP BY v.id HAVING sum(s.tp) + sum(s.fp) + sum(s.fn) >= %(enough)s
-ORDER BY v.deployed_at DESC, v.id DESC LIMIT 1
+  AND EXISTS (SELECT 1 FROM pattern_sessions s WHERE s.detector_version_id = v.id AND s.status = 'completed')
+ORDER BY v.deployed_at DESC, v.id DESC
 """
 
 
-def session_completed(session: Session, workspace: PatternWorkspace) -> None:
-    """Tells once a version when the deployed one does worse than the last one before it that was judged enough."""
-    now = rate(workspace.success_tp, workspace.success_fp, workspace.success_fn)
+def session_completed(session: Session, workspace: PatternWorkspace, known: LabelSet) -> None:
+    """Tells once a version when the deployed one does worse than the last one before it that was judged enough.
+
+    Two versions are compared on the windows and places that both were judged on, as everywhere.
+    """
     version = session.get(DetectorVersion, workspace.deployed_version_id) if workspace.deployed_version_id else None
-    if version is None or version.deployed_at is None or now.provisional:
+    if version is None or version.deployed_at is None:
         return
-    found = fetch(session, _BEFORE, {"w": workspace.id, "at": version.deployed_at, "enough": PROVISIONAL_BELOW})
-    if not found:
+    for earlier, number in fetch(session, _BEFORE, {"w": workspace.id, "at": version.deployed_at}):
+        both = labels.compare_versions(session, workspace.id, earlier, version.id, labels=known)
+        before, now = both.before.all, both.after.all
+        if before.provisional or now.provisional:
+            continue
+        assert now.rate is not None and before.rate is not None  # both have marks
+        if now.rate < before.rate:
+            _fell(session, workspace, (number, before), (version, now), both)
         return
-    before = rate(*found[0][1:])
-    assert now.rate is not None and before.rate is not None  # both have marks
-    if now.rate >= before.rate:
-        return
+
+
+def _fell(
+    session: Session, workspace: PatternWorkspace, then: tuple[str, Rate], since: tuple[DetectorVersion, Rate],
+    both: Comparison,
+) -> None:  # fmt: skip
+    (number, before), (version, now) = then, since
+    assert now.rate is not None and before.rate is not None
     short = f"{_percent(before.rate, now.rate)} to {_percent(now.rate, before.rate)}"
+    windows = "the window" if both.windows == 1 else f"the {both.windows} windows"
     notify(
         session,
         workspace.id,
         NotificationEvent.SUCCESS_RATE_FELL,
         title=f"{workspace.name[:80]}: success rate fell from {short}",
-        body=f"v{found[0][0]} had {_rate(before, now)}. v{version.version}, which followed it, has "
-        f"{_rate(now, before)} so far.\n{_evidence(before, now)}",
+        body=f"On {windows} that both ran on, v{number} had {_rate(before, now)}. v{version.version}, which followed "
+        f"it, has {_rate(now, before)} so far.\n{_evidence(both)}",
         link=f"/workspace?id={workspace.id}",
         dedupe_key=f"rate:{version.id}",
     )
 
 
-def _evidence(before: Rate, now: Rate) -> str:
-    """What the two 95 % Wilson intervals say. Intervals that touch overlap."""
-    assert before.ci_low is not None and now.ci_high is not None
-    if now.ci_high >= before.ci_low:
+def _evidence(both: Comparison) -> str:
+    """What may be said of it: a claim of unseen places alone, of the seen ones their counts."""
+    told = f"{both.claim.sentence} {seen_words(both.seen)}."
+    if both.claim.word == "worse":
         return (
-            "The 95% intervals overlap, so this may be chance. Judge more sessions on the new version before you "
-            "decide; the wrong and missed marks can be sent as corrections meanwhile."
+            f"{told} Chance alone hardly explains it. Look at what the new version gets wrong, and send corrections; "
+            "until they are in, take its marks with care."
         )
     return (
-        "The 95% intervals don't overlap, so chance alone hardly explains it. Look at what the new version gets "
-        "wrong, and send corrections; until they are in, take its marks with care."
+        f"{told} This may be chance. Judge more sessions on the new version before you decide; the wrong and missed "
+        "marks can be sent as corrections meanwhile."
     )
 
 

@@ -68,11 +68,18 @@ class LabelSet:
         return frozenset(p.id for p in self.places if p.id not in self.seen and self.split(p.id) != "embargo")
 
     def only(self, split: Split) -> LabelSet:
-        """The part of one split, in its bars alone: what an agent may know of when that is `tune`."""
+        """The part of one split, in its bars alone: what an agent may know of when that is `tune`.
+
+        Nothing of the other splits is left in it, neither ids nor bars.
+        """
         its = tuple(p for p in self.places if self.split(p.id) == split)
+        ids = {p.id for p in its}
         bars = (self.bars or {}).get(split)
         windows = self.windows if bars is None else tuple(w for w in self.windows if _meets(w.stretch, bars))
-        return replace(self, places=its, windows=windows, counted=bars)
+        return replace(
+            self, places=its, windows=windows, counted=bars, splits=dict.fromkeys(sorted(ids), split),
+            seen=self.seen & ids, pinned=self.pinned & ids, bars=None if bars is None else {split: bars},
+        )  # fmt: skip
 
     def within(self, windows: Iterable[Window]) -> LabelSet:
         """The part inside some windows."""

@@ -84,7 +84,7 @@ def build(
     params: Params | None,
     agent: str,
 ) -> Prompt:
-    """The prompt of a launch. `frames` holds candles by dataset id, indexed by dataset index."""
+    """The prompt of a launch. `frames` holds candles by dataset id, indexed by dataset index; bars may be left out."""
     task = "implement" if workspace.deployed_version_id is None else "repair"
     verdicts = Counter(str(i.verdict) for i in items)
     return Prompt(
@@ -157,10 +157,10 @@ def _around(item: FeedbackRow, frames: Mapping[str, pd.DataFrame]) -> tuple[Prom
     frame = frames.get(str(item.dataset_id)) if item.dataset_id else None
     if frame is None or item.candle_index is None:
         return ()
-    low, high = max(0, item.candle_index - CANDLES_AROUND), item.candle_index + CANDLES_AROUND + 1
-    part = frame.iloc[low:high]
+    low, high = max(0, item.candle_index - CANDLES_AROUND), item.candle_index + CANDLES_AROUND
+    part = frame.loc[low:high]
     columns = (part[name] for name in ("time", "open", "high", "low", "close"))
     return tuple(
         (int(i), t.isoformat(), float(o), float(h), float(lo), float(c))
-        for i, t, o, h, lo, c in zip(range(low, low + len(part)), *columns, strict=True)
+        for i, t, o, h, lo, c in zip(part.index, *columns, strict=True)
     )

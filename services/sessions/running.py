@@ -278,7 +278,7 @@ def complete(session: Session, session_id: uuid.UUID, *, actor: Actor) -> None:
         session_id=row.id,
     )
     if row.detector_version_id is not None and row.detector_version_id == workspace.deployed_version_id:
-        notifications.session_completed(session, workspace)
+        notifications.session_completed(session, workspace, known)
     approvals.void_if_changed(session, workspace.id, reason=f"{actor.name} completed the session {row.name}")
 
 

@@ -6,12 +6,14 @@ Parts are leaks, honest, starter, attacks, tests; all by default. The suite runs
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
-from services.detectors.gate.plan import FULL, SMALL
+from services.detectors.gate.plan import FULL, GATE_VERSION, SMALL
 from services.detectors.isolation import isolation
 from tests.support.corpus import running
 from tests.support.corpus.leaks import LEAKS
@@ -30,6 +32,7 @@ def main() -> int:
     parser.add_argument(
         "--salts", type=int, default=1, help="how often leaks and honest ones run, each with other candles"
     )
+    parser.add_argument("--keep", type=Path, help="a file of results, to go on with leaks and honest ones after a cut")
     parser.add_argument("--group", help="of the leaks, those of one group alone")
     chosen = parser.parse_args()
     profile = PROFILES[chosen.profile]
@@ -38,11 +41,13 @@ def main() -> int:
         forms = ["reduced"]
     leaks = [leak for leak in LEAKS if chosen.group in (None, leak.group)]
     bad = 0
+    kept = _kept(chosen.keep, chosen.profile)
+    done = {part: {(r.name, r.salt) for r in kept if (r.group == "honest") == (part == "honest")} for part in parts}
     with tempfile.TemporaryDirectory(prefix="patterndesk-corpus-") as name:
         folder = Path(name)
         runs: dict[str, Callable[[], Iterator[Row]]] = {
-            "leaks": lambda: running.run_leaks(folder, profile, chosen.salts, leaks),
-            "honest": lambda: running.run_honest(folder, profile, chosen.salts),
+            "leaks": lambda: running.run_leaks(folder, profile, chosen.salts, leaks, done["leaks"]),
+            "honest": lambda: running.run_honest(folder, profile, chosen.salts, done=done["honest"]),
             "starter": lambda: running.run_starter(profile),
         }
         for form in forms:
@@ -50,8 +55,28 @@ def main() -> int:
             runs[f"tests {form}"] = lambda form=form: running.run_hostile_tests(folder, form)  # type: ignore[misc]
         for title, run in runs.items():
             if not chosen.part or title.split()[0] in chosen.part:
-                bad += _table(title, run())
+                had = [r for r in kept if title in ("leaks", "honest") and (r.group == "honest") == (title == "honest")]
+                keep = chosen.keep if title in ("leaks", "honest") else None
+                bad += _table(title, _keeping(had, run(), keep, chosen.profile))
     return 1 if bad else 0
+
+
+def _kept(file: Path | None, profile: str) -> list[Row]:
+    """The results of earlier runs with this profile and this version of the gate."""
+    if file is None or not file.exists():
+        return []
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    return [Row(**one["row"]) for one in lines if (one["profile"], one["gate"]) == (profile, GATE_VERSION)]
+
+
+def _keeping(had: list[Row], rows: Iterator[Row], file: Path | None, profile: str) -> Iterator[Row]:
+    """The kept results, then the new ones, each written before it is shown."""
+    yield from had
+    for row in rows:
+        if file is not None:
+            with file.open("a") as out:
+                out.write(json.dumps({"profile": profile, "gate": GATE_VERSION, "row": asdict(row)}) + "\n")
+        yield row
 
 
 def _table(title: str, rows: Iterator[Row]) -> int:

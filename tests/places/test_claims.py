@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from scipy.stats import binomtest
 
-from services.detectors.types import Matcher
+from services.detectors.types import Detection, Matcher
 from services.places import (
     Change,
     Fit,
     Judgement,
+    LabelSet,
     Mark,
     Run,
     Stretch,
+    Window,
     claim,
     compare,
     default_policy,
@@ -25,7 +28,8 @@ from services.places import (
     seen_words,
 )
 from services.places.claims import mcnemar
-from tests.support.judged import mark, missed, moved, right, wrong
+from services.places.replaying import replay_versions
+from tests.support.judged import DAY, mark, missed, moved, right, wrong
 
 WINDOW = Stretch("series", 0, 1000)
 
@@ -57,6 +61,20 @@ def test_better_takes_six_net_fixes_of_unseen_places() -> None:
     sure = claim(compare(before, six))
     assert sure.word == "better" and sure.p_value == 2 / 2**6
     assert "6 fixed, 0 broken of 20 unseen judged places" in sure.sentence
+
+
+def test_nothing_is_claimed_of_places_that_a_search_has_had() -> None:
+    """Labels that the search had optimised once gave "better, p = 1e-10"."""
+    places = derive([missed(10 * n) for n in range(1, 9)])
+    ids, window = [p.id for p in places], Window("d", 0, 100, "series")
+    labels = LabelSet(
+        places, (window,), (), {"series": DAY}, splits=dict.fromkeys(ids, "holdout"), seen=frozenset(ids[:5])
+    )
+    found = tuple(Detection("swing", 1, b, b * DAY, b, b, b, None) for b in range(10, 90, 10))
+    claimed = replay_versions(labels, {window: ()}, {window: found}, policy="net").claim
+    assert claimed is not None and (claimed.word, claimed.change.places) == ("not sure yet", 3)
+    fresh = replay_versions(replace(labels, seen=frozenset()), {window: ()}, {window: found}, policy="net").claim
+    assert fresh is not None and (fresh.word, fresh.change.places) == ("better", 8)
 
 
 def test_a_detector_that_says_nothing_is_not_better() -> None:

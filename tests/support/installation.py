@@ -18,7 +18,6 @@ import psycopg
 from services import actions, executions, feedback, people, sessions, workspaces
 from services.candles.demo import demo_files
 from services.candles.store import load_array
-from services.cli.demo_rule import RuleMark, near, rule_marks
 from services.database.engine import get_engine, plain_url, transaction
 from services.detectors.repository import ensure_repository, git, head
 from services.executions import ExecutionDetail
@@ -28,6 +27,7 @@ from services.people import Actor
 from services.settings import get_settings
 from tests.support.fork_server import ForkServer
 from tests.support.processes import Worker, eventually, gone, lives
+from tests.support.zigzag import RuleMark, near, rule_marks
 
 ENDED = ("completed", "failed")
 

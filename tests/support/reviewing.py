@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from services.cli.demo_rule import average_true_range
 from services.detectors.types import CANDLE_DTYPE, Candles
 from services.settings import ROOT
+from tests.support.zigzag import average_true_range
 
 FILE: Path = ROOT / "services" / "candles" / "demo" / "IBM.csv"
 SMALL = 1.75

@@ -2,10 +2,11 @@
 
 Upwards: when a close breaks the last unbroken swing high, the move began at the lowest low between that swing and the break.
 The last falling candle among that bar and the `lookback` bars before it is the order block, if the move from its low to
-the breaking close is at least `displacement` average true ranges. The mark sits on that candle, its zone is the candle's range
-(with `body` its body), and it is known at the close of the breaking bar. What happens later is a new mark, within `max_age`
-bars of the break: "order_block_mitigated" when price first comes back into the zone, "order_block_broken" when a bar first closes
-beyond its far side. Downwards is the mirror image; breaks are those of `structure`.
+the breaking close is at least `displacement` average true ranges and takes at most 40 bars; a slower one displaces nothing.
+The mark sits on that candle, its zone is the candle's range (with `body` its body), and it is known at the close of the
+breaking bar. What happens later is a new mark, within `max_age` bars of the break: "order_block_mitigated" when price first
+comes back into the zone, "order_block_broken" when a bar first closes beyond its far side. Downwards is the mirror image;
+breaks are those of `structure`.
 
 Source: M. J. Huddleston (Inner Circle Trader, 2022 mentorship: order block, displacement, mitigation); the zone as a candle's
 range follows "Smart Money Concepts" (LuxAlgo, 2022).
@@ -21,6 +22,7 @@ from .structure import BREAK_PARAMS, MAX_AGE, WARMUP, Break, find_breaks, leg_st
 from .swings import ATR_PERIOD
 
 MAX_LOOKBACK = 10
+MAX_MOVE = 40  # bars from the block to the break
 PARAMS = [
     *BREAK_PARAMS,
     param("displacement", "float", 1.5, 0.0, 6.0, 0.25, "How far the move goes from the block to the break.", "ATR"),
@@ -29,7 +31,7 @@ PARAMS = [
 ]
 SPEC = spec(
     "order_blocks", ["order_block", "order_block_mitigated", "order_block_broken"], PARAMS, warmup_bars=WARMUP,
-    confirmation_lag=MAX_AGE + MAX_LOOKBACK, max_age_bars=3 * MAX_AGE + MAX_LOOKBACK,
+    confirmation_lag=MAX_MOVE, max_age_bars=3 * MAX_AGE + MAX_LOOKBACK,
 )  # fmt: skip
 
 
@@ -38,7 +40,7 @@ def find_blocks(candles: Candles, params: dict[str, Any]) -> list[Happening]:
     scale, blocks = atr(candles, ATR_PERIOD), dict[tuple[int, int], Happening]()
     for b in find_breaks(candles, params):
         at = _block(candles, b, int(params["lookback"]))
-        if at is None or (at, b.direction) in blocks:
+        if at is None or b.index - at > MAX_MOVE or (at, b.direction) in blocks:
             continue
         low, high = _zone(candles, at, bool(params["body"]))
         start = candles["low"][at] if b.direction > 0 else candles["high"][at]
