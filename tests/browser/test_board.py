@@ -234,6 +234,29 @@ def test_a_drag_is_no_click(member: Person, session_id: uuid.UUID) -> None:
     expect(member.board).to_have_attribute("data-judged", "0")
 
 
+def test_places_are_marked_by_keys_alone_before_there_is_a_detector(desk: Server, member: Person) -> None:
+    with Session(engine_for(desk.database_url)) as session:
+        actor = factories.person(session)
+        stored = factories.dataset(session, actor, rows=300, seed=3)
+        array = factories.dataset_candles(stored)
+        home = factories.workspace(session, actor)
+        made = sessions.open_for_labels(session, home, array, dataset_id=stored.id, actor=actor)
+        session.commit()
+    member.open(f"/session?id={made}")
+    member.board_ready()
+    for key in ("m", "ArrowRight"):
+        member.page.keyboard.press(key)
+    begin = int(member.board.locator(".ohlc b").inner_text().strip("#").replace(",", ""))
+    for key in ("s", "ArrowUp", "Enter", "Shift+ArrowLeft", "ArrowLeft", "ArrowDown", "Enter", "Escape"):
+        member.page.keyboard.press(key)
+    member.all_sent()
+    kept = desk.rows(
+        "SELECT candle_index, expected_direction, severity FROM feedback_items WHERE session_id = %(s)s "
+        "AND verdict = 'false_negative' ORDER BY candle_index DESC", s=made,
+    )  # fmt: skip
+    assert kept == [(begin, 1, "high"), (begin - 11, -1, None)]
+
+
 def test_the_fields_outside_checks_rely_on(member: Person, session_id: uuid.UUID, desk: Server) -> None:
     found = member.board.evaluate("board => ({ ...board.dataset })")
     first = desk.one(

@@ -58,7 +58,7 @@ def _run_session(workspace_id: uuid.UUID, known: Sequence[DatasetRow], has_detec
     window = _window(kind, dataset)
     name = st.text_input("Name (optional)", max_chars=120, key=f"run-name-{workspace_id}")
     coverage = st.radio("How it is judged", list(COVERAGES), format_func=COVERAGES.__getitem__, key="run-coverage")
-    label, busy = ("Run", "Running the detector") if has_detector else ("Open", "Opening the window")
+    label, busy = ("Run", "Running the detector") if has_detector else ("Start labelling", "Opening the window")
     if st.button(label, type="primary", icon=":material/play_arrow:", key="run-start"):
         make = actions.run_session if has_detector else actions.label_window
         with guarded(), st.spinner(busy):

@@ -179,6 +179,7 @@ class Timeline {
     this.scope = data.scope
     const keep = this.anchor()
     this.scroller.style.height = data.height
+    this.fit()
     this.older.hidden = !data.can_load_older
     this.newer.hidden = !data.can_load_newer
     this.app.workspace = data.workspace
@@ -194,6 +195,16 @@ class Timeline {
     this.take(data.entries, keep)
     if (focus) this.showAt(focus)
     this.live.use(data.live_url, Math.max(data.last_seq ?? 0, newest))
+  }
+
+  // The box to write in stands over the page's foot: where the list would reach under it, the list is shorter.
+  fit() {
+    const foot = document.querySelector('[data-testid="stBottom"]')
+    const main = document.querySelector('[data-testid="stMain"]')
+    if (!foot || !main) return
+    const top = this.scroller.getBoundingClientRect().top + main.scrollTop
+    const room = Math.max(260, foot.getBoundingClientRect().top - top - 8)
+    if (this.scroller.offsetHeight > room) this.scroller.style.height = `${room}px`
   }
 
   /** @param {Entry[]} entries @param {Anchor} keep */

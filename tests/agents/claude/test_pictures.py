@@ -78,8 +78,8 @@ def test_the_api_gets_each_picture_after_its_name_scaled_and_capped(agent_setup:
 
 def test_a_conversation_that_goes_on_gets_them_once(agent_setup: AgentSetup) -> None:
     agent_setup.prompt = prompt_with_pictures(2)
-    done = {"changed": False, "summary": "-", "commit_message": "", "changes": [], "not_handled": []}
-    agent_setup.api.script = [answer(**PLAN), answer(**done)]
+    done = {"changed": True, "summary": "Ties count.", "commit_message": "Count ties", "changes": ["ties"]}
+    agent_setup.api.script = [answer(**PLAN), answer(**done, not_handled=[])]
 
     agent_setup.agent.plan(agent_setup.work(), None)
     agent_setup.agent.implement(agent_setup.work(), None, Plan("Ties", ("one",)))

@@ -234,7 +234,7 @@ def correction(seq: int, verdict: str, session: str, author: dict[str, Any] = ME
 def test_a_sessions_corrections_are_one_card_that_counts_and_opens(page: Page) -> None:
     ids = [str(uuid.uuid4()), str(uuid.uuid4())]
     given = [correction(n, "false_positive" if n % 3 else "false_negative", ids[0]) for n in range(1, 66)]
-    show(page, data([*given, correction(66, "adjustment", ids[1])]))
+    show(page, data([*given, correction(66, "adjustment", ids[1])], live_url="/live?token=x"))
     assert page.locator(".row").count() == 2
     card = page.locator(".row").first
     assert all(

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.components.dialogs import ASKED
 from pages.components.workspace import notifications_dialog
-from services import notifications
+from services import exports, notifications
 from services.database.engine import transaction
 from services.database.rows import fetch
 from services.lifecycle import NotificationEvent
@@ -128,7 +128,8 @@ def test_names_and_outcomes_are_text_and_hold_no_secret(world: World) -> None:
     seen = texts(at)
     assert "Failed run · Being tried again" in seen.replace("\\", "") and "error 500" in seen
     assert r"\[x\]\(http" in seen and SECRET not in seen
-    report = notifications_dialog._report(world.swings, world.member).decode()
+    chunks = exports.stream_csv("notifications", {"workspace": str(world.swings)}, actor_id=world.member.id)
+    report = b"".join(chunks).decode()
     assert "It answered with the error 500." in report and SECRET not in report
 
 
