@@ -12,7 +12,7 @@ export class Pointer {
   /** @type {{ id: number, x: number, y: number, at: number } | null} */
   down = null
 
-  /** @param {{ chart: import("./chart.mjs").Chart, marks: () => Mark[], hover: (place: Place | null) => void, click: (place: Place) => void }} options */
+  /** @param {{ chart: import("./chart.mjs").Chart, marks: () => Mark[], hover: (place: Place | null, moved: boolean) => void, click: (place: Place) => void }} options */
   constructor({ chart, marks, hover, click }) {
     this.chart = chart
     this.marks = marks
@@ -30,7 +30,7 @@ export class Pointer {
     box.addEventListener("pointerdown", this.onDown)
     box.addEventListener("pointerup", this.onUp)
     box.addEventListener("pointercancel", this.onCancel)
-    chart.api.subscribeCrosshairMove(({ point, paneIndex }) => this.acts.hover(point && !paneIndex ? this.place(point.x, point.y) : null))
+    chart.api.subscribeCrosshairMove(({ point, paneIndex, sourceEvent }) => this.acts.hover(point && !paneIndex ? this.place(point.x, point.y) : null, Boolean(sourceEvent)))
   }
 
   /** @param {PointerEvent} event */
