@@ -102,9 +102,12 @@ def chart(dataset: DatasetRow, candles: pd.DataFrame, actor: Actor) -> Window | 
     figure = dataset_chart(shown, st.session_state.get(details.POINTED))
     event = st.plotly_chart(figure, key=f"dataset-chart-{start}", on_select="rerun", selection_mode="box")
     wanted = bar_of_window(
-        dataset, chosen(event, len(candles)), Window(start, start + len(shown) - 1), candles["time"],
+        dataset,
+        chosen(event, len(candles)),
+        Window(start, start + len(shown) - 1),
+        candles["time"],
         may_run=actor.may("run_session"),
-    )  # fmt: skip
+    )
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         for label, icon, to in (
             ("Oldest", "first_page", 0),

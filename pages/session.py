@@ -107,8 +107,12 @@ def judged(detail: SessionDetail, actor: Actor) -> None:
 def heading(detail: SessionDetail, content: Content, actor: Actor) -> None:
     with parts.header(detail.name, looks.look(looks.SESSIONS, detail.status), caption(detail)):
         if detail.isolation not in (None, "bubblewrap"):
-            st.badge("Reduced isolation", icon=":material/shield:", color="orange",
-                     help="The detector ran without bubblewrap: with limits and no secrets, but less apart.")  # fmt: skip
+            st.badge(
+                "Reduced isolation",
+                icon=":material/shield:",
+                color="orange",
+                help="The detector ran without bubblewrap: with limits and no secrets, but less apart.",
+            )
         more_menu(detail, actor)
         reopen_button(detail, actor)
         retest_button(detail, actor)

@@ -134,9 +134,11 @@ def _side_by_side(workspace: WorkspaceDetail, stories: Sequence[VersionStory], w
             st.caption("Choose two different versions.")
         elif st.toggle("Compare", key="compare-on"):
             compare(
-                workspace.id, (by_id[first], by_id[second]), window,
+                workspace.id,
+                (by_id[first], by_id[second]),
+                window,
                 judged_at=(workspace.message_seq, workspace.feedback_count),
-            )  # fmt: skip
+            )
 
 
 def _versions(workspace: WorkspaceDetail, stories: Sequence[VersionStory], actor: Actor, *, pending: bool) -> None:
@@ -149,14 +151,22 @@ def _versions(workspace: WorkspaceDetail, stories: Sequence[VersionStory], actor
             with st.container(horizontal=True, gap="small"):
                 if version.execution_id and exists("execution"):
                     st.page_link(
-                        "execution.py", label="Execution", icon=":material/bolt:",
+                        "execution.py",
+                        label="Execution",
+                        icon=":material/bolt:",
                         query_params={"id": str(version.execution_id)},
-                    )  # fmt: skip
+                    )
                 earlier = version.deployed_at is not None and version.id != workspace.deployed_version_id
-                if earlier and actor.may("roll_back") and st.button(
-                    "Roll back to this", icon=":material/history:", key=f"roll-back-{version.version}",
-                    disabled=pending or workspace.archived_at is not None,
-                ):  # fmt: skip
+                if (
+                    earlier
+                    and actor.may("roll_back")
+                    and st.button(
+                        "Roll back to this",
+                        icon=":material/history:",
+                        key=f"roll-back-{version.version}",
+                        disabled=pending or workspace.archived_at is not None,
+                    )
+                ):
                     roll_back(workspace.id, version.id)
             cards.body(story, versions, workspace.pattern_type, workspace.policy)
     older = len(stories) - SHOWN

@@ -73,8 +73,15 @@ def rename(
         session.flush()
         if row.symbol != before["symbol"]:
             _count_under(session, dataset_id, row.symbol)
-        record(session, actor=actor, action="rename_dataset", object_type="dataset", object_id=dataset_id,
-               before=before, after=after)  # fmt: skip
+        record(
+            session,
+            actor=actor,
+            action="rename_dataset",
+            object_type="dataset",
+            object_id=dataset_id,
+            before=before,
+            after=after,
+        )
 
 
 _MOVES: LiteralString = """

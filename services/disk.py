@@ -30,12 +30,16 @@ def look(settings: Settings) -> Room:
     free = f"{usage.free / _GIB:.1f} of {usage.total / _GIB:.0f} GiB are free for the data folder"
     if usage.free < settings.disk_full_mb * _MIB:
         return Room(
-            usage.free, usage.total, "full",
+            usage.free,
+            usage.total,
+            "full",
             f"The disk is full: only {free}, so runs wait until there is room; 'patterndesk prune' makes some.",
-        )  # fmt: skip
+        )
     if usage.free < settings.disk_low_mb * _MIB:
         return Room(
-            usage.free, usage.total, "low",
+            usage.free,
+            usage.total,
+            "low",
             f"The disk is nearly full: only {free}; runs will wait once less than {settings.disk_full_mb:,} MB are.",
-        )  # fmt: skip
+        )
     return Room(usage.free, usage.total, "enough", f"{free[0].upper()}{free[1:]}.")

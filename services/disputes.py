@@ -175,10 +175,16 @@ def comment(session: Session, workspace_id: uuid.UUID, place_id: uuid.UUID, text
     place = _place(session, workspace_id, place_id)
     session.add(
         PlaceComment(
-            id=new_id(), workspace_id=workspace_id, series_id=place.series_id, kind=place.kind,
-            direction=place.direction, anchor_bar=place.anchor_bar, text=words, author_id=actor.id,
+            id=new_id(),
+            workspace_id=workspace_id,
+            series_id=place.series_id,
+            kind=place.kind,
+            direction=place.direction,
+            anchor_bar=place.anchor_bar,
+            text=words,
+            author_id=actor.id,
         )
-    )  # fmt: skip
+    )
     session.flush()
 
 
@@ -201,25 +207,44 @@ def settle(
         raise Conflict(f"{who}; look at the room again.")
     session.add(
         PlaceDecision(
-            id=new_id(), workspace_id=workspace_id, series_id=place.series_id, kind=place.kind,
-            direction=place.direction, anchor_bar=place.anchor_bar, anchor_time=place.anchor_time,
-            price_low=place.price_low, price_high=place.price_high, level=place.level, slack=place.slack,
-            present=present, rule=words, decided_by_id=actor.id,
+            id=new_id(),
+            workspace_id=workspace_id,
+            series_id=place.series_id,
+            kind=place.kind,
+            direction=place.direction,
+            anchor_bar=place.anchor_bar,
+            anchor_time=place.anchor_time,
+            price_low=place.price_low,
+            price_high=place.price_high,
+            level=place.level,
+            slack=place.slack,
+            present=present,
+            rule=words,
+            decided_by_id=actor.id,
         )
-    )  # fmt: skip
+    )
     session.flush()
     _follow(session, place_id, present=present)
     if place.split == "tune":
         workspace.rules = _joined(workspace.rules, words)
     word = "it is there" if present else "it is not there"
     timeline.append(
-        session, workspace_id, MessageType.COMMENT, data={}, actor=actor, title="Settled a dispute",
+        session,
+        workspace_id,
+        MessageType.COMMENT,
+        data={},
+        actor=actor,
+        title="Settled a dispute",
         content=f"Settled the dispute at {place.anchor_time:%Y-%m-%d %H:%M}: {word}. Rule: {words}",
-    )  # fmt: skip
+    )
     record(
-        session, actor=actor, action="settle_dispute", object_type="workspace", object_id=workspace_id,
+        session,
+        actor=actor,
+        action="settle_dispute",
+        object_type="workspace",
+        object_id=workspace_id,
         after={"place": str(place_id), "present": present, "rule": words},
-    )  # fmt: skip
+    )
     labels.keep(session, workspace_id)
     approvals.evidence_changed(session, workspace_id, reason=f"{actor.name} settled a dispute")
 
@@ -248,9 +273,14 @@ def set_rules(session: Session, workspace_id: uuid.UUID, text: str, *, actor: Ac
     workspace = workspaces.lock(session, workspace_id)
     before, workspace.rules = workspace.rules, words or None
     record(
-        session, actor=actor, action="edit_rules", object_type="workspace", object_id=workspace_id,
-        before={"rules": before}, after={"rules": workspace.rules},
-    )  # fmt: skip
+        session,
+        actor=actor,
+        action="edit_rules",
+        object_type="workspace",
+        object_id=workspace_id,
+        before={"rules": before},
+        after={"rules": workspace.rules},
+    )
     session.flush()
     timeline.announce(session, workspace_id)
 

@@ -17,9 +17,7 @@ class PatternDeskError(Exception):
     failure: str | None = None  # what it is to a run that meets it: a key of services.worker.decisions.RULES
     retry_after_s: float | None = None  # when the other side asked for a pause
 
-    def __init__(
-        self, sentence: str = "", *, failure: str | None = None, retry_after_s: float | None = None
-    ) -> None:  # fmt: skip
+    def __init__(self, sentence: str = "", *, failure: str | None = None, retry_after_s: float | None = None) -> None:
         shown = sentence.encode("utf-8", "replace").decode()  # it may quote what can't be sent to a screen, or fills it
         super().__init__(shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…")
         self.failure = failure or type(self).failure

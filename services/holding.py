@@ -61,9 +61,13 @@ def pause(session: Session, *, reason: str = "", actor: Actor) -> None:
     text = " ".join(storable(reason).split())[:LONGEST_REASON]
     _write(session, PAUSED, {"by": actor.name, "at": now().isoformat(), "reason": text})
     record(
-        session, actor=actor, action="runs_paused", object_type="installation", object_id="all",
+        session,
+        actor=actor,
+        action="runs_paused",
+        object_type="installation",
+        object_id="all",
         after={"reason": text} if text else None,
-    )  # fmt: skip
+    )
 
 
 def resume(session: Session, *, actor: Actor) -> None:
@@ -122,9 +126,14 @@ def set_cap(session: Session, workspace_id: uuid.UUID | None, usd: float | None,
     _write(session, CAPS, {"everywhere": everywhere, "own": {str(key): value for key, value in own.items()}})
     was = before.everywhere if workspace_id is None else before.own.get(workspace_id)
     record(
-        session, actor=actor, action="spend_cap_changed", object_type="workspace" if workspace_id else "installation",
-        object_id=workspace_id or "all", before={"usd_per_day": was}, after={"usd_per_day": usd},
-    )  # fmt: skip
+        session,
+        actor=actor,
+        action="spend_cap_changed",
+        object_type="workspace" if workspace_id else "installation",
+        object_id=workspace_id or "all",
+        before={"usd_per_day": was},
+        after={"usd_per_day": usd},
+    )
 
 
 _SPENT: LiteralString = """

@@ -37,9 +37,11 @@ def read(session: Session, workspace_id: uuid.UUID) -> Settings:
     if workspace is None:
         raise NotFound("There is no such workspace.")
     return Settings(
-        labels.approval_policy(session, workspace_id), workspace.replay_policy, workspace.holdout_share,
+        labels.approval_policy(session, workspace_id),
+        workspace.replay_policy,
+        workspace.holdout_share,
         _has_executions(session, workspace_id),
-    )  # fmt: skip
+    )
 
 
 def set_approval_policy(session: Session, workspace_id: uuid.UUID, policy: ApprovalPolicy, *, actor: Actor) -> None:
@@ -89,10 +91,15 @@ def pin(session: Session, workspace_id: uuid.UUID, place_id: uuid.UUID, *, actor
     if session.scalar(select(PlacePin.id).where(*_at(place))) is None:
         session.add(
             PlacePin(
-                id=new_id(), workspace_id=workspace_id, series_id=place.series_id, kind=place.kind,
-                direction=place.direction, anchor_bar=place.anchor_bar, pinned_by_id=actor.id,
+                id=new_id(),
+                workspace_id=workspace_id,
+                series_id=place.series_id,
+                kind=place.kind,
+                direction=place.direction,
+                anchor_bar=place.anchor_bar,
+                pinned_by_id=actor.id,
             )
-        )  # fmt: skip
+        )
         _record(session, workspace_id, "pin", None, {"place": str(place_id)}, actor)
     session.flush()
 
@@ -186,9 +193,13 @@ def release_block(
     inside = [p for p in before.places if p.series == str(series_id) and p.spot.time // (BLOCK_BARS * seconds) == block]
     labels.mark_seen(session, workspace_id, inside, execution_id=None)
     _record(
-        session, workspace_id, "release_block", None,
-        {"series": str(series_id), "block": block, "places": len(inside), "reason": reason.strip()}, actor,
-    )  # fmt: skip
+        session,
+        workspace_id,
+        "release_block",
+        None,
+        {"series": str(series_id), "block": block, "places": len(inside), "reason": reason.strip()},
+        actor,
+    )
     labels.keep(session, workspace_id)
     approvals.evidence_changed(session, workspace_id, reason=f"{actor.name} released a block kept for testing")
 
@@ -210,14 +221,17 @@ def _place(session: Session, workspace_id: uuid.UUID, place_id: uuid.UUID) -> Pl
 
 def _at(place: PlaceRow) -> tuple[Any, ...]:
     return (
-        PlacePin.workspace_id == place.workspace_id, PlacePin.series_id == place.series_id,
-        PlacePin.kind == place.kind, PlacePin.direction == place.direction, PlacePin.anchor_bar == place.anchor_bar,
-    )  # fmt: skip
+        PlacePin.workspace_id == place.workspace_id,
+        PlacePin.series_id == place.series_id,
+        PlacePin.kind == place.kind,
+        PlacePin.direction == place.direction,
+        PlacePin.anchor_bar == place.anchor_bar,
+    )
 
 
 def _record(session: Session, workspace_id: uuid.UUID, action: str, before: Any, after: Any, actor: Actor) -> None:
     record(
         session, actor=actor, action=action, object_type="workspace", object_id=workspace_id, before=before, after=after
-    )  # fmt: skip
+    )
     session.flush()
     timeline.announce(session, workspace_id)

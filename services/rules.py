@@ -113,10 +113,22 @@ def masked_sql(alias: LiteralString) -> LiteralString:
     )
     return (
         "(%(viewer)s::uuid IS NOT NULL AND "
-        + alias + ".author_id <> %(viewer)s AND " + alias + ".made_by = 'person' AND EXISTS "
+        + alias
+        + ".author_id <> %(viewer)s AND "
+        + alias
+        + ".made_by = 'person' AND EXISTS "
         "(SELECT 1 FROM pattern_sessions bs JOIN pattern_workspaces bw ON bw.id = bs.workspace_id "
-        "WHERE bs.id = " + alias + ".session_id AND bs.status = 'active' AND bw.blind_review) AND CASE WHEN "
-        + alias + ".detection_id IS NOT NULL THEN NOT EXISTS (" + own + alias + ".detection_id) "
-        "ELSE EXISTS (SELECT 1 FROM detections bd WHERE bd.session_id = " + alias + ".session_id AND NOT EXISTS ("
-        + own + "bd.id)) END)"
-    )  # fmt: skip
+        "WHERE bs.id = "
+        + alias
+        + ".session_id AND bs.status = 'active' AND bw.blind_review) AND CASE WHEN "
+        + alias
+        + ".detection_id IS NOT NULL THEN NOT EXISTS ("
+        + own
+        + alias
+        + ".detection_id) "
+        "ELSE EXISTS (SELECT 1 FROM detections bd WHERE bd.session_id = "
+        + alias
+        + ".session_id AND NOT EXISTS ("
+        + own
+        + "bd.id)) END)"
+    )

@@ -183,14 +183,21 @@ def export_menu(
             "export", actor.id, report=report, filters=asked, sheet=exports.words_of(sheet), called=called
         )
         st.link_button(
-            "For a spreadsheet", f"/exports/{report}.csv?token={token}", icon=":material/table:", type="primary",
-            key=f"sheet-{report}", width="stretch",
-        )  # fmt: skip
+            "For a spreadsheet",
+            f"/exports/{report}.csv?token={token}",
+            icon=":material/table:",
+            type="primary",
+            key=f"sheet-{report}",
+            width="stretch",
+        )
         token = tokens.mint("export", actor.id, report=report, filters=asked, called=called)
         st.link_button(
-            "For a machine", f"/exports/{report}.csv?token={token}", icon=":material/data_object:",
-            key=f"csv-{report}", width="stretch",
-        )  # fmt: skip
+            "For a machine",
+            f"/exports/{report}.csv?token={token}",
+            icon=":material/data_object:",
+            key=f"csv-{report}",
+            width="stretch",
+        )
 
 
 def _decimal_comma() -> bool:

@@ -65,7 +65,7 @@ def prepare_launch(
     frames = {
         dataset_id: load_frame(root, path).drop(index=sorted(held.get(dataset_id, ())), errors="ignore")
         for dataset_id, path in places.items()
-    }  # fmt: skip
+    }
     prompt = prompts.build(detail, items, frames, params=version.params if version else None, agent=agent)
     offered = prompts.offered(detail, items, images) if agent in SEES_PICTURES else []
     picked = prompts.chosen(offered, pictures)

@@ -93,9 +93,15 @@ def adopt(workspace_id: uuid.UUID, commit: str, *, actor: Actor, deploy_target: 
     limiting.spend("launch", actor.id)
     with transaction() as session:
         return executions.launch(
-            session, workspace_id, prompt_file=None, agent=BY_HAND, deploy_target=deploy_target, commit_hash=sha,
-            max_retries=3, actor=actor,
-        )  # fmt: skip
+            session,
+            workspace_id,
+            prompt_file=None,
+            agent=BY_HAND,
+            deploy_target=deploy_target,
+            commit_hash=sha,
+            max_retries=3,
+            actor=actor,
+        )
 
 
 def notice_push(workspace_id: uuid.UUID) -> bool:
@@ -117,9 +123,11 @@ def notice_push(workspace_id: uuid.UUID) -> bool:
         return False
     with transaction() as session:
         return approvals.void_if_changed(
-            session, workspace_id, pushed=(deployed.commit_hash, made[0].sha),
+            session,
+            workspace_id,
+            pushed=(deployed.commit_hash, made[0].sha),
             reason=f"{made[0].author} pushed to {sorted(changed)[0]} by hand",
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True, slots=True)

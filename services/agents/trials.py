@@ -59,11 +59,17 @@ def detect(candles: Candles, params: Mapping[str, Value]) -> list[Detection]:
     times = candles["time"]
     return [
         Detection(
-            d["kind"], d["direction"], d["anchor_index"], int(times[d["anchor_index"]]), d["start_index"],
-            d["end_index"], d["confirmed_index"], d["price"],
+            d["kind"],
+            d["direction"],
+            d["anchor_index"],
+            int(times[d["anchor_index"]]),
+            d["start_index"],
+            d["end_index"],
+            d["confirmed_index"],
+            d["price"],
         )
         for d in swings.detect(candles, dict(params))
-    ]  # fmt: skip
+    ]
 
 
 def by_window(found: list[Detection]) -> dict[Window, tuple[Detection, ...]]:
@@ -86,9 +92,13 @@ def labelled(said: list[Judgement], candles: Candles, *, exhaustive: bool) -> La
 
 
 def judge(
-    candles: Candles, says: Callable[[Detection], bool], truth: list[Detection], rng: np.random.Generator,
-    *, noise: float,
-) -> list[Judgement]:  # fmt: skip
+    candles: Candles,
+    says: Callable[[Detection], bool],
+    truth: list[Detection],
+    rng: np.random.Generator,
+    *,
+    noise: float,
+) -> list[Judgement]:
     """A reviewer's judgements of what the start parameters mark, and the places they miss; some are flipped."""
     said: list[Judgement] = []
     started = detect(candles, START)
@@ -108,9 +118,18 @@ def _judgement(number: int, d: Detection, verdict: str) -> Judgement:
     spot = Spot(d.anchor_index, d.anchor_time)
     missed = verdict == "false_negative"
     return Judgement(
-        f"{number:06}", float(number), "ann", "s", "series", d.kind, d.direction, verdict,
-        said=None if missed else spot, expected=spot if missed else None, detection=None if missed else d.key,
-    )  # fmt: skip
+        f"{number:06}",
+        float(number),
+        "ann",
+        "s",
+        "series",
+        d.kind,
+        d.direction,
+        verdict,
+        said=None if missed else spot,
+        expected=spot if missed else None,
+        detection=None if missed else d.key,
+    )
 
 
 def tune(labels: LabelSet, candles: Candles, *, seed: int, max_points: int = POINTS) -> SearchResult:

@@ -50,9 +50,10 @@ class Tuner:
             )
         counts = Counter(p.status for p in work.labels.places)
         work.checkpoint(
-            "read", f"Read {len(work.sent_ids)} corrections and {judged} judged places",
+            "read",
+            f"Read {len(work.sent_ids)} corrections and {judged} judged places",
             ", ".join(f"{n} {status}" for status, n in sorted(counts.items())),
-        )  # fmt: skip
+        )
         work.report(0.3, "Reproducing the corrections on the current version")
         with warm(work.worktree, work.pattern_type) as worker:
             now = work.labels.fit(self._detect(worker, work, dict(work.current_params or spec.defaults())))
@@ -63,9 +64,12 @@ class Tuner:
         names = ", ".join(p.name for p in spec.params)
         return Plan(
             f"Search {len(spec.params)} parameters ({names}) for the lowest cost on {judged} judged places.",
-            (f"Try up to {self.max_points} points", "Choose by what holds on bars that the choice did not see",
-             "Keep the old parameters when none is better"),
-        )  # fmt: skip
+            (
+                f"Try up to {self.max_points} points",
+                "Choose by what holds on bars that the choice did not see",
+                "Keep the old parameters when none is better",
+            ),
+        )
 
     def implement(self, work: Work, spec: DetectorSpec | None, plan: Plan) -> AgentChange:
         """Writes the defaults for a first version, else the parameters that the search chose."""
@@ -123,9 +127,16 @@ class Tuner:
                     work.report(done / max(total, 1), f"Tried {done} of {total} points, lowest cost {best:.1f}")
 
             result = search(
-                spec.params, current, evaluate, judged=work.labels.judged, seed=SEED, max_points=self.max_points,
-                min_items=MIN_ITEMS, on_progress=progress, cancelled=work.cancelled,
-            )  # fmt: skip
+                spec.params,
+                current,
+                evaluate,
+                judged=work.labels.judged,
+                seed=SEED,
+                max_points=self.max_points,
+                min_items=MIN_ITEMS,
+                on_progress=progress,
+                cancelled=work.cancelled,
+            )
         if result.stopped:
             raise Cancelled("The run was canceled.")
         for name, one in (("current", result.current), ("chosen", result.best)):
@@ -149,9 +160,10 @@ class Tuner:
         work.checkpoint("searched", f"Tried {result.evaluated} points", f"Cost {seen}; {expected}.")
         if params is None:
             return AgentChange(
-                False, f"The tuner tried {result.evaluated} points and found no parameters that surely do better on bars "
+                False,
+                f"The tuner tried {result.evaluated} points and found no parameters that surely do better on bars "
                 "they were not chosen on; the old ones stay.",
-            )  # fmt: skip
+            )
         changes = tuple(
             f"{p.name} {_shown(before.params[p.name])} → {_shown(params[p.name])}"
             for p in spec.params
@@ -160,9 +172,11 @@ class Tuner:
         write_params(work.worktree, work.pattern_type, params)
         work.checkpoint("wrote", "Wrote the new parameters", ", ".join(changes))
         return AgentChange(
-            True, f"The tuner changed {', '.join(changes)}: cost {seen}; {expected}.",
-            f"Tune {work.pattern_type}: {', '.join(changes)}", changes,
-        )  # fmt: skip
+            True,
+            f"The tuner changed {', '.join(changes)}: cost {seen}; {expected}.",
+            f"Tune {work.pattern_type}: {', '.join(changes)}",
+            changes,
+        )
 
 
 def _cost(its: Sequence[float], work: Work) -> str:

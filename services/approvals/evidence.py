@@ -57,14 +57,30 @@ class Evidence:
         """What is kept with an approval: everything but the live execution, which an approval does not allow."""
         total = self.total
         return Approved(
-            version_id=str(self.version_id) if self.version_id else None, version=self.version,
-            commit_hash=self.commit_hash, code_sha256=self.code_sha256, params_sha256=self.params_sha256,
-            session_ids=tuple(self.session_ids), tp=total.tp, fp=total.fp, fn=total.fn, n=total.n,
-            success_rate=total.rate, ci_low=total.ci_low, ci_high=total.ci_high, seen=self.seen, unseen=self.unseen,
-            label_set_sha256=self.label_set_sha256, coverage=total.coverage.words if total.coverage else None,
-            open_corrections=self.open_corrections, disputes=self.disputes, policy=self.policy, present=self.present,
-            held=dict(self.held), waived=dict(self.waived),
-        )  # fmt: skip
+            version_id=str(self.version_id) if self.version_id else None,
+            version=self.version,
+            commit_hash=self.commit_hash,
+            code_sha256=self.code_sha256,
+            params_sha256=self.params_sha256,
+            session_ids=tuple(self.session_ids),
+            tp=total.tp,
+            fp=total.fp,
+            fn=total.fn,
+            n=total.n,
+            success_rate=total.rate,
+            ci_low=total.ci_low,
+            ci_high=total.ci_high,
+            seen=self.seen,
+            unseen=self.unseen,
+            label_set_sha256=self.label_set_sha256,
+            coverage=total.coverage.words if total.coverage else None,
+            open_corrections=self.open_corrections,
+            disputes=self.disputes,
+            policy=self.policy,
+            present=self.present,
+            held=dict(self.held),
+            waived=dict(self.waived),
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The same as it is stored and told."""

@@ -47,14 +47,22 @@ def read_delimited(data: bytes) -> Grid:
     reader = _Reader(data, layout, count)
     sample = reader.sample(head, tail)
     return Grid(
-        "text", layout.names, sample, reader.load, notes.with_heads(facts, layout.names), tuple(_decided(layout)),
+        "text",
+        layout.names,
+        sample,
+        reader.load,
+        notes.with_heads(facts, layout.names),
+        tuple(_decided(layout)),
         delimiter=layout.delimiter,
-    )  # fmt: skip
+    )
 
 
 def _decided(layout: Layout) -> list[str]:
-    decided = [f"The columns are divided by {CALLED[layout.delimiter]}s." if layout.delimiter.strip() or
-               layout.delimiter == "\t" else "The columns are divided by blanks."]  # fmt: skip
+    decided = [
+        f"The columns are divided by {CALLED[layout.delimiter]}s."
+        if layout.delimiter.strip() or layout.delimiter == "\t"
+        else "The columns are divided by blanks."
+    ]
     if layout.before:
         decided.append(f"{_some(layout.before, 'first')} {'is' if len(layout.before) == 1 else 'are'} left out.")
     if layout.after:
@@ -75,8 +83,9 @@ def _only_head(head: Sequence[str]) -> bool:
 
     return any(
         len({names.role(c) for c in split_cells(line, d)} & {"open", "high", "low", "close"}) >= 3
-        for line in head for d in (",", ";", "\t", "|")
-    )  # fmt: skip
+        for line in head
+        for d in (",", ";", "\t", "|")
+    )
 
 
 def _is_remark(line: str) -> bool:
@@ -156,9 +165,10 @@ class _Reader:
                 # one thread: only then does Arrow know the number of a ragged row
                 read_options=pcsv.ReadOptions(column_names=keys, use_threads=False, block_size=1 << 22),
                 parse_options=pcsv.ParseOptions(delimiter=self._delimiter, invalid_row_handler=note),
-                convert_options=pcsv.ConvertOptions(column_types=dict.fromkeys(chosen, pa.string()),
-                                                    include_columns=list(dict.fromkeys(chosen))),
-            )  # fmt: skip
+                convert_options=pcsv.ConvertOptions(
+                    column_types=dict.fromkeys(chosen, pa.string()), include_columns=list(dict.fromkeys(chosen))
+                ),
+            )
         except pa.ArrowException as error:
             raise InvalidInput("The file cannot be read as a table: its rows or quotes are broken.") from error
         uneven = kept[np.array(ragged, dtype=np.int64) - 1] if ragged else np.array([], dtype=np.int64)
@@ -192,8 +202,12 @@ class _Reader:
             return pa.py_buffer(body), np.arange(first, first + lines, dtype=np.int64)
         lines_ = bytes(body).removesuffix(b"\n").split(b"\n")
         header = (self.layout.header or "").encode()
-        kept = [i for i, line in enumerate(lines_) if line.strip() and not (
-            line.lstrip().startswith((b"#", b"//")) or (header and line.strip() == header.strip()))]  # fmt: skip
+        kept = [
+            i
+            for i, line in enumerate(lines_)
+            if line.strip()
+            and not (line.lstrip().startswith((b"#", b"//")) or (header and line.strip() == header.strip()))
+        ]
         text = [lines_[i] for i in kept]
         if not self.layout.delimiter.strip() and self.layout.delimiter != "\t":
             run = re.compile(rb"[ \t]{2,}|\t" if self.layout.delimiter == "  " else rb"[ \t]+")

@@ -135,8 +135,11 @@ def read_candles(
         source_sha256=hashlib.sha256(data).hexdigest(),
         content_sha256=bars.content_sha256(),
         quality=replace(
-            quality, warnings=[*mended, *repaired, *read.warnings, *note, *quality.warnings], decided=decided,
-            skipped=skipped, skipped_rows=listed,
+            quality,
+            warnings=[*mended, *repaired, *read.warnings, *note, *quality.warnings],
+            decided=decided,
+            skipped=skipped,
+            skipped_rows=listed,
         ),
         price_adjustment=price_adjustment or vendor.price_adjustment,
         parquet=to_parquet(frame),
@@ -145,7 +148,7 @@ def read_candles(
         timeframe=timeframe,
         columns=_columns(grid, roles.time, roles.clock, roles.prices, roles.volume),
         shape=shape_of(grid),
-    )  # fmt: skip
+    )
 
 
 def _silent(share: float, doing: str) -> None:
@@ -166,9 +169,7 @@ def _grid(data: bytes, filename: str) -> tuple[Grid, str]:
     return laid_bare(replace(grid, decided=(*opened.decided, *grid.decided))), opened.filename
 
 
-def _sound(
-    bars: Bars, read: ReadBars, width: int, *, skip: bool
-) -> tuple[Bars, int, list[SkippedRow]]:  # fmt: skip
+def _sound(bars: Bars, read: ReadBars, width: int, *, skip: bool) -> tuple[Bars, int, list[SkippedRow]]:
     """Bars without the rows at fault, how many those are, and the first of them; a refusal unless they may be left out."""
     faults = read.faults
     bad: Mask = faults.mask
@@ -233,7 +234,7 @@ def _symbol(text: str | None) -> str | None:
 
 def _columns(
     grid: Grid, time: int, clock: int | None, prices: tuple[int, ...], volume: tuple[int, ...]
-) -> tuple[tuple[str, str], ...]:  # fmt: skip
+) -> tuple[tuple[str, str], ...]:
     pairs = [("time" if clock is None else "date", grid.name(time))]
     if clock is not None:
         pairs.append(("clock", grid.name(clock)))

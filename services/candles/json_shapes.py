@@ -147,8 +147,9 @@ def _of_object(value: Mapping[str, Any]) -> Made | None:
     if all(_timely([key]) for key in list(value)[:20]) and all(isinstance(v, _SCALAR) for v in inner[0].values()):
         heads = list(dict.fromkeys(key for row in inner for key in row))
         return [("time",), *((str(h),) for h in heads)], [
-            [str(key) for key in value], *([row.get(h) for row in inner] for h in heads)
-        ]  # fmt: skip
+            [str(key) for key in value],
+            *([row.get(h) for row in inner] for h in heads),
+        ]
     return None
 
 

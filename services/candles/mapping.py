@@ -33,9 +33,10 @@ class Reading:
         order, decimal, tz = value.get("date_order"), value.get("decimal"), value.get("tz")
         return cls(
             {str(k): str(v) for k, v in columns.items()} if isinstance(columns, dict) else {},
-            order if order in ORDERS else None, decimal if decimal in (".", ",") else None,
+            order if order in ORDERS else None,
+            decimal if decimal in (".", ",") else None,
             tz if isinstance(tz, str) else None,
-        )  # fmt: skip
+        )
 
 
 def column_pairs(pairs: list[str]) -> dict[str, str]:

@@ -85,16 +85,19 @@ def _from_text(time: Any, clock: Any | None, faults: Faults, hints: TimeHints) -
     sample = [v for v in _some(time) if v]
     shape = dates.shape_of(sample)
     digits = np.asarray(pc.match_substring_regex(time, dates.EPOCH))
-    if clock is None and (digits | empty).all() and not (
-        shape in ("compact", "six", "eight") and _all_of(time, shape, empty)
-    ):  # fmt: skip
+    if (
+        clock is None
+        and (digits | empty).all()
+        and not (shape in ("compact", "six", "eight") and _all_of(time, shape, empty))
+    ):
         return _from_digits(time, empty, faults)
     if shape is None:
         cell = sample[0] if sample else ""
         raise Question(
             f'The time "{cell[:40]}" is not understood; use ISO 8601, such as 2024-01-31 09:30, or unix time, or name '
-            "another column for it.", asks="columns",
-        )  # fmt: skip
+            "another column for it.",
+            asks="columns",
+        )
     return _from_parts(time, shape, clock, empty, faults, hints)
 
 
@@ -112,8 +115,11 @@ def _all_of(text: Any, shape: str, empty: Mask) -> bool:
 
 
 def _from_digits(text: Any, empty: Mask, faults: Faults) -> Moments:
-    bare = pc.if_else(pa.array(empty), "0", text) if not isinstance(text, pa.ChunkedArray) else pc.if_else(
-        pa.chunked_array([pa.array(empty)]), "0", text)  # fmt: skip
+    bare = (
+        pc.if_else(pa.array(empty), "0", text)
+        if not isinstance(text, pa.ChunkedArray)
+        else pc.if_else(pa.chunked_array([pa.array(empty)]), "0", text)
+    )
     whole = None
     if pc.all(pc.match_substring_regex(bare, r"^[+-]?[0-9]{1,18}$|^1[0-9]{18}$")).as_py():
         whole = np.asarray(pc.cast(bare, pa.int64()), dtype=np.int64)
@@ -162,12 +168,11 @@ def _from_stamps(time: Any, faults: Faults, hints: TimeHints) -> Moments:
     return _placed(seconds, bool((seconds % 86_400 != 0).any()) and not days, faults, hints)
 
 
-def _from_parts(
-    time: Any, shape: str, clock: Any | None, empty: Mask, faults: Faults, hints: TimeHints
-) -> Moments:  # fmt: skip
+def _from_parts(time: Any, shape: str, clock: Any | None, empty: Mask, faults: Faults, hints: TimeHints) -> Moments:
     parts = dates.read_dates(time, shape)
-    order, decided = decide_order(parts, shape, parts.bad | empty, _some(time), hints.date_order, hints.order,
-                                  hints.order_why)  # fmt: skip
+    order, decided = decide_order(
+        parts, shape, parts.bad | empty, _some(time), hints.date_order, hints.order, hints.order_why
+    )
     day, no_date = dates.days_from_civil(*dates.ordered(parts, order, shape))
     bad = (parts.bad | no_date) & ~empty
     seconds, timed, uneven, zone, labels = (
@@ -194,9 +199,7 @@ def _from_parts(
     return Moments(found.seconds, [*decided, *found.decided], found.dates_only)
 
 
-def _zoned(
-    naive: Ints, timed: Mask, zone: Ints, labels: Sequence[str], faults: Faults, hints: TimeHints
-) -> Moments:  # fmt: skip
+def _zoned(naive: Ints, timed: Mask, zone: Ints, labels: Sequence[str], faults: Faults, hints: TimeHints) -> Moments:
     good = ~faults.mask
     named = [i for i, label in enumerate(labels) if label and (good & (zone == i)).any()]
     if not named:
@@ -210,8 +213,9 @@ def _zoned(
         if meant is None and labels[i].upper() in zones.SEVERAL and hints.tz is None:
             raise Question(
                 f"The times carry “{labels[i]}”, which is the name of several time zones; say which one they are in.",
-                asks="tz", options=zones.SEVERAL[labels[i].upper()],
-            )  # fmt: skip
+                asks="tz",
+                options=zones.SEVERAL[labels[i].upper()],
+            )
         if isinstance(meant, int):
             seconds[here] -= meant * 60
         elif meant is not None or (labels[i].upper() in zones.SEVERAL and hints.tz):

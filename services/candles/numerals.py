@@ -76,9 +76,12 @@ def decide_decimal(columns: Sequence[Any], *, asked: str | None, semicolons: boo
     if not any(_any(c, ",") for c in columns):
         return Decimal(".")
     decimal_comma, decimal_point = (
-        any(_any(c, rf"(^|[^0-9.,])0?{sign}[0-9]") or _any(c, rf"[0-9]{sign}([0-9]{{1,2}}|[0-9]{{4,}})([^0-9]|$)")
-            for c in columns) for sign in (",", r"\.")
-    )  # fmt: skip
+        any(
+            _any(c, rf"(^|[^0-9.,])0?{sign}[0-9]") or _any(c, rf"[0-9]{sign}([0-9]{{1,2}}|[0-9]{{4,}})([^0-9]|$)")
+            for c in columns
+        )
+        for sign in (",", r"\.")
+    )
     if decimal_comma and not decimal_point:
         return Decimal(",", "The comma is the decimal sign.")
     if decimal_point and not decimal_comma:
@@ -119,8 +122,9 @@ def _chunks(column: Any) -> Iterable[Any]:
 
 def _typed(column: Any) -> tuple[Floats, Mask]:
     kind = column.type
-    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-            or pa.types.is_null(kind)):  # fmt: skip
+    if not (
+        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)
+    ):
         raise InvalidInput(f"The prices and volumes must hold numbers; one of their columns holds {kind} values.")
     values = np.array(pc.cast(column, pa.float64(), safe=False), dtype=np.float64)
     return values, np.zeros(len(values), dtype=np.bool_)

@@ -133,8 +133,17 @@ def _zipped(data: bytes) -> tuple[bytes, str, str] | None:
                 raise InvalidInput("The zip archive is locked with a password; unpack it first.")
             with archive.open(chosen) as file:
                 return _limited(file), PurePath(chosen.filename).name, note
-    except (zipfile.BadZipFile, OSError, EOFError, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError,
-            ValueError, OverflowError) as error:  # fmt: skip
+    except (
+        zipfile.BadZipFile,
+        OSError,
+        EOFError,
+        zlib.error,
+        lzma.LZMAError,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+        OverflowError,
+    ) as error:
         raise InvalidInput("The zip archive is damaged and cannot be unpacked.") from error
 
 

@@ -75,5 +75,6 @@ def _by_more(
     raise Question(
         f"The order of day and month cannot be told from the dates (such as {sample[0]}); say whether they are "
         f"{' or '.join(WORDS[o] for o in fitting)}.",
-        asks="date_order", options=tuple(fitting),
-    )  # fmt: skip
+        asks="date_order",
+        options=tuple(fitting),
+    )

@@ -67,9 +67,15 @@ def read_bars(grid: Grid, roles: Roles, vendor: Vendor, reading: Reading) -> Rea
         *volume_notes,
     ]
     return ReadBars(
-        bars, faults, tuple(columns.ragged.tolist()), decided, _unfinished(roles, columns), time.dates_only,
-        _one(columns, roles.symbol, "instruments"), _one(columns, roles.timeframe, "timeframes"),
-    )  # fmt: skip
+        bars,
+        faults,
+        tuple(columns.ragged.tolist()),
+        decided,
+        _unfinished(roles, columns),
+        time.dates_only,
+        _one(columns, roles.symbol, "instruments"),
+        _one(columns, roles.timeframe, "timeframes"),
+    )
 
 
 def _between(remarks: Sequence[str]) -> list[str]:
@@ -135,9 +141,7 @@ def _hints(grid: Grid, roles: Roles, vendor: Vendor, reading: Reading) -> TimeHi
     several = SEVERAL.get(zone.upper()) if zone else None
     if several:  # a name of several zones is asked for
         zone, likely = None, several
-    return TimeHints(
-        reading.tz, reading.date_order, zone, why, likely, vendor.order, vendor.order_why
-    )  # fmt: skip
+    return TimeHints(reading.tz, reading.date_order, zone, why, likely, vendor.order, vendor.order_why)
 
 
 def _volume(grid: Grid, roles: Roles, parsed: Parsed) -> tuple[Floats, list[str]]:

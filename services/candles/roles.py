@@ -70,9 +70,16 @@ def find_roles(grid: Grid, given: Mapping[str, str]) -> Roles:
         first["symbol"] = _instrument(grid, time, kinds)
     o, h, low, c = (int(prices[p]) for p in PRICES)  # type: ignore[arg-type]
     return Roles(
-        time, clock, (o, h, low, c), volume, tuple(i for i in other if i not in volume), first["symbol"],
-        first["timeframe"], first["complete"], tuple(decided),
-    )  # fmt: skip
+        time,
+        clock,
+        (o, h, low, c),
+        volume,
+        tuple(i for i in other if i not in volume),
+        first["symbol"],
+        first["timeframe"],
+        first["complete"],
+        tuple(decided),
+    )
 
 
 def _position(grid: Grid, role: str, column: str) -> int:
@@ -154,16 +161,27 @@ def _time(
         return chosen["date"], clock, []
     named = by_name.get("time", [])
     priced = {i for role in (*PRICES, "volume") for i in by_name.get(role, [])}
-    loose = [i for i in range(grid.width) if i not in named and i not in priced and i not in chosen.values()
-             and i not in by_name.get("close_time", []) and i not in by_name.get("other", [])]  # fmt: skip
+    loose = [
+        i
+        for i in range(grid.width)
+        if i not in named
+        and i not in priced
+        and i not in chosen.values()
+        and i not in by_name.get("close_time", [])
+        and i not in by_name.get("other", [])
+    ]
     exact = [k for k in CellKind if k.is_time and k is not CellKind.CLOCK]
     hits = [i for kind in exact for i in named if kinds[i] is kind] or [i for i in loose if kinds[i] in exact]
     if hits and kinds[hits[0]] is CellKind.DATE:
         clock = _clock(grid, hits[0], [*named, *loose], kinds)
         return hits[0], clock, _joined(grid, hits[0], clock)
     if hits:
-        best = _best_time(grid, [i for i in hits if kinds[i] is kinds[hits[0]]], [i for i in named if kinds[i] in exact],
-                          epoch=kinds[hits[0]] is CellKind.EPOCH)  # fmt: skip
+        best = _best_time(
+            grid,
+            [i for i in hits if kinds[i] is kinds[hits[0]]],
+            [i for i in named if kinds[i] in exact],
+            epoch=kinds[hits[0]] is CellKind.EPOCH,
+        )
         return best, None, _chosen_among(grid, best, named, kinds)
     if len(named) == 1:
         return named[0], None, []
@@ -179,9 +197,12 @@ def _clock(grid: Grid, date: int, places: Sequence[int], kinds: Sequence[CellKin
         if i != date and kinds[i] is CellKind.CLOCK:
             return i
     for i in places:
-        if i != date and kinds[i] in (CellKind.DIGITS, CellKind.DATE) and (
-            any(names.role(n) == "time" for n in grid.names[i]) or (not grid.has_header and i == date + 1)
-        ) and _are_clock([row[i] for row in grid.sample]):  # fmt: skip
+        if (
+            i != date
+            and kinds[i] in (CellKind.DIGITS, CellKind.DATE)
+            and (any(names.role(n) == "time" for n in grid.names[i]) or (not grid.has_header and i == date + 1))
+            and _are_clock([row[i] for row in grid.sample])
+        ):
             return i
     return None
 
@@ -238,9 +259,12 @@ class _Content:
 
 
 def _by_content(
-    grid: Grid, taken: set[int | None], kinds: Sequence[CellKind], missing: Sequence[str],
+    grid: Grid,
+    taken: set[int | None],
+    kinds: Sequence[CellKind],
+    missing: Sequence[str],
     by_name: Mapping[str, list[int]],
-) -> _Content:  # fmt: skip
+) -> _Content:
     """Prices that no head names. A file with heads needs more evidence than one without."""
     known = [p for p in PRICES if p not in missing]
     if grid.has_header and known:
@@ -248,19 +272,31 @@ def _by_content(
         raise Question(
             f"The {lacks} cannot be found; a file needs time, open, high, low and close. Say which column it is.",
             asks="columns",
-        )  # fmt: skip
+        )
     skipped = {i for r in ("other", "close_time", "symbol", "timeframe", "volume", "time") for i in by_name.get(r, [])}
-    places = [i for i in range(grid.width) if i not in taken and i not in skipped and (
-        kinds[i].is_number if grid.has_header else kinds[i].is_number or any(is_number(row[i]) for row in grid.sample)
-    )]  # fmt: skip
-    time = next(i for i in taken if i is not None and kinds[i].is_time) if any(
-        i is not None and kinds[i].is_time for i in taken) else None  # fmt: skip
+    places = [
+        i
+        for i in range(grid.width)
+        if i not in taken
+        and i not in skipped
+        and (
+            kinds[i].is_number
+            if grid.has_header
+            else kinds[i].is_number or any(is_number(row[i]) for row in grid.sample)
+        )
+    ]
+    time = (
+        next(i for i in taken if i is not None and kinds[i].is_time)
+        if any(i is not None and kinds[i].is_time for i in taken)
+        else None
+    )
     backwards = time is not None and goes_back([row[time] for row in grid.sample])
     found = arrange(grid, places, sure=grid.has_header, backwards=backwards)
     if found is None:
         raise Question(
             "The file is not a table of candles that can be told by its heads or its cells; say which columns are time, "
-            "open, high, low and close.", asks="columns",
-        )  # fmt: skip
+            "open, high, low and close.",
+            asks="columns",
+        )
     prices: dict[str, int | None] = dict(zip(PRICES, found.prices, strict=True))
     return _Content(prices, found.volume, [*found.decided])

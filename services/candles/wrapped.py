@@ -107,10 +107,12 @@ def _joined(grid: Grid) -> Grid:
 
     silent = tuple(() if i in places else n for i, n in enumerate(grid.names))
     return replace(
-        grid, names=(*silent, ("time",)), load=load,
+        grid,
+        names=(*silent, ("time",)),
+        load=load,
         sample=tuple((*row, whole([row[i] for i in places])) for row in grid.sample),
         decided=(*grid.decided, f"The time is {', '.join(heads[:-1])} and {heads[-1]} together."),
-    )  # fmt: skip
+    )
 
 
 def _are_parts(grid: Grid, by_word: dict[str, int]) -> bool:

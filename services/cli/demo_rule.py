@@ -77,12 +77,10 @@ def rule_marks(pattern_type: str, candles: Candles) -> list[RuleMark]:
     params = {p["name"]: p["default"] for p in module.SPEC["params"]} | sizes
     scale = atr(candles, ATR_BARS)
     found = {
-        RuleMark(
-            d["kind"], d["anchor_index"], d["direction"], d.get("price"), d.get("price_low"), d.get("price_high")
-        )
+        RuleMark(d["kind"], d["anchor_index"], d["direction"], d.get("price"), d.get("price_low"), d.get("price_high"))
         for d in module.detect(candles, params)
         if _held(candles, scale, d["kind"], d["direction"], d["confirmed_index"])
-    }  # fmt: skip
+    }
     return sorted(found, key=lambda m: (m.index, m.kind, m.direction))
 
 
@@ -99,6 +97,4 @@ def _held(candles: Candles, scale: np.ndarray, kind: str, direction: int, known:
 
 def near(marks: Iterable[RuleMark], kind: str, index: int, direction: int) -> RuleMark | None:
     """The rule's mark of this kind and direction within one bar, None when there is none."""
-    return next(
-        (m for m in marks if (m.kind, m.direction) == (kind, direction) and abs(m.index - index) <= NEAR), None
-    )  # fmt: skip
+    return next((m for m in marks if (m.kind, m.direction) == (kind, direction) and abs(m.index - index) <= NEAR), None)

@@ -78,12 +78,20 @@ def list_(person: As = None, as_json: Json = False) -> None:
     if as_json:
         kept = [
             {
-                "id": str(row.id), "name": row.name, "kind": row.kind, "what": row.what, "cron": row.cron,
-                "time_zone": row.time_zone, "next_at": row.next_at, "last_at": row.last_at,
-                "last_status": row.last_status, "last_sentence": row.last_sentence, "last_good_at": row.last_good_at,
+                "id": str(row.id),
+                "name": row.name,
+                "kind": row.kind,
+                "what": row.what,
+                "cron": row.cron,
+                "time_zone": row.time_zone,
+                "next_at": row.next_at,
+                "last_at": row.last_at,
+                "last_status": row.last_status,
+                "last_sentence": row.last_sentence,
+                "last_good_at": row.last_good_at,
             }
             for row in rows
-        ]  # fmt: skip
+        ]
         typer.echo(json.dumps({"schedules": kept}, default=str))
         return
     for row in rows:

@@ -109,11 +109,19 @@ def history(session: Session, workspace_id: uuid.UUID) -> list[VersionStory]:
         changed = len(fixed) + len(broken)
         stories.append(
             VersionStory(
-                version, numbers.get(version.execution_id), rates, found, places,
-                tuple(periods.get(version.id, ())), baseline, shown["fixed"], shown["broken"],
-                changed - len(shown["fixed"]) - len(shown["broken"]), str((splits or {}).get("evidence") or ""),
+                version,
+                numbers.get(version.execution_id),
+                rates,
+                found,
+                places,
+                tuple(periods.get(version.id, ())),
+                baseline,
+                shown["fixed"],
+                shown["broken"],
+                changed - len(shown["fixed"]) - len(shown["broken"]),
+                str((splits or {}).get("evidence") or ""),
             )
-        )  # fmt: skip
+        )
     return stories
 
 
@@ -147,7 +155,9 @@ def places_in(session: Session, workspace_id: uuid.UUID, window: WindowRow) -> l
     """What people made of the candles of a window."""
     labels.keep_current(session, workspace_id)
     params: dict[str, Any] = {
-        "w": workspace_id, "series": window.series_id, "first": window.start + window.series_offset,
+        "w": workspace_id,
+        "series": window.series_id,
+        "first": window.start + window.series_offset,
         "last": window.end + window.series_offset,
-    }  # fmt: skip
+    }
     return [PlacedRow(*row) for row in fetch(session, _PLACES, params)]

@@ -69,18 +69,26 @@ def request_roll_back(
     _refuse(session, workspace, target)
     assert workspace.deployed_version_id is not None  # there is an earlier version, so there is one now
     switch = VersionSwitch(
-        id=new_id(), workspace_id=workspace_id, from_version_id=workspace.deployed_version_id,
-        to_version_id=target.id, reason=words, requested_by_id=actor.id,
-    )  # fmt: skip
+        id=new_id(),
+        workspace_id=workspace_id,
+        from_version_id=workspace.deployed_version_id,
+        to_version_id=target.id,
+        reason=words,
+        requested_by_id=actor.id,
+    )
     try:
         with session.begin_nested():
             session.add(switch)
     except IntegrityError as error:
         raise Conflict("A roll back is under way here already.") from error
     record(
-        session, actor=actor, action="roll_back", object_type="workspace", object_id=workspace_id,
+        session,
+        actor=actor,
+        action="roll_back",
+        object_type="workspace",
+        object_id=workspace_id,
         after={"to": target.version, "reason": words},
-    )  # fmt: skip
+    )
     enqueue_roll_back(session, switch.id)
     timeline.announce(session, workspace_id)
     return switch.id
@@ -104,10 +112,11 @@ def deploying_execution(session: Session, workspace_id: uuid.UUID) -> int | None
     """The number of the execution that deploys in this workspace now."""
     return session.scalar(
         select(ClaudeExecution.number).where(
-            ClaudeExecution.workspace_id == workspace_id, ClaudeExecution.status.in_(LIVE_EXECUTION),
+            ClaudeExecution.workspace_id == workspace_id,
+            ClaudeExecution.status.in_(LIVE_EXECUTION),
             ClaudeExecution.phase == ExecutionPhase.DEPLOYING,
         )
-    )  # fmt: skip
+    )
 
 
 def pending_roll_back(session: Session, workspace_id: uuid.UUID) -> RollBack | None:
@@ -139,11 +148,20 @@ def get_roll_back(session: Session, switch_id: uuid.UUID) -> RollBack:
     new = session.get_one(DetectorVersion, switch.to_version_id)
     made_by = session.get(ClaudeExecution, new.execution_id) if new.execution_id else None
     return RollBack(
-        switch.id, switch.workspace_id, workspace.pattern_type, old.commit_hash, new.id, new.commit_hash,
-        new.version, made_by.deploy_target if made_by is not None else "local", switch.reason,
+        switch.id,
+        switch.workspace_id,
+        workspace.pattern_type,
+        old.commit_hash,
+        new.id,
+        new.commit_hash,
+        new.version,
+        made_by.deploy_target if made_by is not None else "local",
+        switch.reason,
         session.scalar(select(User.name).where(User.id == switch.requested_by_id)) or "somebody",
-        switch.status, switch.error, switch.created_at,
-    )  # fmt: skip
+        switch.status,
+        switch.error,
+        switch.created_at,
+    )
 
 
 def finish_roll_back(session: Session, switch_id: uuid.UUID) -> None:
@@ -199,10 +217,11 @@ def baseline_moved(session: Session, execution_id: uuid.UUID) -> bool:
     replayed = session.execute(
         select(Evaluation.baseline_version_id)
         .where(
-            Evaluation.execution_id == execution_id, Evaluation.kind == "replay",
+            Evaluation.execution_id == execution_id,
+            Evaluation.kind == "replay",
             Evaluation.detector_version_id == execution.candidate_version_id,
         )
         .order_by(Evaluation.created_at.desc())
         .limit(1)
-    ).first()  # fmt: skip
+    ).first()
     return replayed is not None and replayed[0] != workspace.deployed_version_id

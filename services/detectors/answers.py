@@ -95,8 +95,9 @@ def _first_line(line: bytes) -> tuple[str, str] | None:
 
 
 def _not_finite(text: str) -> float:
-    raise DetectorError(f"The detector's output can't be used: it has the number {text}, which is not finite.",
-                        kind="rubbish")  # fmt: skip
+    raise DetectorError(
+        f"The detector's output can't be used: it has the number {text}, which is not finite.", kind="rubbish"
+    )
 
 
 def read_value(body: bytes) -> Any:

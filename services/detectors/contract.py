@@ -59,9 +59,18 @@ def check_contract(
 
 
 def _check(
-    root: Path, pattern_type: str, params: Params, own: Candles | None, salt: str, size: Profile,
-    limits: Limits | None, form: str | None, cancelled: Cancel | None, progress: Progress | None, started: float,
-) -> ContractReport:  # fmt: skip
+    root: Path,
+    pattern_type: str,
+    params: Params,
+    own: Candles | None,
+    salt: str,
+    size: Profile,
+    limits: Limits | None,
+    form: str | None,
+    cancelled: Cancel | None,
+    progress: Progress | None,
+    started: float,
+) -> ContractReport:
     def fresh() -> Worker:
         return Worker(root, pattern_type, limits=limits, form=form)
 

@@ -136,9 +136,14 @@ def attempt(
     with tempfile.TemporaryFile() as said:
         try:
             process = subprocess.Popen(
-                command, cwd=path, env=_environment(author), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=said, process_group=0,
-            )  # fmt: skip
+                command,
+                cwd=path,
+                env=_environment(author),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                process_group=0,
+            )
         except FileNotFoundError as error:
             if path.is_dir():
                 raise RepositoryError("git isn't installed.") from error
@@ -152,9 +157,7 @@ def attempt(
         return Done(args[0], process.returncode, out, said.read().decode("utf-8", "replace"))
 
 
-def _output(
-    process: subprocess.Popen[bytes], name: str, timeout: float, cancelled: Callable[[], bool] | None
-) -> bytes:  # fmt: skip
+def _output(process: subprocess.Popen[bytes], name: str, timeout: float, cancelled: Callable[[], bool] | None) -> bytes:
     """What it writes until it ends. Raises Cancelled, or RepositoryError after the time; it is alive then."""
     deadline = time.monotonic() + timeout
     while True:
@@ -201,13 +204,17 @@ def _leash(name: str) -> tuple[str, ...]:
 def _environment(author: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     who = {"GIT_AUTHOR_NAME": author, "GIT_AUTHOR_EMAIL": EMAIL, "GIT_COMMITTER_NAME": AUTHOR}
-    return kept | who | {
-        "GIT_COMMITTER_EMAIL": EMAIL,
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_SSH_COMMAND": "ssh -oBatchMode=yes",
-        "GIT_EDITOR": "true",
-        "GIT_ATTR_NOSYSTEM": "1",
-        "LC_ALL": "C.UTF-8",
-    }  # fmt: skip
+    return (
+        kept
+        | who
+        | {
+            "GIT_COMMITTER_EMAIL": EMAIL,
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_SSH_COMMAND": "ssh -oBatchMode=yes",
+            "GIT_EDITOR": "true",
+            "GIT_ATTR_NOSYSTEM": "1",
+            "LC_ALL": "C.UTF-8",
+        }
+    )

@@ -227,9 +227,13 @@ def parse_spec(raw: object, pattern_type: str) -> DetectorSpec:
             raise _rubbish(f"SPEC has the {name} {_show(flag)}, which is no bool")
         flags[name] = flag
     return DetectorSpec(
-        pattern_type=pattern_type, kinds=tuple(kinds), params=params, absolute_levels=flags["absolute_levels"],
-        clock=flags["clock"], **bars,
-    )  # fmt: skip
+        pattern_type=pattern_type,
+        kinds=tuple(kinds),
+        params=params,
+        absolute_levels=flags["absolute_levels"],
+        clock=flags["clock"],
+        **bars,
+    )
 
 
 def complete_params(spec: DetectorSpec, params: Mapping[str, Any]) -> dict[str, Any]:

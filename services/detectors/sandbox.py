@@ -32,9 +32,18 @@ from services.errors import DetectorError, InvalidInput
 from services.settings import get_settings
 
 __all__ = [
-    "Cancel", "DetectorRun", "Limits", "Worker", "check_pattern_type", "describe", "isolation", "isolation_note",
-    "parse_detections", "run_detector", "warm",
-]  # fmt: skip
+    "Cancel",
+    "DetectorRun",
+    "Limits",
+    "Worker",
+    "check_pattern_type",
+    "describe",
+    "isolation",
+    "isolation_note",
+    "parse_detections",
+    "run_detector",
+    "warm",
+]
 
 _START_S = 30.0
 _GRACE_S = 5.0  # the worker enforces wall_s itself; this is for a worker that no longer does
@@ -76,9 +85,14 @@ class Worker:
     """
 
     def __init__(
-        self, root: Path, pattern_type: str | None = None, *, limits: Limits | None = None, form: str | None = None,
+        self,
+        root: Path,
+        pattern_type: str | None = None,
+        *,
+        limits: Limits | None = None,
+        form: str | None = None,
         for_tests: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.root = root.resolve()
         self.pattern_type = None if pattern_type is None else check_pattern_type(pattern_type)
         self.limits = limits or Limits()

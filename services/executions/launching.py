@@ -217,7 +217,8 @@ def accept_plan(session: Session, execution_id: uuid.UUID, *, actor: Actor) -> N
 def adopted_commits(session: Session, workspace_id: uuid.UUID) -> set[str]:
     """The commits made by hand that were sent through the gates, without those whose execution failed."""
     query = select(ClaudeExecution.commit_hash).where(
-        ClaudeExecution.workspace_id == workspace_id, ClaudeExecution.agent == BY_HAND,
+        ClaudeExecution.workspace_id == workspace_id,
+        ClaudeExecution.agent == BY_HAND,
         ClaudeExecution.status != ExecutionStatus.FAILED,
-    )  # fmt: skip
+    )
     return {sha for sha in session.scalars(query) if sha}

@@ -38,10 +38,9 @@ def stacked(points: Sequence[tuple[str, Mapping[str, float]]], colours: Mapping[
         for n in range(0, len(points), step)
     ]
     legend = "".join(f'<span><i style="background:{c}"></i>{escape(s)}</span>' for s, c in colours.items())
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img">{"".join(parts)}</svg>'
-        + (f'<div class="legend">{legend}</div>' if len(colours) > 1 else "")
-    )  # fmt: skip
+    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img">{"".join(parts)}</svg>' + (
+        f'<div class="legend">{legend}</div>' if len(colours) > 1 else ""
+    )
 
 
 def _axis(top: float, height: float, unit: str) -> str:

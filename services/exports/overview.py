@@ -52,13 +52,33 @@ def key_lines(session: Session, filters: Filters) -> list[Line]:
     """The key figures of a period beside those of the one before it."""
     summary = stats.summary(session, filters, filters.before())
     return [
-        Line("Success rate of deployed versions", _percent(summary.rate.rate), _rests_on(summary.rate), _change(summary.success_rate, _points)),
+        Line(
+            "Success rate of deployed versions",
+            _percent(summary.rate.rate),
+            _rests_on(summary.rate),
+            _change(summary.success_rate, _points),
+        ),
         Line("Executions", _number(summary.executions.now.value), "", _change(summary.executions, _number)),
-        Line("Median time to fix", _time(summary.time_to_fix_s.now.value), f"n {summary.time_to_fix_s.now.n:,}", _change(summary.time_to_fix_s, _time)),
-        Line("Median wait for an agent", _time(summary.wait_s.now.value), f"n {summary.wait_s.now.n:,}", _change(summary.wait_s, _time)),
+        Line(
+            "Median time to fix",
+            _time(summary.time_to_fix_s.now.value),
+            f"n {summary.time_to_fix_s.now.n:,}",
+            _change(summary.time_to_fix_s, _time),
+        ),
+        Line(
+            "Median wait for an agent",
+            _time(summary.wait_s.now.value),
+            f"n {summary.wait_s.now.n:,}",
+            _change(summary.wait_s, _time),
+        ),
         Line("Agent cost", _money(summary.cost_usd.now.value), "", _change(summary.cost_usd, _money)),
-        Line("Cost per fix", _money(summary.cost_per_fix_usd.now.value), f"n {summary.cost_per_fix_usd.now.n:,}", _change(summary.cost_per_fix_usd, _money)),
-    ]  # fmt: skip
+        Line(
+            "Cost per fix",
+            _money(summary.cost_per_fix_usd.now.value),
+            f"n {summary.cost_per_fix_usd.now.n:,}",
+            _change(summary.cost_per_fix_usd, _money),
+        ),
+    ]
 
 
 def lines_frame(session: Session, filters: Filters) -> pd.DataFrame:
@@ -86,7 +106,7 @@ def page(session: Session, filters: Filters, period: Period, *, whose: str, now:
         f'<p class="sub">{period.since:%d %b %Y} to {until}, whole days of UTC. Made {now.astimezone(UTC):%d %b %Y %H:%M} UTC. '
         f"Changes are against the {escape(period.before.removeprefix('vs the '))}.</p>"
         f'<div class="figures">{figures}</div>{sections}</body></html>\n'
-    )  # fmt: skip
+    )
 
 
 def _sections(session: Session, filters: Filters, period: Period) -> list[tuple[str, str]]:
@@ -106,9 +126,12 @@ def _sections(session: Session, filters: Filters, period: Period) -> list[tuple[
             "What became of the corrections given",
             table(("Stage", "Corrections"), [(_STAGES.get(s, s), f"{n:,}") for s, n in _pairs(funnel, "stage")]),
         ),
-        ("Why attempts failed", table(("Cause", "Attempts"), [(c.replace("_", " "), f"{n:,}") for c, n in _pairs(causes, "cause")])),
+        (
+            "Why attempts failed",
+            table(("Cause", "Attempts"), [(c.replace("_", " "), f"{n:,}") for c, n in _pairs(causes, "cause")]),
+        ),
         (f"Agent cost per {period.days_grain}", stacked(_cost_points(runs), COST, unit="$")),
-    ]  # fmt: skip
+    ]
 
 
 def _points_of(frame: pd.DataFrame, series: str, value: str) -> list[tuple[str, dict[str, float]]]:

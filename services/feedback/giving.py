@@ -100,9 +100,16 @@ def _refuse_contradiction(
     own = labels.judgements(session, row.workspace_id, session_id=row.id, person_id=actor.id)
     at = Spot(place.index + dataset.series_offset, int(place.time.timestamp()), place.low, place.high)
     new = Judgement(
-        "", 0.0, str(actor.id), str(row.id), str(dataset.series_id), kind, direction, Verdict.FALSE_NEGATIVE,
+        "",
+        0.0,
+        str(actor.id),
+        str(row.id),
+        str(dataset.series_id),
+        kind,
+        direction,
+        Verdict.FALSE_NEGATIVE,
         expected=at,
-    )  # fmt: skip
+    )
     sentence = refusal(new, own, offset=dataset.series_offset)
     if sentence is not None:
         raise Conflict(sentence)
@@ -200,18 +207,26 @@ def judge_place(
         raise InvalidInput("The direction is up (1), down (-1) or none (0).")
     item = session.scalar(
         select(FeedbackItem).where(
-            FeedbackItem.session_id == session_id, FeedbackItem.author_id == actor.id,
-            FeedbackItem.detection_id.is_(None), FeedbackItem.verdict != Verdict.FALSE_NEGATIVE,
-            FeedbackItem.expected_kind == kind, FeedbackItem.expected_direction == direction,
-            FeedbackItem.candle_index == place.index, FeedbackItem.state != FeedbackState.WITHDRAWN,
+            FeedbackItem.session_id == session_id,
+            FeedbackItem.author_id == actor.id,
+            FeedbackItem.detection_id.is_(None),
+            FeedbackItem.verdict != Verdict.FALSE_NEGATIVE,
+            FeedbackItem.expected_kind == kind,
+            FeedbackItem.expected_direction == direction,
+            FeedbackItem.candle_index == place.index,
+            FeedbackItem.state != FeedbackState.WITHDRAWN,
         )
-    )  # fmt: skip
+    )
     was_asking = item is not None and asks(item.verdict)
     if item is None:
         item = FeedbackItem(
-            id=new_id(), workspace_id=row.workspace_id, session_id=row.id, author_id=actor.id, made_by=MadeBy.PERSON,
+            id=new_id(),
+            workspace_id=row.workspace_id,
+            session_id=row.id,
+            author_id=actor.id,
+            made_by=MadeBy.PERSON,
             state=FeedbackState.OPEN,
-        )  # fmt: skip
+        )
         session.add(item)
     elif item.state != FeedbackState.OPEN:
         raise Conflict(f"This correction is {item.state} already; it can't be changed any more.")

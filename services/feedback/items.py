@@ -107,12 +107,17 @@ class Given(TypedDict):
 def state_of(item: FeedbackItem) -> Given:
     """What a judgement says now."""
     return {
-        "verdict": item.verdict, "reason": item.reason, "made_by": item.made_by,
-        "attachments": list(item.attachments or ()), "severity": item.severity,
+        "verdict": item.verdict,
+        "reason": item.reason,
+        "made_by": item.made_by,
+        "attachments": list(item.attachments or ()),
+        "severity": item.severity,
         "expected_index": item.expected_index,
         "expected_time": item.expected_time.isoformat() if item.expected_time else None,
-        "expected_price": item.expected_price, "expected_low": item.expected_low, "expected_high": item.expected_high,
-    }  # fmt: skip
+        "expected_price": item.expected_price,
+        "expected_low": item.expected_low,
+        "expected_high": item.expected_high,
+    }
 
 
 def put_back(item: FeedbackItem, before: Given) -> None:

@@ -196,9 +196,16 @@ class Sheet:
 
     def _made(self, verdict: Verdict, *, detection_id: uuid.UUID) -> FeedbackItem:
         item = FeedbackItem(
-            id=new_id(), workspace_id=self.row.workspace_id, session_id=self.row.id, author_id=self.actor.id,
-            detection_id=detection_id, state=FeedbackState.OPEN, verdict=verdict, made_by=MadeBy.PERSON, attachments=[],
-        )  # fmt: skip
+            id=new_id(),
+            workspace_id=self.row.workspace_id,
+            session_id=self.row.id,
+            author_id=self.actor.id,
+            detection_id=detection_id,
+            state=FeedbackState.OPEN,
+            verdict=verdict,
+            made_by=MadeBy.PERSON,
+            attachments=[],
+        )
         self._fresh.add(item.id)
         self.session.add(item)
         self._keep(item)

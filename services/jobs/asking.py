@@ -56,9 +56,13 @@ def ask(session: Session, spec: Spec, *, actor: Actor) -> uuid.UUID:
         raise Conflict("This is being done already; its outcome shows here.")
     job_id = put(session, spec, title=spec.title(), planned_at=now(), asked_by=actor.id)
     record(
-        session, actor=actor, action="job_asked", object_type="background_job", object_id=job_id,
+        session,
+        actor=actor,
+        action="job_asked",
+        object_type="background_job",
+        object_id=job_id,
         after={"title": spec.title()},
-    )  # fmt: skip
+    )
     return job_id
 
 
@@ -156,6 +160,15 @@ def _row(job: BackgroundJob, asked_by: str | None) -> JobRow:
     except InvalidInput:
         name = None
     return JobRow(
-        job.id, JobKind(job.kind), job.title, job.schedule_id, asked_by, job.planned_at, JobStatus(job.status),
-        job.sentence, job.started_at, job.ended_at, name,
-    )  # fmt: skip
+        job.id,
+        JobKind(job.kind),
+        job.title,
+        job.schedule_id,
+        asked_by,
+        job.planned_at,
+        JobStatus(job.status),
+        job.sentence,
+        job.started_at,
+        job.ended_at,
+        name,
+    )

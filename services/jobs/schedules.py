@@ -79,9 +79,15 @@ def add(session: Session, *, name: str, cron: str, time_zone: str, spec: Spec, a
     if len(session.scalars(select(Schedule.id)).all()) >= MOST:
         raise Conflict(f"There are {MOST} schedules; remove one first.")
     row = Schedule(
-        id=new_id(), name=title, kind=spec.kind, cron=cron, time_zone=time_zone, spec=as_json(spec),
-        next_at=at, created_by_id=actor.id,
-    )  # fmt: skip
+        id=new_id(),
+        name=title,
+        kind=spec.kind,
+        cron=cron,
+        time_zone=time_zone,
+        spec=as_json(spec),
+        next_at=at,
+        created_by_id=actor.id,
+    )
     session.add(row)
     session.flush()
     record(session, actor=actor, action="schedule_added", object_type="schedule", object_id=row.id, after=_audited(row))
@@ -178,7 +184,15 @@ def _row(session: Session, row: Schedule) -> ScheduleRow:
         .limit(1)
     ).first()
     return ScheduleRow(
-        row.id, row.name, JobKind(row.kind), read_spec(row.spec).title(), row.cron, row.time_zone, row.next_at,
-        last.planned_at if last else None, last.status if last else None, last.sentence if last else None,
+        row.id,
+        row.name,
+        JobKind(row.kind),
+        read_spec(row.spec).title(),
+        row.cron,
+        row.time_zone,
+        row.next_at,
+        last.planned_at if last else None,
+        last.status if last else None,
+        last.sentence if last else None,
         last_done(session, schedule_id=row.id),
-    )  # fmt: skip
+    )

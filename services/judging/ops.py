@@ -70,12 +70,22 @@ def _whole(row: Mapping[str, Any], op_id: uuid.UUID, client: uuid.UUID, seq: int
     if severity is not None and severity not in set(Severity):
         raise InvalidInput(f"`severity` can't be {str(severity)[:40]!r}.")
     return Op(
-        op_id, client, seq, JudgementAction(row["do"]), severity=Severity(severity) if severity else None,
-        mark=_uuid(row, "mark"), verdict=Verdict(verdict) if verdict else None, reason=_text(row, "reason"),
+        op_id,
+        client,
+        seq,
+        JudgementAction(row["do"]),
+        severity=Severity(severity) if severity else None,
+        mark=_uuid(row, "mark"),
+        verdict=Verdict(verdict) if verdict else None,
+        reason=_text(row, "reason"),
         attachments=_keys(row),
-        index=_number(row, "index"), kind=(_text(row, "kind") or "")[:60], direction=_number(row, "direction") or 0,
-        base=_uuid(row, "base"), seen=_number(row, "seen") or 0, of=_uuid(row, "of"),
-    )  # fmt: skip
+        index=_number(row, "index"),
+        kind=(_text(row, "kind") or "")[:60],
+        direction=_number(row, "direction") or 0,
+        base=_uuid(row, "base"),
+        seen=_number(row, "seen") or 0,
+        of=_uuid(row, "of"),
+    )
 
 
 def _uuid(row: Mapping[str, Any], field: str) -> uuid.UUID | None:

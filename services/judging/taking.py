@@ -91,9 +91,12 @@ class _Book:
         self.changed = self.refused = False
         self.taken: dict[uuid.UUID, JudgementOp] = {}
         params = {
-            "id": sheet.row.id, "who": sheet.actor.id, "ids": [op.id for op in ops],
-            "clients": list({op.client for op in ops}), "marks": list({op.mark for op in ops if op.mark}),
-        }  # fmt: skip
+            "id": sheet.row.id,
+            "who": sheet.actor.id,
+            "ids": [op.id for op in ops],
+            "clients": list({op.client for op in ops}),
+            "marks": list({op.mark for op in ops if op.mark}),
+        }
         known, last_seq, last_own, others = fetch_together(
             session, [(_KNOWN, params), (_LAST_SEQ, params), (_LAST_OWN, params), (_OTHERS, params)]
         )
@@ -119,12 +122,26 @@ class _Book:
         if op.seq != expected:
             if op.seq < expected:
                 return self._answer(op, "refused", "Another judgement of this board has this number already.", None)
-            return {"id": str(op.id), "result": "gap", "sentence": None, "expected": expected, "letter": None,
-                    "item": None}  # fmt: skip
+            return {
+                "id": str(op.id),
+                "result": "gap",
+                "sentence": None,
+                "expected": expected,
+                "letter": None,
+                "item": None,
+            }
         row = JudgementOp(
-            id=op.id, session_id=self.sheet.row.id, author_id=self.sheet.actor.id, client=op.client, seq=op.seq,
-            position=self._next_position(), action=op.action, mark_id=op.mark, verdict=op.verdict, result=JudgementResult.DONE,
-        )  # fmt: skip
+            id=op.id,
+            session_id=self.sheet.row.id,
+            author_id=self.sheet.actor.id,
+            client=op.client,
+            seq=op.seq,
+            position=self._next_position(),
+            action=op.action,
+            mark_id=op.mark,
+            verdict=op.verdict,
+            result=JudgementResult.DONE,
+        )
         try:
             if op.problem:
                 raise InvalidInput(op.problem)
@@ -151,9 +168,13 @@ class _Book:
             now = letter(item.verdict if item else None)
         kind: Literal["done", "refused", "conflict"] = JudgementResult(result).value
         return {
-            "id": str(op.id), "result": kind, "sentence": sentence, "expected": None, "letter": now,
+            "id": str(op.id),
+            "result": kind,
+            "sentence": sentence,
+            "expected": None,
+            "letter": now,
             "item": str(item_id) if item_id else None,
-        }  # fmt: skip
+        }
 
     def _next_position(self) -> int:
         self.position += 1  # nobody else counts on while the workspace is locked

@@ -42,21 +42,27 @@ def label_set(session: Session, workspace_id: uuid.UUID, *, session_id: uuid.UUI
     lag = _lag(session, workspace_id)
     rules = {
         series: Blocks(
-            series, seconds, 0.0 if share is None else share, embargo_bars(lag, MATCHER.tolerance_bars),
+            series,
+            seconds,
+            0.0 if share is None else share,
+            embargo_bars(lag, MATCHER.tolerance_bars),
             reading.released(session, workspace_id).get(series, frozenset()),
         )
         for series, (seconds, _, _) in facts.items()
-    }  # fmt: skip
+    }
     times = {series: _times(path, offset) for series, (_, path, offset) in facts.items()}
     splits: dict[str, Split] = {p.id: _split(p, rules[p.series], times[p.series], lag) for p in places}
     return LabelSet(
-        places=places, windows=tuple(windows),
+        places=places,
+        windows=tuple(windows),
         checked=tuple(reading.checked(session, workspace_id, session_id=session_id)),
-        seconds={series: seconds for series, (seconds, _, _) in facts.items()}, splits=splits,
+        seconds={series: seconds for series, (seconds, _, _) in facts.items()},
+        splits=splits,
         seen=_at_coordinates(places, reading.coordinates(session, workspace_id)),
         pinned=_at_coordinates(places, reading.coordinates(session, workspace_id, pins=True)),
-        bars=_bars(windows, rules, times, lag), matcher=MATCHER,
-    )  # fmt: skip
+        bars=_bars(windows, rules, times, lag),
+        matcher=MATCHER,
+    )
 
 
 def _lag(session: Session, workspace_id: uuid.UUID) -> int:
@@ -191,14 +197,28 @@ def _any_of(conditions: list[Any]) -> Any:
 def _row(workspace_id: uuid.UUID, place: Place, labels: LabelSet) -> dict[str, Any]:
     spot = place.spot
     return {
-        "id": row_id(place.id), "workspace_id": workspace_id, "founder_id": uuid.UUID(place.id.removesuffix("+")),
-        "part": int(place.id.endswith("+")), "series_id": uuid.UUID(place.series), "kind": place.kind,
-        "direction": place.direction, "anchor_bar": spot.bar, "anchor_time": datetime.fromtimestamp(spot.time, UTC),
-        "price_low": spot.low, "price_high": spot.high, "level": spot.level, "slack": spot.slack,
-        "confirmed_bar": spot.confirmed, "status": place.status, "present_votes": place.present_votes,
-        "absent_votes": place.absent_votes, "one_person": place.one_person, "decided": place.decided,
-        "split": labels.split(place.id), "seen": place.id in labels.seen,
-    }  # fmt: skip
+        "id": row_id(place.id),
+        "workspace_id": workspace_id,
+        "founder_id": uuid.UUID(place.id.removesuffix("+")),
+        "part": int(place.id.endswith("+")),
+        "series_id": uuid.UUID(place.series),
+        "kind": place.kind,
+        "direction": place.direction,
+        "anchor_bar": spot.bar,
+        "anchor_time": datetime.fromtimestamp(spot.time, UTC),
+        "price_low": spot.low,
+        "price_high": spot.high,
+        "level": spot.level,
+        "slack": spot.slack,
+        "confirmed_bar": spot.confirmed,
+        "status": place.status,
+        "present_votes": place.present_votes,
+        "absent_votes": place.absent_votes,
+        "one_person": place.one_person,
+        "decided": place.decided,
+        "split": labels.split(place.id),
+        "seen": place.id in labels.seen,
+    }
 
 
 def mark_seen(
@@ -207,10 +227,14 @@ def mark_seen(
     """Notes that a prompt or a search has had these places: they are seen for ever."""
     rows = [
         {
-            "workspace_id": workspace_id, "series_id": uuid.UUID(series), "kind": kind, "direction": direction,
-            "anchor_bar": bar, "execution_id": execution_id,
+            "workspace_id": workspace_id,
+            "series_id": uuid.UUID(series),
+            "kind": kind,
+            "direction": direction,
+            "anchor_bar": bar,
+            "execution_id": execution_id,
         }
         for series, kind, direction, bar in sorted({(p.series, p.kind, p.direction, p.spot.bar) for p in places})
-    ]  # fmt: skip
+    ]
     if rows:
         session.execute(insert(SeenPlace).on_conflict_do_nothing(), rows)

@@ -69,9 +69,12 @@ def score_session(session: Session, session_id: uuid.UUID, *, labels: LabelSet |
     of = len(known.windows) or 1
     unsettled = [p.status for p, _ in fitted.unsettled]
     return SessionScore(
-        its.rate(fitted, coverage=Coverage(1, of)), fitted, its.hash, unsettled.count("unsure"),
+        its.rate(fitted, coverage=Coverage(1, of)),
+        fitted,
+        its.hash,
+        unsettled.count("unsure"),
         unsettled.count("disputed"),
-    )  # fmt: skip
+    )
 
 
 def version_rates(
@@ -117,17 +120,21 @@ def compare_versions(
     rates = [_version_rates(its, fitted, coverage) for fitted in fits]
     ids = {f.place.id for f in fits[0].fates}
     return Comparison(
-        rates[0], rates[1], compare(*fits, only=ids & its.seen), claim(compare(*fits, only=ids & its.unseen)),
+        rates[0],
+        rates[1],
+        compare(*fits, only=ids & its.seen),
+        claim(compare(*fits, only=ids & its.unseen)),
         len(shared),
-    )  # fmt: skip
+    )
 
 
 def _version_rates(its: LabelSet, fitted: Fit, coverage: Coverage) -> VersionRates:
     ids = {f.place.id for f in fitted.fates}
     return VersionRates(
-        its.rate(fitted, coverage=coverage), its.rate(fitted, only=ids & its.seen, coverage=coverage),
+        its.rate(fitted, coverage=coverage),
+        its.rate(fitted, only=ids & its.seen, coverage=coverage),
         its.rate(fitted, only=ids & its.unseen, coverage=coverage),
-    )  # fmt: skip
+    )
 
 
 def note_rate(session: Session, workspace: PatternWorkspace, known: LabelSet | None = None) -> None:
@@ -162,16 +169,21 @@ def kept_rates(stored: Mapping[str, Any] | None, counts: Sequence[int] = (0, 0, 
         whole = rate(counts[0], counts[1], counts[2])
     before = parts.get("before") or {}
     return KeptRates(
-        whole, rate_from_json(parts.get("seen")) or rate(0, 0, 0), rate_from_json(parts.get("unseen")) or rate(0, 0, 0),
-        rate_from_json(before.get("rate")), before.get("version"),
-    )  # fmt: skip
+        whole,
+        rate_from_json(parts.get("seen")) or rate(0, 0, 0),
+        rate_from_json(parts.get("unseen")) or rate(0, 0, 0),
+        rate_from_json(before.get("rate")),
+        before.get("version"),
+    )
 
 
 def rates_to_json(rates: VersionRates | None, stored: Mapping[str, Any] | None) -> dict[str, Any]:
     """What a workspace's row keeps; the version before stays beside the rates until they are of something."""
-    parts = {} if rates is None else {
-        "all": rate_to_json(rates.all), "seen": rate_to_json(rates.seen), "unseen": rate_to_json(rates.unseen)
-    }  # fmt: skip
+    parts = (
+        {}
+        if rates is None
+        else {"all": rate_to_json(rates.all), "seen": rate_to_json(rates.seen), "unseen": rate_to_json(rates.unseen)}
+    )
     before = (stored or {}).get("before")
     return parts | ({"before": before} if before else {})
 

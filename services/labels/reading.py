@@ -60,24 +60,61 @@ def judgements(
 
 def _judgement(row: Sequence[Any]) -> Judgement:
     (
-        id_, at, given, person, session, series, offset, kind, direction, verdict, candle, candle_time, expected,
-        expected_time, low, high, tolerance, key, said_low, said_high, level, slack, confirmed,
-    ) = row  # fmt: skip
+        id_,
+        at,
+        given,
+        person,
+        session,
+        series,
+        offset,
+        kind,
+        direction,
+        verdict,
+        candle,
+        candle_time,
+        expected,
+        expected_time,
+        low,
+        high,
+        tolerance,
+        key,
+        said_low,
+        said_high,
+        level,
+        slack,
+        confirmed,
+    ) = row
     said = None
     if verdict != "false_negative":
         zone = said_low is not None and said_high is not None
         said = Spot(
-            candle + offset, _seconds(candle_time), said_low if zone else None, said_high if zone else None,
-            None if zone else level, slack, None if confirmed is None else confirmed + offset,
-        )  # fmt: skip
+            candle + offset,
+            _seconds(candle_time),
+            said_low if zone else None,
+            said_high if zone else None,
+            None if zone else level,
+            slack,
+            None if confirmed is None else confirmed + offset,
+        )
     wanted = None
     if verdict in ("false_negative", "adjustment"):
         zone = low is not None and high is not None
         wanted = Spot(expected + offset, _seconds(expected_time), low if zone else None, high if zone else None)
     return Judgement(
-        id=id_, at=at.timestamp(), person=person, session=session, series=series, kind=kind, direction=direction,
-        verdict=verdict, said=said, expected=wanted, detection=key, tolerance_bars=tolerance, given=given.timestamp(),
-    )  # fmt: skip
+        id=id_,
+        at=at.timestamp(),
+        person=person,
+        session=session,
+        series=series,
+        kind=kind,
+        direction=direction,
+        verdict=verdict,
+        said=said,
+        expected=wanted,
+        detection=key,
+        tolerance_bars=tolerance,
+        given=given.timestamp(),
+    )
 
 
 _DECISIONS: LiteralString = """

@@ -128,9 +128,12 @@ def session_completed(session: Session, workspace: PatternWorkspace, known: Labe
 
 
 def _fell(
-    session: Session, workspace: PatternWorkspace, then: tuple[str, Rate], since: tuple[DetectorVersion, Rate],
+    session: Session,
+    workspace: PatternWorkspace,
+    then: tuple[str, Rate],
+    since: tuple[DetectorVersion, Rate],
     both: Comparison,
-) -> None:  # fmt: skip
+) -> None:
     (number, before), (version, now) = then, since
     assert now.rate is not None and before.rate is not None
     short = f"{_percent(before.rate, now.rate)} to {_percent(now.rate, before.rate)}"

@@ -84,9 +84,14 @@ def compare(before: Fit, after: Fit, *, only: Collection[str] | None = None) -> 
         broken += [p for p in its if then[p].right and not now[p].right]
     precision = before.counts.precision
     return Change(
-        len(groups), tuple(sorted(fixed)), tuple(sorted(broken)), fixes, breaks,
-        costed_rate(before, both, precision), costed_rate(after, both, precision),
-    )  # fmt: skip
+        len(groups),
+        tuple(sorted(fixed)),
+        tuple(sorted(broken)),
+        fixes,
+        breaks,
+        costed_rate(before, both, precision),
+        costed_rate(after, both, precision),
+    )
 
 
 def costed_rate(fitted: Fit, ids: Collection[str], precision: float | None) -> float | None:
@@ -118,8 +123,11 @@ def claim(change: Change) -> Claim:
         return Claim(
             "not sure yet",
             f"{start} ({chance}), but its unjudged and false marks cost more than it fixes: not sure yet; judge the "
-            "marks that nobody judged.", change, p, None,
-        )  # fmt: skip
+            "marks that nobody judged.",
+            change,
+            p,
+            None,
+        )
     more = places_needed(change)
     needs = "" if more is None else f"; at this pace it takes about {more} more judged places"
     return Claim("not sure yet", f"{start}: not sure yet ({chance}{needs}).", change, p, more)

@@ -121,12 +121,21 @@ def _finished(one: _Growing) -> Place:
     alone = len(voting) == 1 and newest[voting[0]].judgement.verdict in MISSED_OR_MOVED
     founder = one.founder
     return Place(
-        id=one.id, series=founder.series, kind=founder.kind, direction=founder.direction, spot=one.spot,
-        status=_status(present, absent, one.decision), present_votes=present, absent_votes=absent,
-        people=tuple(voting), one_person=alone and newest[voting[0]].vote == "present" and one.decision is None,
-        judgements=tuple(sorted({s.judgement.id for s in one.said})), moved=tuple(sorted(one.moved)),
-        decided=one.decision is not None, tolerance_bars=founder.tolerance_bars,
-    )  # fmt: skip
+        id=one.id,
+        series=founder.series,
+        kind=founder.kind,
+        direction=founder.direction,
+        spot=one.spot,
+        status=_status(present, absent, one.decision),
+        present_votes=present,
+        absent_votes=absent,
+        people=tuple(voting),
+        one_person=alone and newest[voting[0]].vote == "present" and one.decision is None,
+        judgements=tuple(sorted({s.judgement.id for s in one.said})),
+        moved=tuple(sorted(one.moved)),
+        decided=one.decision is not None,
+        tolerance_bars=founder.tolerance_bars,
+    )
 
 
 def _status(present: int, absent: int, decision: Decision | None) -> Status:
@@ -151,6 +160,5 @@ def label_set_hash(places: Iterable[Place]) -> str:
 def unconfirmed_for(places: Iterable[Place], person: str, checked: Sequence[tuple[int, int]]) -> list[Place]:
     """Places that rest on one other person and lie in bars that `person` fully checked: to be shown to that person."""
     return [
-        p for p in places
-        if p.one_person and p.people != (person,) and any(a <= p.spot.bar <= b for a, b in checked)
-    ]  # fmt: skip
+        p for p in places if p.one_person and p.people != (person,) and any(a <= p.spot.bar <= b for a, b in checked)
+    ]

@@ -77,9 +77,15 @@ class LabelSet:
         bars = (self.bars or {}).get(split)
         windows = self.windows if bars is None else tuple(w for w in self.windows if _meets(w.stretch, bars))
         return replace(
-            self, places=its, windows=windows, counted=bars, splits=dict.fromkeys(sorted(ids), split),
-            seen=self.seen & ids, pinned=self.pinned & ids, bars=None if bars is None else {split: bars},
-        )  # fmt: skip
+            self,
+            places=its,
+            windows=windows,
+            counted=bars,
+            splits=dict.fromkeys(sorted(ids), split),
+            seen=self.seen & ids,
+            pinned=self.pinned & ids,
+            bars=None if bars is None else {split: bars},
+        )
 
     def within(self, windows: Iterable[Window]) -> LabelSet:
         """The part inside some windows."""
@@ -113,8 +119,10 @@ class LabelSet:
         for one in sorted(series):
             its = Fit(
                 tuple(f for f in fitted.fates if f.place.series == one),
-                tuple(m for m in fitted.false if m[0] == one), tuple(m for m in fitted.unjudged if m[0] == one), (),
-            )  # fmt: skip
+                tuple(m for m in fitted.false if m[0] == one),
+                tuple(m for m in fitted.unjudged if m[0] == one),
+                (),
+            )
             parts.append((units(its, seconds=(self.seconds or {}).get(one, 0)), its.counts))
         return parts
 

@@ -55,13 +55,19 @@ def mark_of(detection: Detection, *, offset: int = 0) -> Mark:
     """
     zone = detection.price_low is not None and detection.price_high is not None
     return Mark(
-        detection.key, detection.kind, detection.direction,
+        detection.key,
+        detection.kind,
+        detection.direction,
         Spot(
-            detection.anchor_index + offset, detection.anchor_time,
-            detection.price_low if zone else None, detection.price_high if zone else None,
-            detection.price if detection.refs and not zone else None, None, detection.confirmed_index + offset,
+            detection.anchor_index + offset,
+            detection.anchor_time,
+            detection.price_low if zone else None,
+            detection.price_high if zone else None,
+            detection.price if detection.refs and not zone else None,
+            None,
+            detection.confirmed_index + offset,
         ),
-    )  # fmt: skip
+    )
 
 
 def overlap(low_a: float, high_a: float, low_b: float, high_b: float) -> float:

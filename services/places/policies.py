@@ -66,8 +66,11 @@ def replay(
     firm = tuple(p for p in broken if p in pinned or len(then[p].place.people) >= 2)
     if firm:
         return Verdict(
-            False, f"{_places(len(firm))} confirmed by two people, or pinned, and {_are(len(firm))} broken.", firm, change,
-        )  # fmt: skip
+            False,
+            f"{_places(len(firm))} confirmed by two people, or pinned, and {_are(len(firm))} broken.",
+            firm,
+            change,
+        )
     if change.fixed_count < FIXED_PER_BROKEN * change.broken_count:
         return Verdict(
             False, f"{_counted(change)}: it takes {FIXED_PER_BROKEN} fixed for each broken one.", broken, change

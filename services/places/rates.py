@@ -135,9 +135,19 @@ def rate_of(units: Sequence[Unit], counts: Counts, coverage: Coverage | None = N
     low, high = wilson(share * worth, worth)
     label: Label = "few windows" if blocks < FEW_BLOCKS else ""
     return Rate(
-        counts.tp, counts.fp, counts.fn, share, n, min(low, share), max(high, share), counts.unjudged, worth, blocks,
-        label, coverage,
-    )  # fmt: skip
+        counts.tp,
+        counts.fp,
+        counts.fn,
+        share,
+        n,
+        min(low, share),
+        max(high, share),
+        counts.unjudged,
+        worth,
+        blocks,
+        label,
+        coverage,
+    )
 
 
 def rate(tp: int, fp: int, fn: int, unjudged: int = 0, coverage: Coverage | None = None) -> Rate:

@@ -115,12 +115,19 @@ def replay_versions(
         blocking_ids=tuple(sorted({j for p in labels.places if p.id in blocking for j in p.judgements} - set(copies))),
         unchanged=sum(r.outcome == "unchanged" for r in results),
         disputed_ids=tuple(sorted({j for p, _ in now.unsettled if p.status == "disputed" for j in p.judgements})),
-        score=labels.rate(now), tune=_rate(tune, tune_now), holdout=_rate(held, held_now),
+        score=labels.rate(now),
+        tune=_rate(tune, tune_now),
+        holdout=_rate(held, held_now),
         before_score=labels.rate(then) if then is not None else None,
-        before_tune=_rate(tune, tune_then), before_holdout=_rate(held, held_then),
-        verdict=verdict, tune_change=change, holdout_change=held_change, claim=said, evidence=evidence,
+        before_tune=_rate(tune, tune_then),
+        before_holdout=_rate(held, held_then),
+        verdict=verdict,
+        tune_change=change,
+        holdout_change=held_change,
+        claim=said,
+        evidence=evidence,
         label_set_sha256=labels.hash,
-    )  # fmt: skip
+    )
 
 
 def _rate(labels: LabelSet, fitted: Fit | None) -> Rate | None:
@@ -136,10 +143,14 @@ def _results(now: Fit, then: Fit | None, copies: Collection[str]) -> tuple[CaseR
         outcome: Outcome = "unchanged" if was is None or was == right else "fixed" if right else "broken"
         made.append(
             CaseResult(
-                judgement, was, right, outcome, _word(before[judgement]) if judgement in before else None,
+                judgement,
+                was,
+                right,
+                outcome,
+                _word(before[judgement]) if judgement in before else None,
                 _word(after[judgement]),
             )
-        )  # fmt: skip
+        )
     return tuple(made)
 
 

@@ -46,8 +46,11 @@ def offered(workspace: WorkspaceDetail, items: Sequence[FeedbackRow], images: Ma
     ]
     for item in items:
         of = "comment" if item.verdict == "comment" else "correction"
-        found += [Offered(f"attached:{key}:{item.id}", images[key], of, str(item.id), key)
-                  for key in item.attachments if key in images]  # fmt: skip
+        found += [
+            Offered(f"attached:{key}:{item.id}", images[key], of, str(item.id), key)
+            for key in item.attachments
+            if key in images
+        ]
     found += [
         Offered(f"chart:{item.id}", f"Chart of #{item.candle_index}", "correction", str(item.id), None)
         for item in items
@@ -101,9 +104,16 @@ def _picture(stem: str, one: Offered, data: bytes) -> PromptPicture:
     scaled, form, width, height = _scaled(data)
     name = f"{stem}.{'png' if form == 'PNG' else 'jpg'}"
     return PromptPicture(
-        name=name, title=one.title, of=one.of, feedback_id=one.feedback_id, attached=one.key is not None,
-        media_type=f"image/{form.lower()}", width=width, height=height, data=base64.b64encode(scaled).decode(),
-    )  # fmt: skip
+        name=name,
+        title=one.title,
+        of=one.of,
+        feedback_id=one.feedback_id,
+        attached=one.key is not None,
+        media_type=f"image/{form.lower()}",
+        width=width,
+        height=height,
+        data=base64.b64encode(scaled).decode(),
+    )
 
 
 def _scaled(data: bytes) -> tuple[bytes, str, int, int]:

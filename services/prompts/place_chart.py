@@ -66,9 +66,11 @@ def _title(item: PromptItem) -> str:
 
 
 def _axes(
-    pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, scale: _Scale,
+    pen: ImageDraw.ImageDraw,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    scale: _Scale,
     candles: tuple[PromptCandle, ...],
-) -> None:  # fmt: skip
+) -> None:
     digits = _decimals(scale.high - scale.low)
     for step in range(_TICKS + 1):
         price = scale.low + (scale.high - scale.low) * step / _TICKS
@@ -101,9 +103,15 @@ def _candle(pen: ImageDraw.ImageDraw, scale: _Scale, candle: PromptCandle) -> No
 
 
 def _mark(
-    pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, scale: _Scale,
-    by_index: dict[int, PromptCandle], index: int | None, direction: int | None, word: str, colour: str,
-) -> None:  # fmt: skip
+    pen: ImageDraw.ImageDraw,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    scale: _Scale,
+    by_index: dict[int, PromptCandle],
+    index: int | None,
+    direction: int | None,
+    word: str,
+    colour: str,
+) -> None:
     """A triangle at the candle's tip, or an arrow at the edge for a candle that is out of the picture."""
     if index is None:
         return

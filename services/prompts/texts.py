@@ -28,9 +28,13 @@ def measure(data: bytes) -> Size:
     named = sum(session.session_id != NO_SESSION for session in prompt.sessions)
     shown = sum(len(picture.data) for picture in prompt.pictures)
     return Size(
-        len(items), named, sum(len(item.candles) for item in items), len(data) - shown,
-        len(prompt.pictures), sum(map(tokens, prompt.pictures)),
-    )  # fmt: skip
+        len(items),
+        named,
+        sum(len(item.candles) for item in items),
+        len(data) - shown,
+        len(prompt.pictures),
+        sum(map(tokens, prompt.pictures)),
+    )
 
 
 def readable(prompt: Prompt) -> str:

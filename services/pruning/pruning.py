@@ -153,9 +153,7 @@ def _files(rule: _Rule, items: Callable[[Facts], Iterator[Item]], known: Facts, 
     return _kept(rule, known, len(found), sizes[0], len(over), sizes[1]), failed
 
 
-def _stored(
-    rule: _Rule, part: StoredPart, known: Facts, blobs: dict[str, storage.Blob], *, dry_run: bool
-) -> Kept:  # fmt: skip
+def _stored(rule: _Rule, part: StoredPart, known: Facts, blobs: dict[str, storage.Blob], *, dry_run: bool) -> Kept:
     with transaction() as session:
         references = list(part.references(session, known))
         over = {r.key for r in references if r.over} - {r.key for r in references if not r.over}
@@ -206,9 +204,7 @@ def _tidied() -> int:
 def _kept(rule: _Rule, known: Facts, count: int, size: int, removable: int, removable_size: int) -> Kept:
     value = int(getattr(known.settings, rule.setting))
     text = _worded(rule.rule, value)
-    return Kept(
-        rule.name, rule.title, text, rule.setting.upper(), value, count, size, removable, removable_size
-    )  # fmt: skip
+    return Kept(rule.name, rule.title, text, rule.setting.upper(), value, count, size, removable, removable_size)
 
 
 def _worded(text: str, value: int) -> str:

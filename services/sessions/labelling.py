@@ -46,19 +46,39 @@ def open_for_labels(
     if coverage not in ("partial", "exhaustive"):
         raise InvalidInput("The coverage is 'partial' or 'exhaustive'.")
     row = PatternSession(
-        id=new_id(), workspace_id=workspace_id, dataset_id=dataset_id, start_index=start, end_index=end,
-        start_time=bar_time(candles, start), end_time=bar_time(candles, end),
+        id=new_id(),
+        workspace_id=workspace_id,
+        dataset_id=dataset_id,
+        start_index=start,
+        end_index=end,
+        start_time=bar_time(candles, start),
+        end_time=bar_time(candles, end),
         name=cleaned(name)[:120] or f"{dataset.symbol} {dataset.timeframe} #{start}–#{end} labels",
-        symbol=dataset.symbol, timeframe=dataset.timeframe, coverage=coverage, created_by_id=actor.id,
-        status=SessionStatus.ACTIVE, pattern_type=workspace.pattern_type,
-    )  # fmt: skip
+        symbol=dataset.symbol,
+        timeframe=dataset.timeframe,
+        coverage=coverage,
+        created_by_id=actor.id,
+        status=SessionStatus.ACTIVE,
+        pattern_type=workspace.pattern_type,
+    )
     session.add(row)
     workspace.session_count += 1
     session.flush()
     session.add(SessionCoverage(session_id=row.id, person_id=actor.id, coverage=coverage))
     timeline.append(
-        session, workspace_id, MessageType.SESSION_CREATED, actor=actor, title=row.name, session_id=row.id,
-        data={"session_id": row.id, "name": row.name, "symbol": row.symbol, "timeframe": row.timeframe,
-              "candle_count": end - start + 1, "detection_count": 0},
-    )  # fmt: skip
+        session,
+        workspace_id,
+        MessageType.SESSION_CREATED,
+        actor=actor,
+        title=row.name,
+        session_id=row.id,
+        data={
+            "session_id": row.id,
+            "name": row.name,
+            "symbol": row.symbol,
+            "timeframe": row.timeframe,
+            "candle_count": end - start + 1,
+            "detection_count": 0,
+        },
+    )
     return row.id

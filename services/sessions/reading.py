@@ -176,10 +176,28 @@ def marks(session: Session, session_id: uuid.UUID, *, viewer_id: uuid.UUID | Non
     """
     rows = fetch_dicts(session, _MARKS, {"id": session_id, "viewer": viewer_id})
     columns = [
-        "detection_id", "feedback_id", "kind", "direction", "anchor_index", "anchor_time", "start_index", "end_index",
-        "price", "price_low", "price_high", "confirmed_index", "confidence", "refs", "meta", "verdict", "reason",
-        "expected_index", "state", "made_by", "author_id",
-    ]  # fmt: skip
+        "detection_id",
+        "feedback_id",
+        "kind",
+        "direction",
+        "anchor_index",
+        "anchor_time",
+        "start_index",
+        "end_index",
+        "price",
+        "price_low",
+        "price_high",
+        "confirmed_index",
+        "confidence",
+        "refs",
+        "meta",
+        "verdict",
+        "reason",
+        "expected_index",
+        "state",
+        "made_by",
+        "author_id",
+    ]
     for row in rows:
         for key in ("detection_id", "feedback_id", "author_id"):
             row[key] = str(row[key]) if row[key] is not None else None

@@ -46,12 +46,23 @@ def reopen(session: Session, session_id: uuid.UUID, *, reason: str, actor: Actor
         raise NotAllowed(sentence)
     session.add(
         SessionRevision(
-            id=new_id(), session_id=row.id, tp=row.tp, fp=row.fp, fn=row.fn, unsure_count=row.unsure_count,
-            success_rate=row.success_rate, ci_low=row.ci_low, ci_high=row.ci_high, n_effective=row.n_effective,
-            unjudged_count=row.unjudged_count, label_set_sha256=row.label_set_sha256, completed_at=row.completed_at,
-            reopened_by_id=actor.id, reason=text,
+            id=new_id(),
+            session_id=row.id,
+            tp=row.tp,
+            fp=row.fp,
+            fn=row.fn,
+            unsure_count=row.unsure_count,
+            success_rate=row.success_rate,
+            ci_low=row.ci_low,
+            ci_high=row.ci_high,
+            n_effective=row.n_effective,
+            unjudged_count=row.unjudged_count,
+            label_set_sha256=row.label_set_sha256,
+            completed_at=row.completed_at,
+            reopened_by_id=actor.id,
+            reason=text,
         )
-    )  # fmt: skip
+    )
     move_session(row, SessionStatus.ACTIVE)
     row.completed_at = row.success_rate = row.ci_low = row.ci_high = row.precision = row.recall = None
     row.tp = row.fp = row.fn = row.unsure_count = 0
@@ -62,9 +73,15 @@ def reopen(session: Session, session_id: uuid.UUID, *, reason: str, actor: Actor
         session, actor=actor, action="reopen session", object_type="session", object_id=row.id, after={"reason": text}
     )
     timeline.append(
-        session, workspace.id, MessageType.SESSION_REOPENED, data={"session_id": row.id, "reason": text}, actor=actor,
-        title=row.name, content=text, session_id=row.id,
-    )  # fmt: skip
+        session,
+        workspace.id,
+        MessageType.SESSION_REOPENED,
+        data={"session_id": row.id, "reason": text},
+        actor=actor,
+        title=row.name,
+        content=text,
+        session_id=row.id,
+    )
     reason = f"{actor.name} opened the session {row.name} again"
     approvals.void_if_changed(session, workspace.id, reason=reason, reopened=row)
 

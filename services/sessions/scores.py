@@ -35,8 +35,13 @@ def freeze(session: Session, row: PatternSession) -> SessionScore:
 def verdict_counts(session: Session, session_id: uuid.UUID) -> dict[str, int]:
     """How many marks have which verdict: one a mark and reviewer, so that two who agree count as one mark."""
     place = func.coalesce(cast(FeedbackItem.detection_id, Text), cast(FeedbackItem.id, Text))
-    counted = select(FeedbackItem.verdict, func.count(func.distinct(place))).where(
-        FeedbackItem.session_id == session_id, FeedbackItem.state != FeedbackState.WITHDRAWN,
-        FeedbackItem.verdict != Verdict.COMMENT,
-    ).group_by(FeedbackItem.verdict)  # fmt: skip
+    counted = (
+        select(FeedbackItem.verdict, func.count(func.distinct(place)))
+        .where(
+            FeedbackItem.session_id == session_id,
+            FeedbackItem.state != FeedbackState.WITHDRAWN,
+            FeedbackItem.verdict != Verdict.COMMENT,
+        )
+        .group_by(FeedbackItem.verdict)
+    )
     return {str(verdict): int(n) for verdict, n in session.execute(counted)}

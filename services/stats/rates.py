@@ -96,11 +96,15 @@ def version_rates(session: Session, filters: Filters) -> list[VersionRate]:
     known = labels.label_set(session, filters.workspace_id)
     return [
         VersionRate(
-            version_id, version, status, sessions, deployed_at,
+            version_id,
+            version,
+            status,
+            sessions,
+            deployed_at,
             _of(labels.version_rates(session, filters.workspace_id, version_id, labels=known), filters.places),
         )
         for version_id, version, status, sessions, deployed_at in fetch(session, _VERSIONS, filters.params())
-    ]  # fmt: skip
+    ]
 
 
 def _of(rates: labels.VersionRates, places: Places) -> Rate:

@@ -81,9 +81,13 @@ def _cap_form(names: dict[uuid.UUID | None, str], caps: holding.Caps) -> None:
     with st.form("spend-cap", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox("Where", list(names), format_func=names.__getitem__, key="cap-where")
         usd = st.number_input(
-            "Dollars a day (empty: no cap)", min_value=0.0, max_value=holding.MOST_USD, value=caps.everywhere,
-            step=1.0, key="cap-usd",
-        )  # fmt: skip
+            "Dollars a day (empty: no cap)",
+            min_value=0.0,
+            max_value=holding.MOST_USD,
+            value=caps.everywhere,
+            step=1.0,
+            key="cap-usd",
+        )
         if not st.form_submit_button("Set", icon=":material/savings:"):
             return
     with guarded():

@@ -149,8 +149,10 @@ def rates(frame: pd.DataFrame, *, names: Sequence[str], links: Sequence[str]) ->
     figure = blank(HEIGHT, showlegend=False)
     data = frame.iloc[::-1].reset_index(drop=True)
     colors = [ACCENT if judged else looks.NEUTRAL for judged in data["judged"]]
-    symbols = ["circle-open" if not judged or is_provisional(int(n)) else "circle" for judged, n in
-               zip(data["judged"], data["n"], strict=True)]  # fmt: skip
+    symbols = [
+        "circle-open" if not judged or is_provisional(int(n)) else "circle"
+        for judged, n in zip(data["judged"], data["n"], strict=True)
+    ]
     figure.add_trace(
         go.Scatter(
             x=[None if _unknown(rate) else float(rate) for rate in data["rate"]],

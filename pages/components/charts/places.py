@@ -49,9 +49,14 @@ def place_chart(
     figure = go.Figure([_bars(candles), *_zones(marks), *_symbols(marks, candles, room)])
     figure.update_layout(shared_layout(height, hovermode="closest", dragmode="pan"))
     figure.update_xaxes(
-        **XAXIS, range=[first - 1, last + 1], tickformat="d", nticks=8, rangeslider={"visible": False},
-        minallowed=int(candles.index[0]) - 5, maxallowed=int(candles.index[-1]) + 5,
-    )  # fmt: skip
+        **XAXIS,
+        range=[first - 1, last + 1],
+        tickformat="d",
+        nticks=8,
+        rangeslider={"visible": False},
+        minallowed=int(candles.index[0]) - 5,
+        maxallowed=int(candles.index[-1]) + 5,
+    )
     figure.update_yaxes(**YAXIS, range=[low - 0.1 * room, high + 0.15 * room], side="right", nticks=6)
     return figure
 
@@ -60,10 +65,16 @@ def _bars(candles: pd.DataFrame) -> go.Candlestick:
     times = [looks.candle_label(int(i), t) for i, t in zip(candles.index, candles["time"], strict=True)]
     line = {"width": 1, "color": looks.NEUTRAL}
     return go.Candlestick(
-        x=list(candles.index), open=list(candles["open"]), high=list(candles["high"]), low=list(candles["low"]),
-        close=list(candles["close"]), text=times, showlegend=False, increasing={"line": line, "fillcolor": UP},
+        x=list(candles.index),
+        open=list(candles["open"]),
+        high=list(candles["high"]),
+        low=list(candles["low"]),
+        close=list(candles["close"]),
+        text=times,
+        showlegend=False,
+        increasing={"line": line, "fillcolor": UP},
         decreasing={"line": line, "fillcolor": DOWN},
-    )  # fmt: skip
+    )
 
 
 def _zones(marks: Sequence[ChartMark]) -> list[go.Scatter]:
@@ -75,11 +86,16 @@ def _zones(marks: Sequence[ChartMark]) -> list[go.Scatter]:
         start, end, color = mark.start - 0.5, mark.end + 0.5, looks.mark_color(mark.verdict)
         made.append(
             go.Scatter(
-                mode="lines", x=[start, end, end, start, start], y=[mark.low, mark.low, mark.high, mark.high, mark.low],
-                fill="toself", fillcolor=rgba(color, 0.12), line={"color": color, "width": 1}, hoverinfo="skip",
+                mode="lines",
+                x=[start, end, end, start, start],
+                y=[mark.low, mark.low, mark.high, mark.high, mark.low],
+                fill="toself",
+                fillcolor=rgba(color, 0.12),
+                line={"color": color, "width": 1},
+                hoverinfo="skip",
                 showlegend=False,
             )
-        )  # fmt: skip
+        )
     return made
 
 
@@ -103,13 +119,19 @@ def _trace(verdict: str | None, points: Sequence[tuple[ChartMark, float]]) -> go
     color = looks.mark_color(verdict)
     label = "Not judged" if verdict is None else looks.look(looks.VERDICTS, verdict).label
     return go.Scatter(
-        mode="markers", name=safe(label), x=[mark.bar for mark, _ in points], y=[at for _, at in points],
-        hovertext=[_hover(mark) for mark, _ in points], hoverinfo="text",
+        mode="markers",
+        name=safe(label),
+        x=[mark.bar for mark, _ in points],
+        y=[at for _, at in points],
+        hovertext=[_hover(mark) for mark, _ in points],
+        hoverinfo="text",
         marker={
-            "symbol": [SHAPES.get(mark.direction, "diamond") for mark, _ in points], "size": 11,
-            "color": CLEAR if verdict is None else color, "line": {"color": color, "width": 1.8},
+            "symbol": [SHAPES.get(mark.direction, "diamond") for mark, _ in points],
+            "size": 11,
+            "color": CLEAR if verdict is None else color,
+            "line": {"color": color, "width": 1.8},
         },
-    )  # fmt: skip
+    )
 
 
 def _hover(mark: ChartMark) -> str:

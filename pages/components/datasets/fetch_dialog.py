@@ -44,9 +44,7 @@ def fetch_dialog() -> None:
     if st.button("Fetch", type="primary", icon=":material/cloud_download:", key="fetch-start", disabled=not symbol):
         with guarded(), progress_bar() as tell:
             start, end = _midnight(first), _midnight(last) + timedelta(days=1, seconds=-1)
-            made = actions.fetch_candles(
-                source, symbol, timeframe, start=start, end=end, progress=tell, actor=acting()
-            )  # fmt: skip
+            made = actions.fetch_candles(source, symbol, timeframe, start=start, end=end, progress=tell, actor=acting())
             note_imported(made)
             st.rerun()
 

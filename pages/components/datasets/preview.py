@@ -50,7 +50,7 @@ class Preview:
 
 def preview(
     data: bytes, filename: str, reading: Reading, *, digest: str, skip: bool = False, allow_nonpositive: bool = False
-) -> Preview:  # fmt: skip
+) -> Preview:
     """Reads a file of candles, with a bar that says how far it is. The last few are kept by the file's `digest`."""
     key = (digest, filename, json.dumps(reading.as_json()), skip, allow_nonpositive)
     kept: dict[Any, Preview] = st.session_state.setdefault("import-previews", {})
@@ -78,7 +78,7 @@ def progress_bar() -> Iterator[Progress]:
 
 def _read(
     data: bytes, filename: str, reading: Reading, tell: Progress, *, skip: bool, allow_nonpositive: bool
-) -> Preview:  # fmt: skip
+) -> Preview:
     try:
         found = read_candles(
             data,

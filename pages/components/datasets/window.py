@@ -36,8 +36,10 @@ def bar_of_window(
     span = " to ".join(looks.candle_label(None, times[i].to_pydatetime()) for i in here)
     what = "Chosen" if window else "In view"
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="dataset-window"):
-        st.caption(f"{what}: bars #{here.start:,} to #{here.end:,} ({here.end - here.start + 1:,}), {span} UTC. "
-                   + ("" if window else "Drag across the chart to choose others."))  # fmt: skip
+        st.caption(
+            f"{what}: bars #{here.start:,} to #{here.end:,} ({here.end - here.start + 1:,}), {span} UTC. "
+            + ("" if window else "Drag across the chart to choose others.")
+        )
         if not may_run:
             return None
         if st.button("Start a session on these bars", icon=":material/play_arrow:", key=f"dataset-start-{dataset.id}"):

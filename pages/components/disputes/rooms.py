@@ -176,9 +176,13 @@ def rules(workspace: WorkspaceDetail, actor: Actor) -> None:
             return
         with st.form("rules", border=False):
             text = st.text_area(
-                "Rules", workspace.rules or "", height=140, max_chars=disputes.MAX_RULES,
-                key=f"rules-{workspace.id}-{hash(workspace.rules)}", label_visibility="collapsed",
-            )  # fmt: skip
+                "Rules",
+                workspace.rules or "",
+                height=140,
+                max_chars=disputes.MAX_RULES,
+                key=f"rules-{workspace.id}-{hash(workspace.rules)}",
+                label_visibility="collapsed",
+            )
             pressed = st.form_submit_button("Save the rules", icon=":material/check:", key="rules-save")
         if not pressed:
             return

@@ -30,10 +30,16 @@ def choose_pictures(prepared: PreparedLaunch, items: Sequence[uuid.UUID] | None)
             [{"Send": one.id in going, "Picture": one.title, "Of": one.of.capitalize()} for one in prepared.offered]
         )
         st.data_editor(
-            frame, hide_index=True, disabled=["Picture", "Of"], num_rows="fixed", key=_key(prepared),
-            height=min(38 + 35 * len(frame) + 3, 220), alt="Pictures to send",
-            on_change=_changed, args=(prepared, items),
-        )  # fmt: skip
+            frame,
+            hide_index=True,
+            disabled=["Picture", "Of"],
+            num_rows="fixed",
+            key=_key(prepared),
+            height=min(38 + 35 * len(frame) + 3, 220),
+            alt="Pictures to send",
+            on_change=_changed,
+            args=(prepared, items),
+        )
     if none:
         st.caption(f":material/hide_image:{none}")
 

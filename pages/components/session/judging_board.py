@@ -67,14 +67,27 @@ def judging_board(detail: SessionDetail, *, actor: Actor, current: str | None, k
     totals = {level: bars for level, bars in totals.items() if level == "1" or 8 <= bars < rows}
     may_judge = actor.may("judge")
     data: MountedData = {
-        "module": board.asset_url("board.mjs"), "session": str(detail.id), "person": str(actor.id),
-        "token": _token(detail, actor), "sha": sha, "total": rows, "totals": totals,
-        "decimals": tiles.decimals(sha, storage_key), "start": detail.start_index, "end": detail.end_index,
-        "marks": detail.detection_count, "page": MARKS_PAGE, "symbol": detail.symbol, "timeframe": detail.timeframe,
-        "intraday": not detail.timeframe.lower().endswith(_DAYS), "may_judge": may_judge,
-        "why_not": _why_not(detail, actor), "missed_kind": _missed_kind(detail.pattern_type), "current": current,
+        "module": board.asset_url("board.mjs"),
+        "session": str(detail.id),
+        "person": str(actor.id),
+        "token": _token(detail, actor),
+        "sha": sha,
+        "total": rows,
+        "totals": totals,
+        "decimals": tiles.decimals(sha, storage_key),
+        "start": detail.start_index,
+        "end": detail.end_index,
+        "marks": detail.detection_count,
+        "page": MARKS_PAGE,
+        "symbol": detail.symbol,
+        "timeframe": detail.timeframe,
+        "intraday": not detail.timeframe.lower().endswith(_DAYS),
+        "may_judge": may_judge,
+        "why_not": _why_not(detail, actor),
+        "missed_kind": _missed_kind(detail.pattern_type),
+        "current": current,
         "labelling": detail.version_id is None and not detail.detection_count,
-    }  # fmt: skip
+    }
     result = _BOARD(data, key=key)
     if getattr(result, "renew", None) is not None:
         st.session_state.pop(_held(detail, actor), None)
@@ -92,9 +105,12 @@ def _token(detail: SessionDetail, actor: Actor) -> str:
     held: tuple[float, str] | None = st.session_state.get(_held(detail, actor))
     if held is None or time.monotonic() - held[0] > FRESH_SECONDS:
         token = board.mint(
-            actor.id, session_id=detail.id, workspace_id=detail.workspace_id, sha=str(detail.dataset_sha256),
+            actor.id,
+            session_id=detail.id,
+            workspace_id=detail.workspace_id,
+            sha=str(detail.dataset_sha256),
             key=str(detail.storage_path),
-        )  # fmt: skip
+        )
         held = time.monotonic(), token
         st.session_state[_held(detail, actor)] = held
     return held[1]

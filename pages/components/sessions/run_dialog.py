@@ -84,9 +84,14 @@ def run_on_window(patterns: Sequence[WorkspaceRow], dataset: DatasetRow, start: 
     if st.button("Run", type="primary", icon=":material/play_arrow:", key="window-run"):
         with guarded(), st.spinner("Running the detector"):
             made = actions.run_session(
-                chosen.id, dataset_id=dataset.id, start_index=int(first), end_index=int(final), name=name or None,
-                coverage=coverage, actor=acting(),
-            )  # fmt: skip
+                chosen.id,
+                dataset_id=dataset.id,
+                start_index=int(first),
+                end_index=int(final),
+                name=name or None,
+                coverage=coverage,
+                actor=acting(),
+            )
             _open_session(made)
 
 

@@ -89,11 +89,19 @@ Cell = str | float | bool | None  # of a frame
 
 def _rate_row(rate: Rate) -> dict[str, Cell]:
     return {
-        "tp": rate.tp, "fp": rate.fp, "fn": rate.fn, "n": rate.n, "rate": rate.rate, "ci_low": rate.ci_low,
-        "ci_high": rate.ci_high, "effective_n": round(rate.n_effective, 1), "unjudged": rate.unjudged,
-        "coverage": rate.coverage.words if rate.coverage else "", "provisional": rate.provisional,
+        "tp": rate.tp,
+        "fp": rate.fp,
+        "fn": rate.fn,
+        "n": rate.n,
+        "rate": rate.rate,
+        "ci_low": rate.ci_low,
+        "ci_high": rate.ci_high,
+        "effective_n": round(rate.n_effective, 1),
+        "unjudged": rate.unjudged,
+        "coverage": rate.coverage.words if rate.coverage else "",
+        "provisional": rate.provisional,
         "judged": rate.rate is not None,
-    }  # fmt: skip
+    }
 
 
 def _rates_frame(rows: list[dict[str, Cell]]) -> pd.DataFrame:
@@ -260,9 +268,7 @@ def _over_time(frame: pd.DataFrame, period: Period) -> Card:
     )
 
 
-def _durations(
-    name: str, title: str, times: Histogram, period: Period, link: Callable[[float, float], str]
-) -> Card:  # fmt: skip
+def _durations(name: str, title: str, times: Histogram, period: Period, link: Callable[[float, float], str]) -> Card:
     """A bar holds half a doubling, four of the buckets that are kept; the first one all that took under a second."""
     bars: dict[int, int] = {}
     for number, n in times.counts.items():

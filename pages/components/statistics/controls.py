@@ -109,9 +109,16 @@ def controls(choices: Choices) -> Chosen:
 
 def _day(label: str, key: str) -> date | None:
     chosen = st.date_input(
-        label, None, EARLIEST, LATEST, key=key, label_visibility="collapsed", width=130, bind="query-params",
+        label,
+        None,
+        EARLIEST,
+        LATEST,
+        key=key,
+        label_visibility="collapsed",
+        width=130,
+        bind="query-params",
         help=f"{label}, in UTC",
-    )  # fmt: skip
+    )
     return chosen if isinstance(chosen, date) else None
 
 
@@ -122,14 +129,22 @@ def _more(choices: Choices) -> dict[str, str | None]:
     with st.popover(f"Filters · {given}" if given else "Filters", icon=":material/filter_list:"):
         chosen = {
             "category": _choice("Category", sorted({row.category for row in choices.workspaces}), "category"),
-            "person": _choice("Person", list(people_labels(choices.people)), "person",
-                              help="Who launched the execution, or gave the correction"),
+            "person": _choice(
+                "Person",
+                list(people_labels(choices.people)),
+                "person",
+                help="Who launched the execution, or gave the correction",
+            ),
             "agent": _choice("Agent", list(AGENTS), "agent", help="Of executions alone"),
             "target": _choice("Deploy target", list(DEPLOY_TARGETS), "target", help="Of executions alone"),
             "symbol": _choice("Symbol", list(choices.symbols), "symbol", help="Of corrections, and rates by version"),
-            "places": _choice("Places", list(PLACES)[1:], "places",
-                              help="Success rates on places that no prompt and no search has had, hold-out among them"),
-        }  # fmt: skip
+            "places": _choice(
+                "Places",
+                list(PLACES)[1:],
+                "places",
+                help="Success rates on places that no prompt and no search has had, hold-out among them",
+            ),
+        }
         chosen["compared"] = st.selectbox("Compare with", COMPARED, key="compared", bind="query-params")
     return chosen
 

@@ -31,15 +31,39 @@ def key_figures(summary: Summary, period: Period, *, version: str | None) -> lis
     return [
         _success(summary, version),
         _figure("Executions", summary.executions, lambda v: f"{v:,.0f}", period.before, rise="off"),
-        _figure("Median time to fix", summary.time_to_fix_s, looks.duration, f"n {fixes.n:,}", rise="inverse",
-                help="From a correction to its fix, of fixes that still hold; read from a histogram, off by 4.4% at most."),
-        _figure("Median wait for an agent", summary.wait_s, looks.duration, f"n {waits.n:,}", rise="inverse",
-                help="From a correction to the first execution that took it."),
-        _figure("Agent cost", summary.cost_usd, looks.money, period.before, rise="off",
-                help="An exact sum, so it has no interval."),
-        _figure("Cost per fix", summary.cost_per_fix_usd, looks.money, f"n {summary.cost_per_fix_usd.now.n:,} fixed",
-                rise="off", help="What the agents cost in the period, by the corrections fixed in it."),
-    ]  # fmt: skip
+        _figure(
+            "Median time to fix",
+            summary.time_to_fix_s,
+            looks.duration,
+            f"n {fixes.n:,}",
+            rise="inverse",
+            help="From a correction to its fix, of fixes that still hold; read from a histogram, off by 4.4% at most.",
+        ),
+        _figure(
+            "Median wait for an agent",
+            summary.wait_s,
+            looks.duration,
+            f"n {waits.n:,}",
+            rise="inverse",
+            help="From a correction to the first execution that took it.",
+        ),
+        _figure(
+            "Agent cost",
+            summary.cost_usd,
+            looks.money,
+            period.before,
+            rise="off",
+            help="An exact sum, so it has no interval.",
+        ),
+        _figure(
+            "Cost per fix",
+            summary.cost_per_fix_usd,
+            looks.money,
+            f"n {summary.cost_per_fix_usd.now.n:,} fixed",
+            rise="off",
+            help="What the agents cost in the period, by the corrections fixed in it.",
+        ),
+    ]
 
 
 def waiting_words(summary: Summary, *, most: int = 6) -> str | None:
@@ -81,9 +105,14 @@ def _success(summary: Summary, version: str | None) -> KeyFigure:
 
 
 def _figure(
-    label: str, compared: Compared, read: Callable[[float], str], note: str, *,
-    rise: Literal["normal", "inverse", "off"], help: str | None = None,
-) -> KeyFigure:  # fmt: skip
+    label: str,
+    compared: Compared,
+    read: Callable[[float], str],
+    note: str,
+    *,
+    rise: Literal["normal", "inverse", "off"],
+    help: str | None = None,
+) -> KeyFigure:
     value = looks.MISSING if compared.now.value is None else read(compared.now.value)
     low, high = compared.now.low, compared.now.high
     if low is not None and high is not None and rise != "off":

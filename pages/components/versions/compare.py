@@ -86,10 +86,16 @@ def marks_of(rows: Sequence[Beside], side: int) -> list[ChartMark]:
         if mark is not None:
             made.append(
                 ChartMark(
-                    mark.kind, mark.direction, mark.anchor_index, mark.start_index, mark.end_index, mark.price_low,
-                    mark.price_high, VERDICT_OF.get(row.status or ""),
+                    mark.kind,
+                    mark.direction,
+                    mark.anchor_index,
+                    mark.start_index,
+                    mark.end_index,
+                    mark.price_low,
+                    mark.price_high,
+                    VERDICT_OF.get(row.status or ""),
                 )
-            )  # fmt: skip
+            )
         elif row.status == "present":
             made.append(ChartMark(row.kind, row.direction, row.bar, row.bar, row.bar, verdict="false_negative"))
     return made

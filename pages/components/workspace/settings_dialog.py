@@ -48,9 +48,13 @@ def _approval(workspace_id: uuid.UUID, known: Settings, *, may: bool) -> None:
                 "Of them unseen", 0, policies.MOST_JUDGED, policy.unseen, key="policy-unseen", disabled=not may
             )
         low = st.number_input(
-            "Least lower bound of the rate, in per cent (0 for none)", 0, 99,
-            round(100 * (policy.lower_bound or 0)), key="policy-bound", disabled=not may,
-        )  # fmt: skip
+            "Least lower bound of the rate, in per cent (0 for none)",
+            0,
+            99,
+            round(100 * (policy.lower_bound or 0)),
+            key="policy-bound",
+            disabled=not may,
+        )
         settled = st.checkbox("Every dispute is settled", policy.settled, key="policy-settled", disabled=not may)
         pressed = st.form_submit_button("Save", icon=":material/check:", key="policy-save", disabled=not may)
     if not pressed:
@@ -69,9 +73,13 @@ def _replay(workspace_id: uuid.UUID, known: Settings, *, may: bool) -> None:
         st.markdown("**What a replay lets pass**")
         names = list(REPLAY)
         chosen = st.selectbox(
-            "Policy", names, names.index(known.replay or ""), format_func=REPLAY.__getitem__, key="policy-replay",
+            "Policy",
+            names,
+            names.index(known.replay or ""),
+            format_func=REPLAY.__getitem__,
+            key="policy-replay",
             disabled=not may,
-        )  # fmt: skip
+        )
         pressed = st.form_submit_button("Save", icon=":material/check:", key="replay-save", disabled=not may)
     if not pressed:
         return
@@ -119,10 +127,13 @@ def _share(workspace_id: uuid.UUID, known: Settings, *, may: bool) -> None:
 def _release(workspace_id: uuid.UUID, free: list[BlockRow]) -> None:
     with st.form("release-block", border=False):
         row = st.selectbox(
-            "Release a block", free, index=None, key="release-block",
+            "Release a block",
+            free,
+            index=None,
+            key="release-block",
             format_func=lambda r: f"{r.symbol} {r.timeframe}, {r.first:%Y-%m-%d} to {r.last:%Y-%m-%d}",
             help="Its places go to agents from then on, and count as seen for ever.",
-        )  # fmt: skip
+        )
         reason = st.text_input("Reason", key="release-reason")
         pressed = st.form_submit_button("Release", icon=":material/lock_open:", key="release-yes")
     if not pressed or row is None:

@@ -121,8 +121,12 @@ async def _with_pictures(job: Job) -> AsyncIterator[dict[str, Any]]:
     for picture in job.pictures:
         source = {"type": "base64", "media_type": picture.media_type, "data": picture.data}
         content += [{"type": "text", "text": picture.name}, {"type": "image", "source": source}]
-    yield {"type": "user", "message": {"role": "user", "content": content}, "parent_tool_use_id": None,
-           "session_id": job.session_id}  # fmt: skip
+    yield {
+        "type": "user",
+        "message": {"role": "user", "content": content},
+        "parent_tool_use_id": None,
+        "session_id": job.session_id,
+    }
 
 
 async def run(job: Job, voice: Voice) -> None:

@@ -29,9 +29,13 @@ class Exchange:
     price_adjustment = "raw"
 
     def __init__(
-        self, name: str, *, urls: Mapping[str, str] | None = None, address: str | None = None,
+        self,
+        name: str,
+        *,
+        urls: Mapping[str, str] | None = None,
+        address: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.name = name
         self._sleep = sleep
         self._api: Any = getattr(ccxt, name)({"enableRateLimit": True, "timeout": 20_000})

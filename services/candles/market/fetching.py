@@ -38,21 +38,32 @@ def fetch(
 
 
 def extend(
-    source: Market, symbol: str, timeframe: str, stored: Candles, *, end: datetime | None = None,
-    progress: Progress | None = None, now: datetime | None = None,
-) -> ImportedCandles:  # fmt: skip
+    source: Market,
+    symbol: str,
+    timeframe: str,
+    stored: Candles,
+    *,
+    end: datetime | None = None,
+    progress: Progress | None = None,
+    now: datetime | None = None,
+) -> ImportedCandles:
     """Stored candles with the bars that came since. The last stored bar is fetched again and must be as it was."""
     last = stored[-1]
     start = datetime.fromtimestamp(int(last["time"]), UTC)
     rows, notes = _rows(source, symbol, timeframe, start, end, progress, now)
-    if rows and rows[0][0] == int(last["time"]) and not np.allclose(rows[0][1:5], [last[n] for n in ("open", "high",
-            "low", "close")], rtol=1e-9, atol=0):  # fmt: skip
+    if (
+        rows
+        and rows[0][0] == int(last["time"])
+        and not np.allclose(rows[0][1:5], [last[n] for n in ("open", "high", "low", "close")], rtol=1e-9, atol=0)
+    ):
         raise InvalidInput(
             f"{source.name} now gives other prices for {start:%Y-%m-%d %H:%M} UTC than the stored candles have (a split, "
             "a correction, an unfinished bar?); fetch the whole range as a new dataset."
         )
-    kept: list[Row] = [(int(t), float(o), float(h), float(low), float(c), float(v)) for t, o, h, low, c, v in
-                       stored[["time", "open", "high", "low", "close", "volume"]].tolist()]  # fmt: skip
+    kept: list[Row] = [
+        (int(t), float(o), float(h), float(low), float(c), float(v))
+        for t, o, h, low, c, v in stored[["time", "open", "high", "low", "close", "volume"]].tolist()
+    ]
     fresh = [row for row in rows if row[0] > int(last["time"])]
     if not fresh:
         raise InvalidInput(f"{source.name} has no finished candles of {symbol} after {start:%Y-%m-%d %H:%M} UTC yet.")
@@ -60,9 +71,14 @@ def extend(
 
 
 def _rows(
-    source: Market, symbol: str, timeframe: str, start: datetime, end: datetime | None, progress: Progress | None,
+    source: Market,
+    symbol: str,
+    timeframe: str,
+    start: datetime,
+    end: datetime | None,
+    progress: Progress | None,
     now: datetime | None,
-) -> tuple[list[Row], list[str]]:  # fmt: skip
+) -> tuple[list[Row], list[str]]:
     if not is_timeframe(timeframe):
         raise InvalidInput("A timeframe is a number and a unit, such as 1m, 15m, 1h, 4h, 1d or 1w.")
     clock = now or datetime.now(UTC)
@@ -84,7 +100,7 @@ def _rows(
 
 def _imported(
     source: Market, symbol: str, timeframe: str, rows: list[Row], notes: list[str], now: datetime | None
-) -> ImportedCandles:  # fmt: skip
+) -> ImportedCandles:
     if not rows:
         raise InvalidInput(f"{source.name} has no finished candles of {symbol} in this range.")
     time = np.array([row[0] for row in rows], dtype=np.int64)
@@ -100,8 +116,14 @@ def _imported(
     frame = bars.frame()
     content = bars.content_sha256()
     return ImportedCandles(
-        frame=frame, source_format=source.name, source_sha256=hashlib.sha256(content.encode()).hexdigest(),
-        content_sha256=content, quality=replace(check(bars, now=now), decided=decided),
-        price_adjustment=source.price_adjustment, parquet=to_parquet(frame), decided=tuple(decided),
-        symbol=symbol.upper(), timeframe=timeframe,
-    )  # fmt: skip
+        frame=frame,
+        source_format=source.name,
+        source_sha256=hashlib.sha256(content.encode()).hexdigest(),
+        content_sha256=content,
+        quality=replace(check(bars, now=now), decided=decided),
+        price_adjustment=source.price_adjustment,
+        parquet=to_parquet(frame),
+        decided=tuple(decided),
+        symbol=symbol.upper(),
+        timeframe=timeframe,
+    )

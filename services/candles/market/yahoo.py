@@ -30,8 +30,9 @@ class Yahoo:
         found: Any = self._call(lambda: yfinance.Search(text, max_results=20, news_count=0, raise_errors=True).quotes)
         return [
             Instrument(str(q["symbol"]), f"{q.get('shortname') or q.get('longname') or ''} ({q.get('exchange', '')})")
-            for q in found if q.get("symbol")
-        ]  # fmt: skip
+            for q in found
+            if q.get("symbol")
+        ]
 
     def pages(self, symbol: str, timeframe: str, start: int, end: int) -> Iterator[list[Row]]:
         if timeframe not in INTERVALS:
@@ -39,10 +40,17 @@ class Yahoo:
         interval, days = INTERVALS[timeframe]
         if days and start < datetime.now(UTC).timestamp() - days * 86_400:
             raise InvalidInput(f"Yahoo keeps candles of {timeframe} for {days} days only; begin later.")
-        frame: Any = self._call(lambda: yfinance.Ticker(symbol).history(
-            interval=interval, start=datetime.fromtimestamp(start, UTC), end=datetime.fromtimestamp(end + 1, UTC),
-            auto_adjust=False, actions=False, raise_errors=True, timeout=20,
-        ))  # fmt: skip
+        frame: Any = self._call(
+            lambda: yfinance.Ticker(symbol).history(
+                interval=interval,
+                start=datetime.fromtimestamp(start, UTC),
+                end=datetime.fromtimestamp(end + 1, UTC),
+                auto_adjust=False,
+                actions=False,
+                raise_errors=True,
+                timeout=20,
+            )
+        )
         rows: list[Row] = []
         daily = timeframe[-1] in "dwM"
         for at, bar in zip(frame.index, frame.to_dict("records"), strict=True):

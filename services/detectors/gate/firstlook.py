@@ -24,9 +24,14 @@ class Look:
 
 
 def look(
-    worker: Worker, fresh: Callable[[], Worker], spec: DetectorSpec, values: Params, size: Profile, *,
+    worker: Worker,
+    fresh: Callable[[], Worker],
+    spec: DetectorSpec,
+    values: Params,
+    size: Profile,
+    *,
     cancelled: Cancel | None,
-) -> Look:  # fmt: skip
+) -> Look:
     """Run the detector a few times on candles that nothing else of the gate uses."""
     series = first_look(size.dense)
     checks: list[Check] = []
@@ -79,9 +84,12 @@ def _unmutated(mutated: bool) -> Check:
 
 
 def same_result(
-    fresh: Callable[[], Worker], series: Series, values: Params, runs: list[tuple[Detection, ...]],
+    fresh: Callable[[], Worker],
+    series: Series,
+    values: Params,
+    runs: list[tuple[Detection, ...]],
     cancelled: Cancel | None,
-) -> Check:  # fmt: skip
+) -> Check:
     """Twice in one process, and once more in another one (another hash seed, other random state)."""
     name, told = "same_result", "Not the same result twice: "
     if found := difference(runs[0], runs[1], "the first time", "the second time"):

@@ -55,9 +55,17 @@ def key(
         return None
     candles = "" if own is None else hashlib.sha256(own.tobytes()).hexdigest()
     facts = [
-        GATE_VERSION, pattern_type, code, dict(params), candles, salt, asdict(size), form or isolation(),
-        platform.python_version(), np.__version__,
-    ]  # fmt: skip
+        GATE_VERSION,
+        pattern_type,
+        code,
+        dict(params),
+        candles,
+        salt,
+        asdict(size),
+        form or isolation(),
+        platform.python_version(),
+        np.__version__,
+    ]
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 

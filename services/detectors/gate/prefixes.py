@@ -59,8 +59,10 @@ class Shown:
                 return self._fault(WITHDRAWN, bars, said, at[2])
         for at, mark in known.items():
             if at not in self.marks and mark.confirmed_index < self.last:
-                said = (f"it first says {name(mark)}, confirmed at #{mark.confirmed_index} as it claims, but "
-                        f"with candles up to #{self.last - 1} it didn't say so")  # fmt: skip
+                said = (
+                    f"it first says {name(mark)}, confirmed at #{mark.confirmed_index} as it claims, but "
+                    f"with candles up to #{self.last - 1} it didn't say so"
+                )
                 return self._fault(LOOK_AHEAD, bars, said, at[2])
         self.marks |= known
         self.rows |= fresh

@@ -116,9 +116,11 @@ def synthetic(recipe: _Recipe, bars: int, *, seed: int, start: int | None = None
     out = np.zeros(bars, dtype=CANDLE_DTYPE)
     out["time"] = _times(recipe, bars, _epoch(recipe.day) if start is None else start)
     for name, values in (
-        ("open", opened), ("close", close), ("high", np.maximum(opened, close) + wicks[0]),
+        ("open", opened),
+        ("close", close),
+        ("high", np.maximum(opened, close) + wicks[0]),
         ("low", np.minimum(opened, close) - wicks[1]),
-    ):  # fmt: skip
+    ):
         out[name] = np.maximum(np.round(values / recipe.tick), 1) * recipe.tick
     out["volume"] = rng.integers(100, 90_000, bars)
     return out

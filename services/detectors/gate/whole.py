@@ -46,9 +46,17 @@ class GateRun:
     """One run; `checks()` does it. `run_s` is the seconds that one run on the dense candles takes."""
 
     def __init__(
-        self, fresh: Callable[[], Worker], spec: DetectorSpec, values: Params, size: Profile, own: Candles | None,
-        salt: str, run_s: float, cancelled: Cancel | None, progress: Callable[[int, int], None] | None,
-    ) -> None:  # fmt: skip
+        self,
+        fresh: Callable[[], Worker],
+        spec: DetectorSpec,
+        values: Params,
+        size: Profile,
+        own: Candles | None,
+        salt: str,
+        run_s: float,
+        cancelled: Cancel | None,
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
         self.fresh, self.spec, self.values, self.size = fresh, spec, values, size
         self.own, self.salt, self.slow = own, salt, run_s > size.slow_s
         self.progress, self._asked = progress, cancelled
@@ -79,12 +87,15 @@ class GateRun:
         return [
             _check(LOOK_AHEAD, faults, f"Nothing was known before its time in {bars}.{silent}"),
             _check(WITHDRAWN, faults, f"Nothing that was said went away or changed in {bars}."),
-            _check("confirmation_lag", [o.lag for o in outcomes if o.lag],
-                   f"At most {self.spec.confirmation_lag} bars, as declared."),
+            _check(
+                "confirmation_lag",
+                [o.lag for o in outcomes if o.lag],
+                f"At most {self.spec.confirmation_lag} bars, as declared.",
+            ),
             _check("bounded_memory", faults, self._memory_sentence(outcomes)),
             _check("price_unit", faults, self._varied_sentence("the unit of prices", self.spec.absolute_levels)),
             _check("other_years", faults, self._varied_sentence("the year", self.spec.clock)),
-        ]  # fmt: skip
+        ]
 
     def _tasks(self) -> list[Task]:
         size = self.size
@@ -125,9 +136,14 @@ class GateRun:
             return out
         try:
             fault, final = run_prefixes(
-                self.fresh, task.series, self.values, task.cuts, stop=self._failed.is_set,
-                cancelled=self._cancelled, advance=self._advance,
-            )  # fmt: skip
+                self.fresh,
+                task.series,
+                self.values,
+                task.cuts,
+                stop=self._failed.is_set,
+                cancelled=self._cancelled,
+                advance=self._advance,
+            )
             if fault is None and final is not None:
                 out.marks, out.lag = len(final), self._lag(final, task.series)
                 with self.fresh() as worker:
@@ -148,8 +164,9 @@ class GateRun:
             bars = d.confirmed_index - d.anchor_index
             if bars > self.spec.confirmation_lag:
                 said = f"In {series.name} {name(d)} is confirmed {bars} bars later"
-                return Fault("confirmation_lag", f"{said}, declared are {self.spec.confirmation_lag}.",
-                             d.anchor_index, "rubbish")  # fmt: skip
+                return Fault(
+                    "confirmation_lag", f"{said}, declared are {self.spec.confirmation_lag}.", d.anchor_index, "rubbish"
+                )
         return None
 
     @property
@@ -197,9 +214,14 @@ class GateRun:
             count //= 3
         for variant in rerun:
             fault, _ = run_prefixes(
-                self.fresh, variant.series, variant.values, grid(len(series.candles), count),
-                stop=self._failed.is_set, cancelled=self._cancelled, advance=self._advance,
-            )  # fmt: skip
+                self.fresh,
+                variant.series,
+                variant.values,
+                grid(len(series.candles), count),
+                stop=self._failed.is_set,
+                cancelled=self._cancelled,
+                advance=self._advance,
+            )
             if fault is not None:
                 return fault
         return None

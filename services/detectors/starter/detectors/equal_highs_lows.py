@@ -57,10 +57,19 @@ def detect(candles: Candles, params: dict[str, Any]) -> list[dict[str, Any]]:
     right, out, swept = int(params["right"]), [], []
     for first, second, side, level in find_pairs(candles, params):
         known = second + right
-        out.append(detection(
-            "equal_highs_lows", side, second, known, start=first, end=second, price=level, refs=[first],
-            meta={"bars_between": second - first},
-        ))  # fmt: skip
+        out.append(
+            detection(
+                "equal_highs_lows",
+                side,
+                second,
+                known,
+                start=first,
+                end=second,
+                price=level,
+                refs=[first],
+                meta={"bars_between": second - first},
+            )
+        )
         tips = candles["high" if side > 0 else "low"]
         at = first_beyond(tips, level, side, known + 1, known + int(params["max_age"]))
         if at is not None:

@@ -88,10 +88,19 @@ def detect(candles: Candles, params: dict[str, Any]) -> list[dict[str, Any]]:
         soonest = min(s.index for s in group)  # later ones would add to what was already said
         its = [s for s in group if s.index == soonest]
         far = max(its, key=lambda s: s.level * side)
-        out.append(detection(
-            "liquidity_sweep", -side, first, soonest, start=far.swing, end=soonest, price=far.level,
-            refs=sorted(s.swing for s in its), meta={"levels": len(its)},
-        ))  # fmt: skip
+        out.append(
+            detection(
+                "liquidity_sweep",
+                -side,
+                first,
+                soonest,
+                start=far.swing,
+                end=soonest,
+                price=far.level,
+                refs=sorted(s.swing for s in its),
+                meta={"levels": len(its)},
+            )
+        )
         gone = first_beyond(candles["close"], far.extreme, side, soonest + 1, soonest + int(params["max_age"]))
         if gone is not None:
             failed.append(Happening(gone, first, -side, far.extreme, far.extreme))

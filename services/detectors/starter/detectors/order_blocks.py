@@ -69,10 +69,17 @@ def detect(candles: Candles, params: dict[str, Any]) -> list[dict[str, Any]]:
     """Blocks of kind "order_block", and the first time that price came back into one and closed beyond it."""
     blocks, age = find_blocks(candles, params), int(params["max_age"])
     out = [
-        detection("order_block", b.direction, b.anchor, b.index, price_low=b.low, price_high=b.high,
-                  meta={"bars_to_break": b.index - b.anchor})
+        detection(
+            "order_block",
+            b.direction,
+            b.anchor,
+            b.index,
+            price_low=b.low,
+            price_high=b.high,
+            meta={"bars_to_break": b.index - b.anchor},
+        )
         for b in blocks
-    ]  # fmt: skip
+    ]
     came, gone = [], []
     for b in blocks:
         near, far = (b.high, b.low) if b.direction > 0 else (b.low, b.high)
