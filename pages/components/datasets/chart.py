@@ -56,6 +56,7 @@ def dataset_chart(candles: pd.DataFrame, highlighted: int | None = None) -> go.F
         ]
     layout = shared_layout(HEIGHT, showlegend=False, shapes=shapes) | {
         "dragmode": "select",
+        "modebar": {"bgcolor": "rgba(0,0,0,0)"},
         "selectdirection": "h",
         "xaxis": XAXIS
         | {

@@ -152,6 +152,7 @@ class Timeline {
 
   // A live run that falls silent raises no event, so the page looks after it from time to time.
   second() {
+    this.fit()  // what stands above the list may have come after it
     for (const [, write] of this.app.clocks) write()
     const live = [...this.runs.values()].some(({ run }) => run.live)
     if (live && this.live.url && Date.now() - Math.max(this.born, this.live.refreshed) > QUIET_MS) this.live.refresh()
