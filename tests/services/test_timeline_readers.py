@@ -87,10 +87,9 @@ def test_a_candles_number_is_searched_for(session: Session, member: Actor, undes
 
 
 def test_mentions_are_found_in_an_index(session: Session, member: Actor) -> None:
-    for other in (
-        "enable_seqscan",
-        "enable_indexscan",
-    ):  # the table is small; of bitmaps the one of names is the narrowest
+    # The table is empty here, so the planner takes any index: the one that could stand in is left out.
+    session.execute(text("DROP INDEX ix_workspace_messages_type"))
+    for other in ("enable_seqscan", "enable_indexscan"):
         session.execute(text(f"SET LOCAL {other} = off"))
     plan = session.scalars(
         text(

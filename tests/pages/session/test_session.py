@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from services import feedback, labels, sessions
+from services import exports, feedback, labels, sessions
 from services.database.engine import transaction
 from services.lifecycle import SessionStatus, Verdict
 from services.web import tokens
@@ -151,8 +151,7 @@ def test_a_retest_carries_verdicts_and_asks_of_what_is_gone(world: World) -> Non
         world.deploy("0.1.2")
 
 
-def test_the_marks_download_as_csv(at: AppTest, world: World, session_id: uuid.UUID) -> None:
-    from pages.components.session.header import _csv
-
-    lines = _csv(detail(session_id), world.viewer)().decode().splitlines()
+def test_the_marks_download_as_csv(world: World, session_id: uuid.UUID) -> None:
+    chunks = exports.stream_csv("marks", {"session": str(session_id)}, actor_id=world.viewer.id)
+    lines = b"".join(chunks).decode().splitlines()
     assert len(lines) == 1 + len(marks(session_id)) and "anchor_index" in lines[0]
