@@ -28,6 +28,7 @@ _HERE = Path(__file__).parent
 RUNNER_FILES = tuple(_HERE / name for name in ("runner.py", "confine.py", "calls.py", "inside_tests.py"))
 FORMS = ("bubblewrap", "reduced")
 _TMP_BYTES = 64 << 20
+PROBE_S = 60  # some tenths on a quiet machine
 _INSIDE = "/runner"
 _SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/etc/ld.so.cache")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
@@ -129,9 +130,19 @@ def environment(tmp: str) -> dict[str, str]:
     return base | threads | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
-@lru_cache(maxsize=1)
 def _probe() -> tuple[list[bool], str]:
-    """Whether bwrap runs Python with numpy here: [the `--size` option works], or [] with the reason why not."""
+    """Whether bwrap runs Python with numpy here: [the `--size` option works], or [] with the reason why not.
+
+    A machine that is too busy to answer is asked again the next time.
+    """
+    try:
+        return _tried()
+    except subprocess.TimeoutExpired:
+        return [], f"bubblewrap did not answer within {PROBE_S} seconds"
+
+
+@lru_cache(maxsize=1)
+def _tried() -> tuple[list[bool], str]:
     if not sys.platform.startswith("linux"):
         return [], "bubblewrap needs Linux"
     binary = shutil.which("bwrap")
@@ -144,8 +155,8 @@ def _probe() -> tuple[list[bool], str]:
         options = _bubblewrap(binary, None, size=size, writable=True)
         command = [*options, _python(), "-I", "-S", "-B", "-c", script]
         try:
-            done = subprocess.run(command, capture_output=True, timeout=20, stdin=subprocess.DEVNULL, check=False)
-        except (OSError, subprocess.TimeoutExpired) as error:
+            done = subprocess.run(command, capture_output=True, timeout=PROBE_S, stdin=subprocess.DEVNULL, check=False)
+        except OSError as error:
             said = str(error)
             continue
         if done.returncode == 0:

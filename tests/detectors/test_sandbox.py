@@ -424,10 +424,10 @@ def test_endless_tests_end(root: Path) -> None:
 
 
 def test_without_bubblewrap_the_form_is_reduced_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    isolation_module._probe.cache_clear()
+    isolation_module._tried.cache_clear()
     try:
         monkeypatch.setenv("PATH", "/nowhere")
         assert isolation() == "reduced"
         assert "isn't installed" in isolation_module.isolation_note()
     finally:
-        isolation_module._probe.cache_clear()
+        isolation_module._tried.cache_clear()

@@ -22,6 +22,7 @@ from services.settings import Settings
 CODE = Path(services.__file__ or "").resolve().parent  # mypy: a package always has a file
 PROGRAMS = {"bwrap": "bubblewrap", "socat": "socat", "unshare": "util-linux", "setpriv": "util-linux"}
 USER_ID = "1000"
+PROBE_S = 60  # some tenths on a quiet machine
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32")
 _NETWORK = (
     "/etc/ld.so.cache",
@@ -48,7 +49,10 @@ def missing() -> str | None:
     absent = sorted({package for name, package in PROGRAMS.items() if shutil.which(name) is None})
     if absent:
         return f"Claude needs {' and '.join(absent)} on this machine to be shut in."
-    reason = _probe()
+    try:
+        reason = _probe()
+    except subprocess.TimeoutExpired:  # too busy to answer: asked again the next time
+        reason = f"it did not answer within {PROBE_S} seconds"
     return f"Claude can't be shut in on this machine ({reason})." if reason else None
 
 
@@ -59,9 +63,9 @@ def _probe() -> str | None:
     command = [*command_for(None, None, may_write=False), *inner]
     try:
         done = subprocess.run(
-            command, capture_output=True, timeout=20, stdin=subprocess.DEVNULL, check=False, env={"PATH": _path()}
+            command, capture_output=True, timeout=PROBE_S, stdin=subprocess.DEVNULL, check=False, env={"PATH": _path()}
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except OSError as error:
         return str(error)
     if done.returncode == 0:
         return None
