@@ -209,7 +209,7 @@ def first_version(member: Person) -> None:
     member.title("Execution 2")
     badge(member, "Completed")
     member.see("The tuner adopted the starter detector of Swings with its defaults.")
-    member.page.get_by_test_id("stMain").get_by_role("link", name="Swings").click()
+    member.page.get_by_role("navigation", name="Where this is").get_by_role("link", name="Swings").click()
     member.title("Swings")
     badge(member, "Beta")
     member.see(re.compile(r"^v0\.1\.0"))

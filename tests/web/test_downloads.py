@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import sys
 import types
 import uuid
@@ -20,6 +21,7 @@ import services
 from services import attachments
 from services.database.engine import transaction
 from services.errors import NotAllowed, NotFound, PatternDeskError
+from services.exports.streaming import file_name
 from services.web import routes, tokens
 from services.web.live import LiveHub
 from services.web.routes import disposition, file_headers
@@ -53,7 +55,7 @@ class Reports:
 @pytest.fixture
 def reports(monkeypatch: pytest.MonkeyPatch) -> Reports:
     module, source = types.ModuleType("services.exports"), Reports()
-    module.stream_csv = source.stream_csv  # type: ignore[attr-defined]
+    module.stream_csv, module.file_name = source.stream_csv, file_name  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "services.exports", module)
     monkeypatch.setattr(services, "exports", module, raising=False)
     return source
@@ -88,7 +90,8 @@ def test_an_export_is_streamed_for_the_person_of_the_token(client: Client, repor
     assert answer.status_code == 200 and answer.text.count("\r\n") == 1001
     assert reports.asked == [("executions", {"days": "30"}, PERSON)] and reports.closed
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-    assert 'attachment; filename="executions.csv"' in answer.headers["content-disposition"]
+    named = re.search(r'^attachment; filename="(.*?)"', answer.headers["content-disposition"])
+    assert named and re.fullmatch(r"patterndesk-executions-\d{4}-\d\d-\d\d\.csv", named[1])
     assert answer.headers["cache-control"] == "no-store"
 
 

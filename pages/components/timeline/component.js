@@ -1,5 +1,6 @@
 const CARD = new Set(["claude_started", "claude_phase_update", "claude_checkpoint", "claude_completed", "claude_failed"])
 const QUIET_MS = 10000
+const BEHIND_MS = 3000
 // What a person or the app decided; the change of status that comes with it needs no row of its own.
 const DECISIONS = new Set(["user_approved", "admin_verified", "review_returned", "approval_voided"])
 const TOGETHER_MS = 2000
@@ -143,6 +144,8 @@ class Timeline {
     this.focus = null
     /** @type {number | null} */
     this.readTo = null
+    /** The last message when the rest of the page was drawn. @type {number | null} */
+    this.drawn = null
     this.born = Date.now()
     this.timer = setInterval(() => this.second(), 1000)
     this.watch = new ResizeObserver(() => { if (this.pinned) this.bottom() })
@@ -150,12 +153,15 @@ class Timeline {
     this.live = new Live(this)
   }
 
-  // A live run that falls silent raises no event, so the page looks after it from time to time.
+  // A live run that falls silent raises no event, so the page looks after it from time to time. A page that was drawn
+  // before the newest message is drawn again, whatever became of the first request for it.
   second() {
     this.fit()  // what stands above the list may have come after it
     for (const [, write] of this.app.clocks) write()
     const live = [...this.runs.values()].some(({ run }) => run.live)
-    if (live && this.live.url && Date.now() - Math.max(this.born, this.live.refreshed) > QUIET_MS) this.live.refresh()
+    const behind = this.drawn !== null && this.drawn < this.live.seq
+    const waited = Date.now() - Math.max(this.born, this.live.refreshed)
+    if (this.live.url && ((live && waited > QUIET_MS) || (behind && waited > BEHIND_MS))) this.live.refresh()
   }
 
   reset() {
@@ -184,6 +190,7 @@ class Timeline {
     this.older.hidden = !data.can_load_older
     this.newer.hidden = !data.can_load_newer
     this.app.workspace = data.workspace
+    this.drawn = data.last_seq
     if (data.read_to !== this.readTo) this.dirty = true
     this.readTo = data.read_to
     const focus = data.focus !== this.focus ? data.focus : null
