@@ -150,7 +150,7 @@ def test_a_session_that_is_over_or_not_there_says_so(command: Command, world: Wo
         sessions.complete(session, made, actor=world.member)
     before = count(made)
     late = judge(command, tmp_path, made, [row])
-    assert late.code != 0 and "completed" in late.err and count(made) == before
+    assert late.code != 0 and "is not active any more" in late.err and count(made) == before
 
 
 def test_versions_that_can_not_be_rolled_back_to_or_adopted_say_why(command: Command, world: World) -> None:
