@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 import uuid
 
 import pytest
@@ -75,7 +76,8 @@ def test_a_run_of_an_older_release_stays_with_its_live_worker(new_installation: 
         execution_id = installation.launch(installation.workspace_id())
         reached()
         installation.sql(OLDER, str(execution_id))
-        assert not eventually(lambda: any("adopting" in one.said() for one in workers), 3)
+        time.sleep(3)  # three looks of the watchdog, and not longer on a busy machine
+        assert not any("adopting" in one.said() for one in workers)
     found = installation.wait(execution_id)
     assert found.row.status == "completed", found.row.error
     assert eventually(lambda: workflows(installation, execution_id) == {"": "SUCCESS"}), workflows(
