@@ -18,7 +18,7 @@ from services.database.engine import transaction
 from services.exports import to_csv
 from services.places import rate
 from services.workspaces import WorkspaceRow
-from tests.support.product import World, open_page, words
+from tests.support.product import World, given, open_page, words
 
 
 def rows(**filters: Any) -> list[WorkspaceRow]:
@@ -28,10 +28,8 @@ def rows(**filters: Any) -> list[WorkspaceRow]:
 
 def cards(at: AppTest) -> list[str]:
     """The names on the grid, as it was sent to the browser."""
-    import json
-
-    grid = at.get("bidi_component")[0]
-    return [card["name"] for card in json.loads(grid.proto.json)["cards"]]
+    (grid,) = (data for data in given(at) if "cards" in data)
+    return [card["name"] for card in grid["cards"]]
 
 
 @pytest.fixture
