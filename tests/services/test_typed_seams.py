@@ -43,6 +43,8 @@ CODECS = {
     "services/cli/backup.py": "what --json prints",
     "services/cli/existing.py": "what --json prints",
     "services/cli/importing.py": "what --json prints",
+    "services/cli/fetching.py": "what --json prints",
+    "services/exports/sheets.py": "the form of a file as tokens and schedules keep it",
     "services/cli/data.py": "what --json prints",
     "services/cli/live_check.py": "what --json prints",
     "services/cli/recount.py": "what --json prints",
@@ -54,6 +56,7 @@ CODECS = {
     "services/candles/mapping.py": "mappings as datasets keep them",
     "pages/components/charts/base.py": "plotly's JSON",
     "services/judging/ops.py": "judgements as boards send them",
+    "benchmarks/importing.py": "what its own processes print",
 }
 # What is left elsewhere. The numbers may fall, and whoever lets one fall lowers it here.
 MOST = {"services": 21, "pages": 11, "app.py": 0, "benchmarks": 4}

@@ -59,6 +59,8 @@ VERBS = {
     "policies:release_block": "release_block", "review:waive_line": "waive_line",
     "workspaces.changing:set_blind_review": "describe_workspace",
     "workspaces.changing:archive": "archive", "workspaces.changing:restore": "archive",
+    "finding:find": "read", "timeline.readers:last_read": "read", "timeline.readers:mark_read": "read",
+    "timeline.readers:mentions": "read", "timeline.readers:unread": "read",
 }  # fmt: skip
 # Those that ask for none by themselves, each with the reason.
 OTHERS = {
@@ -70,6 +72,7 @@ OTHERS = {
     "actions.sessions:label_window": "calls sessions.open_for_labels",
     "feedback.items:announce": "is called by the verbs of feedback",
     "feedback.items:tell": "is called by the verbs of feedback",
+    "judging.state:is_masked": "says whether a score is hidden from who may judge, and changes nothing",
     "judging.state:state_of": "reads what the board shows; its address asks who it is",
     "judging.taking:judge_many": "calls the verbs of feedback, one for each judgement",
     "people:require": "is the question itself",
