@@ -9,6 +9,7 @@ import streamlit as st
 from pages.components import looks
 from pages.components.actor import require_actor
 from pages.components.disputes import rooms
+from pages.components.done import tell
 from pages.components.errors import guarded
 from pages.components.links import back_to_seen, exists, seen
 from pages.components.parts import empty_state, header
@@ -42,7 +43,7 @@ def _chosen(places: list[PlaceRow]) -> uuid.UUID | None:
 
 def page() -> None:
     actor = require_actor()
-    rooms.tell()
+    tell()
     with guarded(stop=True):
         workspace_id = _wanted()
         try:

@@ -9,13 +9,14 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.actor import require_actor
+from pages.components.done import tell
 from pages.components.drawn import checks
 from pages.components.errors import guarded
 from pages.components.links import exists
 from pages.components.parts import badge, empty_state, header
 from pages.components.review import evidence
 from pages.components.review.component import queue_list
-from pages.components.review.dialogs import LINES, approve, return_to_beta, tell, verify, waive
+from pages.components.review.dialogs import LINES, approve, return_to_beta, verify, waive
 from pages.components.trail import trail
 from pages.components.workspace.dialogs import reopen, withdraw
 from services import actions, review, workspaces

@@ -9,13 +9,15 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.actor import require_actor
+from pages.components.done import tell
 from pages.components.errors import guarded
 from pages.components.links import back_to_seen, exists, seen
 from pages.components.parts import empty_state, header
 from pages.components.trail import trail
 from pages.components.versions import cards
 from pages.components.versions.compare import compare
-from pages.components.versions.dialogs import adopt, roll_back, tell
+from pages.components.versions.dialogs import adopt, roll_back
+from pages.components.versions.pins import pinned_places
 from services import actions, deployments, executions, workspaces
 from services.database.engine import transaction
 from services.deployments import RollBack, VersionStory, WindowRow
@@ -63,6 +65,7 @@ def page() -> None:
         _by_hand(workspace, actor)
         if len(stories) > 1 and windows:
             _side_by_side(workspace, stories, windows)
+        pinned_places(workspace.id, actor)
         _versions(workspace, stories, actor, pending=last is not None and last.status == deployments.PENDING)
 
 

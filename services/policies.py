@@ -138,6 +138,35 @@ def pins(session: Session, workspace_id: uuid.UUID) -> list[PinRow]:
 
 
 @dataclass(frozen=True, slots=True)
+class AgreedRow:
+    """A place that people agree on and that is not pinned. `bar` counts the bars of its series."""
+
+    id: uuid.UUID
+    kind: str
+    direction: int
+    bar: int
+    at: datetime
+    symbol: str
+    present: bool
+
+
+_AGREED: LiteralString = """
+SELECT p.id, p.kind, p.direction, p.anchor_bar, p.anchor_time, c.symbol, p.status = 'present' FROM places p
+JOIN LATERAL (SELECT symbol FROM candle_datasets c WHERE c.series_id = p.series_id ORDER BY c.created_at LIMIT 1) c ON true
+WHERE p.workspace_id = %(w)s AND p.status IN ('present', 'absent') AND NOT EXISTS (
+    SELECT 1 FROM place_pins q WHERE q.workspace_id = p.workspace_id AND q.series_id = p.series_id AND q.kind = p.kind
+      AND q.direction = p.direction AND q.anchor_bar = p.anchor_bar)
+ORDER BY c.symbol, p.anchor_time, p.kind, p.id
+"""
+
+
+def agreed(session: Session, workspace_id: uuid.UUID) -> list[AgreedRow]:
+    """The places that can be pinned, by symbol and time."""
+    labels.keep_current(session, workspace_id)
+    return [AgreedRow(*row) for row in fetch(session, _AGREED, {"w": workspace_id})]
+
+
+@dataclass(frozen=True, slots=True)
 class BlockRow:
     """A block of time that is kept for testing, or was released, where this workspace has judged places."""
 

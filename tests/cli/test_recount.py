@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from random import Random
 
@@ -16,7 +17,8 @@ from services.feedback import MarkPosition
 from services.lifecycle import Verdict, VersionStatus
 from services.people import Actor
 from tests import factories
-from tests.support import scenarios
+from tests.support import generated, scenarios
+from tests.support.pandas_recount import recounted
 
 V = Verdict
 
@@ -84,3 +86,39 @@ def test_what_was_tampered_with_is_found_and_fixed(session: Session) -> None:
     found = recount(session, fix=True)
     assert {d.what.split()[0] for d in found} == {"sessions", "place", "success", "frozen"}
     assert recount(session, fix=False) == []
+
+
+SESSIONS = int(os.environ.get("RECOUNT_SESSIONS", "12"))  # 200 for a whole look
+EACH = 4
+
+
+@pytest.mark.parametrize("seed", range(-(-SESSIONS // EACH)))
+def test_three_ways_of_counting_agree(session: Session, seed: int) -> None:
+    """The services, SQL and pandas, on sessions with reviewers who disagree, moves, retests, gone marks and zones."""
+    made = generated.world(session, Random(f"recount {seed}"), EACH)
+    session.flush()
+    counted = recounted(session.connection())
+    by_sql = [d for d in recount(session, fix=False) if d.what != "feedback"]
+    assert by_sql == []
+    for one in made:
+        counts = tuple(labels.score_session(session, one).fit.counts)
+        row = session.execute(text("SELECT tp, fp, fn, unjudged FROM rc_score WHERE scope = :s"), {"s": one}).one()
+        assert counts == tuple(row) == tuple(counted.loc[[str(one)]].to_numpy()[0].tolist()), one
+    assert sum(counted.sum()) > 30
+
+
+def test_the_generated_sessions_have_everything_that_is_to_be_counted(session: Session) -> None:
+    for seed in range(3):
+        generated.world(session, Random(f"recount {seed}"), EACH)
+    session.flush()
+    kinds = {
+        "people who judged": "SELECT count(DISTINCT author_id) FROM feedback_items",
+        "moves": "SELECT count(*) FROM feedback_items WHERE verdict = 'adjustment'",
+        "missed places": "SELECT count(*) FROM feedback_items WHERE verdict = 'false_negative'",
+        "zones": "SELECT count(*) FROM feedback_items WHERE expected_low IS NOT NULL",
+        "copies of retests": "SELECT count(*) FROM feedback_items WHERE made_by = 'carried'",
+        "decisions": "SELECT count(*) FROM place_decisions",
+        "disputes": "SELECT count(*) FROM places WHERE status = 'disputed'",
+        "places without a mark": "SELECT count(*) FROM feedback_items WHERE detection_id IS NULL AND verdict = 'confirmed'",
+    }
+    assert [name for name, query in kinds.items() if not session.scalar(text(query))] == []

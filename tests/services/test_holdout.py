@@ -1,4 +1,4 @@
-"""What is kept for testing is asked once an execution."""
+"""What is kept for testing: asked once an execution, and not to be read out of a prompt, not even as candles."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import uuid
 
 from sqlalchemy.orm import Session
 
-from services import executions
+from services import executions, feedback, labels, prompts, workspaces
+from services.candles.store import load_frame
+from services.lifecycle import Verdict
 from services.people import Actor
+from services.settings import get_settings
+from tests import factories
 from tests.support import scenarios
 
 
@@ -26,3 +30,32 @@ def test_what_is_kept_for_testing_is_asked_once_an_execution(session: Session, m
     assert not executions.ask_holdout(session, made, epoch=epoch)
     assert scenarios.run_row(session, made).holdout_asked_of == first
     assert executions.times_asked(session, home) == 1
+
+
+def test_no_candle_of_what_is_kept_for_testing_stands_in_a_prompt(
+    session: Session, member: Actor, home: uuid.UUID
+) -> None:
+    """The candles around a correction reach over the edge of a block; there they end."""
+    stored = factories.dataset(session, member, rows=1200)
+    made = scenarios.run_session(session, home, member, stored, anchors=range(4, 1190, 3), coverage="exhaustive")
+    for detection in scenarios.detections(session, made).values():
+        feedback.judge(session, detection, Verdict.FALSE_POSITIVE, actor=member)
+    session.flush()
+    held = labels.held_bars(session, home)[str(stored.id)]
+    found = labels.label_set(session, home)
+    assert {p.spot.bar for p in found.places if found.split(p.id) == "holdout"} <= held
+    items = feedback.open_batch(session, home)
+    near = [i for i in items if {i.candle_index - 12, i.candle_index + 12} & held]
+    assert near, "otherwise this would show nothing"
+    frame = load_frame(get_settings().storage_root, stored.storage_path)
+    workspace = workspaces.get(session, home)
+    whole, cut = (
+        prompts.build(workspace, items, {str(stored.id): one}, params={"left": 3}, agent="tuner")
+        for one in (frame, frame.drop(index=sorted(held)))
+    )
+
+    def sent(prompt: prompts.Prompt) -> set[int]:
+        return {candle[0] for part in prompt.sessions for item in part.items for candle in item.candles}
+
+    assert sent(whole) & held and not sent(cut) & held
+    assert sent(cut) == sent(whole) - held

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from functools import partial
 
@@ -13,6 +14,7 @@ from services.detectors.bundle import write_params
 from services.detectors.contract import check_contract
 from services.detectors.gate.plan import SMALL
 from services.detectors.types import DetectorSpec
+from services.settings import get_settings
 from services.worker import decisions, notifying, testing
 
 
@@ -118,3 +120,59 @@ def worse_agent() -> None:
 
 def shared_file_agent() -> None:
     registry.make = lambda name: SharedFileAgent()
+
+
+class CuriousAgent(WorseAgent):
+    """An agent that writes down all that it gets to see, in the file `agent-saw.json` of the data folder."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, str] = {}
+
+    def _note(self, turn: str, work: Work, refusal: GateRefusal | None = None) -> None:
+        files = {
+            str(p.relative_to(work.worktree)): p.read_text(errors="replace")
+            for p in work.worktree.rglob("*")
+            if p.is_file()
+        }
+        whole = f"{work.labels!r}\n{sorted(work.sent_ids)}\n{work.current_params}\n{work.refused_params}"
+        told = "" if refusal is None else f"{refusal.sentence}\n{refusal.log}\n{refusal.broken_ids}"
+        self._seen |= {f"{turn} prompt": work.prompt.decode(), f"{turn} labels": whole, f"{turn} refusal": told}
+        self._seen |= {f"{turn} file {name}": text for name, text in files.items()}
+        (get_settings().data_dir / "agent-saw.json").write_text(json.dumps(self._seen))
+
+    def plan(self, work: Work, spec: DetectorSpec | None) -> Plan:
+        self._note("plan", work)
+        return super().plan(work, spec)
+
+    def implement(self, work: Work, spec: DetectorSpec | None, plan: Plan) -> AgentChange:
+        self._note("implement", work)
+        return super().implement(work, spec, plan)
+
+    def refine(self, work: Work, spec: DetectorSpec | None, refusal: GateRefusal, round_number: int) -> AgentChange:
+        self._note("refine", work, refusal)
+        return super().refine(work, spec, refusal, round_number)
+
+
+def curious_agent() -> None:
+    made = CuriousAgent()
+    registry.make = lambda name: made
+
+
+class ForgetsAgent(WorseAgent):
+    """An agent whose detector marks nothing at the prices that `forget.json` of the data folder names."""
+
+    def implement(self, work: Work, spec: DetectorSpec | None, plan: Plan) -> AgentChange:
+        prices = json.loads((get_settings().data_dir / "forget.json").read_text())
+        file = work.worktree / "detectors" / "swings.py"
+        text = file.read_text().replace("max_age_bars=0", "max_age_bars=0, absolute_levels=True")
+        text = text.replace("def detect(", f"FORGOTTEN = {prices!r}\n\n\ndef detect(")
+        text = text.replace(
+            "for i, side in find_swings(candles, params)",
+            'for i, side in find_swings(candles, params)\n        if candles["high" if side > 0 else "low"][i] not in FORGOTTEN',
+        )
+        file.write_text(text)
+        return AgentChange(True, "Fewer.", "Mark fewer", ("fewer marks",))
+
+
+def forgets_agent() -> None:
+    registry.make = lambda name: ForgetsAgent()

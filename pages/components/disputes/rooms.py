@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from typing import Final, NoReturn
+from typing import Final
 
 import streamlit as st
 
 from pages.components import looks
 from pages.components.actor import acting
 from pages.components.charts import ChartMark, place_chart
+from pages.components.done import done
 from pages.components.errors import guarded
 from pages.components.links import exists
 from pages.components.parts import figure
@@ -26,19 +27,6 @@ AROUND: Final = 40  # candles on each side of the place
 HEIGHT: Final = 380
 PRESENT: Final = "It is there"
 ABSENT: Final = "It is not there"
-_NOTICE: Final = "disputes-notice"
-
-
-def _done(sentence: str) -> NoReturn:
-    st.session_state[_NOTICE] = sentence
-    st.rerun()
-
-
-def tell() -> None:
-    """Says once what was done in the run before."""
-    sentence: str | None = st.session_state.pop(_NOTICE, None)
-    if sentence is not None:
-        st.toast(looks.plain(sentence), icon=":material/gavel:")
 
 
 def draw(workspace_id: uuid.UUID, room: Room, actor: Actor) -> None:
@@ -78,7 +66,7 @@ def draw(workspace_id: uuid.UUID, room: Room, actor: Actor) -> None:
         with guarded() as outcome, transaction() as session:
             policies.pin(session, workspace_id, place.id, actor=actor)
         if outcome.ok:
-            _done("The place is pinned.")
+            done("The place is pinned.", "gavel")
 
 
 def _chart(room: Room) -> None:
@@ -164,7 +152,7 @@ def _settle(workspace_id: uuid.UUID, place_id: uuid.UUID, room: Room) -> None:
         with transaction() as session:
             disputes.settle(session, workspace_id, place_id, present=word == PRESENT, rule=rule, actor=actor)
     if outcome.ok:
-        _done("The dispute is settled.")
+        done("The dispute is settled.", "gavel")
 
 
 def rules(workspace: WorkspaceDetail, actor: Actor) -> None:
@@ -191,4 +179,4 @@ def rules(workspace: WorkspaceDetail, actor: Actor) -> None:
             with transaction() as session:
                 disputes.set_rules(session, workspace.id, text, actor=person)
         if outcome.ok:
-            _done("The rules are saved.")
+            done("The rules are saved.", "gavel")

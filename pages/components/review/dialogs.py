@@ -9,25 +9,19 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.actor import require_actor
+from pages.components.done import done
 from pages.components.drawn import checks
 from pages.components.errors import guarded
 from services import review, workspaces
 from services.database.engine import transaction
 from services.lifecycle import verified_version
 
-_NOTICE: Final = "review-notice"
 LINES: Final = {
     "judged": "judged places",
     "unseen": "unseen places",
     "lower_bound": "the rate's lower bound",
     "settled": "disputes settled",
 }
-
-
-def _done(sentence: str, symbol: str) -> NoReturn:
-    """Closes the dialog; the next run says what was done, because a toast doesn't outlive the run it is made in."""
-    st.session_state[_NOTICE] = sentence, symbol
-    st.rerun()
 
 
 def _next_of(workspace_id: uuid.UUID) -> uuid.UUID | None:
@@ -42,17 +36,10 @@ def _next_of(workspace_id: uuid.UUID) -> uuid.UUID | None:
 
 
 def _decided(sentence: str, symbol: str, then: uuid.UUID | None) -> NoReturn:
-    """As `_done`, with the next of the queue in sight."""
+    """As `done`, with the next of the queue in sight."""
     if then is not None:
         st.query_params["id"] = str(then)
-    _done(sentence, symbol)
-
-
-def tell() -> None:
-    """Says once what a dialog of the run before has done."""
-    notice: tuple[str, str] | None = st.session_state.pop(_NOTICE, None)
-    if notice is not None:
-        st.toast(looks.plain(notice[0]), icon=f":material/{notice[1]}:")
+    done(sentence, symbol)
 
 
 @st.dialog("Return to beta", icon=":material/undo:")
@@ -95,7 +82,7 @@ def approve(workspace_id: uuid.UUID) -> None:
     with guarded() as outcome, transaction() as session:
         review.approve(session, workspace_id, comment=comment, actor=actor)
     if outcome.ok:
-        _done("Approved for review.", "thumb_up")
+        done("Approved for review.", "thumb_up")
 
 
 @st.dialog("Waive a line of the checklist", icon=":material/gpp_maybe:")
@@ -110,7 +97,7 @@ def waive(workspace_id: uuid.UUID, line: str, sentence: str) -> None:
     with guarded() as outcome, transaction() as session:
         review.waive_line(session, workspace_id, line, reason=reason, actor=actor)
     if outcome.ok:
-        _done("The line is waived for this version.", "gpp_maybe")
+        done("The line is waived for this version.", "gpp_maybe")
 
 
 @st.dialog("Verify", icon=":material/verified:")

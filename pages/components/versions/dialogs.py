@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from typing import Final, NoReturn
 
 import streamlit as st
 
-from pages.components import looks
 from pages.components.actor import require_actor
+from pages.components.done import done
 from pages.components.errors import guarded
 from pages.components.links import exists, go
 from services import actions, deployments
 from services.actions import HandMade
 from services.database.engine import transaction
-
-_NOTICE: Final = "versions-notice"
-
-
-def _done(sentence: str) -> NoReturn:
-    st.session_state[_NOTICE] = sentence
-    st.rerun()
-
-
-def tell() -> None:
-    """Says once what a dialog of the run before has done."""
-    sentence: str | None = st.session_state.pop(_NOTICE, None)
-    if sentence is not None:
-        st.toast(looks.plain(sentence), icon=":material/history:")
 
 
 @st.dialog("Roll back", icon=":material/history:")
@@ -51,7 +36,7 @@ def roll_back(workspace_id: uuid.UUID, version_id: uuid.UUID) -> None:
     with guarded() as outcome, transaction() as session:
         deployments.request_roll_back(session, workspace_id, version_id, reason=reason, actor=actor)
     if outcome.ok:
-        _done(f"Rolling back to v{version.version}.")
+        done(f"Rolling back to v{version.version}.", "history")
 
 
 @st.dialog("Adopt a commit", icon=":material/merge:")

@@ -150,7 +150,7 @@ def _pins(workspace_id: uuid.UUID, pinned: list[PinRow], actor: Actor) -> None:
     with st.container(border=True, gap="xsmall"):
         st.markdown("**Pinned places** :gray[no replay may break them]")
         if not pinned:
-            st.caption("None. A place is pinned in its room, among the disputes.")
+            st.caption("None. A place is pinned on the page of versions, or in its room among the disputes.")
         for row in pinned:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.text(f"{looks.kind_label(row.kind, row.direction)} at bar {row.bar}, by {row.person}")

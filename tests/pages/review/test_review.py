@@ -156,7 +156,7 @@ def test_verifying_makes_the_next_major_version(world: World) -> None:
     asked.text_area(key="verify-comment").set_value("Holds up.")
     asked.button(key="verify-yes").click().run()
     assert status(made) == ("verified", "1.0.0")
-    assert asked.session_state["review-notice"][0].endswith("is verified as v1.0.0.")
+    assert asked.session_state["done"][0].endswith("is verified as v1.0.0.")
     at = open_page("review.py", world.admin, id=str(made))
     assert at.segmented_control(key="review-view").value == "decided"
     assert "verified by Admin One" in words(at).replace("\\", "") and "review-reopen" in keys(at)
@@ -170,7 +170,7 @@ def test_returning_takes_a_reason(world: World) -> None:
     assert "A reason is required" in words(asked) and status(made)[0] == "in_review"
     asked.text_area(key="return-reason").set_value("Too few gaps.")
     asked.button(key="return-yes").click().run()
-    assert status(made)[0] == "beta" and asked.session_state["review-notice"][0] == "Returned to beta."
+    assert status(made)[0] == "beta" and asked.session_state["done"][0] == "Returned to beta."
     with transaction() as session:
         told = [entry for entry in timeline.page(session, made) if entry.type == MessageType.REVIEW_RETURNED]
     assert [entry.content for entry in told] == ["Too few gaps."]

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.components.charts import place_chart
 from pages.components.versions.compare import marks_of, table_of
-from services import actions, deployments, executions, feedback, releases, review, sessions
+from services import actions, deployments, executions, feedback, policies, releases, review, sessions
 from services.candles.store import load_frame
 from services.database.engine import transaction
 from services.detectors import repository
@@ -76,7 +76,7 @@ def test_rolling_back_asks_for_a_reason_and_shows_as_under_way(world: World, jud
     assert "A reason is required" in words(asked)
     asked.text_area(key="roll-back-reason").set_value("The newer one misses swings.")
     asked.button(key="roll-back-yes").click().run()
-    assert not asked.exception and asked.session_state["versions-notice"] == "Rolling back to v0.1.0."
+    assert not asked.exception and asked.session_state["done"] == ("Rolling back to v0.1.0.", "history")
     with transaction() as session:
         made = session.scalars(select(VersionSwitch)).one()
         assert (made.status, made.reason) == ("pending", "The newer one misses swings.")
@@ -163,3 +163,19 @@ def test_a_push_by_hand_voids_an_approval(world: World) -> None:
 def test_a_link_that_leads_nowhere_says_so(world: World, given: str) -> None:
     at = open_page("versions.py", world.member, id=given)
     assert (not at.exception and at.error) or "no such workspace" in words(at) or "names no workspace" in words(at)
+
+
+def test_a_place_that_people_agree_on_is_pinned_and_let_go_on_the_page(world: World, judged: uuid.UUID) -> None:
+    viewer = open_page("versions.py", world.viewer, id=str(world.swings))
+    assert "pins-on" not in keys(viewer)
+    at = open_page("versions.py", world.member, id=str(world.swings))
+    assert not at.exception
+    before = len(at.selectbox(key="pins-place").options)
+    assert re.match(r"AAPL \d{4}-\d\d-\d\d, Swing .*: (there|not there)$", at.selectbox(key="pins-place").options[0])
+    at.button(key="pins-on").click().run()
+    with transaction() as session:
+        [pin] = policies.pins(session, world.swings)
+    assert len(at.selectbox(key="pins-place").options) == before - 1
+    at.button(key=f"pins-off-{pin.id}").click().run()
+    with transaction() as session:
+        assert policies.pins(session, world.swings) == []
