@@ -49,22 +49,27 @@ WHERE (k.status, k.anchor_bar) IS DISTINCT FROM (r.status, r.bar)
 ORDER BY 1, 2
 """
 _RATES: LiteralString = """
-SELECT w.name, format('%%s/%%s/%%s', w.success_tp, w.success_fp, w.success_fn), format('%%s/%%s/%%s', r.tp, r.fp, r.fn)
+SELECT w.name, concat_ws('/', w.success_tp, w.success_fp, w.success_fn), concat_ws('/', r.tp, r.fp, r.fn)
 FROM pattern_workspaces w JOIN rc_score r ON r.scope = w.id
 WHERE (w.success_tp, w.success_fp, w.success_fn) <> (r.tp, r.fp, r.fn)
   AND NOT EXISTS (SELECT 1 FROM feedback_items f JOIN pattern_sessions s ON s.id = f.session_id
                   WHERE f.workspace_id = w.id AND s.status = 'active' AND f.updated_at > w.last_tested_at)
 ORDER BY 1
 """
-# A frozen score stays when others judge the same bars later; it is looked at only while nothing was said since.
+# A frozen score stays when others judge the same bars later, settle a place or declare bars fully checked; it is looked at
+# only while nothing of that happened since.
 _SESSIONS: LiteralString = """
-SELECT s.name, format('%%s/%%s/%%s', s.tp, s.fp, s.fn), format('%%s/%%s/%%s', r.tp, r.fp, r.fn)
+SELECT s.name, concat_ws('/', s.tp, s.fp, s.fn), concat_ws('/', r.tp, r.fp, r.fn)
 FROM pattern_sessions s JOIN rc_score r ON r.scope = s.id
 WHERE s.status = 'completed' AND (s.tp, s.fp, s.fn) <> (r.tp, r.fp, r.fn) AND s.score_note IS NULL
   AND NOT EXISTS (SELECT 1 FROM feedback_items f WHERE f.workspace_id = s.workspace_id
                   AND greatest(f.created_at, f.judged_at) > s.completed_at)
   AND NOT EXISTS (SELECT 1 FROM feedback_items f WHERE f.workspace_id = s.workspace_id AND f.state = 'withdrawn'
                   AND f.updated_at > s.completed_at)
+  AND NOT EXISTS (SELECT 1 FROM place_decisions d WHERE d.workspace_id = s.workspace_id AND d.created_at > s.completed_at)
+  AND NOT EXISTS (SELECT 1 FROM pattern_sessions o WHERE o.workspace_id = s.workspace_id
+                  AND o.completed_at > s.completed_at AND (o.coverage = 'exhaustive' OR EXISTS (
+                      SELECT 1 FROM session_coverage c WHERE c.session_id = o.id AND c.coverage = 'exhaustive')))
 ORDER BY 1
 """
 

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 
+import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from services import executions, feedback, labels, prompts, workspaces
 from services.candles.store import load_frame
+from services.datasets import DatasetRow
 from services.lifecycle import Verdict
 from services.people import Actor
+from services.places import Blocks
 from services.settings import get_settings
 from tests import factories
 from tests.support import scenarios
+
+
+@pytest.fixture
+def kept_in_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The services read candles where the factories put them."""
+    with monkeypatch.context() as changed:
+        changed.setenv("STORAGE_URL", factories.STORAGE)
+        get_settings.cache_clear()
+        yield
+    get_settings.cache_clear()
 
 
 def test_what_is_kept_for_testing_is_asked_once_an_execution(session: Session, member: Actor, home: uuid.UUID) -> None:
@@ -33,10 +48,10 @@ def test_what_is_kept_for_testing_is_asked_once_an_execution(session: Session, m
 
 
 def test_no_candle_of_what_is_kept_for_testing_stands_in_a_prompt(
-    session: Session, member: Actor, home: uuid.UUID
+    session: Session, member: Actor, home: uuid.UUID, kept_in_memory: None
 ) -> None:
     """The candles around a correction reach over the edge of a block; there they end."""
-    stored = factories.dataset(session, member, rows=1200)
+    stored = _partly_kept(session, member)
     made = scenarios.run_session(session, home, member, stored, anchors=range(4, 1190, 3), coverage="exhaustive")
     for detection in scenarios.detections(session, made).values():
         feedback.judge(session, detection, Verdict.FALSE_POSITIVE, actor=member)
@@ -59,3 +74,15 @@ def test_no_candle_of_what_is_kept_for_testing_stands_in_a_prompt(
 
     assert sent(whole) & held and not sent(cut) & held
     assert sent(cut) == sent(whole) - held
+
+
+def _partly_kept(session: Session, member: Actor) -> DatasetRow:
+    """A dataset with a block that is kept for testing between bars that are not; which ones are follows from its id."""
+    for number in range(100):
+        stored = factories.dataset(session, member, rows=1200, symbol=f"KEPT{number}")
+        series = session.scalar(text("SELECT series_id::text FROM candle_datasets WHERE id = :i"), {"i": stored.id})
+        rule = Blocks(str(series), 86_400)
+        held = [rule.is_holdout(rule.block(int(t))) for t in factories.dataset_candles(stored)["time"]]
+        if any(held[100:-100]) and not all(held[100:-100]):
+            return stored
+    raise AssertionError("no dataset of a hundred has such a block")

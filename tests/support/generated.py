@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from random import Random
 
 import numpy as np
@@ -23,8 +24,13 @@ KINDS = ("swing_high", "gap", "break")
 GIVEN = (V.CONFIRMED, V.CONFIRMED, V.CONFIRMED, V.FALSE_POSITIVE, V.FALSE_POSITIVE, V.ADJUSTMENT, V.UNSURE, None)
 
 
-def world(session: Session, random: Random, count: int) -> list[uuid.UUID]:
-    """A workspace with `count` sessions of three reviewers on two datasets; the ids of the sessions."""
+def world(
+    session: Session, random: Random, count: int, completed: Callable[[uuid.UUID], None] = lambda _: None
+) -> list[uuid.UUID]:
+    """A workspace with `count` sessions of three reviewers on two datasets; the ids of the sessions.
+
+    `completed` is called with each session that was just completed.
+    """
     people = [factories.person(session) for _ in range(3)]
     home = scenarios.in_beta(session, people[0])
     stored = [factories.dataset(session, people[0], symbol=f"RAND{random.random()}", seed=n) for n in (1, 2)]
@@ -34,6 +40,10 @@ def world(session: Session, random: Random, count: int) -> list[uuid.UUID]:
             factories.version(session, home, f"0.{number + 1}.0", status=VersionStatus.DEPLOYED)
         again = random.choice(made) if made and random.random() < 0.4 else None
         made.append(_session(session, home, people, random, stored, again))
+        if random.random() < 0.85:
+            sessions.complete(session, made[-1], actor=people[0])
+            session.flush()
+            completed(made[-1])
         _settle_some(session, home, people, random)
     return made
 
@@ -61,8 +71,6 @@ def _session(
         _judge(session, plan.session_id, candles, (start, end), random, actor)
     session.flush()
     labels.keep(session, home)
-    if random.random() < 0.85:
-        sessions.complete(session, plan.session_id, actor=people[0])
     return plan.session_id
 
 
