@@ -16,6 +16,7 @@ from services.places import Blocks
 from services.settings import get_settings
 from tests.support.installation import Installation
 
+OHLC = ("open", "high", "low", "close")
 SECRET = "quetzal"  # a word that no prompt has of itself
 
 
@@ -38,10 +39,15 @@ def kept(installation: Installation) -> list[Kept]:
         "JOIN candle_datasets c ON c.id = s.dataset_id WHERE p.split = 'holdout' GROUP BY p.id"
     )
     found = []
+    at_bars = {row[0] for row in rows}
     for bar, at, level, low, high, ids, prices, path in rows:
-        candle = load_array(get_settings().storage_root, path)[bar]
-        numbers = {level, low, high, *prices, *(float(candle[n]) for n in ("open", "high", "low", "close"))}
-        found.append(Kept(set(ids), bar, at.date(), int(at.timestamp()), {repr(float(n)) for n in numbers if n}))
+        candles = load_array(get_settings().storage_root, path)
+        numbers = {level, low, high, *prices, *(float(candles[n][bar]) for n in OHLC)}
+        # A price that another candle has too may stand in a prompt because of that candle.
+        elsewhere = {float(p) for n in OHLC for i, p in enumerate(candles[n]) if i not in at_bars}
+        told = {repr(float(n)) for n in numbers if n and float(n) not in elsewhere}
+        found.append(Kept(set(ids), bar, at.date(), int(at.timestamp()), told))
+    assert sum(len(k.prices) for k in found) > 10
     return found
 
 
@@ -137,6 +143,6 @@ def test_a_change_that_loses_what_is_kept_for_testing_ends_without_a_deploy(inst
     with transaction() as session:
         assert executions.times_asked(session, workspace_id) == 1
         replay = executions.replay(session, found.row.id)
-    assert replay is not None and replay.splits.holdout_word == "worse" and replay.fixed_ids == []
+    assert replay is not None and replay.splits.holdout_word == "worse" and not replay.fixed_ids
     assert installation.sql("SELECT DISTINCT state FROM feedback_items WHERE verdict = 'false_positive'") == [("open",)]
     installation.assert_at_rest()
