@@ -134,7 +134,7 @@ def _comment(workspace_id: uuid.UUID, place_id: uuid.UUID) -> None:
 def _settle(workspace_id: uuid.UUID, place_id: uuid.UUID, room: Room) -> None:
     with st.form(f"settle-{place_id}", border=True):
         st.markdown("**Settle it**")
-        word = st.radio("Decision", [PRESENT, ABSENT], horizontal=True, key=f"settle-word-{place_id}")
+        word = st.radio("Decision", [PRESENT, ABSENT], index=None, horizontal=True, key=f"settle-word-{place_id}")
         rule = st.text_area(
             "The rule in words",
             height=90,
@@ -146,6 +146,9 @@ def _settle(workspace_id: uuid.UUID, place_id: uuid.UUID, room: Room) -> None:
         )
         pressed = st.form_submit_button("Settle", type="primary", icon=":material/gavel:", key="settle-yes")
     if not pressed:
+        return
+    if word is None:
+        st.error("Choose whether it is there before it is settled.")
         return
     with guarded() as outcome:
         actor = acting()

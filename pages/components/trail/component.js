@@ -8,7 +8,7 @@ function stepNode({ text, link }, open) {
     return el("li", "", here)
   }
   const anchor = el("a", "", text)
-  anchor.href = new URL(link.replace(/^\//, ""), document.baseURI).href
+  anchor.href = new URL(`./${link.replace(/^\//, "")}`, document.baseURI).href
   anchor.onclick = (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return
     event.preventDefault()
