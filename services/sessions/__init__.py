@@ -1,14 +1,12 @@
 """Sessions: one detector version run over a window of candles, judged by people."""
 
 from services.sessions.labelling import open_for_labels
+from services.sessions.opening import DEFAULT_WINDOW, MAX_WINDOW, bar_time
 from services.sessions.reading import SessionDetail, SessionRow, get, gone, list_sessions, marks
 from services.sessions.reopening import may_reopen, reopen
 from services.sessions.running import (
-    DEFAULT_WINDOW,
     INTERRUPTED,
-    MAX_WINDOW,
     SessionPlan,
-    bar_time,
     complete,
     create,
     fail,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import insert, select
@@ -20,25 +20,23 @@ from services.candles.ranges import slack_at
 from services.detectors.types import Candles, Detection
 from services.errors import Conflict, InvalidInput, NotFound
 from services.lifecycle import MessageType, SessionStatus, WorkspaceStatus
+from services.models import Detection as DetectionRow
 from services.models import (
-    CandleDataset,
     DetectorVersion,
     PatternSession,
     PatternWorkspace,
-    SessionCoverage,
     new_id,
     now,
 )
-from services.models import Detection as DetectionRow
 from services.people import Actor, require
+from services.sessions import opening
 from services.sessions.carrying import carry_over, settle_addressed
+from services.sessions.opening import bar_time
 from services.sessions.scores import freeze
 from services.states import move_session, move_sessions
 from services.texts import cleaned
 
-MAX_WINDOW = 20_000  # bars of one session
 INTERRUPTED = "The run was interrupted; run it again."
-DEFAULT_WINDOW = 500  # bars, when the person gives none: the newest ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,36 +75,8 @@ def create(
     require(actor, "run_session")
     workspace = workspaces.lock(session, workspace_id)
     version = _deployed(session, workspace)
-    dataset = session.get(CandleDataset, dataset_id)
-    if dataset is None:
-        raise NotFound("There is no such dataset; import its candles first.")
-    start, end = window_of(dataset, start_index, end_index)
-    if coverage not in ("partial", "exhaustive"):
-        raise InvalidInput("The coverage is 'partial' or 'exhaustive'.")
-    row = PatternSession(
-        id=new_id(),
-        workspace_id=workspace_id,
-        dataset_id=dataset_id,
-        start_index=start,
-        end_index=end,
-        name=cleaned(name)[:120] or f"{dataset.symbol} {dataset.timeframe} #{start}–#{end}",
-        symbol=dataset.symbol,
-        timeframe=dataset.timeframe,
-        coverage=coverage,
-        detector_version_id=version.id,
-        params=version.params,
-        retest_of_id=retest_of_id,
-        created_by_id=actor.id,
-        status=SessionStatus.RUNNING,
-        pattern_type=workspace.pattern_type,
-        pattern_version=version.version,
-        pattern_settings=version.params,
-    )
-    session.add(row)
-    workspace.session_count += 1
-    session.flush()
-    session.add(SessionCoverage(session_id=row.id, person_id=actor.id, coverage=coverage))
-    session.flush()
+    wanted = opening.Wanted(dataset_id, start_index, end_index, name, coverage)
+    row, dataset = opening.add(session, workspace, wanted, version=version, retest_of_id=retest_of_id, actor=actor)
     return SessionPlan(
         row.id,
         workspace_id,
@@ -116,8 +86,8 @@ def create(
         version.commit_hash,
         dict(version.params),
         dataset.storage_path,
-        start,
-        end,
+        row.start_index,
+        row.end_index,
         retest_of_id,
     )
 
@@ -131,18 +101,6 @@ def _deployed(session: Session, workspace: PatternWorkspace) -> DetectorVersion:
     version = session.get(DetectorVersion, workspace.deployed_version_id)
     assert version is not None  # held by the foreign key
     return version
-
-
-def window_of(dataset: CandleDataset, start: int | None, end: int | None) -> tuple[int, int]:
-    """The inclusive indexes of a window, the newest bars where none are given. Raises InvalidInput."""
-    last = dataset.rows - 1
-    end = last if end is None else end
-    start = max(0, end - DEFAULT_WINDOW + 1) if start is None else start
-    if not 0 <= start <= end <= last:
-        raise InvalidInput(f"The window #{start} to #{end} is not inside the dataset's candles #0 to #{last}.")
-    if end - start + 1 > MAX_WINDOW:
-        raise InvalidInput(f"A session covers up to {MAX_WINDOW:,} candles; this window has {end - start + 1:,}.")
-    return start, end
 
 
 def record(
@@ -173,29 +131,7 @@ def record(
     row.end_time = bar_time(candles, row.end_index)
     session.flush()
     carried = carry_over(session, row) if row.retest_of_id else 0
-    timeline.append(
-        session,
-        row.workspace_id,
-        MessageType.SESSION_CREATED,
-        data={
-            "session_id": row.id,
-            "name": row.name,
-            "symbol": row.symbol,
-            "timeframe": row.timeframe,
-            "candle_count": row.end_index - row.start_index + 1,
-            "detection_count": len(detections),
-            "version": row.pattern_version,
-            "carried_count": carried if row.retest_of_id else None,
-        },
-        actor=actor,
-        title=row.name,
-        session_id=row.id,
-    )
-
-
-def bar_time(candles: Candles, index: int) -> datetime:
-    """The open of a bar of the whole dataset, UTC."""
-    return datetime.fromtimestamp(int(candles["time"][index]), UTC)
+    opening.tell(session, row, marks=len(detections), carried=carried if row.retest_of_id else None, actor=actor)
 
 
 def _values(row: PatternSession, d: Detection, candles: Candles) -> dict[str, Any]:

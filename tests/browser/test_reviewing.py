@@ -129,7 +129,7 @@ def test_what_was_returned_is_answered_before_it_is_approved_again(member: Perso
     member.press("Withdraw")
     with member.dialog("Withdraw") as box:
         member.button(re.compile("Withdraw"), box).click()
-    badge(member, "Beta")
+    member.see("Its status is beta now.")
 
 
 def test_a_pattern_is_rolled_back_and_back_again(member: Person, case: Case) -> None:

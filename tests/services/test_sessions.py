@@ -84,7 +84,7 @@ def test_what_a_session_needs_is_there_first(
     scenarios.launch(session, soon, member)
     with pytest.raises(Conflict, match="wait for its first deploy"):
         sessions.create(session, soon, dataset_id=stored.id, actor=member)
-    monkeypatch.setattr("services.sessions.running.MAX_WINDOW", 59)
+    monkeypatch.setattr("services.sessions.opening.MAX_WINDOW", 59)
     with pytest.raises(InvalidInput, match="covers up to"):
         sessions.create(session, home, dataset_id=stored.id, start_index=0, end_index=59, actor=member)
 
