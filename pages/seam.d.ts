@@ -386,6 +386,7 @@ interface Cell {
   right?: boolean
   long?: boolean
   title?: string | null
+  since?: string
 }
 
 interface MeterData {
@@ -436,10 +437,42 @@ interface RunCard {
   name: string
   number: number
   look: LookJson
-  facts: string
-  remark: string | null
+  facts: Ticking
+  remark: Ticking | null
   percent: string
   phases: PhaseRun
+}
+
+interface Ticking {
+  before: string
+  since: string | null
+  until: string | null
+  after: string
+}
+
+interface DoingData {
+  kind: "doing"
+  task: string
+  percent: string
+  figures: Ticking
+  notices: TickingNotice[]
+}
+
+interface TickingNotice {
+  color: string
+  symbol: string
+  text: Ticking
+}
+
+interface LineData {
+  kind: "line"
+  text: Ticking
+}
+
+interface FollowData {
+  url: string
+  seen: number
+  running: boolean
 }
 
 interface PatternListData {
@@ -684,7 +717,8 @@ interface Components {
   board: Mounted<BoardData, "renew" | "settled">
   commands: Mounted<CommandsData, "open" | "renew">
   drawn: Mounted<FactsData | ChecksData | RateData | RatesData | LifecycleData, never>
-  execution: Mounted<PhaseBarData | CheckpointsData | TableData | MeterData | NamedCellsData | DiffData | TextData | RunsData, "open">
+  execution: Mounted<PhaseBarData | CheckpointsData | TableData | MeterData | NamedCellsData | DiffData | TextData | RunsData | DoingData | LineData, "open">
+  follow: Mounted<FollowData, "refresh" | "renew">
   pattern_list: Mounted<PatternListData, "open">
   review: Mounted<QueueData | SessionsData | BadgesData | ChangeData, "open">
   timeline: Mounted<TimelineData, "open" | "number" | "show" | "edit" | "delete" | "older" | "newer" | "newest" | "renew" | "refresh">

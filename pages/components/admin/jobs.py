@@ -41,7 +41,11 @@ def read(kind: JobKind | None = None, schedule_id: uuid.UUID | None = None) -> l
 
 
 def live(read_rows: Callable[[], list[JobRow]], draw: Callable[[list[JobRow]], None]) -> None:
-    """Draws a part that follows its jobs while one of them waits or runs; the page is drawn anew at their end."""
+    """Draws a part that follows its jobs while one of them waits or runs; the page is drawn anew at their end.
+
+    It looks again by itself, because jobs belong to no workspace and so to no live stream: they last for seconds, few
+    people look at them, and with none under way nothing is asked.
+    """
     with guarded(stop=True):
         busy = _unfinished(read_rows())
 

@@ -21,6 +21,7 @@ from services import executions
 from services.database.engine import transaction
 from services.deployments import VersionRow
 from services.executions import KeptPlan, Relative
+from services.lifecycle import ExecutionStatus
 
 TABS_KEY: Final = "execution-tabs"
 DEPLOY_LOG_KEY: Final = "execution-deploy-log"
@@ -90,14 +91,16 @@ def phase_card(view: ExecutionView) -> None:
     detail, now = view.detail, view.now
     with st.container(border=True, gap="xsmall"):
         component.phases(phase_run(detail.row, detail.phases, now), key="execution-phases")
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            with st.container(width="stretch"):
-                st.markdown(f":small[{looks.plain(wording.task(detail))}]")
-            figures = looks.plain(" · ".join(wording.figures(detail, now)))
-            percent = f":blue[**{detail.row.progress}%**] " if detail.row.status == "running" else ""
-            st.markdown(f":small[{percent}:gray[{figures}]]", width="content")
-        for notice in wording.notices(detail, now, view.workers):
-            st.markdown(f":small[:{notice.color}[:material/{notice.symbol}:] {looks.plain(notice.text)}]")
+        component.doing(
+            wording.task(detail),
+            f"{detail.row.progress}%" if detail.row.status == ExecutionStatus.RUNNING else "",
+            wording.figures(detail),
+            [
+                {"color": n.color, "symbol": n.symbol, "text": n.text}
+                for n in wording.notices(detail, now, view.workers)
+            ],
+            key="execution-doing",
+        )
 
 
 def checkpoint_list(view: ExecutionView) -> None:

@@ -35,6 +35,7 @@ class ExecutionView:
     workers: int | None  # how many are connected; counted only where the run waits for one
     actor: Actor
     now: datetime  # in the reader's own zone
+    position: int  # of the workspace's timeline before the rows were read
     why_not_continue: str | None  # None when a new execution can go on from where this one failed
 
 
@@ -44,6 +45,7 @@ def execution_view(execution_id: uuid.UUID, actor: Actor) -> ExecutionView:
         detail = executions.get(session, execution_id)
         row = detail.row
         workspace = workspaces.get(session, row.workspace_id)
+        position = workspace.message_seq
         deployed, candidate = (
             deployments.get_version(session, version_id) if version_id else None
             for version_id in (workspace.deployed_version_id, detail.candidate_version_id)
@@ -53,7 +55,8 @@ def execution_view(execution_id: uuid.UUID, actor: Actor) -> ExecutionView:
         why_not = (
             executions.why_not_continue(session, execution_id) if row.status == ExecutionStatus.FAILED else NOT_FAILED
         )
-    return ExecutionView(detail, deployed, candidate, workspace.status, workers, actor, viewer_now(), why_not)
+    status = workspace.status
+    return ExecutionView(detail, deployed, candidate, status, workers, actor, viewer_now(), position, why_not)
 
 
 def replay_of(execution_id: uuid.UUID) -> KeptReplay | None:
