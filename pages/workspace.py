@@ -34,7 +34,6 @@ from services.errors import NotFound
 from services.people import Actor
 from services.timeline import FILTERS, PAGE
 from services.web import tokens
-from services.workspaces import WorkspaceDetail
 
 FILTER_LABELS = {"people": "People", "corrections": "Corrections", "executions": "Executions", "deploys": "Deploys"}
 MORE = {
