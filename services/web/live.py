@@ -189,8 +189,10 @@ class LiveHub:
         self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._dispatch())]
 
     async def close(self) -> None:
-        for open_stream in (*self._all(), *self._watchers):
-            open_stream.end()
+        for viewer in self._all():
+            viewer.end()
+        for watcher in self._watchers:
+            watcher.end()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -251,9 +253,10 @@ class LiveHub:
 
     def shut_out(self, person_id: uuid.UUID) -> None:
         """Ends the streams of a person; whoever may still look on connects again."""
-        for open_stream in (*self._all(), *self._watchers):
-            if open_stream.person_id == person_id:
-                open_stream.end()
+        streams: list[Viewer | Watcher] = [*self._all(), *self._watchers]
+        for each in streams:
+            if each.person_id == person_id:
+                each.end()
 
     async def _listen(self) -> None:
         pause, lost = _FIRST_PAUSE, False
