@@ -23,8 +23,8 @@ from services.web import tokens
 from services.web.changes import EXECUTION, EXECUTIONS, WORKSPACE, WORKSPACES, Scope, scope_of, stream
 from services.web.live import LiveHub, Note
 from tests import factories
+from tests.support.live_hub import eventually, listening
 from tests.support.web_server import LiveWorkspace, running
-from tests.web.test_live import eventually, listening
 
 LISTS = (Scope(EXECUTIONS), Scope(WORKSPACES))
 
