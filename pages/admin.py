@@ -101,7 +101,7 @@ def the_system(_actor: Actor) -> None:
         live, workers = executions.list_active(session), system.list_workers(session)
     note = isolation_note()
     settings = get_settings()
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="small", key="stack-system"):
         with st.container(border=True, width="stretch"):
             st.markdown("**Detectors**")
             facts([("Isolation", isolation()), *([("Why", note)] if note else [])], key="isolation")

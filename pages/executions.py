@@ -12,12 +12,12 @@ import streamlit as st
 
 from pages.components import address, looks, parts
 from pages.components.actor import require_actor, viewer_now
-from pages.components.columns import clicked_row, looks_of, table
 from pages.components.errors import guarded
 from pages.components.executions.narrowing import KEY, MORE, from_address, in_words, report_filters
 from pages.components.executions.rows import FILTERS, columns, filter_label, fits, live_card
 from pages.components.follow.component import ALL_EXECUTIONS, follow
 from pages.components.links import go
+from pages.components.rows.component import rows_table
 from pages.components.runs.component import live_runs
 from pages.components.runs.state import is_live, waits_for_worker
 from services import executions, people, stats, system, timeline, workspaces
@@ -172,18 +172,8 @@ def draw(listed: Listed, actor: Actor, *, filtered: bool, deep: bool) -> uuid.UU
     if listed.ended:
         # The table's own toolbar floats above it, unseen but in the way of clicks; the heading keeps the CSV button clear.
         st.subheader("Ended", anchor=False)
-        event = st.dataframe(
-            table(columns(now), listed.ended),
-            column_config=looks_of(columns(now)),
-            hide_index=True,
-            row_height=32,
-            on_select="rerun",
-            selection_mode="single-cell",
-            key="executions-table",
-            alt="Executions that have ended, the newest first",
-            height=min(32 * (len(listed.ended) + 1) + 2, 680),
-        )
-        at = clicked_row(event, len(listed.ended))
+        label = "Executions that have ended, the newest first"
+        at, _ = rows_table(columns(now), listed.ended, key="executions-table", label=label, titles=2)
         opened = listed.ended[at].id if at is not None else opened
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if deep:

@@ -253,6 +253,7 @@ interface CommandsData {
   page: string
   menu: string
   token: string
+  narrow: boolean
   screens: ScreenData[]
 }
 
@@ -550,6 +551,22 @@ interface ChangedFileData {
   lines: ([string, string])[]
 }
 
+interface RowsData {
+  cards: RowCard[]
+  label: string
+}
+
+interface RowCard {
+  title: string
+  badges: RowBadge[]
+  facts: ([string, string])[]
+}
+
+interface RowBadge {
+  color: string
+  label: string
+}
+
 interface TimelineData {
   workspace: string
   focus: string | null
@@ -715,12 +732,13 @@ interface Payloads {
 
 interface Components {
   board: Mounted<BoardData, "renew" | "settled">
-  commands: Mounted<CommandsData, "open" | "renew">
+  commands: Mounted<CommandsData, "open" | "renew" | "width">
   drawn: Mounted<FactsData | ChecksData | RateData | RatesData | LifecycleData, never>
   execution: Mounted<PhaseBarData | CheckpointsData | TableData | MeterData | NamedCellsData | DiffData | TextData | RunsData | DoingData | LineData, "open">
   follow: Mounted<FollowData, "refresh" | "renew">
   pattern_list: Mounted<PatternListData, "open">
   review: Mounted<QueueData | SessionsData | BadgesData | ChangeData, "open">
+  rows: Mounted<RowsData, "open">
   timeline: Mounted<TimelineData, "open" | "number" | "show" | "edit" | "delete" | "older" | "newer" | "newest" | "renew" | "refresh">
   trail: Mounted<TrailData, "open">
   workspace_grid: Mounted<GridData, "open">

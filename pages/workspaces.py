@@ -8,11 +8,12 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.actor import require_actor
-from pages.components.columns import clicked_row, csv_frame, looks_of, table
+from pages.components.columns import csv_frame
 from pages.components.errors import guarded
 from pages.components.follow.component import ALL_WORKSPACES, follow
 from pages.components.links import go
 from pages.components.parts import download_csv_button, empty_state, header
+from pages.components.rows.component import rows_table
 from pages.components.workspaces.create_dialog import create_dialog
 from pages.components.workspaces.grid import workspace_grid
 from pages.components.workspaces.notices import demo_banner
@@ -113,18 +114,8 @@ def _draw(
     if view == "cards":
         opened = workspace_grid([card(row, sparks.get(row.id, [])) for row in rows], key="workspaces-grid")
         return uuid.UUID(opened) if opened else None
-    event = st.dataframe(
-        table(columns(sparks), rows),
-        column_config=looks_of(columns(sparks)),
-        hide_index=True,
-        row_height=36,
-        on_select="rerun",
-        selection_mode="single-cell",
-        key="workspaces-table",
-        alt="Workspaces with status, success rate and counts",
-        height=min(36 * (len(rows) + 1) + 2, 722),
-    )
-    at = clicked_row(event, len(rows))
+    label = "Workspaces with status, success rate and counts"
+    at, _ = rows_table(columns(sparks), rows, key="workspaces-table", label=label, row_height=36, most=722)
     return None if at is None else rows[at].id
 
 

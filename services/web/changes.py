@@ -12,7 +12,7 @@ import uuid
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from sse_starlette import ServerSentEvent
 
@@ -49,7 +49,7 @@ class Scope:
         return {"changes": self.kind} | {name: str(value) for name, value in ids.items() if value is not None}
 
 
-def scope_of(granted: Mapping[str, Any]) -> Scope | None:
+def scope_of(granted: Mapping[str, object]) -> Scope | None:
     """The scope of a token's object; None for a token of a timeline. Raises NotAllowed for one that names nothing."""
     kind = granted.get("changes")
     if kind is None:

@@ -2,74 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
-import time
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
-import httpx
 import pytest
-from playwright.sync_api import Browser, Error, WebSocket, expect, sync_playwright
+from playwright.sync_api import Browser, WebSocket, expect
 
 from services import executions, people, workspaces
 from services.database.engine import transaction
 from services.lifecycle import ExecutionPhase, ExecutionStatus
 from services.models import ClaudeExecution, now
-from services.settings import ROOT, get_settings
 from tests.support.execution_screen import change, running
 from tests.support.product import World
 from tests.support.screens import Person
-from tests.support.web_server import free_port
 
-STARTS_S, IDLE_S = 120, 13.0  # longer than any of the looks that a page takes by itself while something runs
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        try:
-            chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        except Error as problem:
-            pytest.skip(f"Chromium is not installed: {problem.message[:80]}")
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="module")
-def address(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server with the real screens on the product's data."""
-    settings, port = get_settings(), free_port()
-    own = {"DATABASE_URL": str(settings.database_url), "DATA_DIR": str(settings.data_dir), "PORT": str(port)}
-    log = tmp_path_factory.mktemp("server") / "server.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "services.web.serve"], cwd=ROOT, stdout=output, stderr=output,
-            env=os.environ | own | {"PATTERNDESK_SUPERVISED": "1"},
-        )  # fmt: skip
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _wait(f"{url}/healthz", log)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def _wait(url: str, log: Path) -> None:
-    ends = time.monotonic() + STARTS_S
-    while time.monotonic() < ends:
-        try:
-            if httpx.get(url, timeout=2).is_success:
-                return
-        except httpx.TransportError:
-            time.sleep(0.2)
-    pytest.fail(log.read_text())
+IDLE_S = 13.0  # longer than any of the looks that a page takes by itself while something runs
 
 
 class Watched:
@@ -95,8 +44,8 @@ class Watched:
 
 
 @pytest.fixture
-def viewer(browser: Browser, address: str, world: World) -> Iterator[Watched]:
-    watched = Watched(browser, address, "Viewer One")
+def viewer(chromium: Browser, address: str, world: World) -> Iterator[Watched]:
+    watched = Watched(chromium, address, "Viewer One")
     watched.person.open("/")
     watched.person.sign_in()
     yield watched

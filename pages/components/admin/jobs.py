@@ -68,11 +68,12 @@ def history(rows: Sequence[JobRow], *, key: str) -> None:
     if not rows:
         st.caption("Nothing has been done yet.")
         return
+    here = looks.now_here().tzinfo
     st.dataframe(
         pd.DataFrame(
             [
                 (
-                    row.planned_at,
+                    row.planned_at.astimezone(here),
                     row.title,
                     STATES[row.status].label,
                     row.sentence or looks.MISSING,
@@ -83,10 +84,10 @@ def history(rows: Sequence[JobRow], *, key: str) -> None:
                 )
                 for row in rows
             ],
-            columns=["When (UTC)", "What", "State", "What came of it", "Took", "For"],
+            columns=["When", "What", "State", "What came of it", "Took", "For"],
         ),
         hide_index=True,
         key=key,
         alt="Background jobs",
-        column_config={"When (UTC)": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone="UTC")},
+        column_config={"When": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", help="In your time zone")},
     )

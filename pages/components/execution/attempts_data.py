@@ -43,7 +43,7 @@ def _attempt(attempt: AttemptRow, row: ExecutionRow, now: datetime, *, paid: boo
     reason = str(attempt.reason or "")
     cells: list[Cell] = [
         {"t": str(attempt.number)},
-        {"t": moment(attempt.started_at, now)},
+        {"t": moment(attempt.started_at, now), "title": looks.utc(attempt.started_at)},
         time,
         {"t": look.label, "badge": look.color, "icon": look.symbol},
         {"t": phase_label(attempt.phase, row, attempt)},

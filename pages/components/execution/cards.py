@@ -45,7 +45,7 @@ def error_card(view: ExecutionView, broken: tuple[int, int]) -> str | None:
     may_continue = may_run and view.why_not_continue is None
     step = wording.next_step(view.detail, broken=broken[0], hidden=broken[1], may_continue=may_continue)
     color, symbol = ("gray", "block") if view.detail.row.canceled else ("red", "error")
-    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small", key="stack-error"):
         st.markdown(f":{color}[:material/{symbol}:]", width="content")
         with st.container(width="stretch", gap="xxsmall"):
             st.text(reason)

@@ -184,7 +184,7 @@ def _point(point: Checkpoint, now: datetime) -> Point:
         "text": point.text,
         "details": point.details,
         "time": hour(point.at, now),
-        "title": moment(point.at, now),
+        "title": f"{moment(point.at, now)} ({looks.utc(point.at)})",
     }
 
 
