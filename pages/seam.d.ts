@@ -227,6 +227,17 @@ interface MarkDisputed {
   candle_time?: string
 }
 
+interface ClaudeAnswer {
+  asked_by: string
+  doing?: string
+  error?: string
+  version?: string
+  model?: string
+  cost_usd?: number
+  input_tokens?: number
+  output_tokens?: number
+}
+
 interface BoardData {
   session: string
   person: string
@@ -576,6 +587,7 @@ interface TimelineData {
   live_url: string | null
   can_load_older: boolean
   viewer: string
+  may_ask: boolean
   scope: string
   kinds: string[] | null
   last_seq: number | null
@@ -728,6 +740,7 @@ interface Payloads {
   gate_waived: GateWaived
   version_rolled_back: VersionRolledBack
   mark_disputed: MarkDisputed
+  claude_answer: ClaudeAnswer
 }
 
 interface Components {
@@ -738,8 +751,12 @@ interface Components {
   follow: Mounted<FollowData, "refresh" | "renew">
   pattern_list: Mounted<PatternListData, "open">
   review: Mounted<QueueData | SessionsData | BadgesData | ChangeData, "open">
+<<<<<<< HEAD
   rows: Mounted<RowsData, "open">
   timeline: Mounted<TimelineData, "open" | "number" | "show" | "edit" | "delete" | "older" | "newer" | "newest" | "renew" | "refresh">
+=======
+  timeline: Mounted<TimelineData, "open" | "number" | "show" | "edit" | "delete" | "again" | "older" | "newer" | "newest" | "renew" | "refresh">
+>>>>>>> main
   trail: Mounted<TrailData, "open">
   workspace_grid: Mounted<GridData, "open">
   writing: Mounted<WritingData, never>

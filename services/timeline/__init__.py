@@ -35,6 +35,7 @@ from services.timeline.writing import (
     comment,
     delete_comment,
     edit_comment,
+    update_answer,
     update_progress,
 )
 
@@ -75,5 +76,6 @@ __all__ = [
     "place_of",
     "position",
     "unread",
+    "update_answer",
     "update_progress",
 ]

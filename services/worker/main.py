@@ -20,10 +20,10 @@ from services import sessions
 from services.database import queue
 from services.database.engine import database_url, get_engine, plain_url, transaction
 from services.database.migrate import readiness
-from services.database.queue import APP_NAME, JOBS, NOTICES, QUEUE, ROLL_BACKS, SCHEMA, WORKFLOW_VERSION
+from services.database.queue import APP_NAME, JOBS, NOTICES, QUESTIONS, QUEUE, ROLL_BACKS, SCHEMA, WORKFLOW_VERSION
 from services.errors import Unavailable
 from services.logs import get_logger
-from services.worker import jobs, notifying, rolling_back, steps, workflow
+from services.worker import answering, jobs, notifying, rolling_back, steps, workflow
 from services.worker.clock import Clock
 from services.worker.liveness import Watchdog, WorkerLock, connection_name, end_process
 
@@ -52,7 +52,9 @@ def run_worker(concurrency: int) -> None:
         "run_migrations": False,
         "notification_coalesce_sec": 1.0,  # of streams and events, which are not used; else it wakes 100 times a second
         "console_log_level": "WARNING",
-        "sys_db_pool_size": 5 + concurrency + notifying.CONCURRENCY + jobs.CONCURRENCY + rolling_back.CONCURRENCY,
+        "sys_db_pool_size": 5
+        + concurrency
+        + sum(its.CONCURRENCY for its in (answering, notifying, jobs, rolling_back)),
         "db_engine_kwargs": {"connect_args": {"application_name": connection_name(executor_id)}},
     }
     _name_connections(connection_name(executor_id))
@@ -80,6 +82,9 @@ def run_worker(concurrency: int) -> None:
     )
     DBOS.register_queue(
         ROLL_BACKS, worker_concurrency=rolling_back.CONCURRENCY, polling_interval_sec=0.5, on_conflict="always_update"
+    )
+    DBOS.register_queue(
+        QUESTIONS, worker_concurrency=answering.CONCURRENCY, polling_interval_sec=0.5, on_conflict="always_update"
     )
     # The library's own way to hand runs over.
     watchdog = Watchdog(url, executor_id, DBOS._recover_pending_workflows, _adopt)
