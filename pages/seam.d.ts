@@ -751,12 +751,8 @@ interface Components {
   follow: Mounted<FollowData, "refresh" | "renew">
   pattern_list: Mounted<PatternListData, "open">
   review: Mounted<QueueData | SessionsData | BadgesData | ChangeData, "open">
-<<<<<<< HEAD
   rows: Mounted<RowsData, "open">
-  timeline: Mounted<TimelineData, "open" | "number" | "show" | "edit" | "delete" | "older" | "newer" | "newest" | "renew" | "refresh">
-=======
   timeline: Mounted<TimelineData, "open" | "number" | "show" | "edit" | "delete" | "again" | "older" | "newer" | "newest" | "renew" | "refresh">
->>>>>>> main
   trail: Mounted<TrailData, "open">
   workspace_grid: Mounted<GridData, "open">
   writing: Mounted<WritingData, never>
