@@ -10,6 +10,7 @@ from typing import Final
 import streamlit as st
 
 from pages.components.actor import viewer_now
+from pages.components.execution.cause import source_around
 from pages.components.runs.state import is_live, is_stalled, waits_for_worker
 from services import deployments, executions, releases, system, workspaces
 from services.database.engine import transaction
@@ -88,6 +89,30 @@ def diff(execution_id: uuid.UUID, base: str, commit: str) -> str:
         if not _brought(execution_id, commit):
             raise
         return repository.diff(repo, base, commit)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a failing line comes from: the newest commit that changed its file, and the line with those around it."""
+
+    commit: str
+    author: str
+    subject: str
+    source: str
+
+
+@st.cache_data(max_entries=50, ttl=600, show_spinner=False)
+def origin_of(commit: str, file: str, line: int) -> Origin | None:
+    """None where this machine does not have the commit or the file."""
+    repo = releases.repository()
+    try:
+        changed = repository.last_change(repo, commit, file)
+        source = repository.show(repo, commit, file)
+    except RepositoryError:
+        return None
+    if changed is None:
+        return None
+    return Origin(changed.sha, changed.author, changed.subject, source_around(source or "", line))
 
 
 @st.cache_data(max_entries=50, ttl=30, show_spinner=False)
