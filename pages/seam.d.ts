@@ -227,6 +227,17 @@ interface MarkDisputed {
   candle_time?: string
 }
 
+interface ClaudeAnswer {
+  asked_by: string
+  doing?: string
+  error?: string
+  version?: string
+  model?: string
+  cost_usd?: number
+  input_tokens?: number
+  output_tokens?: number
+}
+
 interface BoardData {
   session: string
   person: string
@@ -526,6 +537,7 @@ interface TimelineData {
   live_url: string | null
   can_load_older: boolean
   viewer: string
+  may_ask: boolean
   scope: string
   kinds: string[] | null
   last_seq: number | null
@@ -678,6 +690,7 @@ interface Payloads {
   gate_waived: GateWaived
   version_rolled_back: VersionRolledBack
   mark_disputed: MarkDisputed
+  claude_answer: ClaudeAnswer
 }
 
 interface Components {
@@ -687,7 +700,7 @@ interface Components {
   execution: Mounted<PhaseBarData | CheckpointsData | TableData | MeterData | NamedCellsData | DiffData | TextData | RunsData, "open">
   pattern_list: Mounted<PatternListData, "open">
   review: Mounted<QueueData | SessionsData | BadgesData | ChangeData, "open">
-  timeline: Mounted<TimelineData, "open" | "number" | "show" | "edit" | "delete" | "older" | "newer" | "newest" | "renew" | "refresh">
+  timeline: Mounted<TimelineData, "open" | "number" | "show" | "edit" | "delete" | "again" | "older" | "newer" | "newest" | "renew" | "refresh">
   trail: Mounted<TrailData, "open">
   workspace_grid: Mounted<GridData, "open">
   writing: Mounted<WritingData, never>

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 import streamlit as st
 
 from pages.components import looks, uploads
-from pages.components.actor import require_actor
+from pages.components.actor import acting, require_actor
 from pages.components.dialogs import ask_now, asked
 from pages.components.errors import guarded
 from pages.components.launch.dialog import launch
@@ -25,7 +25,7 @@ from pages.components.workspace.export_dialog import export
 from pages.components.workspace.notifications_dialog import notifications_of
 from pages.components.workspace.pattern_list import pattern_list
 from pages.components.workspace.settings_dialog import settings
-from services import executions, feedback, workspaces
+from services import executions, feedback, questions, workspaces
 from services import timeline as entries_of
 from services.database.engine import transaction
 from services.errors import NotFound
@@ -209,6 +209,7 @@ def _timeline(view: summary.View, actor: Actor) -> TimelineAction | None:
         live_url=None if search else _live_url(workspace.id, actor),
         can_load_older=len(page) > limit,
         viewer_id=str(actor.id),
+        may_ask=actor.may("comment"),
         key=f"timeline-{workspace.id}",
         scope=f"{kind}/{search}",
         kinds=None if kinds is None else [str(name) for name in FILTERS[kinds]],
@@ -229,6 +230,7 @@ def _window(opened: window.Window, workspace: WorkspaceDetail, actor: Actor) -> 
         live_url=None if seen_now.newer else _live_url(workspace.id, actor),
         can_load_older=seen_now.older,
         viewer_id=str(actor.id),
+        may_ask=actor.may("comment"),
         key=f"timeline-{workspace.id}",
         scope=f"around/{opened.message_id}",
         last_seq=None if seen_now.newer else workspace.message_seq,
@@ -279,6 +281,10 @@ def _act(action: TimelineAction | None, workspace_id: uuid.UUID) -> None:
     if action.name == "show":
         window.show(action.id)
         st.rerun(scope="fragment")
+    if action.name == "again":
+        with guarded(), transaction() as session:
+            questions.ask_again(session, uuid.UUID(action.id), actor=acting())
+        return
     if action.name in ("edit", "delete"):
         ask_now(f"{action.name}_comment", uuid.UUID(action.id))
     _open(action, workspace_id)

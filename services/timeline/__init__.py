@@ -33,6 +33,7 @@ from services.timeline.writing import (
     comment,
     delete_comment,
     edit_comment,
+    update_answer,
     update_progress,
 )
 
@@ -71,5 +72,6 @@ __all__ = [
     "phase_json",
     "place_of",
     "unread",
+    "update_answer",
     "update_progress",
 ]

@@ -26,7 +26,14 @@ PAGE = 50
 Place = tuple[datetime, uuid.UUID]  # where a message stands: its created_at and its id
 
 FILTERS: Mapping[str, tuple[T, ...]] = {
-    "people": (T.COMMENT, T.PATTERN_DESCRIPTION_SUBMITTED, T.USER_APPROVED, T.ADMIN_VERIFIED, T.REVIEW_RETURNED),
+    "people": (
+        T.COMMENT,
+        T.PATTERN_DESCRIPTION_SUBMITTED,
+        T.USER_APPROVED,
+        T.ADMIN_VERIFIED,
+        T.REVIEW_RETURNED,
+        T.CLAUDE_ANSWER,
+    ),
     "corrections": (T.FEEDBACK_ADDED, T.FEEDBACK_BATCH_SENT, T.SESSION_COMPLETED, T.SESSION_REOPENED, T.MARK_DISPUTED),
     "executions": (T.CLAUDE_STARTED, T.CLAUDE_PHASE_UPDATE, T.CLAUDE_CHECKPOINT, T.CLAUDE_COMPLETED, T.CLAUDE_FAILED),
     "deploys": (

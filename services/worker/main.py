@@ -20,18 +20,18 @@ from services import sessions
 from services.database import queue
 from services.database.engine import database_url, get_engine, plain_url, transaction
 from services.database.migrate import readiness
-from services.database.queue import APP_NAME, JOBS, NOTICES, QUEUE, ROLL_BACKS, SCHEMA, WORKFLOW_VERSION
+from services.database.queue import APP_NAME, JOBS, NOTICES, QUESTIONS, QUEUE, ROLL_BACKS, SCHEMA, WORKFLOW_VERSION
 from services.errors import Unavailable
 from services.logs import get_logger
-from services.worker import jobs, notifying, rolling_back, steps, workflow
+from services.worker import answering, jobs, notifying, rolling_back, steps, workflow
 from services.worker.clock import Clock
 from services.worker.liveness import Watchdog, WorkerLock, connection_name, end_process
 from services.worker.waking import Ear, Pace
 
 DRAIN_S = 20
 # How often each queue is looked at while runs are under way, and when none is and no call comes (services/worker/waking.py).
-POLL_S: Final = {QUEUE: 0.25, NOTICES: 1.0, ROLL_BACKS: 0.5, JOBS: 1.0}
-IDLE_S: Final = {QUEUE: 2.0, NOTICES: 5.0, ROLL_BACKS: 5.0, JOBS: 5.0}
+POLL_S: Final = {QUEUE: 0.25, NOTICES: 1.0, ROLL_BACKS: 0.5, QUESTIONS: 0.5, JOBS: 1.0}
+IDLE_S: Final = {QUEUE: 2.0, NOTICES: 5.0, ROLL_BACKS: 5.0, QUESTIONS: 5.0, JOBS: 5.0}
 BUSY_S: Final = 3.0  # after a step, since the engine writes a run's end after its last one
 log = get_logger(__name__)
 
@@ -58,7 +58,9 @@ def run_worker(concurrency: int) -> None:
         "scheduler_polling_interval_sec": 3600.0,  # of its schedules, which are not used
         "notification_coalesce_sec": 1.0,  # of streams and events, which are not used; else it wakes 100 times a second
         "console_log_level": "WARNING",
-        "sys_db_pool_size": 5 + concurrency + notifying.CONCURRENCY + jobs.CONCURRENCY + rolling_back.CONCURRENCY,
+        "sys_db_pool_size": 5
+        + concurrency
+        + sum(its.CONCURRENCY for its in (answering, notifying, jobs, rolling_back)),
         "db_engine_kwargs": {"connect_args": {"application_name": connection_name(executor_id)}},
     }
     _name_connections(connection_name(executor_id))
@@ -105,6 +107,7 @@ def _paced(engine: DBOS, concurrency: int) -> Pace:
         NOTICES: notifying.CONCURRENCY,
         JOBS: jobs.CONCURRENCY,
         ROLL_BACKS: rolling_back.CONCURRENCY,
+        QUESTIONS: answering.CONCURRENCY,
     }
     DBOS.register_queue(
         QUEUE, worker_concurrency=concurrency, partition_concurrency=1, polling_interval_sec=POLL_S[QUEUE],
