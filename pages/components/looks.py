@@ -249,9 +249,9 @@ def now_here() -> datetime:
     return _reader[0]()
 
 
-def utc(at: datetime) -> str:
+def utc(at: datetime | None) -> str:
     """The same moment for everybody, to show on hover: "2026-02-03 10:42 UTC"."""
-    return f"{at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return MISSING if at is None else f"{at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def when(at: datetime | None, now: datetime | None = None) -> str:

@@ -190,8 +190,8 @@ def last_change(path: Path, commit: str, name: str) -> Commit | None:
     form = "%H%x00%an%x00%aI%x00%s"
     ref = head(path, commit)
     out = run(path, ("log", "-1", f"--format={form}", ref, "--", f":(literal){name}")).decode("utf-8", "replace")
-    sha, *rest = out.rstrip("\n").split("\0")
-    return Commit(sha, *rest, "") if rest else None
+    parts = out.rstrip("\n").split("\0")
+    return Commit(parts[0], parts[1], parts[2], parts[3], "") if len(parts) == 4 else None
 
 
 def diff(path: Path, base: str, to: str, *, path_filter: str | None = None, max_bytes: int = 200_000) -> str:

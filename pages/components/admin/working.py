@@ -90,7 +90,7 @@ def _workers(workers: Sequence[WorkerRow], live: Sequence[ExecutionRow]) -> None
 
 def working(workers: Sequence[WorkerRow], live: Sequence[ExecutionRow]) -> list[Working]:
     """A row for each execution that a worker has, and one for each worker that has none."""
-    of_worker: dict[str, list[ExecutionRow]] = {}
+    of_worker: dict[str, list[ExecutionRow | None]] = {}
     for run in live:
         if run.worker_id is not None:
             of_worker.setdefault(run.worker_id, []).append(run)

@@ -114,6 +114,7 @@ def badge(label: str) -> RowBadge:
 def text(column: Column[Any], value: Any) -> str:
     """A cell as text: numbers with their thousands, shares of a progress column in percent."""
     if isinstance(value, float):
-        progress = dict(column.look or {}).get("type_config", {}).get("type") == "progress"
+        look: Any = column.look or {}
+        progress = (look.get("type_config") or {}).get("type") == "progress"
         return f"{value:.0f}%" if progress else f"{value:,.2f}"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
