@@ -227,6 +227,17 @@ interface MarkDisputed {
   candle_time?: string
 }
 
+interface ClaudeAnswer {
+  asked_by: string
+  doing?: string
+  error?: string
+  version?: string
+  model?: string
+  cost_usd?: number
+  input_tokens?: number
+  output_tokens?: number
+}
+
 interface BoardData {
   session: string
   person: string
@@ -253,6 +264,7 @@ interface CommandsData {
   page: string
   menu: string
   token: string
+  narrow: boolean
   screens: ScreenData[]
 }
 
@@ -386,6 +398,7 @@ interface Cell {
   right?: boolean
   long?: boolean
   title?: string | null
+  since?: string
 }
 
 interface MeterData {
@@ -436,10 +449,42 @@ interface RunCard {
   name: string
   number: number
   look: LookJson
-  facts: string
-  remark: string | null
+  facts: Ticking
+  remark: Ticking | null
   percent: string
   phases: PhaseRun
+}
+
+interface Ticking {
+  before: string
+  since: string | null
+  until: string | null
+  after: string
+}
+
+interface DoingData {
+  kind: "doing"
+  task: string
+  percent: string
+  figures: Ticking
+  notices: TickingNotice[]
+}
+
+interface TickingNotice {
+  color: string
+  symbol: string
+  text: Ticking
+}
+
+interface LineData {
+  kind: "line"
+  text: Ticking
+}
+
+interface FollowData {
+  url: string
+  seen: number
+  running: boolean
 }
 
 interface PatternListData {
@@ -517,6 +562,22 @@ interface ChangedFileData {
   lines: ([string, string])[]
 }
 
+interface RowsData {
+  cards: RowCard[]
+  label: string
+}
+
+interface RowCard {
+  title: string
+  badges: RowBadge[]
+  facts: ([string, string])[]
+}
+
+interface RowBadge {
+  color: string
+  label: string
+}
+
 interface TimelineData {
   workspace: string
   focus: string | null
@@ -526,6 +587,7 @@ interface TimelineData {
   live_url: string | null
   can_load_older: boolean
   viewer: string
+  may_ask: boolean
   scope: string
   kinds: string[] | null
   last_seq: number | null
@@ -678,16 +740,19 @@ interface Payloads {
   gate_waived: GateWaived
   version_rolled_back: VersionRolledBack
   mark_disputed: MarkDisputed
+  claude_answer: ClaudeAnswer
 }
 
 interface Components {
   board: Mounted<BoardData, "renew" | "settled">
-  commands: Mounted<CommandsData, "open" | "renew">
+  commands: Mounted<CommandsData, "open" | "renew" | "width">
   drawn: Mounted<FactsData | ChecksData | RateData | RatesData | LifecycleData, never>
-  execution: Mounted<PhaseBarData | CheckpointsData | TableData | MeterData | NamedCellsData | DiffData | TextData | RunsData, "open">
+  execution: Mounted<PhaseBarData | CheckpointsData | TableData | MeterData | NamedCellsData | DiffData | TextData | RunsData | DoingData | LineData, "open">
+  follow: Mounted<FollowData, "refresh" | "renew">
   pattern_list: Mounted<PatternListData, "open">
   review: Mounted<QueueData | SessionsData | BadgesData | ChangeData, "open">
-  timeline: Mounted<TimelineData, "open" | "number" | "show" | "edit" | "delete" | "older" | "newer" | "newest" | "renew" | "refresh">
+  rows: Mounted<RowsData, "open">
+  timeline: Mounted<TimelineData, "open" | "number" | "show" | "edit" | "delete" | "again" | "older" | "newer" | "newest" | "renew" | "refresh">
   trail: Mounted<TrailData, "open">
   workspace_grid: Mounted<GridData, "open">
   writing: Mounted<WritingData, never>

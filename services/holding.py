@@ -137,10 +137,15 @@ def set_cap(session: Session, workspace_id: uuid.UUID | None, usd: float | None,
 
 
 _SPENT: LiteralString = """
-SELECT e.workspace_id, sum(u.cost_usd)::float8 FROM agent_usage u JOIN claude_executions e ON e.id = u.execution_id
-WHERE u.created_at >= date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
-  AND (%(w)s::uuid IS NULL OR e.workspace_id = %(w)s)
-GROUP BY e.workspace_id
+SELECT workspace_id, sum(cost_usd)::float8 FROM (
+    SELECT e.workspace_id, u.cost_usd, u.created_at
+    FROM agent_usage u JOIN claude_executions e ON e.id = u.execution_id
+    UNION ALL
+    SELECT q.workspace_id, u.cost_usd, u.created_at FROM question_usage u JOIN questions q ON q.id = u.question_id
+) used
+WHERE created_at >= date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
+  AND (%(w)s::uuid IS NULL OR workspace_id = %(w)s)
+GROUP BY workspace_id
 """
 
 
@@ -159,13 +164,18 @@ def left_today(session: Session, workspace_id: uuid.UUID) -> float | None:
 
 def check_cap(session: Session, workspace: PatternWorkspace, agent: str) -> None:
     """Raises Conflict when the workspace's agents have spent the day's cap."""
-    if agent in FREE or left_today(session, workspace.id) != 0.0:
+    if agent in FREE:
         return
-    cap = caps(session).of(workspace.id)
-    raise Conflict(
-        f"The agents of {workspace.name} have spent today's cap of ${cap:,.2f}. Launch after midnight UTC, with the "
-        "tuner, or ask an admin to raise the cap."
-    )
+    spent = cap_is_spent(session, workspace.id, workspace.name)
+    if spent is not None:
+        raise Conflict(f"{spent} Launch after midnight UTC, with the tuner, or ask an admin to raise the cap.")
+
+
+def cap_is_spent(session: Session, workspace_id: uuid.UUID, name: str) -> str | None:
+    """A sentence when the workspace's agents have spent the day's cap, None when they may spend more."""
+    if left_today(session, workspace_id) != 0.0:
+        return None
+    return f"The agents of {name} have spent today's cap of ${caps(session).of(workspace_id):,.2f}."
 
 
 def report_disk(session: Session, machine: str, room: disk.Room) -> None:

@@ -68,6 +68,7 @@ class MessageType(StrEnum):
     VERSION_ROLLED_BACK = "version_rolled_back"
     MARK_DISPUTED = "mark_disputed"
     SESSION_REOPENED = "session_reopened"
+    CLAUDE_ANSWER = "claude_answer"
 
 
 class MessageStatus(StrEnum):

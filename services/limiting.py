@@ -23,6 +23,7 @@ from services.settings import get_settings
 RULES: Final[Mapping[str, tuple[str, str]]] = {
     "sign_in": ("20/minute", "sign-ins from this address"),
     "launch": ("60/hour", "launches"),
+    "ask": ("30/hour", "questions to the agent"),
     "upload": ("120/minute", "uploads"),
     "judge": ("3000/minute", "judgements"),
     "export": ("120/minute", "exports"),

@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     claude_model: str = Field("claude-sonnet-5-5", min_length=1, validation_alias="CLAUDE_MODEL")  # pinned, no alias
     claude_max_turns: int = Field(60, ge=1, le=1000, validation_alias="CLAUDE_MAX_TURNS")  # of one phase
     claude_budget_usd: float = Field(5.0, gt=0, validation_alias="CLAUDE_BUDGET_USD")  # of one execution
+    claude_answer_usd: float = Field(0.5, gt=0, validation_alias="CLAUDE_ANSWER_USD")  # of one answer on a timeline
     claude_max_retries: int = Field(3, ge=0, le=20, validation_alias="CLAUDE_MAX_RETRIES")  # of one API call
     claude_idle_s: float = Field(300.0, gt=0, validation_alias="CLAUDE_IDLE_S")  # of silence, then it is stopped
     claude_deadline_s: float = Field(3600.0, gt=0, validation_alias="CLAUDE_DEADLINE_S")  # of one phase

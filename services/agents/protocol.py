@@ -84,6 +84,40 @@ class GateRefusal:
     broken_ids: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question about a pattern as an agent sees it. `folder` is the question's own; below `files` lies all that may be
+    read, and nothing that is kept for testing.
+
+    `told(text, doing)` takes the answer as far as it has come and what is being done; `used` what the API charges.
+    `spent_usd` is what earlier tries of the question have spent.
+    """
+
+    question_id: uuid.UUID
+    name: str
+    text: str
+    asked_by: str
+    folder: Path
+    told: Callable[[str, str | None], None]
+    cancelled: Callable[[], bool]
+    log: Callable[[str], None]
+    used: Callable[[Used], None]
+    spent_usd: float
+    left_today_usd: float | None = None
+
+    @property
+    def files(self) -> Path:
+        return self.folder / "files"
+
+
+class Answerer(Protocol):
+    """An agent that answers questions. May raise PatternDeskError with a sentence or Cancelled."""
+
+    model: str
+
+    def answer(self, asked: Asked) -> str: ...
+
+
 class Agent(Protocol):
     """An agent. Each method may raise PatternDeskError with a sentence (final) or Cancelled."""
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from services.agents.by_hand import ByHand
 from services.agents.claude import agent as claude
-from services.agents.claude import connection
-from services.agents.protocol import Agent, Used
+from services.agents.claude import answering, connection
+from services.agents.protocol import Agent, Answerer, Used
 from services.agents.tuner import Tuner
 from services.errors import InvalidInput
 from services.rules import agent_name
@@ -80,6 +80,15 @@ def make(name: str) -> Agent:
     if reason is not None:
         raise InvalidInput(reason, failure="agent.not_connected")
     return kind.make(settings)
+
+
+def make_answerer() -> Answerer:
+    """Who answers questions on timelines. Raises InvalidInput, saying what it needs, when it can't work here."""
+    settings = get_settings()
+    reason = claude.unavailable(settings)
+    if reason is not None:
+        raise InvalidInput(reason, failure="agent.not_connected")
+    return answering.ClaudeAnswers(settings)
 
 
 def spent_in(folder: Path) -> list[Used]:

@@ -34,6 +34,9 @@ WITH launched AS (
     FROM execution_attempts a JOIN launched l ON l.id = a.execution_id
     WHERE a.outcome = ANY('{failed,retry}') AND a.ended_at IS NOT NULL
     UNION ALL
+    SELECT workspace_id, asked_by_id, 'question', timezone('UTC', created_at)::date, 'claude', '', '', 'asked', cost_usd
+    FROM questions
+    UNION ALL
     SELECT workspace_id, author_id, 'given', timezone('UTC', created_at)::date, '', '', symbol,
            concat(state, CASE WHEN sent_to_claude_at IS NULL THEN '' ELSE '+' END), 0
     FROM asked

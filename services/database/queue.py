@@ -1,4 +1,4 @@
-"""The queues of executions, of notices and of background jobs: enqueued in the transaction that writes the row, run by the workers."""
+"""The queues of executions, of notices, of background jobs and of questions: enqueued in the transaction that writes the row, run by the workers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, LiteralString
 from dbos import DBOSClient, EnqueueOptions
 from sqlalchemy.orm import Session
 
+from services.database import notes
 from services.database.engine import database_url, plain_url
 from services.database.rows import fetch
 
@@ -23,6 +24,9 @@ ROLL_BACKS = "roll_backs"
 ROLL_BACK = "roll_back_version"
 JOBS = "jobs"
 RUN_JOB = "run_job"
+QUESTIONS = "questions"
+ANSWER = "answer_question"
+CALLS: LiteralString = "patterndesk_queued"  # the channel on which the name of a queue says: look at it
 WAKE = "wake"  # the topic on which a pause is cut short
 # Bumped when the workflow's steps change their order or meaning: a run goes on with the steps it began with.
 WORKFLOW_VERSION = "3"
@@ -42,11 +46,10 @@ RETURNING queue_partition_key
 """
 
 
-# A delivery, a job and a roll back are one step that reads what is left to do, so one that an older release began is
-# this one's.
+# A delivery, a job, a roll back and an answer read what is left to do, so one that an older release began is this one's.
 _TAKE_ON: LiteralString = f"""
 UPDATE {SCHEMA}.workflow_status SET application_version = %(new)s
-WHERE workflow_uuid = %(workflow)s AND name IN ('{DELIVER}', '{RUN_JOB}', '{ROLL_BACK}')
+WHERE workflow_uuid = %(workflow)s AND name IN ('{DELIVER}', '{RUN_JOB}', '{ROLL_BACK}', '{ANSWER}')
   AND status IN ('PENDING', 'ENQUEUED')
   AND executor_id IS NOT DISTINCT FROM %(executor)s AND application_version = %(version)s
 RETURNING workflow_uuid
@@ -79,6 +82,7 @@ def _enqueue(session: Session, workflow_id: str, execution_id: uuid.UUID, partit
     }
     connection: Any = session.connection()
     client(_url(session)).enqueue_in_transaction(connection, options, str(execution_id))
+    notes.keep(session, CALLS, QUEUE)
 
 
 def enqueue_delivery(
@@ -95,6 +99,8 @@ def enqueue_delivery(
         options["delay_seconds"] = delay_s
     connection: Any = session.connection()
     client(_url(session)).enqueue_in_transaction(connection, options, str(notification_id), number)
+    if delay_s is None:
+        notes.keep(session, CALLS, NOTICES)
 
 
 def enqueue_roll_back(session: Session, switch_id: uuid.UUID) -> None:
@@ -107,6 +113,7 @@ def enqueue_roll_back(session: Session, switch_id: uuid.UUID) -> None:
     }
     connection: Any = session.connection()
     client(_url(session)).enqueue_in_transaction(connection, options, str(switch_id))
+    notes.keep(session, CALLS, ROLL_BACKS)
 
 
 def enqueue_job(session: Session, job_id: uuid.UUID) -> None:
@@ -119,13 +126,27 @@ def enqueue_job(session: Session, job_id: uuid.UUID) -> None:
     }
     connection: Any = session.connection()
     client(_url(session)).enqueue_in_transaction(connection, options, str(job_id))
+    notes.keep(session, CALLS, JOBS)
+
+
+def enqueue_question(session: Session, question_id: uuid.UUID) -> None:
+    """Queues the answer to a question in the caller's transaction."""
+    options: EnqueueOptions = {
+        "workflow_name": ANSWER,
+        "queue_name": QUESTIONS,
+        "workflow_id": f"question:{question_id}",
+        "app_version": WORKFLOW_VERSION,
+    }
+    connection: Any = session.connection()
+    client(_url(session)).enqueue_in_transaction(connection, options, str(question_id))
+    notes.keep(session, CALLS, QUESTIONS)
 
 
 def adopt(session: Session, workflow_id: str, *, executor_id: str | None, version: str) -> bool:
     """Ends a workflow that an older release left behind and queues its execution anew for this one.
 
     False when somebody was quicker. What the old one did stays: the new one takes the run up from its plan or commit.
-    A notice's delivery or a background job just goes on.
+    A notice's delivery, a background job or an answer just goes on.
     """
     old = {"workflow": workflow_id, "executor": executor_id, "version": version}
     if fetch(session, _TAKE_ON, old | {"new": WORKFLOW_VERSION}):

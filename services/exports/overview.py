@@ -130,7 +130,10 @@ def _sections(session: Session, filters: Filters, period: Period) -> list[tuple[
             "Why attempts failed",
             table(("Cause", "Attempts"), [(c.replace("_", " "), f"{n:,}") for c, n in _pairs(causes, "cause")]),
         ),
-        (f"Agent cost per {period.days_grain}", stacked(_cost_points(runs), COST, unit="$")),
+        (
+            f"Agent cost per {period.days_grain}",
+            stacked(_cost_points(kept.spent(session, filters, period.days_grain)), COST, unit="$"),
+        ),
     ]
 
 
@@ -142,8 +145,8 @@ def _points_of(frame: pd.DataFrame, series: str, value: str) -> list[tuple[str, 
     return list(points.items())
 
 
-def _cost_points(runs: pd.DataFrame) -> list[tuple[str, dict[str, float]]]:
-    return [(day, {"cost": sum(values.values())}) for day, values in _points_of(runs, "outcome", "cost_usd")]
+def _cost_points(spent: pd.DataFrame) -> list[tuple[str, dict[str, float]]]:
+    return [(f"{row['day']:%d %b}", {"cost": float(row["cost_usd"])}) for row in spent.to_dict("records")]
 
 
 def _pairs(frame: pd.DataFrame, name: str) -> list[tuple[str, int]]:

@@ -25,6 +25,7 @@ from services.models.place import (
     SeenPlace,
     SessionCoverage,
 )
+from services.models.question import Question, QuestionUsage
 from services.models.record import Attachment, AuditEvent, Setting
 from services.models.session import CandleDataset, Detection, ImportReading, PatternSession, SessionRevision
 from services.models.statistics import CorrectionMove, StatChange, StatDay
@@ -61,6 +62,8 @@ __all__ = [
     "PlaceJudgement",
     "PlacePin",
     "PlaceRow",
+    "Question",
+    "QuestionUsage",
     "ReadMarker",
     "ReleasedBlock",
     "Schedule",

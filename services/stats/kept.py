@@ -43,7 +43,7 @@ TOTALS: LiteralString = (
     + "GROUP BY 1 HAVING sum(n) <> 0 OR sum(total) <> 0 ORDER BY 1"
 )
 # Of runs alone; corrections have neither agent nor target. Of corrections alone: runs have no symbol.
-_OF_RUNS: Final = frozenset({"run", "retry", "deploy", "phase", "phase.month", "cause"})
+_OF_RUNS: Final = frozenset({"run", "retry", "deploy", "phase", "phase.month", "cause", "question"})
 # A day is too short for sums of days: its hours are counted from the rows of its runs.
 _HOURS: LiteralString = """
 SELECT date_trunc('hour', e.triggered_at, 'UTC'),
@@ -94,6 +94,35 @@ def runs(session: Session, filters: Filters, grain: str = "day") -> pd.DataFrame
         sums[day, outcome][0] += n
         sums[day, outcome][1] += total
     return _frame([(*key, int(n), spent) for key, (n, spent) in sorted(sums.items())], RUN_COLUMNS)
+
+
+_QUESTION_HOURS: LiteralString = """
+SELECT date_trunc('hour', q.created_at, 'UTC'), count(*), sum(q.cost_usd)::float8
+FROM questions q
+WHERE q.created_at >= %(since)s AND q.created_at < %(until)s AND %(target)s::text IS NULL
+  AND (%(w)s::uuid IS NULL OR q.workspace_id = %(w)s)
+  AND (%(category)s::text IS NULL OR q.workspace_id IN (SELECT id FROM pattern_workspaces WHERE category = %(category)s))
+  AND (%(person)s::uuid IS NULL OR q.asked_by_id = %(person)s) AND (%(agent)s::text IS NULL OR %(agent)s = 'claude')
+GROUP BY 1 ORDER BY 1
+"""
+
+
+def questions(session: Session, filters: Filters, grain: str = "day") -> pd.DataFrame:
+    """Questions that the agent was asked on timelines. Columns: day, count, cost_usd."""
+    if grain == "hour":
+        found = [tuple(row) for row in fetch(session, _QUESTION_HOURS, filters.params())]
+    else:
+        found = [(day, n, total) for day, _, _, n, total in _rows(session, filters, "question", grain)]
+    return _frame(found, ("day", "count", "cost_usd"))
+
+
+def spent(session: Session, filters: Filters, grain: str = "day") -> pd.DataFrame:
+    """What agents cost: runs by launch, and answers to questions. Columns: day, executions, questions, cost_usd."""
+    launched = runs(session, filters, grain).rename(columns={"count": "executions"})
+    asked = questions(session, filters, grain).rename(columns={"count": "questions"})
+    columns = ["executions", "questions", "cost_usd"]
+    both = pd.concat([launched.drop(columns="outcome"), asked]).fillna(dict.fromkeys(columns, 0))
+    return both.groupby("day", as_index=False)[columns].sum()
 
 
 def run_totals(session: Session, filters: Filters) -> dict[str, int]:

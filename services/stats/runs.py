@@ -21,10 +21,15 @@ _BY_DAY: LiteralString = (
 )
 _RETRIES: LiteralString = "SELECT retry_count, " + _OUTCOME + ", count(*)" + _ENDED + "GROUP BY 1, 2 ORDER BY 1, 2"
 _COST: LiteralString = f"""
-SELECT date_trunc('day', triggered_at, 'UTC'), agent, count(*), sum(cost_usd)::float8, sum(input_tokens)::bigint,
-       sum(output_tokens)::bigint
-FROM claude_executions
-WHERE {chosen_sql("workspace_id")} AND triggered_at >= %(since)s AND triggered_at < %(until)s
+SELECT date_trunc('day', at, 'UTC'), agent, sum(execution), sum(question), sum(cost_usd)::float8,
+       sum(input_tokens)::bigint, sum(output_tokens)::bigint
+FROM (
+    SELECT workspace_id, triggered_at AS at, agent, 1 AS execution, 0 AS question, cost_usd, input_tokens, output_tokens
+    FROM claude_executions
+    UNION ALL
+    SELECT workspace_id, created_at, 'claude', 0, 1, cost_usd, input_tokens, output_tokens FROM questions
+) used
+WHERE {chosen_sql("workspace_id")} AND at >= %(since)s AND at < %(until)s
 GROUP BY 1, 2 ORDER BY 1, 2
 """
 # The CASE keeps a row whose phases are no object from ending the whole statement.
@@ -74,9 +79,9 @@ def retries(session: Session, filters: Filters = ALL) -> pd.DataFrame:
 
 
 def cost(session: Session, filters: Filters = ALL) -> pd.DataFrame:
-    """What executions took, live ones too. Columns: day (UTC), agent, executions, cost_usd, input_tokens,
-    output_tokens."""
-    columns = ("day", "agent", "executions", "cost_usd", "input_tokens", "output_tokens")
+    """What executions took, live ones too, and answers to questions. Columns: day (UTC), agent, executions, questions,
+    cost_usd, input_tokens, output_tokens."""
+    columns = ("day", "agent", "executions", "questions", "cost_usd", "input_tokens", "output_tokens")
     return frame(session, _COST, filters, columns, times=("day",), floats=("cost_usd",))
 
 

@@ -84,7 +84,7 @@ def summary(session: Session, filters: Filters, other: Filters | None) -> Summar
         executions=Compared(_counted(runs[0]), _counted(runs_before[0]) if runs_before else None),
         time_to_fix_s=Compared(_median(fixes), _median(fixes_before) if fixes_before else None),
         wait_s=Compared(_median(waits), _median(waits_before) if waits_before else None),
-        cost_usd=Compared(Figure(runs[1], runs[0]), Figure(runs_before[1], runs_before[0]) if runs_before else None),
+        cost_usd=Compared(Figure(runs[2], runs[0]), Figure(runs_before[2], runs_before[0]) if runs_before else None),
         cost_per_fix_usd=Compared(
             _per(runs[1], fixes), _per(runs_before[1], fixes_before) if runs_before and fixes_before else None
         ),
@@ -103,10 +103,11 @@ def _version_before(session: Session, filters: Filters, patterns: list[PatternRa
     return _of_rate(earlier[-1].rate) if earlier else None
 
 
-def _runs(session: Session, filters: Filters) -> tuple[int, float]:
-    """How many were launched, and what their agents cost."""
-    found = kept.totals(session, filters, "run")
-    return sum(n for n, _ in found.values()), sum(spent for _, spent in found.values())
+def _runs(session: Session, filters: Filters) -> tuple[int, float, float]:
+    """How many were launched, what their agents cost, and what all cost that agents did, answers to questions too."""
+    found, asked = kept.totals(session, filters, "run"), kept.totals(session, filters, "question")
+    spent = sum(cost for _, cost in found.values())
+    return sum(n for n, _ in found.values()), spent, spent + sum(cost for _, cost in asked.values())
 
 
 def _of_rate(rate: Rate) -> Figure:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypedDict
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -187,6 +187,33 @@ class Comment(Payload):
     mentions: list[Mentioned] | None = None
 
 
+class ClaudeAnswer(Payload):
+    """An answer to a comment that asks the agent; its text is the message's. `doing` says what happens until it ends."""
+
+    question_id: Annotated[UUID, KEPT]
+    asked_message_id: Annotated[UUID, KEPT]
+    asked_by: str
+    doing: str | None = None
+    error: str | None = None
+    version: str | None = None
+    model: str | None = None
+    cost_usd: float | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+
+class AnswerFacts(TypedDict, total=False):
+    """What changes of an answer while it is given and at its end; None takes a field away."""
+
+    doing: str | None
+    error: str | None
+    version: str | None
+    model: str | None
+    cost_usd: float | None
+    input_tokens: int | None
+    output_tokens: int | None
+
+
 class ReviewReturned(Payload):
     previous_status: Annotated[str, KEPT]
     new_status: Annotated[str, KEPT]
@@ -257,6 +284,7 @@ PAYLOADS: dict[T, type[Payload]] = {
     T.GATE_WAIVED: GateWaived,
     T.VERSION_ROLLED_BACK: VersionRolledBack,
     T.MARK_DISPUTED: MarkDisputed,
+    T.CLAUDE_ANSWER: ClaudeAnswer,
 }
 
 

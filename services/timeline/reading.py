@@ -26,7 +26,14 @@ PAGE = 50
 Place = tuple[datetime, uuid.UUID]  # where a message stands: its created_at and its id
 
 FILTERS: Mapping[str, tuple[T, ...]] = {
-    "people": (T.COMMENT, T.PATTERN_DESCRIPTION_SUBMITTED, T.USER_APPROVED, T.ADMIN_VERIFIED, T.REVIEW_RETURNED),
+    "people": (
+        T.COMMENT,
+        T.PATTERN_DESCRIPTION_SUBMITTED,
+        T.USER_APPROVED,
+        T.ADMIN_VERIFIED,
+        T.REVIEW_RETURNED,
+        T.CLAUDE_ANSWER,
+    ),
     "corrections": (T.FEEDBACK_ADDED, T.FEEDBACK_BATCH_SENT, T.SESSION_COMPLETED, T.SESSION_REOPENED, T.MARK_DISPUTED),
     "executions": (T.CLAUDE_STARTED, T.CLAUDE_PHASE_UPDATE, T.CLAUDE_CHECKPOINT, T.CLAUDE_COMPLETED, T.CLAUDE_FAILED),
     "deploys": (
@@ -166,6 +173,14 @@ def page(
         rows = fetch(session, _BEFORE, params | {"at": before[0], "id": before[1]})
     rows.reverse()
     return _entries(session, rows)
+
+
+def position(session: Session, workspace_id: uuid.UUID | None = None) -> int:
+    """How far the timeline of a workspace has come, or all of them together: another number when something was said."""
+    all_of_them: LiteralString = "SELECT coalesce(sum(message_seq), 0)::bigint FROM pattern_workspaces"
+    one: LiteralString = "SELECT coalesce(sum(message_seq), 0)::bigint FROM pattern_workspaces WHERE id = %(w)s"
+    rows = fetch(session, all_of_them if workspace_id is None else one, {"w": workspace_id})
+    return int(rows[0][0])
 
 
 def place_of(session: Session, workspace_id: uuid.UUID, message_id: uuid.UUID) -> Place | None:

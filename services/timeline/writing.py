@@ -19,7 +19,7 @@ from services.lifecycle import AuthorType, MessageStatus, MessageType
 from services.models import WorkspaceMessage, new_id, now
 from services.people import Actor, require
 from services.texts import cleaned
-from services.timeline.payloads import validated
+from services.timeline.payloads import AnswerFacts, validated
 from services.timeline.readers import named_in
 
 MAX_COMMENT = 20_000  # characters
@@ -139,6 +139,24 @@ def update_progress(
     announce(session, message.workspace_id, message_id=message.id, execution_id=message.execution_id)
 
 
+def update_answer(
+    session: Session, message_id: uuid.UUID, *, status: MessageStatus, content: str | None, data: AnswerFacts
+) -> None:
+    """Moves an answer of the agent while it is given: its text so far, and the fields of its payload that changed.
+
+    A field that is None goes. Nothing moves once the answer has ended.
+    """
+    message = session.get(WorkspaceMessage, message_id, with_for_update=True, populate_existing=True)
+    if message is None or message.type != MessageType.CLAUDE_ANSWER:
+        raise NotFound("There is no such answer.")
+    if message.status in (MessageStatus.COMPLETED, MessageStatus.FAILED):
+        return
+    message.data = validated(MessageType.CLAUDE_ANSWER, {**(message.data or {}), **data})
+    message.status, message.content = status, content
+    session.flush()
+    announce(session, message.workspace_id, message_id=message.id)
+
+
 def announce(
     session: Session,
     workspace_id: uuid.UUID,
@@ -149,6 +167,11 @@ def announce(
 ) -> None:
     """Calls live readers once this is committed: the workspace's message, execution or judgements changed."""
     _call(session, workspace_id, message_id=message_id, execution_id=execution_id, session_id=session_id)
+
+
+def announce_log(session: Session, workspace_id: uuid.UUID, execution_id: uuid.UUID) -> None:
+    """Calls the readers of an execution's own page once this is committed: its log has grown."""
+    notes.keep(session, LIVE_CHANNEL, json.dumps({"w": str(workspace_id), "l": str(execution_id)}))
 
 
 def _call(

@@ -17,7 +17,7 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 
 from services.database.engine import OPTIONS
-from services.database.queue import DELIVER, ROLL_BACK, RUN_JOB, SCHEMA, WORKFLOW, WORKFLOW_VERSION
+from services.database.queue import ANSWER, DELIVER, ROLL_BACK, RUN_JOB, SCHEMA, WORKFLOW, WORKFLOW_VERSION
 from services.logs import get_logger, log_unexpected
 
 WATCH_S = 1.0
@@ -35,7 +35,10 @@ WHERE status IN ('PENDING', 'ENQUEUED') AND name = ANY(%(names)s)
   AND application_version ~ '^[0-9]+$' AND application_version::int < %(version)s::int
 """
 _FROZEN: LiteralString = """
-SELECT DISTINCT worker_id FROM claude_executions
+SELECT worker_id FROM claude_executions
+WHERE status = 'running' AND worker_id IS NOT NULL AND heartbeat_at < now() - make_interval(secs => %(after)s)
+UNION
+SELECT worker_id FROM questions
 WHERE status = 'running' AND worker_id IS NOT NULL AND heartbeat_at < now() - make_interval(secs => %(after)s)
 """
 # All of its connections: one that froze inside a transaction would hold its locks on.
@@ -153,7 +156,7 @@ class Watchdog:
 
 def _left_behind(connection: psycopg.Connection[tuple[object, ...]]) -> list[tuple[str, str | None, str]]:
     """Workflows of older releases: queued ones that a worker of theirs may never take, and those of dead workers."""
-    names = [WORKFLOW, DELIVER, RUN_JOB, ROLL_BACK]
+    names = [WORKFLOW, DELIVER, RUN_JOB, ROLL_BACK, ANSWER]
     rows = connection.execute(_OLDER, {"names": names, "version": WORKFLOW_VERSION}).fetchall()
     return [
         (str(workflow), None if executor is None else str(executor), str(version))

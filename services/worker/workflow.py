@@ -78,6 +78,11 @@ def set_worker_id(worker_id: str) -> None:
     _worker_id = worker_id
 
 
+def worker_id() -> str:
+    """The name under which this process takes runs and questions."""
+    return _worker_id
+
+
 @DBOS.workflow(name=WORKFLOW)
 def run_execution(execution_id: str) -> str:
     """Runs, or goes on with, an execution; returns the status it ended with."""

@@ -15,11 +15,12 @@ from tests.support.server import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(900)]
 
-# What this journey does not come to: an approval that is voided, a session opened again, a roll back.
+# What this journey does not come to: an approval that is voided, a session opened again, a roll back, a question.
 NOT_YET: Final = {
     MessageType.APPROVAL_VOIDED,
     MessageType.SESSION_REOPENED,
     MessageType.VERSION_ROLLED_BACK,
+    MessageType.CLAUDE_ANSWER,
 }
 ASKING: Final = ("false_positive", "false_negative", "adjustment", "comment")
 

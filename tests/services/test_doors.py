@@ -28,11 +28,14 @@ DOORS = {
     ("services/notifications/delivering.py", "end_try"),
     ("services/jobs/asking.py", "begin"),
     ("services/jobs/asking.py", "end"),
+    ("services/timeline/writing.py", "update_answer"),
+    ("services/questions/answering.py", "begin"),
+    ("services/questions/answering.py", "end"),
 }
 # Attributes of this name that are no column: what an HTTP answer said.
 OTHER = {"services/agents/claude/faults.py", "services/deploys/vercel_api.py", "services/detectors/runner.py"}
 # Our tables alone: the engine's own (`engine.workflow_status`) is moved by services/database/queue.py.
-_TABLES = "pattern_workspaces|pattern_sessions|claude_executions|feedback_items|detector_versions|workspace_messages|notifications|background_jobs"
+_TABLES = "pattern_workspaces|pattern_sessions|claude_executions|feedback_items|detector_versions|workspace_messages|notifications|background_jobs|questions"
 _SQL = re.compile(rf"\bUPDATE\s+(ONLY\s+)?({_TABLES})\b.*?\bSET\b(?P<set>.*?)(\bWHERE\b|\bFROM\b|$)", re.S | re.I)
 _SETS = re.compile(r"(^|[,\s])(status|state)\s*=", re.I)
 

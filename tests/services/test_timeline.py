@@ -60,6 +60,7 @@ FACTS: dict[T, dict[str, Any]] = {
     T.GATE_WAIVED: {"reason": "r"},
     T.VERSION_ROLLED_BACK: {"previous_version": "0.2.0", "new_version": "0.1.0", "reason": "r"},
     T.MARK_DISPUTED: {"feedback_ids": [ID]},
+    T.CLAUDE_ANSWER: {"question_id": ID, "asked_message_id": ID, "asked_by": "Mara"},
 }  # fmt: skip
 
 

@@ -61,6 +61,7 @@ VERBS = {
     "workspaces.changing:archive": "archive", "workspaces.changing:restore": "archive",
     "finding:find": "read", "timeline.readers:last_read": "read", "timeline.readers:mark_read": "read",
     "timeline.readers:mentions": "read", "timeline.readers:unread": "read",
+    "questions.asking:comment": "comment", "questions.asking:ask_again": "comment",
 }  # fmt: skip
 # Those that ask for none by themselves, each with the reason.
 OTHERS = {

@@ -424,6 +424,7 @@ OUR_MESSAGE_TYPES: Final = (
     "version_rolled_back",
     "mark_disputed",
     "session_reopened",
+    "claude_answer",
 )
 
 VALUES: Final[dict[str, tuple[str, ...]]] = {

@@ -15,7 +15,7 @@ from services.detectors.contract import check_contract
 from services.detectors.gate.plan import SMALL
 from services.detectors.types import DetectorSpec
 from services.settings import get_settings
-from services.worker import decisions, notifying, testing
+from services.worker import decisions, main, notifying, testing
 
 
 def small_limits() -> None:
@@ -34,6 +34,11 @@ def shortest_pauses() -> None:
     decisions.FIRST_PAUSE_S = 0.1
     decisions.LONGEST_PAUSE_S = 0.4
     setattr(vercel, "Pace", partial(waiting.Pace, poll_s=0.2))  # noqa: B010  # the module's name of another's class
+
+
+def looks_when_called() -> None:
+    """An idle worker looks at its queues when it is called, and else not within any test."""
+    main.IDLE_S = dict.fromkeys(main.IDLE_S, 600.0)  # type: ignore[misc]
 
 
 def endless_pause() -> None:

@@ -1,7 +1,7 @@
 // One row of the timeline from one entry. `app` carries what rows need: looks, viewer, act(name, value), opened, live.
 
 /** @typedef {Components["timeline"]["setTriggerValue"]} Act */
-/** @typedef {{ looks: LooksData, viewer: string, workspace?: string, act: Act, opened: Set<string>, clocks: [HTMLElement, () => void][] }} App */
+/** @typedef {{ looks: LooksData, viewer: string, mayAsk?: boolean, workspace?: string, act: Act, opened: Set<string>, clocks: [HTMLElement, () => void][] }} App */
 
 /** @param {AuthorJson | null} author */
 const first = (author) => (author?.name ? String(author.name).split(/\s+/)[0] : null)
@@ -11,7 +11,7 @@ function stamp(iso) {
   const at = new Date(iso)
   const node = el("time", "time", hour(at))
   node.dateTime = iso
-  node.title = at.toLocaleString()
+  node.title = `${at.toLocaleString()} (${at.toISOString().slice(0, 16).replace("T", " ")} UTC)`
   return node
 }
 
@@ -58,8 +58,9 @@ function row(app, lead, body, entry) {
 
 const TOKENS = /(https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]])|(?<![\p{L}\p{N}#&/])#(\d{1,7})(?![\p{L}\p{N}])/gu
 
-/** What people wrote, with addresses, #numbers and names of people as such. @param {App} app @param {string | null} text @param {string[]} names @returns {Part[]} */
-function rich(app, text, names = []) {
+/** What people wrote, with addresses, #numbers and names of people as such. Addresses that the agent wrote are text: what
+ * it read may have told it to write them. @param {App} app @param {string | null} text @param {string[]} names @param {boolean} [addresses] @returns {Part[]} */
+function rich(app, text, names = [], addresses = true) {
   const words = text ?? ""
   /** @type {Part[]} */
   const parts = []
@@ -67,7 +68,8 @@ function rich(app, text, names = []) {
   for (const match of words.matchAll(TOKENS)) {
     parts.push(...named(words.slice(at, match.index), names))
     at = match.index + match[0].length
-    if (match[1]) {
+    if (match[1] && !addresses) parts.push(match[1])
+    else if (match[1]) {
       const anchor = el("a", "out", match[1])
       anchor.href = match[1]
       anchor.target = "_blank"
@@ -118,7 +120,7 @@ function tools(app, entry) {
 
 /** @param {App} app @param {Entry} entry @param {Part[]} body */
 function person(app, entry, ...body) {
-  const name = entry.author_type === "claude" ? "Claude" : (entry.author?.name ?? "Someone")
+  const name = entry.author_type === "claude" ? el("span", "", "Claude", entry.type === "claude_answer" && el("span", "muted small", ` to ${entry.data.asked_by}`)) : (entry.author?.name ?? "Someone")
   return row(app, el("div", "lead", face(entry)),
     el("div", "say", el("div", "who", name, entry.edited_at && !entry.deleted_at && el("span", "muted small", "edited"), tools(app, entry)), ...body),
     entry)
@@ -127,7 +129,23 @@ function person(app, entry, ...body) {
 /** @param {App} app @param {EntryOf<"comment">} entry */
 function commentRow(app, entry) {
   if (entry.deleted_at) return person(app, entry, el("div", "muted", "Comment deleted"))
-  return person(app, entry, el("div", "said", ...rich(app, entry.content, (entry.data.mentions ?? []).map(({ name }) => name))), files(entry))
+  return person(app, entry, el("div", "said", ...rich(app, entry.content, [...(entry.data.mentions ?? []).map(({ name }) => name), "Claude"])), files(entry))
+}
+
+/** Dollars as people read them; what is less than a cent is no zero. @param {number} usd */
+const dollars = (usd) => (usd < 0.01 ? `$${usd.toFixed(4)}` : `$${usd.toFixed(2)}`)
+
+/** An answer of the agent: its text as it comes, then what it cost; or why there is none, and a way to ask again. @param {App} app @param {EntryOf<"claude_answer">} entry */
+function answerRow(app, entry) {
+  const { data, status } = entry
+  const over = status === "completed" || status === "failed"
+  const said = entry.content && el("div", "said", ...rich(app, entry.content, [], false))
+  const cost = data.cost_usd === undefined ? null : dollars(data.cost_usd)
+  const tokens = data.input_tokens === undefined ? null : `${data.input_tokens.toLocaleString("en")} tokens in, ${(data.output_tokens ?? 0).toLocaleString("en")} out`
+  const foot = join(cost, tokens, data.model, data.version && `about v${data.version}`)
+  const doing = over ? null : el("div", "muted small doing", icon(status === "pending" ? "hourglass_empty" : "more_horiz"), data.doing ?? "Thinking")
+  const again = status === "failed" && app.mayAsk && press(null, "go small", () => app.act("again", entry.id), "Ask again")
+  return person(app, entry, said, doing, data.error && el("div", "problem", data.error), again, over && foot && el("div", "muted small", foot))
 }
 
 /** The heading of a correction: verdict, kind, candle, price, state. @param {App} app @param {EntryOf<"feedback_added">} entry */

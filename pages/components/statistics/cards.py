@@ -80,7 +80,7 @@ def cards(session: Any, filters: Filters, period: Period) -> list[Card]:
         _phases(sums.phase_times(session, filters), period, links),
         _deploys(sums.deploys(session, filters, period.grain), period, links),
         _retries(sums.retries(session, filters), period, links),
-        _cost(runs, period, links),
+        _cost(sums.spent(session, filters, period.grain), period, links),
     ]
 
 
@@ -343,8 +343,7 @@ def _retries(frame: pd.DataFrame, period: Period, links: Links) -> Card:
 
 
 def _cost(frame: pd.DataFrame, period: Period, links: Links) -> Card:
-    paid = frame.groupby("day", as_index=False)[["count", "cost_usd"]].sum()
-    paid = paid[paid["cost_usd"] > 0]
+    paid = frame[frame["cost_usd"] > 0]
     note = f"{period.per}, {looks.money(float(paid['cost_usd'].sum()))} in all" if len(paid) else ""
     return Card(
         f"cost {period.per}",

@@ -86,6 +86,7 @@ function correctionsRow(app, group) {
 function single(app, group) {
   const entry = group.messages[0]
   if (entry.type === "comment") return commentRow(app, entry)
+  if (entry.type === "claude_answer") return answerRow(app, entry)
   if (entry.type === "feedback_added") return feedbackRow(app, entry)
   if (entry.type === "pattern_description_submitted") return describedRow(app, entry)
   return lineRow(app, entry)
@@ -131,6 +132,7 @@ class Timeline {
     /** @type {App} */
     this.app = {
       opened: new Set(), clocks: [], looks: component.data.looks, viewer: component.data.viewer,
+      mayAsk: component.data.may_ask,
       act: (name, value) => this.send(name, value), workspace: component.data.workspace,
     }
     this.pill.onclick = () => this.bottom()
@@ -179,7 +181,7 @@ class Timeline {
   update(component) {
     const { data } = component
     this.send = component.setTriggerValue
-    Object.assign(this.app, { looks: data.looks, viewer: data.viewer })
+    Object.assign(this.app, { looks: data.looks, viewer: data.viewer, mayAsk: data.may_ask })
     this.kinds = data.kinds ? new Set(data.kinds) : null
     this.empty = data.empty
     if (data.scope !== this.scope) this.reset()

@@ -31,11 +31,11 @@ JS: Final = asset(
     "timeline_text.js",
     "timeline_rows.js",
     "timeline_execution.js",
-    _HERE / "live.js",
+    "live.js",
     _HERE / "component.js",
 )
 # What a person did comes before what the browser asks for by itself.
-TRIGGERS: Final = ("open", "number", "show", "edit", "delete", "older", "newer", "newest", "renew", "refresh")
+TRIGGERS: Final = ("open", "number", "show", "edit", "delete", "again", "older", "newer", "newest", "renew", "refresh")
 
 
 class EmptyData(TypedDict):
@@ -44,7 +44,8 @@ class EmptyData(TypedDict):
 
 
 class TimelineData(TypedDict):
-    """`focus` is the message to bring in sight, `read_to` the seq up to which the viewer had read before this visit."""
+    """`focus` is the message to bring in sight, `read_to` the seq up to which the viewer had read before this visit,
+    `may_ask` whether they may ask the agent again."""
 
     workspace: str
     focus: str | None
@@ -54,6 +55,7 @@ class TimelineData(TypedDict):
     live_url: str | None
     can_load_older: bool
     viewer: str
+    may_ask: bool
     scope: str
     kinds: list[str] | None
     last_seq: int | None
@@ -72,7 +74,7 @@ NOTHING_YET: Final = (
 
 @dataclass(frozen=True, slots=True)
 class TimelineAction:
-    """What to do: `name` is one of TRIGGERS; `open` carries kind and id, `show`, `edit` and `delete` the message's id,
+    """What to do: `name` is one of TRIGGERS; `open` carries kind and id, `show`, `edit`, `delete` and `again` the message's id,
     `number` the number that somebody wrote as #number."""
 
     name: str
@@ -97,6 +99,7 @@ def timeline(
     focus: uuid.UUID | None = None,
     can_load_newer: bool = False,
     read_to: int | None = None,
+    may_ask: bool = False,
 ) -> TimelineAction | None:
     """Draws entries (oldest first, as `TimelineEntry.as_json()` shapes them) and returns what was asked for, if anything.
 
@@ -114,6 +117,7 @@ def timeline(
         "live_url": live_url,
         "can_load_older": can_load_older,
         "viewer": viewer_id,
+        "may_ask": may_ask,
         "scope": scope,
         "kinds": None if kinds is None else sorted(kinds),
         "last_seq": last_seq,

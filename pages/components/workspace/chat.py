@@ -13,10 +13,11 @@ from pages.components.actor import acting
 from pages.components.errors import Problem, explain, show
 from pages.components.workspace.summary import WIDTH
 from pages.components.workspace.writing import writing
-from services import feedback, people, timeline
+from services import feedback, people, questions
 from services.database.engine import transaction
 from services.people import Actor
 
+AGENT: Final = "Claude"  # what completes an @ before any person
 _AS_CORRECTION: Final = "chat-correction"
 _KEPT: Final = "chat-kept"  # what was typed and why it was not sent: (text, problem)
 
@@ -30,13 +31,15 @@ def chat_box(workspace_id: uuid.UUID, actor: Actor) -> None:
     with transaction() as session:
         names = [person.name for person in people.list_people(session) if person.is_active]
     with st.bottom:
-        writing(workspace_id, actor.id, names)
+        writing(workspace_id, actor.id, [AGENT, *names])
         if kept is not None:
             show(kept[1])
         with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
             with st.container(width="stretch"):
                 st.chat_input(
-                    "Comment, or attach a chart to a correction" if actor.may("comment") else "Viewers read along",
+                    "Comment, ask @Claude, or attach a chart to a correction"
+                    if actor.may("comment")
+                    else "Viewers read along",
                     key=key,
                     accept_file="multiple",
                     file_type=uploads.FILE_TYPES,
@@ -50,7 +53,8 @@ def chat_box(workspace_id: uuid.UUID, actor: Actor) -> None:
                     "Send as a correction",
                     key=_AS_CORRECTION,
                     disabled=not actor.may("judge"),
-                    help="A correction goes to the agent with the next launch; a comment is for people.",
+                    help="A correction goes to the agent with the next launch; a comment is for people. One that names @Claude is "
+                    "answered here: it reads about this pattern, and changes nothing.",
                 )
 
 
@@ -72,4 +76,4 @@ def _write(workspace_id: uuid.UUID, text: str, files: Sequence[Any], *, correcti
         if correction:
             feedback.add_comment_item(session, workspace_id, text, attachments=keys, actor=actor)
         else:
-            timeline.comment(session, workspace_id, text, attachments=keys, actor=actor)
+            questions.comment(session, workspace_id, text, attachments=keys, actor=actor)

@@ -12,8 +12,9 @@ from pydantic import BaseModel, ValidationError
 
 from services.agents.claude import confinement, faults, process, prompts
 from services.agents.claude.job import Job, JobPicture, Phase, commands_for
+from services.agents.claude.listening import Listener, used_of
 from services.agents.claude.results import ChangeAnswer, PlanAnswer, schema_of
-from services.agents.claude.spend import FILE, Entry, Ledger
+from services.agents.claude.spend import FILE, Ledger
 from services.agents.protocol import AgentChange, GateRefusal, Plan, Used, Work
 from services.detectors import repository
 from services.detectors.bundle import owned_paths
@@ -123,16 +124,13 @@ class _Turn:
         self._settings, self._work, self._phase, self._key, self._prompt = settings, work, phase, key, prompt
         self._pictures = pictures
         self._told, self._day_decides = 0.0, False
-        self._result: process.Event | None = None
-        self._error: process.Event | None = None
-        assert settings.anthropic_api_key is not None  # the registry refuses without one
-        self._secret = settings.anthropic_api_key.get_secret_value()
+        self._ledger = Ledger(work.worktree.parent / FILE)
+        self._listener = Listener(settings, self._ledger, key, work.worktree, used=work.used, log=work.log)
 
     def run(self, form: type[Answer]) -> Answer:
         """Raises AgentFault or Cancelled."""
         home, settings = _home(self._work), self._settings
         confinement.prepare_home(home)
-        self._ledger = Ledger(self._work.worktree.parent / FILE)
         spent_before = max(self._ledger.spent().cost_usd, self._work.spent_usd)  # the other machines' too
         left = settings.claude_budget_usd - spent_before
         if left <= 0:
@@ -182,12 +180,13 @@ class _Turn:
 
     def _judge(self, ended: process.Ended, form: type[Answer]) -> Answer:
         settings = self._settings
-        if self._result is None:
+        result = self._listener.result
+        if result is None:
             raise faults.of_end(
-                ended, self._error, idle_s=settings.claude_idle_s, deadline_s=settings.claude_deadline_s
+                ended, self._listener.error, idle_s=settings.claude_idle_s, deadline_s=settings.claude_deadline_s
             )
         fault = faults.of_result(
-            self._result,
+            result,
             settings.claude_model,
             budget_usd=settings.claude_budget_usd,
             max_turns=settings.claude_max_turns,
@@ -195,47 +194,16 @@ class _Turn:
         if fault is not None:
             raise faults.over_day_cap() if fault.failure == "agent.budget" and self._day_decides else fault
         try:
-            return form.model_validate(self._result["structured_output"])
+            return form.model_validate(result["structured_output"])
         except ValidationError as error:
-            self._log(f"answer not in the agreed form: {error}")
+            self._listener.log(f"answer not in the agreed form: {error}")
             raise faults.no_answer() from error
 
     def _take_event(self, event: process.Event) -> None:
-        kind = event["type"]
-        if kind == "progress":
+        if event["type"] == "progress":
             self._report(event)
-        elif kind == "usage":
-            entry = self._ledger.add(self._key, str(event["message"]), str(event["model"]), event["usage"])
-            self._work.used(_used(entry))
-        elif kind == "result":
-            self._result = event
-            self._log(
-                f"result {event.get('subtype')}, {event.get('terminal_reason')}, {event.get('num_turns')} turns, "
-                f"${event.get('total_cost_usd') or 0:.5f} in this conversation"
-            )
-        elif kind == "error":
-            self._error = event
-            self._log(f"{event.get('kind')}: {event.get('text')}")
-        elif kind == "tool":
-            self._log(f"→ {event.get('name')} {event.get('input')}")
-        elif kind == "refused":
-            self._log(f"refused {event.get('tool')}: {event.get('reason')}")
-        elif kind == "retry":
-            self._retry(event.get("data") or {})
-        elif kind in {"text", "tool_error", "stderr"}:
-            self._log(f"{event.get('text')}")
-
-    def _retry(self, retry: process.Event) -> None:
-        """The command line waits before it asks the API again; what is raised here ends its process."""
-        status, seconds = retry.get("error_status"), (retry.get("retry_delay_ms") or 0) / 1000
-        self._log(f"API retry {retry.get('attempt')} in {seconds:.1f} s after {status or 'no answer'}")
-        settings = self._settings
-        longest = min(faults.LONGEST_WAIT_S, settings.claude_idle_s / 2)  # else the watchdog takes it for dead
-        fault = faults.of_retry(
-            retry, settings.claude_model, max_retries=settings.claude_max_retries, longest_s=longest
-        )
-        if fault is not None:
-            raise fault
+        else:
+            self._listener.take(event)
 
     def _report(self, event: process.Event) -> None:
         """Progress is the agent's word: it never goes back, and never reaches the end."""
@@ -245,19 +213,10 @@ class _Turn:
         task = " ".join("".join(c if c.isprintable() else " " for c in str(event.get("task", ""))).split())
         self._work.report(self._told, task[:120] or "Working")
 
-    def _log(self, text: str) -> None:
-        safe = text.replace(self._secret, "•••").replace(str(self._work.worktree), ".")
-        self._work.log(f"claude: {safe}")
-
-
-def _used(entry: Entry) -> Used:
-    spend = entry.spend
-    return Used(entry.message, entry.phase, entry.model, spend.cost_usd, spend.input_tokens, spend.output_tokens)
-
 
 def spent_in(folder: Path) -> list[Used]:
     """What the execution whose worktree lies in `folder` spent on this machine. Safe to ask at any time."""
-    return [_used(entry) for entry in Ledger(folder / FILE).entries()]
+    return [used_of(entry) for entry in Ledger(folder / FILE).entries()]
 
 
 def unavailable(settings: Settings) -> str | None:

@@ -22,6 +22,7 @@ from services.settings import Settings
 CODE = Path(services.__file__ or "").resolve().parent  # mypy: a package always has a file
 PROGRAMS = {"bwrap": "bubblewrap", "socat": "socat", "unshare": "util-linux", "setpriv": "util-linux"}
 USER_ID = "1000"
+PASSING_HOME = Path("/tmp/agent")  # inside, where /tmp is memory that ends with the process
 PROBE_S = 60  # some tenths on a quiet machine
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32")
 _NETWORK = (
@@ -72,8 +73,10 @@ def _probe() -> str | None:
     return (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it failed"])[-1]
 
 
-def command_for(worktree: Path | None, home: Path | None, *, may_write: bool) -> list[str]:
+def command_for(worktree: Path | None, home: Path | None, *, may_write: bool, keeps_home: bool = True) -> list[str]:
     """The command line up to the program itself. `home` is a folder of the execution, with config/ below it.
+
+    Without `keeps_home` the process has its home in memory and writes to no disk at all; PASSING_HOME is its path.
 
     Three steps, because each does what the others can't: setpriv ends the chain with the thread that started it,
     unshare gives a process namespace with a whole /proc (the command sandbox mounts its own inside), and bubblewrap
@@ -118,7 +121,8 @@ def command_for(worktree: Path | None, home: Path | None, *, may_write: bool) ->
     for path in _python_paths():
         chain += ["--ro-bind", path, path]
     if home is not None and worktree is not None:
-        chain += ["--ro-bind", str(home / "passwd"), "/etc/passwd", "--bind", str(home), str(home)]
+        chain += ["--ro-bind", str(home / "passwd"), "/etc/passwd"]
+        chain += ["--bind", str(home), str(home)] if keeps_home else ["--dir", str(PASSING_HOME / "config")]
         chain += ["--bind" if may_write else "--ro-bind", str(worktree), str(worktree)]
         if may_write:  # where the worktree's repository is, is not the agent's to say
             chain += ["--ro-bind-try", str(worktree / ".git"), str(worktree / ".git")]
@@ -148,10 +152,11 @@ def _path(more: Iterable[str] = ()) -> str:
     return ":".join((*more, "/usr/bin", "/bin"))
 
 
-def prepare_home(home: Path) -> None:
+def prepare_home(home: Path, *, keeps_home: bool = True) -> None:
     """Makes the execution's own home: configuration, conversation and a user list with nobody real in it."""
-    (home / "config").mkdir(parents=True, exist_ok=True)
-    (home / "passwd").write_text(f"agent:x:{USER_ID}:{USER_ID}::{home}:/bin/bash\n", encoding="utf-8")
+    (home / "config" if keeps_home else home).mkdir(parents=True, exist_ok=True)
+    inside = home if keeps_home else PASSING_HOME
+    (home / "passwd").write_text(f"agent:x:{USER_ID}:{USER_ID}::{inside}:/bin/bash\n", encoding="utf-8")
 
 
 def environment(settings: Settings, home: Path) -> dict[str, str]:

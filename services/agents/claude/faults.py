@@ -42,8 +42,10 @@ class AgentFault(PatternDeskError):
         self.status = status
 
 
-def of_result(result: Event, model: str, *, budget_usd: float, max_turns: int) -> AgentFault | None:
-    """The fault that a result reports; None when it is a success with an answer.
+def of_result(
+    result: Event, model: str, *, budget_usd: float, max_turns: int, as_text: bool = False
+) -> AgentFault | None:
+    """The fault that a result reports; None when it is a success with an answer, as data or `as_text`.
 
     A failure of the API comes as subtype "success" with `is_error`, so the subtype alone says nothing.
     """
@@ -66,7 +68,9 @@ def of_result(result: Event, model: str, *, budget_usd: float, max_turns: int) -
         return AgentFault(sentence, failure="agent.unreachable")
     if result.get("is_error") or result.get("terminal_reason") != "completed":
         return AgentFault(f"Claude stopped before it was done{_quoted(text)}", failure="agent.killed")
-    if result.get("structured_output") is None:
+    if as_text and not text.strip():
+        return AgentFault("Claude ended without an answer.", failure="agent.no_answer")
+    if not as_text and result.get("structured_output") is None:
         return no_answer()
     return None
 
@@ -119,6 +123,11 @@ def of_end(ended: Ended, error: Event | None, *, idle_s: float, deadline_s: floa
 def out_of_budget(budget_usd: float) -> AgentFault:
     """The execution may spend no more."""
     return AgentFault(f"Claude spent the execution's budget of ${budget_usd:.2f}.", failure="agent.budget")
+
+
+def out_of_answer(budget_usd: float) -> AgentFault:
+    """One answer may cost no more."""
+    return AgentFault(f"Claude spent what one answer may cost, ${budget_usd:.2f}.", failure="agent.budget")
 
 
 def over_day_cap() -> AgentFault:

@@ -34,7 +34,7 @@ def refusal(job: Job, tool: str, given: Mapping[str, Any]) -> str | None:
     if tool in READING:
         return None
     if not job.may_write:
-        return "Planning changes no file; say in the plan what you mean to change."
+        return "Nothing can be changed here; say in your answer what you mean."
     if inside not in job.owned:
         return f"Only {', '.join(job.owned)} may be changed."
     return None
@@ -55,7 +55,7 @@ def _inside(job: Job, path: str) -> str | None:
 
 def _command(job: Job, given: Mapping[str, Any]) -> str | None:
     if not job.may_write:
-        return "Planning runs no commands."
+        return "No command can be run here."
     if given.get("command") not in job.commands:
         return f"Only these commands may be run, word for word: {'; '.join(job.commands)}."
     if given.get("dangerouslyDisableSandbox") or given.get("run_in_background"):

@@ -1,4 +1,5 @@
-"""What the app gives the agent's own process: one phase of one execution. It travels over that process's input."""
+"""What the app gives the agent's own process: one phase of one execution, or one question. It travels over that process's
+input."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Phase = Literal["plan", "implement", "refine"]
+Phase = Literal["plan", "implement", "refine", "answer"]
 TOOL_SERVER, TOOL_NAME = "desk", "progress"
 PROGRESS_TOOL = f"mcp__{TOOL_SERVER}__{TOOL_NAME}"
 
@@ -22,7 +23,7 @@ class JobPicture(BaseModel):
 
 
 class Job(BaseModel):
-    """One phase. `owned` are the files that it may write, below the worktree; `commands` the only shell commands.
+    """One phase, or the answer to a question, which is text and has no schema. `owned` are the files that it may write, below the worktree; `commands` the only shell commands.
 
     `deadline_s` ends the process by itself, for a worker that is frozen can't. `session_id` (a UUID) names the conversation of the whole execution; `resume` says that it has begun already.
     """
@@ -41,12 +42,17 @@ class Job(BaseModel):
     deadline_s: float
     owned: tuple[str, ...]
     commands: tuple[str, ...]
-    answer_schema: dict[str, Any]
+    answer_schema: dict[str, Any] | None
 
     @property
     def may_write(self) -> bool:
-        """Whether files may change: never while planning."""
-        return self.phase != "plan"
+        """Whether files may change: never while planning, and never for an answer."""
+        return self.phase in ("implement", "refine")
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether a question is answered: then nothing but reading is there, and the text streams."""
+        return self.phase == "answer"
 
 
 def commands_for(pattern_type: str) -> tuple[str, ...]:

@@ -54,6 +54,17 @@ def refining(prompt: bytes, name: str, refusal: GateRefusal, round_number: int, 
     )
 
 
+def answering(text: str, asked_by: str, name: str, files: Sequence[str]) -> str:
+    """Asks for the answer to a question. The question is data as well: what it asks is answered, and no more."""
+    asked = json.dumps({"asked_by": asked_by[:200], "question": text[:LONGEST_TEXT]}, indent=1, ensure_ascii=False)
+    return (
+        f"Answer the question about the pattern {_said(name)} that stands in the data. Below about/ is what people said: "
+        "pattern.json (description, steps, rules, parameters, counts), judgements.jsonl (judged places, a line each), "
+        "candles.jsonl (candles around some of them), versions.jsonl and timeline.jsonl; the rest are the "
+        f"files of the version that is live.\n\nFiles:\n{_listing(files)}\n\n{_marked(asked)}"
+    )
+
+
 def data(prompt: bytes) -> str:
     """The prompt file between its marks; long texts are cut, and candles left out when it is too large whole."""
     try:

@@ -1,6 +1,6 @@
 """The agent's own process: reads a job from its input, runs one query, and writes events as lines of JSON.
 
-Events: progress, refused, text, tool, tool_error, usage, retry, alive, stderr, result, error. Nothing here reads
+Events: progress, refused, text, delta, tool, tool_error, usage, retry, alive, stderr, result, error. Nothing here reads
 settings or the database; the process sees neither.
 """
 
@@ -62,6 +62,11 @@ class Usage:
     def __init__(self, voice: Voice) -> None:
         self._voice, self._current, self._model = voice, "", ""
 
+    @property
+    def message(self) -> str:
+        """The id of the message that streams in."""
+        return self._current
+
     def event(self, event: dict[str, Any]) -> None:
         if event.get("type") == "message_start":
             message = event.get("message") or {}
@@ -73,6 +78,13 @@ class Usage:
     def _say(self, usage: Any) -> None:
         if isinstance(usage, dict) and self._current:
             self._voice.emit({"type": "usage", "message": self._current, "model": self._model, "usage": usage})
+
+
+def _of_stream(event: dict[str, Any], message: str, voice: Voice) -> None:
+    """The text of an answer as it comes, with the message that it belongs to."""
+    delta = event.get("delta") or {}
+    if event.get("type") == "content_block_delta" and delta.get("type") == "text_delta":
+        voice.emit({"type": "delta", "message": message, "text": str(delta.get("text", ""))[:LONGEST]})
 
 
 def _of_assistant(message: AssistantMessage, voice: Voice) -> None:
@@ -136,6 +148,8 @@ async def run(job: Job, voice: Voice) -> None:
         async for message in query(prompt=_asked(job), options=options_for(job, voice.emit, voice.stderr)):
             if isinstance(message, StreamEvent):
                 usage.event(message.event)
+                if job.is_answer:
+                    _of_stream(message.event, usage.message, voice)
                 voice.alive()
             elif isinstance(message, AssistantMessage):
                 _of_assistant(message, voice)

@@ -289,3 +289,40 @@ def test_a_message_that_a_link_names_is_brought_in_sight(page: Page) -> None:
     assert row and box["top"] < row["y"] < box["bottom"]
     page.get_by_text("To the newest").click()
     assert page.evaluate("window.sent.at(-1)[0]") == "newest"
+
+
+def answer(seq: int, status: str, content: str | None = None, **facts: Any) -> dict[str, Any]:
+    given = {"asked_by": "Tom Osei"} | facts
+    return entry(seq, "claude_answer", author=None, author_type="claude", content=content, status=status, data=given)
+
+
+def test_an_answer_is_read_while_it_is_written_and_then_says_what_it_cost(page: Page) -> None:
+    waiting = answer(2, "pending", doing="Waiting for a worker")
+    show(page, data([entry(1, content="@claude why?"), waiting], live_url="/live?token=a"))
+    row = page.locator(".row").nth(1)
+    assert "Claude to Tom Osei" in row.inner_text() and "Waiting for a worker" in row.inner_text()
+    assert page.locator(".row").first.locator(".mention").all_inner_texts() == ["@claude"]
+    told = {"asked_by": "Tom Osei", "doing": "Reading detectors/bos.py"}
+    for words in ("Because", "Because the wick at #312"):
+        stream(page, waiting | {"status": "in_progress", "content": words, "data": told})
+        assert row.locator(".said").inner_text() == words and "Reading detectors/bos.py" in row.inner_text()
+    page.wait_for_timeout(1300)
+    assert page.evaluate("sent") == [], "what streams draws its own row and nothing else of the page"
+    said = "Because the wick at #312 is long; see https://example.com/x."
+    facts = {"cost_usd": 0.0042, "input_tokens": 12_345, "output_tokens": 67, "model": "claude-x", "version": "0.2.0"}
+    stream(page, waiting | {"status": "completed", "content": said, "data": {"asked_by": "Tom Osei"} | facts})
+    assert row.locator(".said").inner_text() == said
+    assert row.locator(".said button").all_inner_texts() == ["#312"]
+    assert row.locator(".said a").count() == 0, "an address that a model wrote is no link"
+    assert "$0.0042 · 12,345 tokens in, 67 out · claude-x · about v0.2.0" in row.inner_text()
+    page.wait_for_function("sent.some(([name]) => name === 'refresh')")
+
+
+def test_an_answer_that_failed_says_why_and_may_be_asked_again_by_who_may_ask(page: Page) -> None:
+    failed = answer(1, "failed", error="Claude is not connected: set ANTHROPIC_API_KEY.")
+    show(page, data([failed]))
+    assert page.locator(".problem").inner_text() == "Claude is not connected: set ANTHROPIC_API_KEY."
+    assert page.get_by_text("Ask again").count() == 0
+    show(page, data([failed], may_ask=True, scope="member"))
+    page.get_by_text("Ask again").click()
+    assert page.evaluate("window.sent.at(-1)") == ["again", failed["id"]]

@@ -180,6 +180,18 @@ def test_the_chat_box_posts_a_comment_and_a_correction(world: World) -> None:
     assert any(label.startswith("Send ") for label in labels(at))
 
 
+def test_a_question_to_claude_is_followed_by_its_answer(world: World) -> None:
+    at = open_workspace(world, world.member)
+    at.chat_input[0].set_value("@claude why did you exclude inside bars?").run()
+    assert not at.exception and not at.error
+    asked, waiting = shown(at)["entries"][-2:]
+    assert (asked["type"], waiting["type"], waiting["status"]) == ("comment", "claude_answer", "pending")
+    assert (waiting["author_type"], waiting["data"]["asked_by"]) == ("claude", world.member.name)
+    assert shown(at)["may_ask"] and not shown(open_workspace(world, world.viewer))["may_ask"]
+    at.button_group(key="timeline-kind").set_value("people").run()
+    assert [e["type"] for e in shown(at)["entries"]][-2:] == ["comment", "claude_answer"]
+
+
 def test_what_was_typed_comes_back_with_the_reason(world: World) -> None:
     at = open_workspace(world, world.member)
     at.chat_input[0].set_value("x" * 20_001).run()

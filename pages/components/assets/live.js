@@ -61,7 +61,8 @@ class Live {
   entries(list) {
     for (const entry of list) this.seq = Math.max(this.seq, entry.seq ?? 0)
     this.timeline.take(list)
-    this.refresh()
+    // What an answer says while it comes changes nothing but its own row.
+    if (list.some((entry) => entry.type !== "claude_answer" || entry.status !== "in_progress")) this.refresh()
   }
 
   // A refused stream (the token ran out, the server restarts) needs a new address from the page; one that only broke
