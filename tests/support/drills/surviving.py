@@ -27,28 +27,29 @@ def disk(folder: Path) -> Row:
     row = Row("disk full", f"a disk of {DISK_MB} MB of its own filled to the last byte for {FULL_S:g} s, then emptied")
     env = RUN_ENV | {"DISK_LOW_MB": "120", "DISK_FULL_MB": "60"}
     with _own_disk(folder / "disk") as room, started(room / "data", folder / "up.log", env) as desk:
-        with loaded(desk, patterns=RUNS + 1) as load, load.writing():
-            for _ in range(RUNS):
-                load.launch()
-            time.sleep(3)
-            filler = room / "filler"
-            _fill(filler)
-            before, ends = len(load.acknowledged), time.monotonic() + FULL_S
-            sentences: set[str] = set()
-            while time.monotonic() < ends:
+        with loaded(desk, patterns=RUNS + 1) as load:
+            with load.writing():
+                for _ in range(RUNS):
+                    load.launch()
+                time.sleep(3)
+                filler = room / "filler"
                 _fill(filler)
-                sentences |= {str(_said(desk.ready))[:160]}
-                time.sleep(1)
-            during, refused = len(load.acknowledged) - before, load.refused
-            if desk.process.poll() is not None:
-                row.wrong.append("`up` ended when the disk was full")
-            filler.unlink()
-            began = time.monotonic()
-            until(load.writes_again, "a write after the disk was emptied")
-            back = time.monotonic() - began
-            load.launch()
-            until(desk.all_up, "everything after the disk was emptied")
-        row.wrong += load.wrong()
+                before, ends = len(load.acknowledged), time.monotonic() + FULL_S
+                sentences: set[str] = set()
+                while time.monotonic() < ends:
+                    _fill(filler)
+                    sentences |= {str(_said(desk.ready))[:160]}
+                    time.sleep(1)
+                during, refused = len(load.acknowledged) - before, load.refused
+                if desk.process.poll() is not None:
+                    row.wrong.append("`up` ended when the disk was full")
+                filler.unlink()
+                began = time.monotonic()
+                until(load.writes_again, "a write after the disk was emptied")
+                back = time.monotonic() - began
+                load.launch()
+                until(desk.all_up, "everything after the disk was emptied")
+            row.wrong += load.wrong()
         told = "; ".join(sorted(sentences))[:300]
         row.seen = (
             f"{during} writes acknowledged and {refused} refused while it was full; /readyz: {told}; written again "
