@@ -32,7 +32,7 @@ SEED: Final = 10
 # Every column that names a stored file, and every one that names a commit.
 FILES: Final = (
     "SELECT log_key FROM claude_executions WHERE log_key IS NOT NULL UNION SELECT prompt_file FROM claude_executions "
-    "WHERE prompt_file IS NOT NULL UNION SELECT storage_key FROM attachments UNION SELECT storage_path FROM datasets"
+    "WHERE prompt_file IS NOT NULL UNION SELECT storage_key FROM attachments UNION SELECT storage_path FROM candle_datasets"
 )
 COMMITS: Final = (
     "SELECT commit_hash FROM claude_executions WHERE commit_hash IS NOT NULL UNION SELECT base_commit FROM "
