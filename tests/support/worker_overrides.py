@@ -121,12 +121,12 @@ def endless_local_deploy() -> None:
 
 def no_room_at_first() -> None:
     """The disk is full when the agent's first three changes are written."""
-    write, times = tuner.write_params, iter(range(3))
+    times = iter(range(3))
 
     def fails(*given: Any) -> None:
         if next(times, None) is not None:
             raise OSError(errno.ENOSPC, "No space left on device")
-        write(*given)
+        write_params(*given)
 
     setattr(tuner, "write_params", fails)  # noqa: B010  # the module's name of another's
 
