@@ -6,13 +6,12 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import streamlit as st
 
 from pages.components import address, looks, parts
 from pages.components.actor import require_actor, viewer_now
-from pages.components.columns import clicked_row, looks_of, table
 from pages.components.corrections.bulk import bulk_buttons, done_note
 from pages.components.corrections.narrowing import (
     KEY,
@@ -26,6 +25,7 @@ from pages.components.corrections.narrowing import (
 from pages.components.corrections.rows import columns
 from pages.components.errors import guarded
 from pages.components.links import go
+from pages.components.rows.component import is_narrow, rows_table
 from services import feedback, people, workspaces
 from services.database.engine import transaction
 from services.feedback import CorrectionFilter, CorrectionRow
@@ -39,7 +39,7 @@ _PAGES: Final = "corrections-pages"
 
 def page(actor: Actor) -> None:
     with guarded(stop=True), transaction() as session:
-        names = {row.id: row.name for row in workspaces.list_workspaces(session, archived=True)}
+        names = workspaces.names(session)
         persons = {person.id: person.name for person in people.list_people(session)}
     place = parts.header("Corrections")
     more, odd = from_address(names)
@@ -119,31 +119,27 @@ def turned(wanted: CorrectionFilter) -> list[Cursor]:
 def listing(rows: list[CorrectionRow], total: int, actor: Actor, *, deep: bool) -> None:
     shown = columns(viewer_now())
     bulk = st.container()
-    event: Any = st.dataframe(
-        table(shown, rows),
-        column_config=looks_of(shown),
-        hide_index=True,
-        row_height=32,
-        on_select="rerun",
-        selection_mode=["multi-row", "single-cell"],
+    at, chosen = rows_table(
+        shown,
+        rows,
         key="corrections-table",
-        alt="Corrections, the newest first; tick rows to send or take back several",
-        height=min(32 * (len(rows) + 1) + 2, 680),
+        label="Corrections, the newest first; tick rows to send or take back several",
+        selection="multi-row",
     )
-    ticked = [rows[at] for at in event["selection"]["rows"] if at < len(rows)]
+    ticked = [rows[number] for number in chosen]
     with bulk:
         if ticked:
             bulk_buttons(ticked, actor)
         else:
             more = f"more than {feedback.COUNTED_TO:,} corrections" if total > feedback.COUNTED_TO else None
-            st.caption(f"{more or looks.count(total, 'correction')}; tick rows to send or take back several together")
+            tick = "" if is_narrow() else "; tick rows to send or take back several together"
+            st.caption(f"{more or looks.count(total, 'correction')}{tick}")
     with st.container(horizontal=True, gap="small"):
         if deep:
             st.button("Newest", icon=":material/first_page:", key="corrections-newest", on_click=turn, args=(None,))
         if len(rows) == STEP:
             last = (rows[-1].created_at, rows[-1].id)
             st.button("Show older", icon=":material/expand_more:", key="corrections-older", on_click=turn, args=(last,))
-    at = clicked_row(event, len(rows))
     if at is not None and not ticked:
         open_row(rows[at])
 

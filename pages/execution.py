@@ -15,13 +15,14 @@ from pages.components.execution.dialogs import open_asked
 from pages.components.execution.read import ExecutionView
 from pages.components.execution.replay import broken_cases
 from pages.components.execution.tabs import tabs
+from pages.components.follow.component import execution as follow_execution
+from pages.components.follow.component import follow
 from pages.components.links import back_to_seen, seen
 from pages.components.runs.state import is_canceling, is_live
 from pages.components.trail import trail
 from services.errors import NotFound
 from services.lifecycle import ExecutionStatus
 
-LIVE_SECONDS = 1.0
 LEFT_WIDTH = 430
 
 
@@ -44,9 +45,7 @@ def screen(execution_id: uuid.UUID) -> None:
     )
     with parts.header(f"Execution {detail.row.number}", wording.badge(detail, now), wording.caption(detail, now)):
         buttons(view)
-    live = is_live(detail.row)
-    body = st.fragment(_body, run_every=LIVE_SECONDS if live else None)
-    body(execution_id, wording.signature(detail, now))
+    st.fragment(_body)(execution_id, wording.signature(detail, now))
     open_asked(view)
 
 
@@ -87,7 +86,7 @@ def buttons(view: ExecutionView) -> None:
 
 
 def _body(execution_id: uuid.UUID, drawn_for: tuple[object, ...]) -> None:
-    """Everything under the header; reads the database again by itself while the run is live."""
+    """Everything under the header; drawn again when something of the run changed, or its log has grown."""
     actor = require_actor()  # again, because a fragment runs on without the page around it
     with guarded(stop=True):
         view = read.execution_view(execution_id, actor)
@@ -108,6 +107,7 @@ def _body(execution_id: uuid.UUID, drawn_for: tuple[object, ...]) -> None:
             cards.related(view)
         with st.container(width="stretch", gap="small"):
             tabs(view)
+    follow(follow_execution(row.workspace_id, row.id), actor, seen=view.position, running=is_live(row))
 
 
 def broken(execution_id: uuid.UUID) -> tuple[int, int]:

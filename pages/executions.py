@@ -1,4 +1,4 @@
-"""All executions: live ones first and refreshing, then what has ended, a page at a time; filters in the address, CSV."""
+"""All executions: live ones first, told of changes by the live stream, then what has ended, a page at a time; filters in the address, CSV."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ import streamlit as st
 
 from pages.components import address, looks, parts
 from pages.components.actor import require_actor, viewer_now
-from pages.components.columns import clicked_row, looks_of, table
 from pages.components.errors import guarded
 from pages.components.executions.narrowing import KEY, MORE, from_address, in_words, report_filters
 from pages.components.executions.rows import FILTERS, columns, filter_label, fits, live_card
+from pages.components.follow.component import ALL_EXECUTIONS, follow
 from pages.components.links import go
+from pages.components.rows.component import rows_table
 from pages.components.runs.component import live_runs
 from pages.components.runs.state import is_live, waits_for_worker
-from services import executions, people, stats, system, workspaces
+from services import executions, people, stats, system, timeline, workspaces
 from services.database.engine import transaction
 from services.executions import AGENTS, ExecutionFilter, ExecutionRow
 from services.people import Actor
 from services.stats import Filters
 
-LIVE_SECONDS, IDLE_SECONDS = 1.0, 5.0  # between looks at the database, while something is live and while nothing is
 STEP: Final = 200
 Cursor = tuple[datetime, uuid.UUID]
-_PAGES, _LIVE = "executions-pages", "executions-live"
+_PAGES: Final = "executions-pages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,12 @@ class Listed:
     more: bool
     workers: int | None  # how many are connected; counted only where a run waits for one
     total: int | None  # how many there are, where that is kept
+    position: int  # of the timelines before the rows were read
 
 
 def read(wanted: ExecutionFilter, before: Cursor | None) -> Listed:
     with transaction() as session:
+        position = timeline.position(session)
         active = [] if before else executions.list_active(session)
         rows = executions.page_of(session, wanted, before=before, limit=STEP)
         waiting = any(waits_for_worker(row) for row in active)
@@ -53,7 +55,7 @@ def read(wanted: ExecutionFilter, before: Cursor | None) -> Listed:
     listed = {row.id for row in rows}
     live = [row for row in active if fits(row, chosen) and (row.id in listed or _passes(row, wanted))]
     ended = [row for row in rows if not is_live(row)]
-    return Listed(live, ended, len(rows) == STEP, workers, total)
+    return Listed(live, ended, len(rows) == STEP, workers, total, position)
 
 
 def _passes(row: ExecutionRow, wanted: ExecutionFilter) -> bool:
@@ -79,10 +81,10 @@ def _kept_total(session: Any, wanted: ExecutionFilter) -> int | None:
 
 
 def listing() -> None:
-    """The filters and what they let through; reads the database again by itself."""
+    """The filters and what they let through; drawn again when an execution changed."""
     actor = require_actor()  # again, because a fragment runs on without the page around it
     with guarded(stop=True), transaction() as session:
-        names = {row.id: row.name for row in workspaces.list_workspaces(session, archived=True)}
+        names = workspaces.names(session)
         persons = {person.id: person.name for person in people.list_people(session)}
     more, odd = from_address(names)
     address.notes(odd)
@@ -134,9 +136,7 @@ def listing() -> None:
     opened = draw(listed, actor, filtered=filtered, deep=bool(pages))
     if opened is not None:
         go("execution", id=opened)
-    if bool(listed.live) != st.session_state.get(_LIVE, False):
-        st.session_state[_LIVE] = bool(listed.live)
-        st.rerun()  # the pace of the looks changes with the page
+    follow(ALL_EXECUTIONS, actor, seen=listed.position, running=bool(listed.live))
 
 
 def _write(wanted: ExecutionFilter) -> None:
@@ -172,18 +172,8 @@ def draw(listed: Listed, actor: Actor, *, filtered: bool, deep: bool) -> uuid.UU
     if listed.ended:
         # The table's own toolbar floats above it, unseen but in the way of clicks; the heading keeps the CSV button clear.
         st.subheader("Ended", anchor=False)
-        event = st.dataframe(
-            table(columns(now), listed.ended),
-            column_config=looks_of(columns(now)),
-            hide_index=True,
-            row_height=32,
-            on_select="rerun",
-            selection_mode="single-cell",
-            key="executions-table",
-            alt="Executions that have ended, the newest first",
-            height=min(32 * (len(listed.ended) + 1) + 2, 680),
-        )
-        at = clicked_row(event, len(listed.ended))
+        label = "Executions that have ended, the newest first"
+        at, _ = rows_table(columns(now), listed.ended, key="executions-table", label=label, titles=2)
         opened = listed.ended[at].id if at is not None else opened
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if deep:
@@ -226,4 +216,4 @@ with parts.header("Executions"):
         earlier = executions.has_earlier(session)
     if earlier:
         st.page_link("earlier.py", label="From before workspaces", icon=":material/history:")
-st.fragment(listing, run_every=LIVE_SECONDS if st.session_state.get(_LIVE) else IDLE_SECONDS)()
+st.fragment(listing)()

@@ -117,6 +117,7 @@ if actor is None:
     sign_in_screen()
     st.stop()
 st.set_page_config(page_title=f"{page.title} · Pattern Desk")
+st.html(STATIC / "page.css")
 st.logo(str(STATIC / "logo.svg"), icon_image=str(STATIC / "icon.svg"))
 commands(actor, page=page.url_path, menu=BELONGS.get(page.url_path, page.url_path), screens=_palette())
 notices.show(actor)

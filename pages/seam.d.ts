@@ -264,6 +264,7 @@ interface CommandsData {
   page: string
   menu: string
   token: string
+  narrow: boolean
   screens: ScreenData[]
 }
 
@@ -397,6 +398,7 @@ interface Cell {
   right?: boolean
   long?: boolean
   title?: string | null
+  since?: string
 }
 
 interface MeterData {
@@ -447,10 +449,42 @@ interface RunCard {
   name: string
   number: number
   look: LookJson
-  facts: string
-  remark: string | null
+  facts: Ticking
+  remark: Ticking | null
   percent: string
   phases: PhaseRun
+}
+
+interface Ticking {
+  before: string
+  since: string | null
+  until: string | null
+  after: string
+}
+
+interface DoingData {
+  kind: "doing"
+  task: string
+  percent: string
+  figures: Ticking
+  notices: TickingNotice[]
+}
+
+interface TickingNotice {
+  color: string
+  symbol: string
+  text: Ticking
+}
+
+interface LineData {
+  kind: "line"
+  text: Ticking
+}
+
+interface FollowData {
+  url: string
+  seen: number
+  running: boolean
 }
 
 interface PatternListData {
@@ -526,6 +560,22 @@ interface ChangedFileData {
   added: string
   removed: string
   lines: ([string, string])[]
+}
+
+interface RowsData {
+  cards: RowCard[]
+  label: string
+}
+
+interface RowCard {
+  title: string
+  badges: RowBadge[]
+  facts: ([string, string])[]
+}
+
+interface RowBadge {
+  color: string
+  label: string
 }
 
 interface TimelineData {
@@ -695,11 +745,13 @@ interface Payloads {
 
 interface Components {
   board: Mounted<BoardData, "renew" | "settled">
-  commands: Mounted<CommandsData, "open" | "renew">
+  commands: Mounted<CommandsData, "open" | "renew" | "width">
   drawn: Mounted<FactsData | ChecksData | RateData | RatesData | LifecycleData, never>
-  execution: Mounted<PhaseBarData | CheckpointsData | TableData | MeterData | NamedCellsData | DiffData | TextData | RunsData, "open">
+  execution: Mounted<PhaseBarData | CheckpointsData | TableData | MeterData | NamedCellsData | DiffData | TextData | RunsData | DoingData | LineData, "open">
+  follow: Mounted<FollowData, "refresh" | "renew">
   pattern_list: Mounted<PatternListData, "open">
   review: Mounted<QueueData | SessionsData | BadgesData | ChangeData, "open">
+  rows: Mounted<RowsData, "open">
   timeline: Mounted<TimelineData, "open" | "number" | "show" | "edit" | "delete" | "again" | "older" | "newer" | "newest" | "renew" | "refresh">
   trail: Mounted<TrailData, "open">
   workspace_grid: Mounted<GridData, "open">

@@ -12,6 +12,8 @@ import streamlit as st
 from pages.components import looks, parts
 from pages.components.actor import require_actor
 from pages.components.errors import guarded
+from pages.components.follow.component import follow
+from pages.components.follow.component import workspace as follow_workspace
 from pages.components.links import back_to_seen, seen
 from pages.components.session import panel
 from pages.components.session.header import (
@@ -24,7 +26,7 @@ from pages.components.session.header import (
 )
 from pages.components.session.judging_board import judging_board
 from pages.components.trail import trail
-from services import feedback, judging, labels, sessions
+from services import feedback, judging, labels, sessions, timeline
 from services.database.engine import transaction
 from services.errors import NotFound
 from services.labels import SessionScore
@@ -141,19 +143,23 @@ def unfinished(detail: SessionDetail, actor: Actor) -> None:
     """A session without detections: it still runs, or its detector failed."""
     if detail.status == SessionStatus.RUNNING:
         st.info("The detector is running. The marks show up here as soon as it is done.", icon=":material/sync:")
-        wait_for(detail.id)
+        wait_for(detail.id, actor)
         return
     st.error("The detector could not be run on these candles.", icon=":material/error:")
     st.text(detail.detector_error or "It gave no reason.")
     run_again(detail, actor)
 
 
-@st.fragment(run_every="2s")
-def wait_for(session_id: uuid.UUID) -> None:
+@st.fragment
+def wait_for(session_id: uuid.UUID, actor: Actor) -> None:
+    """Draws the whole page again once the detector is done."""
     with transaction() as session:
+        waited = sessions.get(session, session_id)
+        seen_to = timeline.position(session, waited.workspace_id)
         status = sessions.get(session, session_id).status
     if status != SessionStatus.RUNNING:
         st.rerun()
+    follow(follow_workspace(waited.workspace_id), actor, seen=seen_to, running=True)
 
 
 def settle_gone(detail: SessionDetail, word: str, item: Mapping[str, Any], *, actor: Actor) -> None:

@@ -12,12 +12,12 @@ import streamlit as st
 
 from pages.components import address, drawn, looks, parts
 from pages.components.actor import require_actor
-from pages.components.columns import clicked_row, looks_of, table
 from pages.components.datasets.fetch_dialog import fetch_dialog
 from pages.components.datasets.import_dialog import import_dialog, warnings
 from pages.components.datasets.table import ADJUSTMENTS, dataset_columns
 from pages.components.errors import guarded
 from pages.components.links import go, link_to
+from pages.components.rows.component import rows_table
 from pages.components.sessions.run_dialog import run_session
 from pages.components.sessions.table import session_columns
 from services import datasets, sessions, workspaces
@@ -147,24 +147,14 @@ def session_list(
     if not rows and not deep:
         no_sessions(patterns, known, actor, filtered=filtered)
         return
-    event = st.dataframe(
-        table(session_columns(), rows),
-        column_config=looks_of(session_columns()),
-        hide_index=True,
-        row_height=36,
-        on_select="rerun",
-        selection_mode="single-cell",
-        key="sessions-table",
-        alt="Sessions with status, success rate and window",
-        height=min(37 + 36 * len(rows), 720),
-    )
+    label = "Sessions with status, success rate and window"
+    at, _ = rows_table(session_columns(), rows, key="sessions-table", label=label, row_height=36, most=720)
     with st.container(horizontal=True, gap="small"):
         if deep:
             st.button("Newest", icon=":material/first_page:", key="sessions-newest", on_click=turn, args=(None,))
         if len(rows) == LIMIT:
             last = (rows[-1].created_at, rows[-1].id)
             st.button("Show older", icon=":material/expand_more:", key="sessions-older", on_click=turn, args=(last,))
-    at = clicked_row(event, len(rows))
     if at is not None:
         go("session", id=rows[at].id)
 
@@ -246,18 +236,8 @@ def dataset_list(known: Sequence[DatasetRow], actor: Actor) -> None:
         text = "Import a file of candles: CSV, JSON or Parquet, as TradingView, Yahoo, MetaTrader or Binance export it."
         parts.empty_state("database", "No datasets yet", text)
         return
-    event = st.dataframe(
-        table(dataset_columns(), known),
-        column_config=looks_of(dataset_columns()),
-        hide_index=True,
-        row_height=32,
-        on_select="rerun",
-        selection_mode="single-cell",
-        key="datasets-table",
-        alt="Datasets with symbol, timeframe and warnings",
-        height=min(37 + 32 * len(known), 420),
-    )
-    at = clicked_row(event, len(known))
+    label = "Datasets with symbol, timeframe and warnings"
+    at, _ = rows_table(dataset_columns(), known, key="datasets-table", label=label, most=420)
     if at is not None:
         st.session_state["dataset-shown"] = str(known[at].id)
     wanted = st.session_state.get("dataset-shown")
@@ -267,7 +247,7 @@ def dataset_list(known: Sequence[DatasetRow], actor: Actor) -> None:
 def dataset_card(dataset: DatasetRow) -> None:
     """A dataset's quality report and where it comes from."""
     gaps = dataset.quality.get("gaps") or []
-    with st.container(border=True, horizontal=True, gap="large"):
+    with st.container(border=True, horizontal=True, gap="large", key="stack-dataset"):
         with st.container(width=360, gap="small"):
             st.markdown(f"**{looks.plain(dataset.name)}**")
             first, last = (looks.candle_label(None, t) for t in (dataset.start_at, dataset.end_at))

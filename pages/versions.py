@@ -10,13 +10,15 @@ import streamlit as st
 from pages.components import looks
 from pages.components.actor import require_actor
 from pages.components.errors import guarded
+from pages.components.follow.component import follow
+from pages.components.follow.component import workspace as follow_workspace
 from pages.components.links import back_to_seen, exists, seen
 from pages.components.parts import empty_state, header
 from pages.components.trail import trail
 from pages.components.versions import cards
 from pages.components.versions.compare import compare
 from pages.components.versions.dialogs import adopt, roll_back, tell
-from services import actions, deployments, executions, workspaces
+from services import actions, deployments, executions, timeline, workspaces
 from services.database.engine import transaction
 from services.deployments import RollBack, VersionStory, WindowRow
 from services.errors import NotFound, PatternDeskError
@@ -24,7 +26,6 @@ from services.people import Actor
 from services.workspaces import WorkspaceDetail
 
 SHOWN = 20  # versions that are drawn at first
-FOLLOW_S = 1.0
 
 
 def _wanted() -> uuid.UUID:
@@ -53,7 +54,7 @@ def page() -> None:
         seen("workspace", workspace_id)
         st.query_params["id"] = str(workspace_id)
         _head(workspace)
-        _rolling(last)
+        _rolling(last, workspace_id, actor)
         if not stories:
             empty_state("history", "No version yet", "The first execution makes one; it shows here with its gates.")
         if asked:
@@ -76,18 +77,19 @@ def _head(workspace: WorkspaceDetail) -> None:
                 )
 
 
-def _rolling(last: RollBack | None) -> None:
+def _rolling(last: RollBack | None, workspace_id: uuid.UUID, actor: Actor) -> None:
     """The roll back that is under way, or why the last one failed."""
     if last is None or last.status == "done":
         return
     if last.status == deployments.PENDING:
-        st.fragment(_follow, run_every=FOLLOW_S)(last)
+        st.fragment(_follow)(last, workspace_id, actor)
         return
     st.warning(looks.plain(f"The roll back to v{last.to_version} failed: {last.error}"), icon=":material/error:")
 
 
-def _follow(last: RollBack) -> None:
+def _follow(last: RollBack, workspace_id: uuid.UUID, actor: Actor) -> None:
     with transaction() as session:
+        seen_to = timeline.position(session, workspace_id)
         now = deployments.get_roll_back(session, last.id)
     if now.status != deployments.PENDING:
         st.rerun()
@@ -95,6 +97,7 @@ def _follow(last: RollBack) -> None:
         looks.plain(f"Rolling back to v{last.to_version}, asked for by {last.requested_by}: {last.reason}"),
         icon=":material/history:",
     )
+    follow(follow_workspace(workspace_id), actor, seen=seen_to, running=True)
 
 
 def _by_hand(workspace: WorkspaceDetail, actor: Actor) -> None:

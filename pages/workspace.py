@@ -12,6 +12,8 @@ from pages.components import looks, uploads
 from pages.components.actor import acting, require_actor
 from pages.components.dialogs import ask_now, asked
 from pages.components.errors import guarded
+from pages.components.follow.component import follow
+from pages.components.follow.component import workspace as follow_workspace
 from pages.components.launch.dialog import launch
 from pages.components.links import back_to_seen, exists, go, seen
 from pages.components.parts import empty_state, header
@@ -32,7 +34,6 @@ from services.errors import NotFound
 from services.people import Actor
 from services.timeline import FILTERS, PAGE
 from services.web import tokens
-from services.workspaces import WorkspaceDetail
 
 FILTER_LABELS = {"people": "People", "corrections": "Corrections", "executions": "Executions", "deploys": "Deploys"}
 MORE = {
@@ -197,13 +198,15 @@ def _timeline(view: summary.View, actor: Actor) -> TimelineAction | None:
             read_to = window.read_before(session, workspace, actor)
             opened = window.asked(session, workspace.id)
         if opened is not None:
-            return _window(opened, workspace, actor)
+            return _window(opened, view, actor)
     with transaction() as session:
         page = entries_of.page(session, workspace.id, limit=limit + 1, kinds=kinds, search=search or None)
         entries = uploads.shown(session, page[-limit:], actor=actor)
     if view.live is not None:
         say_state(entries, view.live.row.id, state(view.live.row, datetime.now(UTC)))
     empty = ("Nothing fits", "Change the filter or the search.") if kinds or search else NOTHING_YET
+    if search:
+        _follow_beside(view, actor)
     return timeline(
         entries,
         live_url=None if search else _live_url(workspace.id, actor),
@@ -220,11 +223,14 @@ def _timeline(view: summary.View, actor: Actor) -> TimelineAction | None:
     )
 
 
-def _window(opened: window.Window, workspace: WorkspaceDetail, actor: Actor) -> TimelineAction | None:
+def _window(opened: window.Window, view: summary.View, actor: Actor) -> TimelineAction | None:
     """What lies around a message that a link or a date asked for; it follows the stream only where it ends at now."""
+    workspace = view.workspace
     with transaction() as session:
         seen_now = window.read(session, opened)
         entries = uploads.shown(session, seen_now.entries, actor=actor)
+    if seen_now.newer:
+        _follow_beside(view, actor)
     return timeline(
         entries,
         live_url=None if seen_now.newer else _live_url(workspace.id, actor),
@@ -238,6 +244,12 @@ def _window(opened: window.Window, workspace: WorkspaceDetail, actor: Actor) -> 
         focus=opened.message_id,
         can_load_newer=seen_now.newer,
     )
+
+
+def _follow_beside(view: summary.View, actor: Actor) -> None:
+    """What stands beside a timeline that follows no stream, because it shows a search or an earlier place, follows one."""
+    workspace = view.workspace
+    follow(follow_workspace(workspace.id), actor, seen=workspace.message_seq, running=view.live is not None)
 
 
 def _limit(view: summary.View, scope: tuple[str, str, str]) -> int:

@@ -8,23 +8,23 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.actor import require_actor
-from pages.components.columns import clicked_row, csv_frame, looks_of, table
 from pages.components.errors import guarded
+from pages.components.follow.component import ALL_WORKSPACES, follow
 from pages.components.links import go
 from pages.components.parts import download_csv_button, empty_state, header
-from pages.components.workspaces.create_dialog import create_dialog, is_open
+from pages.components.rows.component import rows_table
+from pages.components.workspaces.create_dialog import create_dialog
 from pages.components.workspaces.grid import workspace_grid
 from pages.components.workspaces.notices import demo_banner
+from pages.components.workspaces.paging import ARCHIVED, STEP, Listed, Wanted, csv, place, read
 from pages.components.workspaces.rows import card, columns, is_live
 from services import workspaces
 from services.database.engine import transaction
-from services.exports import to_csv
 from services.people import Actor
-from services.workspaces import WorkspaceRow
+from services.workspaces import Place, WorkspaceRow
 
-LIVE_SECONDS, IDLE_SECONDS = 2, 15  # between looks at the database, while something is live and while nothing is
 VIEWS = {"cards": ":material/grid_view:", "table": ":material/table_rows:"}
-ARCHIVED = "archived"
+_PAGES = "workspaces-pages"
 
 
 def _status_label(status: str) -> str:
@@ -34,17 +34,26 @@ def _status_label(status: str) -> str:
     return f":{look.color}[{look.icon}] {look.label}"
 
 
-def _read(search: str, statuses: list[str]) -> tuple[list[WorkspaceRow], dict[uuid.UUID, list[float]]]:
-    archived = ARCHIVED in statuses
-    wanted = [status for status in statuses if status != ARCHIVED]
-    with transaction() as session:
-        rows = workspaces.list_workspaces(session, statuses=wanted or None, search=search or None, archived=archived)
-        kept = [row for row in rows if not archived or row.archived_at is not None]
-        return kept, workspaces.sparklines(session, [row.id for row in kept])
+def _pages(wanted: Wanted) -> list[Place]:
+    """Where each page that was turned over ended; other filters begin at the first again."""
+    held: tuple[Wanted, list[Place]] | None = st.session_state.get(_PAGES)
+    if held is None or held[0] != wanted:
+        held = (wanted, [])
+        st.session_state[_PAGES] = held
+    return held[1]
+
+
+def turn(after: Place | None) -> None:
+    """Turns to the page after a place, or back by one."""
+    pages: list[Place] = st.session_state[_PAGES][1]
+    if after is not None:
+        pages.append(after)
+    elif pages:
+        pages.pop()
 
 
 def _listing() -> None:
-    """The filters and what they let through; reads the database again by itself."""
+    """The filters and what they let through; drawn again when a workspace changed."""
     actor = require_actor()  # again and again: a fragment runs on without the page around it
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         search = st.text_input(
@@ -79,27 +88,45 @@ def _listing() -> None:
             persist_state="session",
         )
         csv_place = st.container(width="content")
-    with guarded(stop=True):
-        rows, sparks = _read((search or "").strip(), statuses)
+    with guarded(stop=True), transaction() as session:
+        known = workspaces.categories(session)
     with category_place:
         category = st.selectbox(
             "Category",
-            sorted({row.category for row in rows}),
+            known,
             index=None,
             placeholder="All categories",
             label_visibility="collapsed",
             key="workspaces-category",
         )
-    chosen = [row for row in rows if category is None or row.category == category]
+    wanted = Wanted((search or "").strip(), tuple(statuses), category)
+    pages = _pages(wanted)
+    with guarded(stop=True):
+        listed = read(wanted, pages[-1] if pages else None)
     with csv_place:
-        download_csv_button("CSV", lambda: to_csv(csv_frame(columns(sparks), chosen)), "workspaces")
-    opened = _draw(chosen, sparks, view, actor, filtered=bool(search or statuses or category))
+        download_csv_button("CSV", lambda: csv(wanted), "workspaces")
+    opened = _draw(listed.rows, listed.sparks, view, actor, filtered=bool(search or statuses or category))
     if opened is not None:
         go("workspace", id=opened)
-    live = any(is_live(row) for row in rows)
-    if live != st.session_state.get("workspaces-live", False) and not is_open():
-        st.session_state["workspaces-live"] = live
-        st.rerun()  # the pace of the looks changes with the page
+    _turning(listed, pages)
+    follow(ALL_WORKSPACES, actor, seen=listed.position, running=any(is_live(row) for row in listed.rows))
+
+
+def _turning(listed: Listed, pages: list[Place]) -> None:
+    """Says which of all are shown, and turns the pages, where there are several."""
+    if not pages and len(listed.rows) >= listed.total:
+        return
+    first = STEP * len(pages) + 1
+    last = first + len(listed.rows) - 1
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if pages:
+            st.button("Back", icon=":material/chevron_left:", key="workspaces-back", on_click=turn, args=(None,))
+        if last < listed.total and listed.rows:
+            last_shown = place(listed.rows[-1])
+            st.button(
+                "Show more", icon=":material/chevron_right:", key="workspaces-more", on_click=turn, args=(last_shown,)
+            )
+        st.caption(f"{first:,}–{last:,} of {looks.count(listed.total, 'workspace')}", width="content")
 
 
 def _draw(
@@ -115,18 +142,8 @@ def _draw(
     if view == "cards":
         opened = workspace_grid([card(row, sparks.get(row.id, [])) for row in rows], key="workspaces-grid")
         return uuid.UUID(opened) if opened else None
-    event = st.dataframe(
-        table(columns(sparks), rows),
-        column_config=looks_of(columns(sparks)),
-        hide_index=True,
-        row_height=36,
-        on_select="rerun",
-        selection_mode="single-cell",
-        key="workspaces-table",
-        alt="Workspaces with status, success rate and counts",
-        height=min(36 * (len(rows) + 1) + 2, 722),
-    )
-    at = clicked_row(event, len(rows))
+    label = "Workspaces with status, success rate and counts"
+    at, _ = rows_table(columns(sparks), rows, key="workspaces-table", label=label, row_height=36, most=722)
     return None if at is None else rows[at].id
 
 
@@ -135,5 +152,4 @@ with header("Workspaces"):
     if actor.may("create_workspace") and st.button("New workspace", type="primary", icon=":material/add:"):
         create_dialog()
 demo_banner()
-pace = LIVE_SECONDS if st.session_state.get("workspaces-live") else IDLE_SECONDS
-st.fragment(_listing, run_every=pace)()
+st.fragment(_listing)()

@@ -68,6 +68,9 @@ def viewer_now() -> datetime:
         return datetime.now(UTC)
 
 
+looks.read_at(viewer_now)
+
+
 def sign_out() -> None:
     """Forgets who is here. With OIDC the browser's identity cookie goes too."""
     if get_settings().oidc_configured:

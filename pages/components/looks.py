@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypedDict
@@ -236,11 +236,29 @@ def clock(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{total % 60:02}" if hours else f"{minutes}:{total % 60:02}"
 
 
+_reader: list[Callable[[], datetime]] = [lambda: datetime.now(UTC)]
+
+
+def read_at(now: Callable[[], datetime]) -> None:
+    """Says what time it is for whoever reads, in their zone; screens do, so that no time is told in another zone."""
+    _reader[0] = now
+
+
+def now_here() -> datetime:
+    """The time now in the reader's zone."""
+    return _reader[0]()
+
+
+def utc(at: datetime | None) -> str:
+    """The same moment for everybody, to show on hover: "2026-02-03 10:42 UTC"."""
+    return MISSING if at is None else f"{at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def when(at: datetime | None, now: datetime | None = None) -> str:
-    """Seen from `now`, in its time zone (UTC by default): "14 min ago", "today 10:42", "yesterday 9:05", "3 Feb"."""
+    """Seen from `now`, in its time zone (the reader's by default): "14 min ago", "today 10:42", "yesterday 9:05", "3 Feb"."""
     if at is None:
         return MISSING
-    now = now or datetime.now(UTC)
+    now = now or now_here()
     at = at.replace(tzinfo=at.tzinfo or UTC).astimezone(now.tzinfo)
     age = now - at
     if timedelta(0) <= age < timedelta(minutes=1):
@@ -258,7 +276,7 @@ def ago(at: datetime | None, now: datetime | None = None) -> str:
     """The short form for cards: "14 min ago", "2 h ago", "yesterday", "6 d ago", then the date."""
     if at is None:
         return MISSING
-    now = now or datetime.now(UTC)
+    now = now or now_here()
     at = at.replace(tzinfo=at.tzinfo or UTC).astimezone(now.tzinfo)
     seconds = (now - at).total_seconds()
     if 3600 <= seconds < 86400 and at.date() == now.date():

@@ -10,6 +10,7 @@ from typing import Any, LiteralString
 from dbos import DBOSClient, EnqueueOptions
 from sqlalchemy.orm import Session
 
+from services.database import notes
 from services.database.engine import database_url, plain_url
 from services.database.rows import fetch
 
@@ -25,6 +26,7 @@ JOBS = "jobs"
 RUN_JOB = "run_job"
 QUESTIONS = "questions"
 ANSWER = "answer_question"
+CALLS: LiteralString = "patterndesk_queued"  # the channel on which the name of a queue says: look at it
 WAKE = "wake"  # the topic on which a pause is cut short
 # Bumped when the workflow's steps change their order or meaning: a run goes on with the steps it began with.
 WORKFLOW_VERSION = "3"
@@ -80,6 +82,7 @@ def _enqueue(session: Session, workflow_id: str, execution_id: uuid.UUID, partit
     }
     connection: Any = session.connection()
     client(_url(session)).enqueue_in_transaction(connection, options, str(execution_id))
+    notes.keep(session, CALLS, QUEUE)
 
 
 def enqueue_delivery(
@@ -96,6 +99,8 @@ def enqueue_delivery(
         options["delay_seconds"] = delay_s
     connection: Any = session.connection()
     client(_url(session)).enqueue_in_transaction(connection, options, str(notification_id), number)
+    if delay_s is None:
+        notes.keep(session, CALLS, NOTICES)
 
 
 def enqueue_roll_back(session: Session, switch_id: uuid.UUID) -> None:
@@ -108,6 +113,7 @@ def enqueue_roll_back(session: Session, switch_id: uuid.UUID) -> None:
     }
     connection: Any = session.connection()
     client(_url(session)).enqueue_in_transaction(connection, options, str(switch_id))
+    notes.keep(session, CALLS, ROLL_BACKS)
 
 
 def enqueue_job(session: Session, job_id: uuid.UUID) -> None:
@@ -120,6 +126,7 @@ def enqueue_job(session: Session, job_id: uuid.UUID) -> None:
     }
     connection: Any = session.connection()
     client(_url(session)).enqueue_in_transaction(connection, options, str(job_id))
+    notes.keep(session, CALLS, JOBS)
 
 
 def enqueue_question(session: Session, question_id: uuid.UUID) -> None:
@@ -132,6 +139,7 @@ def enqueue_question(session: Session, question_id: uuid.UUID) -> None:
     }
     connection: Any = session.connection()
     client(_url(session)).enqueue_in_transaction(connection, options, str(question_id))
+    notes.keep(session, CALLS, QUESTIONS)
 
 
 def adopt(session: Session, workflow_id: str, *, executor_id: str | None, version: str) -> bool:

@@ -111,12 +111,18 @@ def code_files(root: Path, pattern_type: str) -> list[Path]:
         try:
             tree = ast.parse(file.read_bytes())
         except (SyntaxError, ValueError) as error:
-            told = f"The detector crashed: {file.relative_to(root)} can't be read as Python ({error})."
-            raise DetectorError(told, kind="crash") from error
+            raise DetectorError(unreadable(file.relative_to(root).as_posix(), error), kind="crash") from error
         if _is_dynamic(tree):
             return sorted({*seen.values(), *(root / "detectors").rglob("*.py")})
         waiting.extend(_imports(module, file, tree))
     return sorted(set(seen.values()))
+
+
+def unreadable(name: str, error: SyntaxError | ValueError) -> str:
+    """Says why a file of the repository is no Python, with its line where there is one."""
+    if isinstance(error, SyntaxError) and error.lineno:
+        return f"{name} has a syntax error in line {error.lineno}: {error.msg}."
+    return f"{name} can't be read as Python: {error}."
 
 
 def code_sha256(root: Path, pattern_type: str) -> str:

@@ -185,6 +185,15 @@ def show(path: Path, commit: str, name: str) -> str | None:
     return run(path, ("show", f"{ref}:{name}")).decode("utf-8", "replace")
 
 
+def last_change(path: Path, commit: str, name: str) -> Commit | None:
+    """The newest commit up to `commit` that changed the file; None where neither is there."""
+    form = "%H%x00%an%x00%aI%x00%s"
+    ref = head(path, commit)
+    out = run(path, ("log", "-1", f"--format={form}", ref, "--", f":(literal){name}")).decode("utf-8", "replace")
+    parts = out.rstrip("\n").split("\0")
+    return Commit(parts[0], parts[1], parts[2], parts[3], "") if len(parts) == 4 else None
+
+
 def diff(path: Path, base: str, to: str, *, path_filter: str | None = None, max_bytes: int = 200_000) -> str:
     """The unified diff between two commits, of one path if given; cut at `max_bytes` with a last line saying so."""
     only = ["--", f":(literal){path_filter}"] if path_filter else ["--"]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from services.detectors.answers import Answer, read_value
+from services.detectors.bundle import unreadable
 from services.detectors.proofs import Prepared, prepare
 from services.detectors.sandbox import Cancel, Limits, Worker, check_pattern_type
 from services.errors import DetectorError
@@ -76,7 +77,7 @@ def _run_file(worker: Worker, root: Path, file: Path, cancelled: Cancel | None) 
     try:
         prepared = prepare(file.read_bytes())
     except (SyntaxError, ValueError) as error:
-        return _FileResult(1, 1, f"{name} can't be read as Python: {error}.", "")
+        return _FileResult(1, 1, unreadable(name, error), "")
     header = {"file": name, "proof": prepared.proof, "never": prepared.never}
     try:
         answer = worker.request("test", header, prepared.source, cancelled=cancelled)

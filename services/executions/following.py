@@ -13,6 +13,7 @@ from typing import LiteralString
 
 from sqlalchemy.orm import Session
 
+from services import timeline
 from services.database.rows import fetch
 from services.errors import StaleEpoch
 from services.texts import storable
@@ -99,7 +100,7 @@ _LOG: LiteralString = """
 UPDATE execution_attempts a SET log_tail = %(tail)s, log_key = coalesce(%(key)s, a.log_key)
 FROM claude_executions e
 WHERE a.execution_id = %(id)s AND a.number = %(attempt)s AND e.id = a.execution_id AND e.epoch = %(epoch)s
-RETURNING 1
+RETURNING e.workspace_id
 """
 
 
@@ -110,11 +111,13 @@ def keep_log(
 
     Does nothing for an old epoch or an attempt that has not begun.
     """
-    fetch(
+    kept = fetch(
         session,
         _LOG,
         {"id": execution_id, "epoch": epoch, "attempt": attempt, "key": key, "tail": storable(tail[-TAIL_CHARACTERS:])},
     )
+    if kept:
+        timeline.announce_log(session, kept[0][0], execution_id)
 
 
 _KEPT: LiteralString = (

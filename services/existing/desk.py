@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -24,6 +25,7 @@ from services.lifecycle import (
 )
 from services.models import (
     CandleDataset,
+    Detection,
     DetectorVersion,
     PatternSession,
     PatternWorkspace,
@@ -37,20 +39,50 @@ _FALLBACK_EMAIL: Final = "existing-system@patterndesk.local"
 
 
 @dataclass
+class Known:
+    """What was looked up or made for earlier rows, so that a later one need not ask. Given up when a batch is taken back."""
+
+    nobody: uuid.UUID | None = None  # who stands for people that the existing system no longer has
+    versions: dict[tuple[uuid.UUID, str], uuid.UUID] = field(default_factory=dict)  # by workspace and name
+    keys: dict[uuid.UUID, set[str]] = field(default_factory=dict)  # of detections, by session
+
+
+@dataclass
 class Desk:
     """What the functions share: the target, where files go (None: nowhere, for a dry run), and the ids known so far."""
 
     session: Session
     storage_root: str | None
     ids: dict[tuple[str, str], uuid.UUID] = field(default_factory=dict)
+    known: Known = field(default_factory=Known)
     rows: dict[uuid.UUID, int] = field(default_factory=dict)  # candles by dataset
+    homes: dict[uuid.UUID, PatternWorkspace] = field(default_factory=dict)  # locked in this transaction
+    held: list[object] = field(default_factory=list)  # rows that the session would forget otherwise
+
+    def fetch(self, rows: Sequence[Row]) -> None:
+        """Reads the sessions and detections that these rows refer to, all at once."""
+        for table, column, model in (
+            ("PatternSession", "sessionId", PatternSession),
+            ("PatternDetection", "detectionId", Detection),
+        ):
+            ids = {new_id for row in rows if (new_id := self.id_of(table, row[column])) is not None}
+            if ids:
+                self.held += self.session.scalars(select(model).where(model.id.in_(ids))).all()
+
+    def home(self, workspace_id: uuid.UUID) -> PatternWorkspace:
+        """The workspace, locked, for the next number of its timeline or of its executions."""
+        home = self.homes.get(workspace_id)
+        if home is None:
+            home = self.session.get_one(PatternWorkspace, workspace_id, with_for_update=True)
+            self.homes[workspace_id] = home
+        return home
 
     def id_of(self, table: str, old: object) -> uuid.UUID | None:
         return self.ids.get((table, str(old))) if old else None
 
     def person(self, old: object) -> uuid.UUID:
         """The person, or the one who stands for people that the existing system no longer has."""
-        known = self.id_of("User", old)
+        known = self.id_of("User", old) or self.known.nobody
         if known is not None:
             return known
         user = self.session.scalar(select(User).where(User.email == _FALLBACK_EMAIL))
@@ -58,13 +90,22 @@ class Desk:
             user = User(email=_FALLBACK_EMAIL, name="Existing system", role=Role.VIEWER, is_active=False)
             self.session.add(user)
             self.session.flush()
+        self.known.nobody = user.id
         return user.id
 
 
 def added(desk: Desk, made: Any) -> uuid.UUID:
+    """Written at once, for rows that others refer to."""
     made.id = new_id()
     desk.session.add(made)
     desk.session.flush()
+    return uuid.UUID(str(made.id))
+
+
+def entered(desk: Desk, made: Any) -> uuid.UUID:
+    """Written with the rest of its batch: a table of many rows takes no answer of the database for each."""
+    made.id = new_id()
+    desk.session.add(made)
     return uuid.UUID(str(made.id))
 
 
@@ -164,6 +205,22 @@ def bar_of(desk: Desk, session: PatternSession, index: object) -> int:
 def version_of(desk: Desk, session: PatternSession) -> uuid.UUID:
     """What the old detector was called; its code is not in the pattern repository, so it can't be run."""
     name = read.version(session.pattern_version)
+    place = (session.workspace_id, name)
+    if place not in desk.known.versions:
+        desk.known.versions[place] = _version(desk, session, name)
+    return desk.known.versions[place]
+
+
+def keys_of(desk: Desk, session: PatternSession) -> set[str]:
+    """The keys of the detections that the session has."""
+    if session.id not in desk.known.keys:
+        desk.known.keys[session.id] = set(
+            desk.session.scalars(select(Detection.key).where(Detection.session_id == session.id))
+        )
+    return desk.known.keys[session.id]
+
+
+def _version(desk: Desk, session: PatternSession, name: str) -> uuid.UUID:
     known = desk.session.scalar(
         select(DetectorVersion.id).where(
             DetectorVersion.workspace_id == session.workspace_id,
@@ -218,8 +275,7 @@ def add_message(
     progress: int | None = None,
     edited_at: datetime | None = None,
 ) -> uuid.UUID:
-    home = desk.session.get(PatternWorkspace, workspace_id, with_for_update=True)
-    assert home is not None
+    home = desk.home(workspace_id)
     home.message_seq += 1
     made = WorkspaceMessage(
         workspace_id=workspace_id,
@@ -238,4 +294,4 @@ def add_message(
         progress=progress,
         edited_at=edited_at,
     )
-    return added(desk, made)
+    return entered(desk, made)

@@ -1,4 +1,6 @@
-"""One function a table: the rows here that a row of the existing system becomes. Raises InvalidInput for what can't be moved."""
+"""One function a table: the rows here that a row of the existing system becomes.
+
+Raises InvalidInput for what can't be moved, before anything was made for it."""
 
 from __future__ import annotations
 
@@ -19,6 +21,8 @@ from services.existing.desk import (
     address,
     bar_of,
     dataset_of,
+    entered,
+    keys_of,
     rules_of,
     session_of,
     time_of,
@@ -140,7 +144,8 @@ def detection(desk: Desk, row: Row) -> uuid.UUID:
     index = bar_of(desk, session, row["candleIndex"])
     kind, direction = read.kind(row["detectionType"]), read.direction(row["structure"], row["detectionType"])
     key = hashlib.sha256(f"{kind}:{direction}:{row['candleTime'].isoformat()}".encode()).hexdigest()[:32]
-    if desk.session.scalar(select(Detection.id).where(Detection.session_id == session.id, Detection.key == key)):
+    keys = keys_of(desk, session)
+    if key in keys:
         raise InvalidInput("The session has another detection of the same kind at the same time.")
     version_id = version_of(desk, session)
     price, confidence = read.number(row["price"]), read.number(row["confidence"])
@@ -164,13 +169,14 @@ def detection(desk: Desk, row: Row) -> uuid.UUID:
     )
     session.detection_count += 1
     session.detector_version_id = version_id
-    return added(desk, made)
+    keys.add(key)
+    return entered(desk, made)
 
 
 def correction(desk: Desk, row: Row) -> uuid.UUID:
     """A judgement. The latest of a person on a mark holds; earlier ones come along as withdrawn."""
     session, detection_id = session_of(desk, row), desk.id_of("PatternDetection", row["detectionId"])
-    verdict, author = read.verdict(row["correctionType"]), desk.person(row["userId"])
+    verdict = read.verdict(row["correctionType"])
     found = desk.session.get(Detection, detection_id) if detection_id else None
     place = row["originalIndex"] if row["originalIndex"] is not None else row["correctedIndex"]
     index = found.anchor_index if found else bar_of(desk, session, place) if place is not None else None
@@ -188,7 +194,7 @@ def correction(desk: Desk, row: Row) -> uuid.UUID:
         workspace_id=session.workspace_id,
         session_id=session.id,
         detection_id=detection_id,
-        author_id=author,
+        author_id=desk.person(row["userId"]),
         verdict=verdict,
         candle_index=expected if verdict == Verdict.FALSE_NEGATIVE else index,
         candle_time=row["originalTime"] or row["correctedTime"],
@@ -205,9 +211,10 @@ def correction(desk: Desk, row: Row) -> uuid.UUID:
         attachments=read.words(row["attachments"]),
         state=state,
         created_at=time_of(row["createdAt"]),
+        judged_at=time_of(row["createdAt"]),
         updated_at=time_of(row["updatedAt"]),
     )
-    return added(desk, made)
+    return entered(desk, made)
 
 
 def execution(desk: Desk, row: Row) -> uuid.UUID:
@@ -215,8 +222,7 @@ def execution(desk: Desk, row: Row) -> uuid.UUID:
     if workspace_id is None:
         raise InvalidInput("The execution's workspace was not moved.")
     status, unfinished = read.execution_status(row["status"])
-    home = desk.session.get(PatternWorkspace, workspace_id, with_for_update=True)
-    assert home is not None
+    home = desk.home(workspace_id)
     home.execution_seq += 1
     error = read.text(row["error"]) or ("It had not ended in the existing system." if unfinished else None)
     made = ClaudeExecution(

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import Engine, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from services.database.engine import get_engine
 from services.errors import Conflict, InvalidInput
 from services.existing import making
-from services.existing.desk import Desk
+from services.existing.desk import Desk, Known
 from services.existing.source import LEFT, TABLES, Row, Source, opened
 from services.logs import get_logger
 from services.models import MovedRow, PatternWorkspace, now
@@ -33,6 +34,7 @@ _MAKE: Final[Mapping[str, Callable[[Desk, Row], uuid.UUID]]] = {
     "WorkspaceMessage": making.message,
     "ImplementationSession": making.implementation,
 }
+_UNFIT: Final = (DBAPIError, TypeError, ValueError, AttributeError, KeyError)  # what a row with an odd value raises
 _LOCK: Final = 7_204_114_203  # one import at a time
 MOST_PROBLEMS: Final = 200  # that a report lists of each table; all of them are in the database
 log = get_logger(__name__)
@@ -142,16 +144,19 @@ class _Table:
         self._source, self._table, self._units, self._ids = source, table, units, ids
         self._storage_root, self._say = storage_root, say
         self._report = TableReport(rows=source.count(table))
+        self._known = Known()
         self._superseded = source.superseded() if table == "PatternCorrection" else frozenset()
 
     def move(self) -> TableReport:
         self._load_known()
         seen = 0
         for batch in self._source.batches(self._table):
-            with self._units.open() as session:
-                desk = Desk(session, self._storage_root, self._ids)
-                for row in batch:
-                    self._one(desk, row)
+            rows = [row for row in batch if (self._table, str(row["id"])) not in self._ids]
+            self._report.before += len(batch) - len(rows)
+            for row in rows:
+                row["__superseded"] = str(row["id"]) in self._superseded
+            if not self._together(rows):
+                self._one_by_one(rows)
             seen += len(batch)
             self._say(f"{self._table}: {seen:,} of {self._report.rows:,}")
         return self._report
@@ -166,42 +171,77 @@ class _Table:
                 assert new_id is not None
                 self._ids[self._table, old_id] = new_id
 
-    def _one(self, desk: Desk, row: Row) -> None:
-        old_id = str(row["id"])
-        row["__superseded"] = old_id in self._superseded
-        if (self._table, old_id) in self._ids:
-            self._report.before += 1
-            return
-        note = desk.session.get(MovedRow, (self._table, old_id)) or MovedRow(old_table=self._table, old_id=old_id)
+    def _together(self, rows: list[Row]) -> bool:
+        """Moves a batch at once; False when one of its rows does not fit, and then none of them was moved."""
+        moved: dict[str, uuid.UUID] = {}
+        problems: dict[str, str] = {}
         try:
-            with desk.session.begin_nested():
-                new_id = _MAKE[self._table](desk, row)
-        except InvalidInput as error:
-            self._failed(desk, note, error.sentence)
-        except (DBAPIError, TypeError, ValueError, AttributeError, KeyError) as error:
-            log.warning("row_not_moved", table=self._table, id=old_id, error=repr(error)[:500])
-            self._failed(desk, note, "It holds a value that does not fit here; the log says which.")
-        else:
-            self._ids[self._table, old_id] = new_id
-            note.new_id, note.problem, note.moved_at = new_id, None, now()
-            desk.session.add(note)
-            self._report.moved += 1
+            with self._units.open() as session:
+                desk = Desk(session, self._storage_root, self._ids, self._known)
+                desk.fetch(rows)
+                for row in rows:
+                    old_id = str(row["id"])
+                    try:
+                        moved[old_id] = self._ids[self._table, old_id] = _MAKE[self._table](desk, row)
+                    except InvalidInput as error:
+                        problems[old_id] = error.sentence
+                session.flush()
+                _note(session, self._table, moved, problems)
+        except _UNFIT:
+            for old_id in moved:
+                del self._ids[self._table, old_id]
+            self._known = Known()
+            return False
+        self._count(moved, problems)
+        return True
 
-    def _failed(self, desk: Desk, note: MovedRow, sentence: str) -> None:
-        note.problem, note.moved_at = sentence, now()
-        desk.session.add(note)
-        self._report.failed += 1
-        if len(self._report.problems) < MOST_PROBLEMS:
-            self._report.problems[note.old_id] = sentence
+    def _one_by_one(self, rows: list[Row]) -> None:
+        """Moves what can be moved of a batch with a row that does not fit, each within a savepoint of its own."""
+        moved: dict[str, uuid.UUID] = {}
+        problems: dict[str, str] = {}
+        with self._units.open() as session:
+            for row in rows:
+                old_id, desk = str(row["id"]), Desk(session, self._storage_root, self._ids)
+                try:
+                    with session.begin_nested():
+                        new_id = _MAKE[self._table](desk, row)
+                except InvalidInput as error:
+                    problems[old_id] = error.sentence
+                except _UNFIT as error:
+                    log.warning("row_not_moved", table=self._table, id=old_id, error=repr(error)[:500])
+                    problems[old_id] = "It holds a value that does not fit here; the log says which."
+                else:
+                    moved[old_id] = self._ids[self._table, old_id] = new_id
+            _note(session, self._table, moved, problems)
+        self._count(moved, problems)
+
+    def _count(self, moved: Mapping[str, uuid.UUID], problems: Mapping[str, str]) -> None:
+        self._report.moved += len(moved)
+        self._report.failed += len(problems)
+        room = MOST_PROBLEMS - len(self._report.problems)
+        self._report.problems |= dict(list(problems.items())[: max(0, room)])
+
+
+def _note(session: Session, table: str, moved: Mapping[str, uuid.UUID], problems: Mapping[str, str]) -> None:
+    """Remembers of each row where it went, or why it could not be moved."""
+    ids = [*moved, *problems]
+    rows = [
+        {"old_table": table, "old_id": i, "new_id": moved.get(i), "problem": problems.get(i), "moved_at": now()}
+        for i in ids
+    ]
+    if rows:
+        statement = insert(MovedRow)
+        changed = {name: statement.excluded[name] for name in ("new_id", "problem", "moved_at")}
+        session.execute(statement.on_conflict_do_update(index_elements=["old_table", "old_id"], set_=changed), rows)
 
 
 def _settle(session: Session) -> None:
-    """The counters of the workspaces, from what is there now."""
+    """The counters of the workspaces, from what is there now; their places are derived again before they are read."""
     count = "(SELECT count(*) FROM {} t WHERE t.workspace_id = pattern_workspaces.id{})"
     asking = count.format("feedback_items", f" AND {asks_sql('t')}")
     session.execute(
         update(PatternWorkspace).values(
-            session_count=text(count.format("pattern_sessions", "")), feedback_count=text(asking)
+            session_count=text(count.format("pattern_sessions", "")), feedback_count=text(asking), places_at=None
         )
     )
     moved = session.scalar(select(MovedRow.old_id).limit(1))

@@ -13,7 +13,9 @@ from typing import Any, Final
 
 import psycopg
 from psycopg import sql
+from psycopg.abc import Buffer
 from psycopg.rows import dict_row
+from psycopg.types.datetime import TimestampLoader
 
 from services.database.engine import plain_url
 from services.errors import InvalidInput, Unavailable
@@ -73,6 +75,16 @@ class Source:
                 yield [_Row({name: _utc(value) for name, value in row.items()}) for row in rows]
 
 
+class _Moments(TimestampLoader):
+    """A time that Python can't hold (infinity, before Christ, after the year 9999) reads as none."""
+
+    def load(self, data: Buffer) -> datetime | None:  # type: ignore[override]  # none is what a column without one has
+        try:
+            return super().load(data)
+        except psycopg.DataError:
+            return None
+
+
 class _Row(Row):
     """A column that this release of the existing system does not have is empty."""
 
@@ -96,6 +108,7 @@ def opened(url: str) -> Iterator[Source]:
     with connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
+        connection.adapters.register_loader("timestamp", _Moments)
         columns = _columns(connection)
         if not is_existing(columns):
             raise InvalidInput(

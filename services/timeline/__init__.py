@@ -25,10 +25,12 @@ from services.timeline.reading import (
     page,
     page_after,
     place_of,
+    position,
 )
 from services.timeline.writing import (
     LIVE_CHANNEL,
     announce,
+    announce_log,
     append,
     comment,
     delete_comment,
@@ -55,6 +57,7 @@ __all__ = [
     "PhaseRun",
     "TimelineEntry",
     "announce",
+    "announce_log",
     "append",
     "attachment_names",
     "comment",
@@ -71,6 +74,7 @@ __all__ = [
     "page_after",
     "phase_json",
     "place_of",
+    "position",
     "unread",
     "update_answer",
     "update_progress",

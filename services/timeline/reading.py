@@ -175,6 +175,14 @@ def page(
     return _entries(session, rows)
 
 
+def position(session: Session, workspace_id: uuid.UUID | None = None) -> int:
+    """How far the timeline of a workspace has come, or all of them together: another number when something was said."""
+    all_of_them: LiteralString = "SELECT coalesce(sum(message_seq), 0)::bigint FROM pattern_workspaces"
+    one: LiteralString = "SELECT coalesce(sum(message_seq), 0)::bigint FROM pattern_workspaces WHERE id = %(w)s"
+    rows = fetch(session, all_of_them if workspace_id is None else one, {"w": workspace_id})
+    return int(rows[0][0])
+
+
 def place_of(session: Session, workspace_id: uuid.UUID, message_id: uuid.UUID) -> Place | None:
     """Where a message of the workspace stands; None when it has no such message."""
     rows = fetch(session, _PLACE, {"w": workspace_id, "id": message_id})

@@ -169,6 +169,11 @@ def announce(
     _call(session, workspace_id, message_id=message_id, execution_id=execution_id, session_id=session_id)
 
 
+def announce_log(session: Session, workspace_id: uuid.UUID, execution_id: uuid.UUID) -> None:
+    """Calls the readers of an execution's own page once this is committed: its log has grown."""
+    notes.keep(session, LIVE_CHANNEL, json.dumps({"w": str(workspace_id), "l": str(execution_id)}))
+
+
 def _call(
     session: Session,
     workspace_id: uuid.UUID,

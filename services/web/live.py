@@ -71,18 +71,20 @@ class Note:
     message_id: uuid.UUID | None = None
     execution_id: uuid.UUID | None = None
     session_id: uuid.UUID | None = None  # whose judgements changed
+    log_of: uuid.UUID | None = None  # the execution whose log has grown, which nothing but its own page shows
 
     @staticmethod
     def parse(payload: str) -> Note:
         """Raises ValueError, KeyError or TypeError when the payload isn't ours."""
         values = json.loads(payload)
-        message, execution, seq, judged = (values.get(name) for name in ("m", "e", "s", "j"))
+        message, execution, seq, judged, log = (values.get(name) for name in ("m", "e", "s", "j", "l"))
         return Note(
             workspace_id=uuid.UUID(values["w"]),
             seq=None if seq is None else int(seq),
             message_id=None if message is None else uuid.UUID(message),
             execution_id=None if execution is None else uuid.UUID(execution),
             session_id=None if judged is None else uuid.UUID(judged),
+            log_of=None if log is None else uuid.UUID(log),
         )
 
 
@@ -124,6 +126,39 @@ class Viewer:
         self.queue.put_nowait(None)
 
 
+@dataclass(eq=False)
+class Watcher:
+    """A page that is only told that something changed (`services.web.changes`)."""
+
+    wants: Callable[[Note], bool]
+    person_id: uuid.UUID | None = None
+    called: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: bool = False
+    doubt: bool = False  # something may have passed unseen
+
+    @property
+    def ended(self) -> bool:
+        return self.over.is_set()
+
+    def call(self, *, doubt: bool = False) -> None:
+        self.changed, self.doubt = self.changed or not doubt, self.doubt or doubt
+        self.called.set()
+
+    def end(self) -> None:
+        self.over.set()
+        self.called.set()
+
+    def take(self) -> bool:
+        """Whether something changed since this was last asked."""
+        was, self.changed = self.changed, False
+        return was
+
+    def take_doubt(self) -> bool:
+        was, self.doubt = self.doubt, False
+        return was
+
+
 async def connect() -> psycopg.AsyncConnection[Any]:
     """The connection that listens, with keepalives so that a silent loss is noticed."""
     url = plain_url(database_url())
@@ -146,6 +181,7 @@ class LiveHub:
         self.listening = False
         self._connect = connect
         self._viewers: dict[uuid.UUID, set[Viewer]] = defaultdict(set)
+        self._watchers: set[Watcher] = set()
         self._notes: asyncio.Queue[Note] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -155,6 +191,8 @@ class LiveHub:
     async def close(self) -> None:
         for viewer in self._all():
             viewer.end()
+        for watcher in self._watchers:
+            watcher.end()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -169,6 +207,17 @@ class LiveHub:
                 yield viewer
         finally:
             self._drop(viewer)
+
+    @contextmanager
+    def watching(self, wants: Callable[[Note], bool], person_id: uuid.UUID | None = None) -> Iterator[Watcher]:
+        """A watcher of the notifications that it wants. It is ended when the person is shut out."""
+        watcher = Watcher(wants, person_id)
+        self._watchers.add(watcher)
+        try:
+            with _VIEWERS.track_inprogress():
+                yield watcher
+        finally:
+            self._watchers.discard(watcher)
 
     async def session_changes(
         self, workspace_id: uuid.UUID, session_id: uuid.UUID, *, until: datetime, person_id: uuid.UUID | None = None
@@ -196,14 +245,18 @@ class LiveHub:
 
     def notify(self, note: Note) -> None:
         """Take a notification in; does nothing for workspaces that nobody looks at."""
-        if note.workspace_id in self._viewers:
+        for watcher in self._watchers:
+            if watcher.wants(note):
+                watcher.call()
+        if note.workspace_id in self._viewers and note.log_of is None:
             self._notes.put_nowait(note)
 
     def shut_out(self, person_id: uuid.UUID) -> None:
         """Ends the streams of a person; whoever may still look on connects again."""
-        for viewer in self._all():
-            if viewer.person_id == person_id:
-                viewer.end()
+        streams: list[Viewer | Watcher] = [*self._all(), *self._watchers]
+        for each in streams:
+            if each.person_id == person_id:
+                each.end()
 
     async def _listen(self) -> None:
         pause, lost = _FIRST_PAUSE, False
@@ -215,6 +268,7 @@ class LiveHub:
                     self._set_listening(True)
                     if lost:
                         self._push(self._all(), Update(executions=(None,), catch_up=True))
+                        self._call_watchers(doubt=False)
                     pause, lost = _FIRST_PAUSE, True
                     await self._receive(connection)
             except (psycopg.Error, OSError, Unavailable) as error:
@@ -239,6 +293,7 @@ class LiveHub:
             await connection.execute("SELECT 1")  # a server that vanished without a word raises here
             # A writer that died between its commit and its call left an entry that nobody was told of.
             self._push(self._all(), Update(catch_up=True))
+            self._call_watchers(doubt=True)
 
     async def _dispatch(self) -> None:
         while True:
@@ -270,6 +325,10 @@ class LiveHub:
         for viewer in viewers:
             if not viewer.push(update):
                 self._drop(viewer)
+
+    def _call_watchers(self, *, doubt: bool) -> None:
+        for watcher in self._watchers:
+            watcher.call(doubt=doubt)
 
     def _drop(self, viewer: Viewer) -> None:
         viewers = self._viewers.get(viewer.workspace_id, set())

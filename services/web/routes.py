@@ -24,7 +24,7 @@ from services.errors import Conflict, InvalidInput, NotAllowed, NotFound, Patter
 from services.logs import log_unexpected
 from services.people import actor_by_id
 from services.settings import get_settings
-from services.web import board, machine_exports, tokens
+from services.web import board, changes, machine_exports, tokens
 from services.web.guards import is_forwarded, is_loopback, is_loopback_host
 from services.web.live import LiveHub, stream
 
@@ -201,8 +201,9 @@ async def _live(request: Request, hub: LiveHub) -> Response:
     if not token:
         return _unsigned("Live updates need a token; they start from the workspace's page.")
     grant = tokens.read("live", token)
+    scope = changes.scope_of(grant.object)
     try:
-        workspace_id = uuid.UUID(str(grant.object["workspace_id"]))
+        workspace_id = uuid.UUID(str(grant.object["workspace_id"])) if scope is None else None
     except (KeyError, ValueError):
         raise NotAllowed("This link is for no workspace.") from None
     await run_in_threadpool(_require_active, grant.person_id)
@@ -210,15 +211,19 @@ async def _live(request: Request, hub: LiveHub) -> Response:
     seen = resumed or request.query_params.get("after")
     if seen and not re.fullmatch(r"[0-9]{1,18}", seen):
         raise InvalidInput("The number of the last entry seen must be a whole number.")
-    after = int(seen) if seen else None
-    events = stream(
-        hub,
-        workspace_id,
-        after=after,
-        resumed=bool(resumed),
-        expires_at=grant.expires_at,
-        person_id=uuid.UUID(grant.person_id),
-    )
+    after, person_id = int(seen) if seen else None, uuid.UUID(grant.person_id)
+    if workspace_id is None:
+        assert scope is not None
+        events = changes.stream(hub, scope, seen=after, expires_at=grant.expires_at, person_id=person_id)
+    else:
+        events = stream(
+            hub,
+            workspace_id,
+            after=after,
+            resumed=bool(resumed),
+            expires_at=grant.expires_at,
+            person_id=person_id,
+        )
     return EventSourceResponse(_while_active(events, grant.person_id), ping=15, headers=NO_STORE)
 
 

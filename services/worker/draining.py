@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ class Gate:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._busy = 0
+        self._left = -math.inf  # when the last one got out
         self._closed = False
 
     @contextmanager
@@ -31,7 +33,13 @@ class Gate:
         finally:
             with self._changed:
                 self._busy -= 1
+                self._left = time.monotonic()
                 self._changed.notify_all()
+
+    def used(self, within_s: float) -> bool:
+        """Whether a step is under way, or one ended in the last seconds."""
+        with self._changed:
+            return self._busy > 0 or time.monotonic() - self._left < within_s
 
     def close(self, seconds: float) -> bool:
         """Lets nobody through any more and waits for the steps under way; False when some take longer."""

@@ -10,7 +10,7 @@ import threading
 import uuid
 from datetime import timedelta
 from types import FrameType
-from typing import Any, TypedDict
+from typing import Any, Final, TypedDict
 
 from dbos import DBOS, DBOSConfig
 from sqlalchemy import event
@@ -26,8 +26,13 @@ from services.logs import get_logger
 from services.worker import answering, jobs, notifying, rolling_back, steps, workflow
 from services.worker.clock import Clock
 from services.worker.liveness import Watchdog, WorkerLock, connection_name, end_process
+from services.worker.waking import Ear, Pace
 
 DRAIN_S = 20
+# How often each queue is looked at while runs are under way, and when none is and no call comes (services/worker/waking.py).
+POLL_S: Final = {QUEUE: 0.25, NOTICES: 1.0, ROLL_BACKS: 0.5, QUESTIONS: 0.5, JOBS: 1.0}
+IDLE_S: Final = {QUEUE: 2.0, NOTICES: 5.0, ROLL_BACKS: 5.0, QUESTIONS: 5.0, JOBS: 5.0}
+BUSY_S: Final = 3.0  # after a step, since the engine writes a run's end after its last one
 log = get_logger(__name__)
 
 
@@ -50,6 +55,7 @@ def run_worker(concurrency: int) -> None:
         "executor_id": executor_id,
         "application_version": WORKFLOW_VERSION,
         "run_migrations": False,
+        "scheduler_polling_interval_sec": 3600.0,  # of its schedules, which are not used
         "notification_coalesce_sec": 1.0,  # of streams and events, which are not used; else it wakes 100 times a second
         "console_log_level": "WARNING",
         "sys_db_pool_size": 5
@@ -65,29 +71,18 @@ def run_worker(concurrency: int) -> None:
 
     signal.signal(signal.SIGTERM, ask_to_stop)
     signal.signal(signal.SIGINT, ask_to_stop)
-    DBOS(config=config)
+    engine = DBOS(config=config)
     DBOS.launch()
-    DBOS.register_queue(
-        QUEUE,
-        worker_concurrency=concurrency,
-        partition_concurrency=1,
-        polling_interval_sec=0.25,
-        on_conflict="always_update",
-    )
-    DBOS.register_queue(
-        NOTICES, worker_concurrency=notifying.CONCURRENCY, polling_interval_sec=1.0, on_conflict="always_update"
-    )
-    DBOS.register_queue(
-        JOBS, worker_concurrency=jobs.CONCURRENCY, polling_interval_sec=1.0, on_conflict="always_update"
-    )
-    DBOS.register_queue(
-        ROLL_BACKS, worker_concurrency=rolling_back.CONCURRENCY, polling_interval_sec=0.5, on_conflict="always_update"
-    )
-    DBOS.register_queue(
-        QUESTIONS, worker_concurrency=answering.CONCURRENCY, polling_interval_sec=0.5, on_conflict="always_update"
-    )
+    pace = _paced(engine, concurrency)
+    ear = Ear(url, pace, connection_name(executor_id))
+    ear.start()
+
+    def recover(executor_ids: list[str]) -> None:
+        DBOS._recover_pending_workflows(executor_ids)
+        pace.call(*POLL_S)
+
     # The library's own way to hand runs over.
-    watchdog = Watchdog(url, executor_id, DBOS._recover_pending_workflows, _adopt)
+    watchdog = Watchdog(url, executor_id, recover, _adopt)
     watchdog.start()
     clock = Clock()
     clock.start()
@@ -96,6 +91,7 @@ def run_worker(concurrency: int) -> None:
     stop.wait()
     log.info("worker_draining", executor=executor_id)
     watchdog.close()
+    ear.close()
     clock.close()
     steps.gate.close(DRAIN_S)
     notifying.gate.close(notifying.DRAIN_S)
@@ -103,6 +99,28 @@ def run_worker(concurrency: int) -> None:
     lock.close()
     logging.shutdown()
     os._exit(0)  # runs are held at their next step; the lock is free, so another worker takes them from there
+
+
+def _paced(engine: DBOS, concurrency: int) -> Pace:
+    """Registers the queues, and lets calls end the pauses between the engine's looks at them."""
+    at_once = {
+        NOTICES: notifying.CONCURRENCY,
+        JOBS: jobs.CONCURRENCY,
+        ROLL_BACKS: rolling_back.CONCURRENCY,
+        QUESTIONS: answering.CONCURRENCY,
+    }
+    DBOS.register_queue(
+        QUEUE, worker_concurrency=concurrency, partition_concurrency=1, polling_interval_sec=POLL_S[QUEUE],
+        on_conflict="always_update",
+    )  # fmt: skip
+    for name, number in at_once.items():
+        DBOS.register_queue(
+            name, worker_concurrency=number, polling_interval_sec=POLL_S[name], on_conflict="always_update"
+        )
+    pace = Pace(IDLE_S, lambda: steps.gate.used(BUSY_S))
+    for stop in (*engine.background_thread_stop_events, engine._background_jobs_stop_event):
+        pace.take(stop)
+    return pace
 
 
 def _adopt(workflow_id: str, executor_id: str | None, version: str) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from services import workspaces
-from services.database.engine import transaction
+from services.database.engine import get_engine, transaction
 from services.errors import PatternDeskError
 from services.existing import making
+from services.existing.desk import Desk
+from services.labels.keeping import keep_current
 from services.models import (
     CandleDataset,
     ClaudeExecution,
@@ -18,6 +22,7 @@ from services.models import (
     FeedbackItem,
     PatternSession,
     PatternWorkspace,
+    PlaceRow,
     User,
     WorkspaceMessage,
 )
@@ -112,7 +117,7 @@ def test_a_run_that_was_cut_off_goes_on_and_a_second_one_moves_nothing(
     made = making.correction
     calls = 0
 
-    def cut_off(desk: making.Desk, row: object) -> object:
+    def cut_off(desk: Desk, row: object) -> object:
         nonlocal calls
         calls += 1
         if calls == CORRECTIONS + 1:
@@ -171,3 +176,68 @@ def test_the_existing_database_is_recognised_and_never_filled(
     refused = command("migrate")
     assert refused.code == 1
     assert "patterndesk import-existing" in refused.err
+
+
+def test_a_row_that_does_not_fit_stops_no_other_row_of_its_batch(
+    command: Command, old: ExistingSystem, empty_url: str
+) -> None:
+    """A time without end is one that Python can't hold."""
+    old.connection.execute('UPDATE "PatternDetection" SET "candleTime" = \'infinity\' WHERE id = %s', [cuid("d", 1005)])
+    old.connection.execute('UPDATE "PatternSession" SET "endTime" = \'-infinity\' WHERE id = %s', [cuid("s", 2)])
+    tables = command("import-existing", empty_url, "--json").json["tables"]
+    assert {p["id"]: p["reason"] for t in tables.values() for p in t["problems"]} == {
+        cuid("d", 1005): "It holds a value that does not fit here; the log says which."
+    }
+    assert (tables["PatternSession"]["moved"], tables["PatternDetection"]["moved"]) == (
+        SESSIONS,
+        SESSIONS * DETECTIONS - 1,
+    )
+    old.connection.execute('UPDATE "PatternDetection" SET "candleTime" = "createdAt"')
+    again = command("import-existing", empty_url, "--json").json["tables"]
+    assert (again["PatternDetection"]["moved"], again["PatternDetection"]["problems"]) == (1, [])
+    assert counts()["Detection"] == SESSIONS * DETECTIONS
+    with transaction() as session:
+        assert set(session.scalars(select(PatternSession.detection_count))) == {DETECTIONS}
+
+
+def test_many_rows_cost_few_questions_to_the_database(command: Command, old: ExistingSystem, empty_url: str) -> None:
+    command("import-existing", empty_url)
+    made = datetime(2025, 3, 2)
+    for number in range(200):
+        old.add("PatternDetection", id=cuid("d", 50_000 + number), sessionId=cuid("s", number % SESSIONS), candleIndex=1,
+                candleTime=made + timedelta(seconds=number), price=1.0, detectionType="swing", status="active",
+                createdAt=made)  # fmt: skip
+    asked = 0
+
+    def count(*_call: object) -> None:
+        nonlocal asked
+        asked += 1
+
+    event.listen(get_engine(), "before_cursor_execute", count)
+    try:
+        tables = command("import-existing", empty_url, "--json").json["tables"]
+    finally:
+        event.remove(get_engine(), "before_cursor_execute", count)
+    assert tables["PatternDetection"]["moved"] == 200
+    assert asked < 100
+
+
+def test_a_judgement_keeps_its_time_and_the_places_are_derived_again(
+    command: Command, old: ExistingSystem, empty_url: str
+) -> None:
+    command("import-existing", empty_url)
+    with transaction() as session:
+        items = session.scalars(select(FeedbackItem)).all()
+        assert {item.judged_at for item in items} == {item.created_at for item in items}
+        home = workspaces.find_id(session, "order_blocks")
+        keep_current(session, home)
+        assert session.scalar(select(func.count()).select_from(PlaceRow).where(PlaceRow.workspace_id == home))
+    old.add("PatternCorrection", id=cuid("k", 50_000), sessionId=cuid("s", 1), userId=cuid("u", 1), correctionType="missed",
+            correctedIndex=55, correctedTime=datetime(2025, 3, 1, 5), correctedType="Bullish OB", reason="One more",
+            status="pending", createdAt=datetime(2025, 3, 3), updatedAt=datetime(2025, 3, 3))  # fmt: skip
+    command("import-existing", empty_url)
+    with transaction() as session:
+        before = session.scalar(select(func.count()).select_from(PlaceRow).where(PlaceRow.workspace_id == home))
+        keep_current(session, home)
+        after = session.scalar(select(func.count()).select_from(PlaceRow).where(PlaceRow.workspace_id == home))
+        assert (before or 0) + 1 == after

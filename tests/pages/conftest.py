@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
-from playwright.sync_api import Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from services.database.engine import engine_for, get_engine
-from services.settings import get_settings
+from services.settings import ROOT, get_settings
 from services.web import tokens
 from tests.conftest import Databases
 from tests.support import product
 from tests.support.installation import copy_tree
 from tests.support.product import World
+from tests.support.web_server import free_port
+
+STARTS_S = 120
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +94,45 @@ def tab() -> Iterator[Page]:
             )
         yield browser.new_page(viewport={"width": 900, "height": 700})
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        try:
+            program = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        except Error as problem:
+            pytest.skip(f"Chromium is not installed: {problem.message[:80]}")
+        yield program
+        program.close()
+
+
+@pytest.fixture(scope="module")
+def address(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server with the real screens on the product's data."""
+    settings, port = get_settings(), free_port()
+    own = {"DATABASE_URL": str(settings.database_url), "DATA_DIR": str(settings.data_dir), "PORT": str(port)}
+    log = tmp_path_factory.mktemp("server") / "server.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "services.web.serve"], cwd=ROOT, stdout=output, stderr=output,
+            env=os.environ | own | {"PATTERNDESK_SUPERVISED": "1"},
+        )  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait(f"{url}/healthz", log)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _wait(url: str, log: Path) -> None:
+    ends = time.monotonic() + STARTS_S
+    while time.monotonic() < ends:
+        try:
+            if httpx.get(url, timeout=2).is_success:
+                return
+        except httpx.TransportError:
+            time.sleep(0.2)
+    pytest.fail(log.read_text())

@@ -14,6 +14,7 @@ STARTER = "services/detectors/starter/"  # the pattern repository's own code, wh
 
 # Where JSON enters or leaves, or rows of any table do: the only modules in which such a dictionary is the right type.
 CODECS = {
+    "services/web/changes.py": "the object of a token",
     "services/codec.py": "our records",
     "services/approvals/approved.py": "approved evidence as it is stored",
     "services/database/rows.py": "parameters and rows of SQL",

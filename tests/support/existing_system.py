@@ -31,6 +31,11 @@ def cuid(prefix: str, number: int) -> str:
     return f"c{prefix}{number:021d}"
 
 
+def place_of(detection: int) -> int:
+    """The candle of a session's detection; no two of sixty share one."""
+    return (detection * 3 + detection // (CANDLES // 3)) % CANDLES
+
+
 class ExistingSystem:
     """Fills the tables; `sessions` of them, each with `detections` marks and `corrections` judgements."""
 
@@ -58,30 +63,8 @@ class ExistingSystem:
                  description="Last opposite candle", identificationSteps=["Find the break", {"text": "Go back"}],
                  attachments=[], rules=["Closed bars only"], createdById=cuid("u", 1), approvedById=cuid("u", 2),
                  verifiedById=cuid("u", 1))  # fmt: skip
-        rng = np.random.default_rng(7)
-        for s in range(sessions):
-            made = START + timedelta(hours=s)
-            price = 100 + s + rng.normal(0, 1, CANDLES).cumsum() * 0.1
-            candles = [
-                {"time": int((made + timedelta(minutes=5 * i)).replace(tzinfo=UTC).timestamp()), "open": float(p),
-                 "high": float(p) + 1, "low": float(p) - 1, "close": float(p), "volume": 1} for i, p in enumerate(price)
-            ]  # fmt: skip
-            self.add("PatternSession", id=cuid("s", s), name=f"Session {s}", symbol="EURUSD", timeframe="5m",
-                     patternType="Order Blocks" if s % 2 else "choch", patternVersion="1.2.0",
-                     workspaceId=cuid("w", 1) if s % 2 else None, candleData=candles, createdById=cuid("u", 2),
-                     status="completed", createdAt=made, updatedAt=made)  # fmt: skip
-            for d in range(detections):
-                index = (d * 3) % CANDLES
-                self.add("PatternDetection", id=cuid("d", s * 1000 + d), sessionId=cuid("s", s), candleIndex=index,
-                         candleTime=made + timedelta(minutes=5 * index), price=float(price[index]),
-                         detectionType="Bullish OB" if d % 2 else "swing_high", status="active", createdAt=made)  # fmt: skip
-            for c in range(corrections):
-                missed = c % 2 == 0
-                self.add("PatternCorrection", id=cuid("k", s * 1000 + c), sessionId=cuid("s", s),
-                         detectionId=None if missed else cuid("d", s * 1000 + c), userId=cuid("u", 1 + c % 2),
-                         correctionType="missed" if missed else "false_positive", correctedIndex=c + 1 if missed else None,
-                         correctedTime=made + timedelta(minutes=5 * (c + 1)), correctedType="Bullish OB",
-                         reason=f"Because {c}", status="resolved" if c == 1 else "pending", createdAt=made, updatedAt=made)  # fmt: skip
+        with self.connection.pipeline():
+            self._fill_sessions(sessions, detections, corrections)
         self.add("ClaudeExecution", id=cuid("e", 1), workspaceId=cuid("w", 1), triggeredBy=cuid("u", 1), triggeredAt=at,
                  status="completed", phase="deploying", progress=100, completedAt=at, filesChanged=["a.py"], retryCount=0,
                  maxRetries=10, deployUrl="https://old.example", deployStatus="success")  # fmt: skip
@@ -105,6 +88,32 @@ class ExistingSystem:
                  title="First build", type="pattern", phase="done", status="completed", progress=100, retryCount=0, maxRetries=3,
                  createdById=cuid("u", 1), createdAt=at, updatedAt=at)  # fmt: skip
         self.add("PatternVote", id=cuid("v", 1), userId=cuid("u", 1), value=1)
+
+    def _fill_sessions(self, sessions: int, detections: int, corrections: int) -> None:
+        rng = np.random.default_rng(7)
+        for s in range(sessions):
+            made = START + timedelta(hours=s)
+            price = 100 + s + rng.normal(0, 1, CANDLES).cumsum() * 0.1
+            candles = [
+                {"time": int((made + timedelta(minutes=5 * i)).replace(tzinfo=UTC).timestamp()), "open": float(p),
+                 "high": float(p) + 1, "low": float(p) - 1, "close": float(p), "volume": 1} for i, p in enumerate(price)
+            ]  # fmt: skip
+            self.add("PatternSession", id=cuid("s", s), name=f"Session {s}", symbol="EURUSD", timeframe="5m",
+                     patternType="Order Blocks" if s % 2 else "choch", patternVersion="1.2.0",
+                     workspaceId=cuid("w", 1) if s % 2 else None, candleData=candles, createdById=cuid("u", 2),
+                     status="completed", createdAt=made, updatedAt=made)  # fmt: skip
+            for d in range(detections):
+                index = place_of(d)
+                self.add("PatternDetection", id=cuid("d", s * 1000 + d), sessionId=cuid("s", s), candleIndex=index,
+                         candleTime=made + timedelta(minutes=5 * index), price=float(price[index]),
+                         detectionType="Bullish OB" if d % 2 else "swing_high", status="active", createdAt=made)  # fmt: skip
+            for c in range(corrections):
+                missed = c % 2 == 0
+                self.add("PatternCorrection", id=cuid("k", s * 1000 + c), sessionId=cuid("s", s),
+                         detectionId=None if missed else cuid("d", s * 1000 + c), userId=cuid("u", 1 + c % 2),
+                         correctionType="missed" if missed else "false_positive", correctedIndex=c + 1 if missed else None,
+                         correctedTime=made + timedelta(minutes=5 * (c + 1)), correctedType="Bullish OB",
+                         reason=f"Because {c}", status="resolved" if c == 1 else "pending", createdAt=made, updatedAt=made)  # fmt: skip
 
     def add_odd_rows(self) -> None:
         """Each of them can't be moved as it stands, or only with something left out."""

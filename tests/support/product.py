@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
+from pages.components.runs.state import spoken
 from services import actions, people, releases, workspaces
 from services.candles.demo import demo_files
 from services.database.engine import transaction
@@ -98,9 +99,19 @@ def open_page(file: str, actor: Actor, **query: str) -> AppTest:
 
 
 def words(at: AppTest) -> str:
-    """Everything that stands on the screen as text."""
+    """Everything that stands on the screen as text, also where the browser counts a time in it."""
     kinds = (at.title, at.markdown, at.caption, at.text, at.info, at.warning, at.error, at.success)
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
+    plain = [str(element.value) for kind in kinds for element in kind]
+    return "\n".join([*plain, *ticking(at)])
+
+
+def ticking(at: AppTest) -> list[str]:
+    """The texts whose time the browser counts, as they read now."""
+    lines: list[Any] = [data["text"] for data in drawn(at, "line")]
+    for data in drawn(at, "doing"):
+        lines += [data["figures"], *(notice["text"] for notice in data["notices"])]
+    tasks = [f"{data['task']} {data['percent']}" for data in drawn(at, "doing")]
+    return [*tasks, *(spoken(text, now()) for text in lines)]
 
 
 def given(at: AppTest) -> list[dict[str, Any]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
-from services.agents import registry
+from services.agents import registry, tuner
 from services.agents.protocol import AgentChange, GateRefusal, Plan, Work
 from services.deploys import local, vercel, waiting
 from services.detectors import sandbox
@@ -13,7 +15,7 @@ from services.detectors.bundle import write_params
 from services.detectors.contract import check_contract
 from services.detectors.gate.plan import SMALL
 from services.detectors.types import DetectorSpec
-from services.worker import decisions, notifying, testing
+from services.worker import decisions, main, notifying, testing
 
 
 def small_limits() -> None:
@@ -32,6 +34,11 @@ def shortest_pauses() -> None:
     decisions.FIRST_PAUSE_S = 0.1
     decisions.LONGEST_PAUSE_S = 0.4
     setattr(vercel, "Pace", partial(waiting.Pace, poll_s=0.2))  # noqa: B010  # the module's name of another's class
+
+
+def looks_when_called() -> None:
+    """An idle worker looks at its queues when it is called, and else not within any test."""
+    main.IDLE_S = dict.fromkeys(main.IDLE_S, 600.0)  # type: ignore[misc]
 
 
 def endless_pause() -> None:
@@ -110,6 +117,18 @@ def endless_contract() -> None:
 def endless_local_deploy() -> None:
     """The local deploy tries each detector so often that it takes minutes."""
     setattr(local, "patterns", lambda _root: ["swings"] * 100_000)  # noqa: B010  # the module's name of another's
+
+
+def no_room_at_first() -> None:
+    """The disk is full when the agent's first three changes are written."""
+    times = iter(range(3))
+
+    def fails(*given: Any) -> None:
+        if next(times, None) is not None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_params(*given)
+
+    setattr(tuner, "write_params", fails)  # noqa: B010  # the module's name of another's
 
 
 def worse_agent() -> None:

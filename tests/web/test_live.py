@@ -6,8 +6,7 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from services.database.engine import get_engine, plain_url, transaction
 from services.web import live, tokens
 from services.web.live import QUEUE_SIZE, Entry, LiveHub, Note, TimelineSource, Update, stream
 from tests import factories
+from tests.support.live_hub import eventually, listening
 from tests.support.processes import slower
 from tests.support.web_server import LiveWorkspace, running
 
@@ -36,23 +36,6 @@ class Counting(TimelineSource):
     def named(self, message_ids: Sequence[uuid.UUID]) -> Sequence[Entry]:
         self.fetches += 1
         return super().named(message_ids)
-
-
-@asynccontextmanager
-async def listening(source: TimelineSource | None = None) -> AsyncIterator[LiveHub]:
-    hub = LiveHub(source)
-    hub.start()
-    try:
-        await eventually(lambda: hub.listening)
-        yield hub
-    finally:
-        await hub.close()
-
-
-async def eventually(holds: Callable[[], bool], seconds: float = 15) -> None:
-    async with asyncio.timeout(seconds):
-        while not holds():
-            await asyncio.sleep(0.01)
 
 
 def open_stream(

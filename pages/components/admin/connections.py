@@ -7,6 +7,8 @@ import streamlit as st
 from pages.components import looks
 from pages.components.admin import jobs as job_parts
 from pages.components.parts import badge
+from services.agents.registry import agents
+from services.deploys.registry import targets
 from services.jobs import ConnectionSpec, JobRow
 from services.jobs.specs import connections as known_connections
 from services.lifecycle import JobKind
@@ -19,15 +21,25 @@ def connections(_actor: Actor) -> None:
 
 
 def _draw(rows: list[JobRow]) -> None:
+    missing = why_not()
     newest = {row.name: row for row in reversed(rows)}
     for name, title in known_connections().items():
         row = newest.get(name)
         with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
             with st.container(width="stretch", gap=None):
                 st.markdown(f"**{looks.plain(title[0].upper() + title[1:])}**")
+                if (reason := missing.get(name)) is not None:
+                    st.caption(looks.plain(f"Not connected: {reason}"))
                 if row is not None and row.sentence:
                     st.caption(looks.plain(f"{row.sentence} Tested {looks.when(row.ended_at)}."))
             if row is not None:
                 badge(job_parts.STATES[row.status], "Works" if row.status == "done" else None)
             if st.button("Test connection", key=f"test-{name}", icon=":material/network_check:"):
                 job_parts.ask(ConnectionSpec(name=name))
+
+
+def why_not() -> dict[str, str]:
+    """Why each agent and deploy target that is not connected is not, by the connection's name."""
+    reasons = {f"agent:{row.name}": row.reason for row in agents()}
+    reasons |= {f"target:{row.name}": row.reason for row in targets()}
+    return {name: reason for name, reason in reasons.items() if reason}

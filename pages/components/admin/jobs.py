@@ -41,7 +41,11 @@ def read(kind: JobKind | None = None, schedule_id: uuid.UUID | None = None) -> l
 
 
 def live(read_rows: Callable[[], list[JobRow]], draw: Callable[[list[JobRow]], None]) -> None:
-    """Draws a part that follows its jobs while one of them waits or runs; the page is drawn anew at their end."""
+    """Draws a part that follows its jobs while one of them waits or runs; the page is drawn anew at their end.
+
+    It looks again by itself, because jobs belong to no workspace and so to no live stream: they last for seconds, few
+    people look at them, and with none under way nothing is asked.
+    """
     with guarded(stop=True):
         busy = _unfinished(read_rows())
 
@@ -64,11 +68,12 @@ def history(rows: Sequence[JobRow], *, key: str) -> None:
     if not rows:
         st.caption("Nothing has been done yet.")
         return
+    here = looks.now_here().tzinfo
     st.dataframe(
         pd.DataFrame(
             [
                 (
-                    row.planned_at,
+                    row.planned_at.astimezone(here),
                     row.title,
                     STATES[row.status].label,
                     row.sentence or looks.MISSING,
@@ -79,10 +84,10 @@ def history(rows: Sequence[JobRow], *, key: str) -> None:
                 )
                 for row in rows
             ],
-            columns=["When (UTC)", "What", "State", "What came of it", "Took", "For"],
+            columns=["When", "What", "State", "What came of it", "Took", "For"],
         ),
         hide_index=True,
         key=key,
         alt="Background jobs",
-        column_config={"When (UTC)": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone="UTC")},
+        column_config={"When": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", help="In your time zone")},
     )

@@ -11,7 +11,7 @@ function stamp(iso) {
   const at = new Date(iso)
   const node = el("time", "time", hour(at))
   node.dateTime = iso
-  node.title = at.toLocaleString()
+  node.title = `${at.toLocaleString()} (${at.toISOString().slice(0, 16).replace("T", " ")} UTC)`
   return node
 }
 

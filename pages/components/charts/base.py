@@ -77,6 +77,6 @@ def empty_note(figure: go.Figure, text: str) -> go.Figure:
         xref="paper",
         yref="paper",
         showarrow=False,
-        font={"color": "#7F8C9D", "size": 13},
+        font={"size": 13},
     )
     return figure

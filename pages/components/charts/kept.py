@@ -25,6 +25,7 @@ def phase_boxes(frame: pd.DataFrame, link: str) -> go.Figure:
     """Columns phase, n, low, quarter, median, three_quarters, high in seconds. A box a phase, the first at the top."""
     figure = blank(HEIGHT, showlegend=False)
     rows = {str(row["phase"]): row for row in frame.to_dict("records")}
+    unit, of_seconds = _unit(max((row["high"] for row in rows.values()), default=0.0))
     for phase, look in reversed(list(looks.PHASES.items())):
         if phase not in rows:
             continue
@@ -32,11 +33,11 @@ def phase_boxes(frame: pd.DataFrame, link: str) -> go.Figure:
         figure.add_trace(
             go.Box(
                 y=[look.label],
-                q1=[row["quarter"] / 60],
-                median=[row["median"] / 60],
-                q3=[row["three_quarters"] / 60],
-                lowerfence=[row["low"] / 60],
-                upperfence=[row["high"] / 60],
+                q1=[row["quarter"] / of_seconds],
+                median=[row["median"] / of_seconds],
+                q3=[row["three_quarters"] / of_seconds],
+                lowerfence=[row["low"] / of_seconds],
+                upperfence=[row["high"] / of_seconds],
                 name=look.label,
                 orientation="h",
                 line={"color": ACCENT, "width": 1.4},
@@ -47,7 +48,7 @@ def phase_boxes(frame: pd.DataFrame, link: str) -> go.Figure:
         # The box itself can't be clicked, and its hover would name six numbers one by one.
         figure.add_trace(
             go.Scatter(
-                x=[row["median"] / 60],
+                x=[row["median"] / of_seconds],
                 y=[look.label],
                 mode="markers",
                 marker={"color": ACCENT, "size": 9, "symbol": "line-ns-open"},
@@ -59,9 +60,14 @@ def phase_boxes(frame: pd.DataFrame, link: str) -> go.Figure:
                 hoverinfo="text",
             )
         )
-    figure.update_xaxes(ticksuffix=" min", rangemode="tozero", nticks=7)
+    figure.update_xaxes(ticksuffix=f" {unit}", exponentformat="none", rangemode="tozero", nticks=7)
     figure.update_yaxes(showgrid=False)
     return figure
+
+
+def _unit(longest: float) -> tuple[str, float]:
+    """The unit in which an axis of durations reads best, and its seconds: seconds while all are under some minutes."""
+    return ("s", 1.0) if longest < 180 else ("min", 60.0) if longest < 10_800 else ("h", 3600.0)
 
 
 def duration_bars(frame: pd.DataFrame, link: Callable[[float, float], str]) -> go.Figure:

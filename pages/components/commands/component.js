@@ -22,7 +22,7 @@ class Commands {
   /** @param {HTMLElement} root */
   constructor(root) {
     /** @type {CommandsData} */
-    this.data = { page: "", menu: "", token: "", screens: [] }
+    this.data = { page: "", menu: "", token: "", screens: [], narrow: false }
     this.send = /** @type {Components["commands"]["setTriggerValue"]} */ (() => {})
     this.rows = new Rows()
     this.palette = new Palette((link) => this.send("open", link), () => this.send("renew", { at: Date.now() }))
@@ -33,6 +33,9 @@ class Commands {
     this.first = (/** @type {KeyboardEvent} */ event) => this.key(event, true)
     this.last = (/** @type {KeyboardEvent} */ event) => this.key(event, false)
     this.gone = () => this.rows.hide()
+    this.phone = window.matchMedia("(max-width: 640px)")
+    this.turned = () => this.fit()
+    this.phone.addEventListener("change", this.turned)
     window.addEventListener("keydown", this.first, true)
     document.addEventListener("keydown", this.last)
     window.addEventListener("resize", this.gone)
@@ -88,6 +91,11 @@ class Commands {
     return true
   }
 
+  // On a phone tables are drawn as cards, by the server, which knows no width: it is told when it drew for another one.
+  fit() {
+    if (this.phone.matches !== this.data.narrow) this.send("width", this.phone.matches)
+  }
+
   /** @param {Components["commands"]} component */
   update(component) {
     this.send = component.setTriggerValue
@@ -96,9 +104,11 @@ class Commands {
     this.palette.token = component.data.token
     this.palette.screens = component.data.screens
     markMenu(component.data.menu)
+    this.fit()
   }
 
   close() {
+    this.phone.removeEventListener("change", this.turned)
     window.removeEventListener("keydown", this.first, true)
     document.removeEventListener("keydown", this.last)
     window.removeEventListener("resize", this.gone)

@@ -11,6 +11,7 @@ import streamlit as st
 
 from pages.components.assets import Component, asset, component
 from pages.components.links import open_link, target
+from pages.components.rows.component import is_narrow, set_narrow
 from services.people import Actor
 from services.web import tokens
 
@@ -30,11 +31,12 @@ class ScreenData(TypedDict):
 
 class CommandsData(TypedDict):
     """`page` is the path of the screen in sight ("" for the first one), `menu` the path of the menu's entry that it
-    belongs to."""
+    belongs to. `narrow` is what the page was drawn for."""
 
     page: str
     menu: str
     token: str
+    narrow: bool
     screens: list[ScreenData]
 
 
@@ -43,14 +45,24 @@ _COMMANDS: Component[CommandsData] = component(
     CommandsData,
     css=asset("shared.css", _HERE / "component.css"),
     js=asset("shared.js", _HERE / "menu.js", _HERE / "rows.js", _HERE / "palette.js", _HERE / "component.js"),
-    triggers=("open", "renew"),
+    triggers=("open", "renew", "width"),
 )
 
 
 def commands(actor: Actor, *, page: str, menu: str, screens: Sequence[ScreenData]) -> None:
     """Mounts the keys and the palette; goes to what was chosen there."""
-    data: CommandsData = {"page": page, "menu": menu, "token": _token(actor), "screens": list(screens)}
+    data: CommandsData = {
+        "page": page,
+        "menu": menu,
+        "token": _token(actor),
+        "screens": list(screens),
+        "narrow": is_narrow(),
+    }
     result = _COMMANDS(data, key="commands")
+    width = getattr(result, "width", None)
+    if isinstance(width, bool) and width != is_narrow():
+        set_narrow(width)
+        st.rerun()
     if getattr(result, "renew", None) is not None:
         st.session_state.pop(_HELD, None)
         st.rerun()

@@ -12,7 +12,7 @@ import pandas as pd
 from pages.components import looks
 from pages.components.looks import Look
 from pages.components.runs.cells import Cell
-from pages.components.runs.state import is_paid, moment, state
+from pages.components.runs.state import is_paid, moment, second, state
 from services.executions import AttemptRow, ExecutionDetail, ExecutionRow, FollowUp, UsageSum
 
 _OUTCOMES: Final = {
@@ -37,11 +37,14 @@ def _attempt(attempt: AttemptRow, row: ExecutionRow, now: datetime, *, paid: boo
     look = outcome_look(attempt, row, now)
     commit = str(attempt.commit_hash or "")
     took = ((attempt.ended_at or now) - attempt.started_at).total_seconds()
+    time: Cell = {"t": looks.clock(took) if took >= 0 else looks.MISSING, "right": True}
+    if attempt.ended_at is None and took >= 0:
+        time["since"] = attempt.started_at.isoformat()
     reason = str(attempt.reason or "")
     cells: list[Cell] = [
         {"t": str(attempt.number)},
-        {"t": moment(attempt.started_at, now)},
-        {"t": looks.clock(took) if took >= 0 else looks.MISSING, "right": True},
+        {"t": moment(attempt.started_at, now), "title": looks.utc(attempt.started_at)},
+        time,
         {"t": look.label, "badge": look.color, "icon": look.symbol},
         {"t": phase_label(attempt.phase, row, attempt)},
         {"t": reason or looks.MISSING, "long": True, "title": reason or None},
@@ -82,12 +85,13 @@ def decision_text(attempt: AttemptRow) -> str:
 
 
 def attempt_span(attempt: AttemptRow, now: datetime) -> str:
-    """ "13:24 – 13:27, 2 min 31 s" """
+    """ "13:24 – 13:27, 2 min 31 s"; the table counts the time of one that goes on."""
+    started, ended = moment(attempt.started_at, now), attempt.ended_at
     if attempt.started_at > now:
-        return f"begins in {looks.clock((attempt.started_at - now).total_seconds())}"
-    ended = attempt.ended_at
-    took = looks.duration(((ended or now) - attempt.started_at).total_seconds())
-    return f"{moment(attempt.started_at, now)} – {moment(ended, now) if ended else 'now'}, {took}"
+        return f"begins at {second(attempt.started_at, now)}"
+    if ended is None:
+        return f"since {started}"
+    return f"{started} – {moment(ended, now)}, {looks.duration((ended - attempt.started_at).total_seconds())}"
 
 
 ATTEMPT_COLUMNS: Final = (

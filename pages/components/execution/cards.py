@@ -10,7 +10,8 @@ from pages.components import looks
 from pages.components.actor import acting
 from pages.components.errors import guarded
 from pages.components.execution import logs, wording
-from pages.components.execution.read import ExecutionView
+from pages.components.execution.cause import place_of
+from pages.components.execution.read import ExecutionView, origin_of
 from pages.components.execution.text_viewer import passage
 from pages.components.links import go, link_to
 from pages.components.runs import component
@@ -21,6 +22,7 @@ from services import executions
 from services.database.engine import transaction
 from services.deployments import VersionRow
 from services.executions import KeptPlan, Relative
+from services.lifecycle import ExecutionStatus
 
 TABS_KEY: Final = "execution-tabs"
 DEPLOY_LOG_KEY: Final = "execution-deploy-log"
@@ -44,10 +46,12 @@ def error_card(view: ExecutionView, broken: tuple[int, int]) -> str | None:
     may_continue = may_run and view.why_not_continue is None
     step = wording.next_step(view.detail, broken=broken[0], hidden=broken[1], may_continue=may_continue)
     color, symbol = ("gray", "block") if view.detail.row.canceled else ("red", "error")
-    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small", key="stack-error"):
         st.markdown(f":{color}[:material/{symbol}:]", width="content")
         with st.container(width="stretch", gap="xxsmall"):
             st.text(reason)
+            if not view.detail.row.canceled:
+                _where(view)
             if advice:
                 st.caption(looks.plain(advice))
         if step is None or (step.action == "run_again" and not may_run):
@@ -62,6 +66,27 @@ def error_card(view: ExecutionView, broken: tuple[int, int]) -> str | None:
     elif step.action == "workspace":
         go("workspace", id=view.detail.row.workspace_id)
     return {"run_again": "again", "continue": "continue"}.get(step.action)
+
+
+def _where(view: ExecutionView) -> None:
+    """The file and line that it failed at, whose commit that is, and what the log says there."""
+    detail, row = view.detail, view.detail.row
+    report = detail.test_report
+    failed_tests = report.output if report is not None and not report.passed else ""
+    log = logs.read(detail, detail.attempts[-1].number).text[-logs.SHOWN :] if detail.attempts else ""
+    place = place_of([row.error or "", failed_tests, log])
+    if place is None:
+        return
+    at = row.commit_hash or detail.base_commit or "HEAD"
+    origin = origin_of(at, place.file, place.line)
+    with st.container(gap="xxsmall", key="execution-cause"):
+        said = f"There is a syntax error in the pattern repository: {place.words}" if place.syntax else place.words
+        whose = f" · commit {origin.commit[:7]} by {origin.author}: {origin.subject}" if origin else ""
+        st.markdown(f":small[:material/location_on: **{looks.plain(said)}**{looks.plain(whose)}]")
+        if place.excerpt:
+            component.text(place.excerpt, label="The log at that line", key="execution-cause-log", height="14rem")
+        elif origin is not None and origin.source:
+            component.text(origin.source, label="The file at that line", key="execution-cause-file", height="14rem")
 
 
 def plan_card(view: ExecutionView) -> None:
@@ -90,14 +115,16 @@ def phase_card(view: ExecutionView) -> None:
     detail, now = view.detail, view.now
     with st.container(border=True, gap="xsmall"):
         component.phases(phase_run(detail.row, detail.phases, now), key="execution-phases")
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            with st.container(width="stretch"):
-                st.markdown(f":small[{looks.plain(wording.task(detail))}]")
-            figures = looks.plain(" · ".join(wording.figures(detail, now)))
-            percent = f":blue[**{detail.row.progress}%**] " if detail.row.status == "running" else ""
-            st.markdown(f":small[{percent}:gray[{figures}]]", width="content")
-        for notice in wording.notices(detail, now, view.workers):
-            st.markdown(f":small[:{notice.color}[:material/{notice.symbol}:] {looks.plain(notice.text)}]")
+        component.doing(
+            wording.task(detail),
+            f"{detail.row.progress}%" if detail.row.status == ExecutionStatus.RUNNING else "",
+            wording.figures(detail),
+            [
+                {"color": n.color, "symbol": n.symbol, "text": n.text}
+                for n in wording.notices(detail, now, view.workers)
+            ],
+            key="execution-doing",
+        )
 
 
 def checkpoint_list(view: ExecutionView) -> None:

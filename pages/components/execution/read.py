@@ -10,6 +10,7 @@ from typing import Final
 import streamlit as st
 
 from pages.components.actor import viewer_now
+from pages.components.execution.cause import source_around
 from pages.components.runs.state import is_live, is_stalled, waits_for_worker
 from services import deployments, executions, releases, system, workspaces
 from services.database.engine import transaction
@@ -35,6 +36,7 @@ class ExecutionView:
     workers: int | None  # how many are connected; counted only where the run waits for one
     actor: Actor
     now: datetime  # in the reader's own zone
+    position: int  # of the workspace's timeline before the rows were read
     why_not_continue: str | None  # None when a new execution can go on from where this one failed
 
 
@@ -44,6 +46,7 @@ def execution_view(execution_id: uuid.UUID, actor: Actor) -> ExecutionView:
         detail = executions.get(session, execution_id)
         row = detail.row
         workspace = workspaces.get(session, row.workspace_id)
+        position = workspace.message_seq
         deployed, candidate = (
             deployments.get_version(session, version_id) if version_id else None
             for version_id in (workspace.deployed_version_id, detail.candidate_version_id)
@@ -53,7 +56,8 @@ def execution_view(execution_id: uuid.UUID, actor: Actor) -> ExecutionView:
         why_not = (
             executions.why_not_continue(session, execution_id) if row.status == ExecutionStatus.FAILED else NOT_FAILED
         )
-    return ExecutionView(detail, deployed, candidate, workspace.status, workers, actor, viewer_now(), why_not)
+    status = workspace.status
+    return ExecutionView(detail, deployed, candidate, status, workers, actor, viewer_now(), position, why_not)
 
 
 def replay_of(execution_id: uuid.UUID) -> KeptReplay | None:
@@ -85,6 +89,30 @@ def diff(execution_id: uuid.UUID, base: str, commit: str) -> str:
         if not _brought(execution_id, commit):
             raise
         return repository.diff(repo, base, commit)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a failing line comes from: the newest commit that changed its file, and the line with those around it."""
+
+    commit: str
+    author: str
+    subject: str
+    source: str
+
+
+@st.cache_data(max_entries=50, ttl=600, show_spinner=False)
+def origin_of(commit: str, file: str, line: int) -> Origin | None:
+    """None where this machine does not have the commit or the file."""
+    repo = releases.repository()
+    try:
+        changed = repository.last_change(repo, commit, file)
+        source = repository.show(repo, commit, file)
+    except RepositoryError:
+        return None
+    if changed is None:
+        return None
+    return Origin(changed.sha, changed.author, changed.subject, source_around(source or "", line))
 
 
 @st.cache_data(max_entries=50, ttl=30, show_spinner=False)

@@ -9,16 +9,18 @@ from typing import Any, Final
 
 from pages.components import looks
 from pages.components.looks import Look
-from pages.components.runs.cells import Point, PointGroup
+from pages.components.runs.cells import Point, PointGroup, Ticking
 from pages.components.runs.state import (
     STALLED,
     agent_name,
+    counting_up,
     hour,
     is_canceling,
     is_live,
     is_paid,
     is_stalled,
     moment,
+    plain_text,
     retry_text,
     stalled_text,
     state,
@@ -37,7 +39,7 @@ class Notice:
 
     color: str
     symbol: str
-    text: str
+    text: Ticking
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ def notices(detail: ExecutionDetail, now: datetime, workers: int | None = None) 
     lines = [*_about_state(detail, now, workers)]
     if tests := changed_tests(detail.files_changed):
         names = ", ".join(tests[:3]) + (f" and {len(tests) - 3} more" if len(tests) > 3 else "")
-        lines.append(Notice("orange", "labs", f"The agent changed the pattern's own tests: {names}. See them in Diff."))
+        text = f"The agent changed the pattern's own tests: {names}. See them in Diff."
+        lines.append(Notice("orange", "labs", plain_text(text)))
     return lines
 
 
@@ -84,15 +87,16 @@ def _about_state(detail: ExecutionDetail, now: datetime, workers: int | None) ->
     if is_canceling(row):
         by = f" by {detail.canceled_by_name}" if detail.canceled_by_name else ""
         asked = moment(detail.canceled_at, now)
-        return [Notice("gray", "block", f"Cancel was asked for at {asked}{by}; the worker is ending what it started.")]
+        text = f"Cancel was asked for at {asked}{by}; the worker is ending what it started."
+        return [Notice("gray", "block", plain_text(text))]
     if waits_for_worker(row):
-        text = waiting_text(row, 1 if workers is None else workers)
-        return [Notice("gray", "hourglass_empty", text) if workers != 0 else Notice("orange", "cloud_off", text)]
+        waits = plain_text(waiting_text(row, 1 if workers is None else workers))
+        return [Notice("gray", "hourglass_empty", waits) if workers != 0 else Notice("orange", "cloud_off", waits)]
     if row.status == ExecutionStatus.RETRY:
-        return [Notice("orange", "replay", retry_text(row, row.retry_reason, now))]
+        return [Notice("orange", "replay", retry_text(row, row.retry_reason))]
     if is_stalled(row, now):
         over = "another worker takes over within seconds" if workers != 0 else "no worker is connected to take over"
-        return [Notice("orange", "heart_broken", f"{stalled_text(row, now)}; {over}.")]
+        return [Notice("orange", "heart_broken", stalled_text(row, now, then=over))]
     return []
 
 
@@ -119,16 +123,19 @@ def task(detail: ExecutionDetail) -> str:
     return (phase_state.current_task if phase_state is not None else None) or phase
 
 
-def figures(detail: ExecutionDetail, now: datetime) -> list[str]:
-    """Elapsed time, attempt and cost, as far as they mean something."""
+def figures(detail: ExecutionDetail) -> Ticking:
+    """Elapsed time, attempt and cost, as far as they mean something; the time goes on while the run does."""
     row = detail.row
-    ended = row.completed_at or row.errored_at or now
-    parts = [looks.duration((ended - row.started_at).total_seconds())] if row.started_at else []
+    ended = row.completed_at or row.errored_at
+    parts = [f"attempt {row.retry_count + 1} of {row.max_retries + 1}"] if row.started_at else []
+    parts += spent(row.cost_usd, row.input_tokens, row.output_tokens) if is_paid(row) else []
+    after = "".join(f" · {part}" for part in parts)
     if row.status == ExecutionStatus.PENDING:
-        parts.append(f"waiting {looks.duration((now - row.triggered_at).total_seconds())}")
-    if row.started_at:
-        parts.append(f"attempt {row.retry_count + 1} of {row.max_retries + 1}")
-    return [*parts, *spent(row.cost_usd, row.input_tokens, row.output_tokens)] if is_paid(row) else parts
+        return counting_up(row.triggered_at, before="waiting ", after=after)
+    if row.started_at and not ended:
+        return counting_up(row.started_at, after=after)
+    took = [looks.duration((ended - row.started_at).total_seconds())] if row.started_at and ended else []
+    return plain_text(" · ".join([*took, *parts]))
 
 
 def spent(cost: Any, input_tokens: int, output_tokens: int) -> list[str]:
@@ -177,7 +184,7 @@ def _point(point: Checkpoint, now: datetime) -> Point:
         "text": point.text,
         "details": point.details,
         "time": hour(point.at, now),
-        "title": moment(point.at, now),
+        "title": f"{moment(point.at, now)} ({looks.utc(point.at)})",
     }
 
 

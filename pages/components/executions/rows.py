@@ -13,7 +13,7 @@ from pages.components import looks
 from pages.components.columns import Column
 from pages.components.runs.component import RunCard
 from pages.components.runs.phases import phase_run
-from pages.components.runs.state import agent_name, is_paid, kind, moment, remark, state
+from pages.components.runs.state import agent_name, counting_up, is_paid, kind, moment, remark, state
 from services.executions import OUTCOMES, ExecutionRow
 from services.lifecycle import ExecutionStatus
 
@@ -37,20 +37,18 @@ def filter_label(name: str) -> str:
 def live_card(row: ExecutionRow, now: datetime, workers: int | None = None) -> RunCard:
     """A live execution as its card. `workers` is how many are connected, None when nobody looked."""
     look = state(row, now)
-    since = row.started_at or row.triggered_at
-    facts = [
-        agent_name(row.agent),
-        looks.count(row.feedback_count, "correction") if row.feedback_count else "",
-        looks.duration((now - since).total_seconds()),
-        f"by {row.triggered_by_name}",
-        looks.money(float(row.cost_usd)) if is_paid(row) else "",
-    ]
+    sent = f"{looks.count(row.feedback_count, 'correction')} · " if row.feedback_count else ""
+    cost = f" · {looks.money(float(row.cost_usd))}" if is_paid(row) else ""
     return {
         "id": str(row.id),
         "name": row.workspace_name,
         "number": row.number,
         "look": look.data(),
-        "facts": " · ".join(part for part in facts if part),
+        "facts": counting_up(
+            row.started_at or row.triggered_at,
+            before=f"{agent_name(row.agent)} · {sent}",
+            after=f" · by {row.triggered_by_name}{cost}",
+        ),
         "remark": remark(row, now, workers=workers),
         "percent": f"{row.progress}%" if row.status == ExecutionStatus.RUNNING else "",
         "phases": phase_run(row, {}, now),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal, NotRequired, TypedDict
 
@@ -84,7 +84,7 @@ MAX_LINES: Final = 2000  # of a diff, so that a rewritten module doesn't freeze 
 
 def queue_list(rows: Sequence[QueueRow], *, selected: uuid.UUID | None, key: str) -> uuid.UUID | None:
     """Draws the queue's cards; returns the workspace of the one that was clicked in this run."""
-    now = datetime.now(UTC)
+    now = looks.now_here()
     data: QueueData = {"kind": "queue", "cards": [queue_card(row, now) for row in rows], "selected": str(selected)}
     opened = getattr(_REVIEW(data, key=key), "open", None)
     return next((row.workspace_id for row in rows if str(row.workspace_id) == opened), None)

@@ -5,8 +5,24 @@ from __future__ import annotations
 from typing import NotRequired, TypedDict
 
 
+class Ticking(TypedDict):
+    """A text around a time that the browser counts by itself: from `since` up, or down to `until`; none without both."""
+
+    before: str
+    since: str | None
+    until: str | None
+    after: str
+
+
+class TickingNotice(TypedDict):
+    color: str
+    symbol: str
+    text: Ticking
+
+
 class Cell(TypedDict):
-    """A cell of a table: its text `t`, and how it looks. `badge` is the colour of a badge, `color` that of a symbol."""
+    """A cell of a table: its text `t`, and how it looks. `badge` is the colour of a badge, `color` that of a symbol.
+    `since` makes the text a clock that the browser counts on."""
 
     t: str
     icon: NotRequired[str]
@@ -17,6 +33,7 @@ class Cell(TypedDict):
     right: NotRequired[bool]
     long: NotRequired[bool]
     title: NotRequired[str | None]
+    since: NotRequired[str]
 
 
 class DiffFile(TypedDict):

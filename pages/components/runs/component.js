@@ -1,5 +1,31 @@
 // What an execution's screen draws: checkpoints, tables, a diff, texts, live runs. Everything arrives as finished text.
 
+// A text whose time goes on by itself, so that nothing has to be asked for it. `spoken` in runs/state.py says the same.
+/** @param {Ticking} text @param {string} [cls] @param {(total: number) => string} [form] */
+function ticking({ before, since, until, after }, cls = "", form = duration) {
+  const node = el("span", cls)
+  const counted = () => {
+    if (since) return form(seconds(since))
+    const left = until ? seconds(new Date().toISOString(), until) : 0
+    return left >= 0.5 ? `in ${clock(left)}` : until ? "begins now" : ""
+  }
+  const write = () => { node.textContent = `${before}${counted()}${after}` }
+  write()
+  if (since || until) {
+    const timer = setInterval(() => {
+      if (node.isConnected) write()
+      else clearInterval(timer)
+    }, 1000)
+  }
+  return node
+}
+
+/** @param {Extract<ExecutionData, { kind: "doing" }>} data */
+function doing({ task, percent, figures, notices }) {
+  return el("div", "doing", el("div", "runhead small", el("span", "task", task), el("span", "stretch"), percent && el("span", "percent", percent), ticking(figures, "muted")),
+    notices.map(({ color, symbol, text }) => el("div", `notice small ${color}`, icon(symbol), ticking(text))))
+}
+
 /** @param {Point} point */
 function checkpoint({ color, symbol, text, details, time, title }) {
   const when = el("span", "muted small when", time)
@@ -8,8 +34,8 @@ function checkpoint({ color, symbol, text, details, time, title }) {
 }
 
 /** @param {"th" | "td" | "dd"} name @param {Cell} cell */
-function cell(name, { t, icon: symbol, color, badge: tone, mono, muted, right, long, title }) {
-  const inside = tone ? el("span", `badge ${tone}`, symbol && icon(symbol), t) : symbol ? el("span", `seen ${color}`, icon(symbol), t) : t
+function cell(name, { t, icon: symbol, color, badge: tone, mono, muted, right, long, title, since }) {
+  const inside = since ? ticking({ before: "", since, until: null, after: "" }, "", clock) : tone ? el("span", `badge ${tone}`, symbol && icon(symbol), t) : symbol ? el("span", `seen ${color}`, icon(symbol), t) : t
   const node = el(name, [mono && "mono", muted && "muted", right && "right", long && "long"].filter(Boolean).join(" "), inside)
   if (title) node.title = title
   return node
@@ -81,8 +107,8 @@ function diff({ files }) {
 function liveRun(open, looks, run) {
   const node = press(`Execution ${run.number} of ${run.name}`, "card run", () => open(run.id),
     el("span", "runhead", el("span", "strong", run.name), el("span", "muted", `Execution ${run.number}`), badge(run.look),
-      el("span", "stretch"), el("span", "muted small", run.facts), el("span", "percent", run.percent)),
-    phaseBar({ looks }, run.phases, []), run.remark && el("span", "remark", run.remark))
+      el("span", "stretch"), ticking(run.facts, "muted small"), el("span", "percent", run.percent)),
+    phaseBar({ looks }, run.phases, []), run.remark && ticking(run.remark, "remark"))
   return node
 }
 
@@ -99,6 +125,8 @@ const KINDS = {
   facts: ({ rows, beside }) => el("dl", `facts${beside ? " beside" : ""}`, rows.flatMap(([name, value]) => [el("dt", "", name), cell("dd", value)])),
   diff,
   meter,
+  doing,
+  line: ({ text }) => ticking(text, "muted small line"),
   runs: ({ looks, runs }, open) => el("div", "runs", runs.map((run) => liveRun(open, looks, run))),
 }
 

@@ -10,7 +10,7 @@ from typing import Final, Literal, NotRequired, TypedDict
 from pages.components import looks
 from pages.components.assets import Component, asset, component
 from pages.components.looks import LooksData
-from pages.components.runs.cells import Cell, DiffFile, PointGroup
+from pages.components.runs.cells import Cell, DiffFile, PointGroup, Ticking, TickingNotice
 from services.timeline import LookJson, PhaseRun
 
 _HERE: Final = Path(__file__).parent
@@ -73,8 +73,8 @@ class RunCard(TypedDict):
     name: str
     number: int
     look: LookJson
-    facts: str
-    remark: str | None
+    facts: Ticking
+    remark: Ticking | None
     percent: str
     phases: PhaseRun
 
@@ -85,7 +85,33 @@ class RunsData(TypedDict):
     looks: LooksData
 
 
-ExecutionData = PhaseBarData | CheckpointsData | TableData | MeterData | NamedCellsData | DiffData | TextData | RunsData
+class DoingData(TypedDict):
+    """What a run does now, how far it is and for how long, and what a reader should know beside it."""
+
+    kind: Literal["doing"]
+    task: str
+    percent: str
+    figures: Ticking
+    notices: list[TickingNotice]
+
+
+class LineData(TypedDict):
+    kind: Literal["line"]
+    text: Ticking
+
+
+ExecutionData = (
+    PhaseBarData
+    | CheckpointsData
+    | TableData
+    | MeterData
+    | NamedCellsData
+    | DiffData
+    | TextData
+    | RunsData
+    | DoingData
+    | LineData
+)
 _EXECUTION: Component[ExecutionData] = component("execution", ExecutionData, css=CSS, js=JS, triggers=("open",))
 
 
@@ -146,3 +172,15 @@ def live_runs(runs: Sequence[RunCard], *, key: str) -> uuid.UUID | None:
     data: RunsData = {"kind": "runs", "runs": list(runs), "looks": looks.FOR_COMPONENTS}
     opened = getattr(_EXECUTION(data, key=key), "open", None)
     return next((uuid.UUID(run["id"]) for run in runs if run["id"] == opened), None)
+
+
+def doing(task: str, percent: str, figures: Ticking, notices: Sequence[TickingNotice], *, key: str) -> None:
+    """The line under the phases, whose time the browser counts, and the notices below it."""
+    _EXECUTION(
+        {"kind": "doing", "task": task, "percent": percent, "figures": figures, "notices": list(notices)}, key=key
+    )
+
+
+def line(text: Ticking, *, key: str) -> None:
+    """One muted line whose time the browser counts."""
+    _EXECUTION({"kind": "line", "text": text}, key=key)

@@ -10,6 +10,7 @@ from typing import Final
 
 from pages.components import looks
 from pages.components.looks import Look
+from pages.components.runs.cells import Ticking
 from services import rules
 from services.executions import ExecutionRow
 from services.lifecycle import ExecutionStatus
@@ -71,18 +72,39 @@ def state(row: ExecutionRow, now: datetime) -> Look:
     return looks.execution_look(row.status, canceled=row.canceled)
 
 
-def stalled_text(row: ExecutionRow, now: datetime) -> str:
-    """ "No sign of life since 13:24:10 (18 s)" """
+def plain_text(text: str) -> Ticking:
+    """A text without a time that goes on."""
+    return {"before": text, "since": None, "until": None, "after": ""}
+
+
+def counting_up(since: datetime, *, before: str = "", after: str = "") -> Ticking:
+    """ "6 min 41 s" between two texts, longer with each second."""
+    return {"before": before, "since": since.isoformat(), "until": None, "after": after}
+
+
+def spoken(text: Ticking, now: datetime) -> str:
+    """The text as it reads at a moment; `ticking` in runs/component.js says the same."""
+    counted = ""
+    if text["since"]:
+        counted = looks.duration(max(0.0, (now - datetime.fromisoformat(text["since"])).total_seconds()))
+    elif text["until"]:
+        left = (datetime.fromisoformat(text["until"]) - now).total_seconds()
+        counted = f"in {looks.clock(left)}" if left >= 0.5 else "begins now"
+    return f"{text['before']}{counted}{text['after']}"
+
+
+def stalled_text(row: ExecutionRow, now: datetime, *, then: str = "") -> Ticking:
+    """ "No sign of life since 13:24:10 (18 s); another worker takes over." """
     assert row.heartbeat_at is not None
-    silent = looks.duration((now - row.heartbeat_at).total_seconds())
-    return f"No sign of life since {second(row.heartbeat_at, now)} ({silent})"
+    since = f"No sign of life since {second(row.heartbeat_at, now)} ("
+    return counting_up(row.heartbeat_at, before=since, after=f"){f'; {then}' if then else ''}.")
 
 
-def retry_text(row: ExecutionRow, reason: str | None, now: datetime) -> str:
+def retry_text(row: ExecutionRow, reason: str | None) -> Ticking:
     """ "Retry 3 of 10 in 0:42: the build failed." """
-    left = (row.retry_at - now).total_seconds() if row.retry_at else 0.0
-    when = f"in {looks.clock(left)}" if left >= 0.5 else "begins now"
-    return f"Retry {row.retry_count} of {row.max_retries} {when}" + (f": {reason}" if reason else ".")
+    until = row.retry_at.isoformat() if row.retry_at else None
+    before = f"Retry {row.retry_count} of {row.max_retries} " + ("" if until else "begins now")
+    return {"before": before, "since": None, "until": until, "after": f": {reason}" if reason else "."}
 
 
 def waiting_text(row: ExecutionRow, workers: int) -> str:
@@ -93,7 +115,7 @@ def waiting_text(row: ExecutionRow, workers: int) -> str:
     return f"{accepted}Waiting for a worker; {looks.count(workers, 'is', 'are')} connected. It starts when one is free."
 
 
-def remark(row: ExecutionRow, now: datetime, *, workers: int | None = None) -> str | None:
+def remark(row: ExecutionRow, now: datetime, *, workers: int | None = None) -> Ticking | None:
     """The one thing beside its phase that a reader of a list should know; None when all goes well.
 
     `workers` is how many are connected, None when nobody looked.
@@ -101,12 +123,12 @@ def remark(row: ExecutionRow, now: datetime, *, workers: int | None = None) -> s
     if is_canceling(row) or not is_live(row):
         return None
     if row.waits_for_plan:
-        return "Waits until somebody accepts its plan."
+        return plain_text("Waits until somebody accepts its plan.")
     if row.status == ExecutionStatus.RETRY:
-        return retry_text(row, row.retry_reason, now)
+        return retry_text(row, row.retry_reason)
     if is_stalled(row, now):
-        return f"{stalled_text(row, now)}."
-    return NO_WORKER if workers == 0 and waits_for_worker(row) else None
+        return stalled_text(row, now)
+    return plain_text(NO_WORKER) if workers == 0 and waits_for_worker(row) else None
 
 
 def agent_name(name: str) -> str:

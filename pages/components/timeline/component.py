@@ -31,7 +31,7 @@ JS: Final = asset(
     "timeline_text.js",
     "timeline_rows.js",
     "timeline_execution.js",
-    _HERE / "live.js",
+    "live.js",
     _HERE / "component.js",
 )
 # What a person did comes before what the browser asks for by itself.

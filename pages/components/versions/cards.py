@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 import streamlit as st
@@ -50,7 +50,7 @@ def ran(periods: Sequence[Period]) -> str:
 
 
 def _moment(at: datetime | None) -> str:
-    return "now" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
+    return "now" if at is None else f"{at.astimezone(looks.now_here().tzinfo):%Y-%m-%d %H:%M}"
 
 
 def body(story: VersionStory, versions: Sequence[VersionRow], pattern_type: str, policy: ApprovalPolicy) -> None:

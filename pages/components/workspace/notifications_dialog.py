@@ -94,7 +94,11 @@ def send_test(workspace_id: uuid.UUID, text: str, actor: Actor) -> str:
 
 
 def _latest_part(workspace_id: uuid.UUID, actor: Actor) -> None:
-    """The latest notices; they follow by themselves while one is on its way."""
+    """The latest notices; they follow by themselves while one is on its way.
+
+    They look again every two seconds then, because a notice's tries raise no event of the live stream: what comes of
+    one is for whoever has this dialog open, and it takes seconds.
+    """
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("**Latest notices**", width="stretch")
         export_menu("notifications", {"workspace": str(workspace_id)}, actor, type="tertiary")

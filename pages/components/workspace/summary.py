@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import streamlit as st
@@ -13,9 +13,10 @@ from pages.components import looks, rates
 from pages.components.actor import viewer_now
 from pages.components.dialogs import ask_now
 from pages.components.drawn import facts, lifecycle, rate_card
-from pages.components.errors import guarded
 from pages.components.links import exists, go
-from pages.components.runs.state import is_paid, remark, state, waits_for_worker
+from pages.components.runs.cells import Ticking
+from pages.components.runs.component import line
+from pages.components.runs.state import counting_up, is_paid, remark, state, waits_for_worker
 from pages.components.workspace.next_step import NextStep, Offer, next_step
 from services import executions, feedback, review, sessions, system, workspaces
 from services.database.engine import transaction
@@ -28,7 +29,6 @@ from services.sessions import SessionRow
 from services.workspaces import WorkspaceDetail
 
 WIDTH: Final = 310
-LIVE_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def _first_launch(session: Any, latest: ExecutionDetail | None) -> datetime | No
 def summary(view: View, actor: Actor) -> None:
     """Draws the cards."""
     if view.live is not None:
-        st.fragment(_live_card, run_every=LIVE_SECONDS)(view.live, datetime.now(UTC), actor)
+        _live_card(view.live, actor)
     _numbers_card(view)
     with st.container(border=True, gap="xxsmall"):
         st.caption("Lifecycle")
@@ -95,12 +95,9 @@ def summary(view: View, actor: Actor) -> None:
         _next(view)
 
 
-def _live_card(drawn: ExecutionDetail, read_at: datetime, actor: Actor) -> None:
-    """The live execution; reads it again by itself, because a stalled one raises no event."""
-    now = viewer_now()
-    with guarded(stop=True):
-        live = drawn if now - read_at < timedelta(seconds=LIVE_SECONDS / 2) else _again(drawn.row.id)
-    row = live.row
+def _live_card(live: ExecutionDetail, actor: Actor) -> None:
+    """The live execution. The browser counts its time, and what changes it draws the board again."""
+    now, row = viewer_now(), live.row
     look = state(row, now)
     with st.container(border=True, gap="xxsmall"):
         with st.container(horizontal=True, horizontal_alignment="distribute"):
@@ -112,7 +109,7 @@ def _live_card(drawn: ExecutionDetail, read_at: datetime, actor: Actor) -> None:
             st.markdown(f":small[:{look.color}[{look.icon} **{words}**]]", width="content")
             st.markdown(f":small[**{row.progress}%**]", width="content")
         st.progress(row.progress / 100)
-        st.caption(looks.plain(remark(row, now, workers=_workers(row)) or _doing(live, now)))
+        line(remark(row, now, workers=_workers(row)) or _doing(live), key="live-doing")
         with st.container(horizontal=True, gap="small"):
             if exists("execution") and st.button("Follow", icon=":material/visibility:", width="stretch", key="follow"):
                 go("execution", id=row.id)
@@ -120,11 +117,6 @@ def _live_card(drawn: ExecutionDetail, read_at: datetime, actor: Actor) -> None:
                 "Cancel", icon=":material/stop_circle:", width="stretch", key="cancel", disabled=row.canceled
             ):
                 ask_now("cancel", row.id)
-
-
-def _again(execution_id: uuid.UUID) -> ExecutionDetail:
-    with transaction() as session:
-        return executions.get(session, execution_id)
 
 
 def _workers(row: ExecutionRow) -> int | None:
@@ -135,14 +127,13 @@ def _workers(row: ExecutionRow) -> int | None:
         return len(system.list_workers(session))
 
 
-def _doing(live: ExecutionDetail, now: datetime) -> str:
+def _doing(live: ExecutionDetail) -> Ticking:
     """What is under way and for how long: "Editing detectors/bos.py · 3 min 2 s"."""
     row = live.row
     state = live.phases.get(row.phase or "")
     task = state.current_task if state is not None else None
-    lasted = looks.duration((now - (row.started_at or row.triggered_at)).total_seconds())
-    cost = looks.money(float(row.cost_usd)) if is_paid(row) else None
-    return " · ".join(part for part in (task, lasted, cost) if part)
+    cost = f" · {looks.money(float(row.cost_usd))}" if is_paid(row) else ""
+    return counting_up(row.started_at or row.triggered_at, before=f"{task} · " if task else "", after=cost)
 
 
 def _numbers_card(view: View) -> None:

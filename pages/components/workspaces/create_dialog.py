@@ -14,7 +14,7 @@ from services import workspaces
 from services.database.engine import transaction
 
 CATEGORIES: Final = ("Market structure", "Zones", "Liquidity", "Price action")
-_NAME, _TYPE, _SUGGESTED, _OPEN = "create-name", "create-type", "create-suggested", "create-open"
+_NAME, _TYPE, _SUGGESTED = "create-name", "create-type", "create-suggested"
 
 
 def suggestion(name: str) -> str:
@@ -32,21 +32,11 @@ def _suggest() -> None:
 def create_dialog() -> None:
     """Opens the dialog with the categories that are in use."""
     with guarded(stop=True), transaction() as session:
-        used = {row.category for row in workspaces.list_workspaces(session, archived=True)}
-    st.session_state[_OPEN] = True
+        used = workspaces.categories(session)
     _create(sorted({*CATEGORIES, *used}))
 
 
-def is_open() -> bool:
-    """Whether the dialog is on the screen, which a rerun of the whole page would close."""
-    return bool(st.session_state.get(_OPEN))
-
-
-def _closed() -> None:
-    st.session_state.pop(_OPEN, None)
-
-
-@st.dialog("New workspace", on_dismiss=_closed)
+@st.dialog("New workspace")
 def _create(categories: list[str]) -> None:
     """Asks for name, pattern type and category; what was typed stays when the workspace is refused."""
     st.text_input("Name", key=_NAME, max_chars=120, live=True, on_change=_suggest, placeholder="Break of structure")
@@ -73,5 +63,4 @@ def _create(categories: list[str]) -> None:
                 category=category or "",
                 actor=acting(),
             )
-        _closed()
         go("workspace", id=workspace_id)

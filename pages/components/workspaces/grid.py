@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypedDict
 
@@ -57,7 +57,7 @@ def workspace_grid(cards: Sequence[Mapping[str, Any]], key: str, *, now: datetim
     A card: id, name, category, version, status, rate, ci_low, ci_high (0..1 or None), n, note (what is missing to be
     enough), unseen (a line), before (what the last version had), spark (rates), sessions, open_feedback, last_tested_at (datetime or None), live ({phase, progress, status, stalled} or None).
     """
-    views = [card_view(card, now or datetime.now(UTC)) for card in cards]
+    views = [card_view(card, now or looks.now_here()) for card in cards]
     result = _GRID({"cards": views}, key=key)
     opened = getattr(result, "open", None)
     return opened if opened in {card["id"] for card in views} else None

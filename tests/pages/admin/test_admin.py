@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.components import notices
+from pages.components.admin.working import worker_columns, working
+from pages.components.columns import table
 from services import holding, jobs
 from services.database.engine import transaction
-from services.models import Schedule
+from services.models import Schedule, now
 from services.people import Actor
 from services.settings import get_settings
-from tests.support.product import World, open_page, words
+from services.system import WorkerRow
+from tests.support.execution_screen import change, running
+from tests.support.product import World, drawn, open_page, words
 
 
 def part(world: World, name: str, actor: Actor | None = None) -> AppTest:
@@ -147,3 +152,36 @@ def test_a_person_makes_a_token_sees_it_once_and_revokes_it(world: World) -> Non
     at.multiselect(key="token-reports").set_value([])
     press(at, "Make a token")
     assert at.error
+
+
+def test_the_trail_is_told_in_words_and_searched(world: World) -> None:
+    at = part(world, "Audit")
+    shown = at.dataframe[0].value
+    assert list(shown.columns) == ["When", "Who", "What", "Before", "After"]
+    assert "created Break of structure" in list(shown["What"])
+    assert not any("{" in cell for cell in [*shown["Before"], *shown["After"]]), "no dictionaries"
+    at.text_input(key="audit-search").set_value("break of").run()
+    assert set(at.dataframe[0].value["What"]) == {"created Break of structure"}
+    at.text_input(key="audit-search").set_value("never said").run()
+    assert "Nothing fits" in words(at)
+
+
+def test_why_something_is_not_connected_is_said_and_the_queue_names_its_runs(world: World) -> None:
+    execution_id = running(world)
+    try:
+        at = part(world, "System")
+        assert "ANTHROPIC_API_KEY" in words(at).replace("\\", "") and "not connected" in str(drawn(at, "facts"))
+        queue = at.dataframe[0].value
+        assert queue["Execution"].iloc[0].endswith("· execution 1") and queue["Phase"].iloc[0] == "Implementing"
+        assert "Not connected: " in words(part(world, "Connections")).replace("\\", "")
+    finally:
+        change(execution_id, status="failed", error="It failed.", errored_at=now())
+
+
+def test_a_worker_stands_beside_each_of_its_runs() -> None:
+    worker = WorkerRow("one", now(), [3], now())
+    idle = WorkerRow("two", now(), [], None)
+    run = SimpleNamespace(worker_id="one", workspace_name="Swings", number=3, phase="testing")
+    rows = working([worker, idle], [run])  # type: ignore[list-item]
+    assert [(row.worker.worker_id, row.run is run) for row in rows] == [("one", True), ("two", False)]
+    assert list(table(worker_columns(), rows)["Works on"]) == ["Swings · execution 3", "waits for work"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from playwright.sync_api import Page
 
 from pages.components import looks
 from pages.components.runs import component
+from pages.components.runs.state import counting_up, plain_text
+from services.models import now
 
 MOUNT = """([css]) => {
   const host = document.body.appendChild(document.createElement("div"))
@@ -119,7 +122,8 @@ def test_a_diff_of_several_files_begins_with_a_list_that_leads_to_each(page: Pag
 
 def test_a_card_says_its_state_and_what_it_waits_for(page: Page) -> None:
     run = {
-        "id": "a", "name": "BOS", "number": 3, "facts": "Claude", "percent": "80%", "remark": "No sign of life",
+        "id": "a", "name": "BOS", "number": 3, "facts": plain_text("Claude"), "percent": "80%",
+        "remark": plain_text("No sign of life"),
         "look": {"color": "orange", "symbol": "heart_broken", "label": "Stalled"},
         "phases": {"status": "running", "live": True, "phase": "testing", "phases": {}, "progress": 40,
                    "states": {"now": {"color": "orange", "symbol": "heart_broken", "label": "Stalled"}}},
@@ -132,3 +136,16 @@ def test_a_card_says_its_state_and_what_it_waits_for(page: Page) -> None:
     assert page.locator(".spin").count() == 1 and page.locator(".remark").count() == 0
     page.get_by_role("button", name="Execution 3 of BOS").click()
     assert page.evaluate("window.sent") == [["open", "a"]]
+
+
+def test_the_browser_counts_the_time_by_itself(page: Page) -> None:
+    figures = counting_up(now() - timedelta(seconds=58), after=" · attempt 1 of 3")
+    due = (now() + timedelta(seconds=4)).isoformat()
+    retry = {"before": "Retry 1 of 3 ", "since": None, "until": due, "after": ": it failed"}
+    notice = {"color": "orange", "symbol": "replay", "text": retry}
+    show(page, kind="doing", task="Testing", percent="61%", figures=figures, notices=[notice])
+    assert " · attempt 1 of 3" in page.locator(".muted").inner_text()
+    assert "Retry 1 of 3 in 0:0" in page.locator(".notice").inner_text()
+    page.get_by_text("1 min 2 s · attempt 1 of 3").wait_for()
+    page.get_by_text("Retry 1 of 3 begins now: it failed").wait_for()
+    assert page.evaluate("window.sent") == [], "nothing was asked of the server for it"

@@ -17,7 +17,7 @@ from pages.components.execution.diff import diff_files
 from pages.components.execution.replay import replay_cells
 from pages.components.executions.rows import columns, live_card
 from pages.components.runs.phases import phase_fraction, phase_run
-from pages.components.runs.state import moment
+from pages.components.runs.state import moment, spoken
 from services import executions
 from services.database.engine import transaction
 from services.executions import (
@@ -137,11 +137,13 @@ def test_the_phase_that_ended_a_run_is_red_although_it_ended_well() -> None:
 def test_a_retry_says_which_and_why() -> None:
     waits = {"status": "retry", "retry_count": 2, "retry_reason": "The deploy timed out."}
     found = wording.notices(detail(**waits, retry_at=NOON + timedelta(seconds=42)), NOON)
-    assert [n.text for n in found] == ["Retry 2 of 10 in 0:42: The deploy timed out."]
+    assert [spoken(n.text, NOON) for n in found] == ["Retry 2 of 10 in 0:42: The deploy timed out."]
     due = wording.notices(detail(**waits, retry_at=NOON), NOON + timedelta(seconds=3))
-    assert [n.text for n in due] == ["Retry 2 of 10 begins now: The deploy timed out."]
+    assert [spoken(n.text, NOON + timedelta(seconds=3)) for n in due] == [
+        "Retry 2 of 10 begins now: The deploy timed out."
+    ]
     accepted = wording.notices(detail(worker_id=None), NOON + timedelta(hours=1), 2)
-    assert [n.text for n in accepted] == [
+    assert [spoken(n.text, NOON) for n in accepted] == [
         "The plan is accepted. Waiting for a worker; 2 are connected. It starts when one is free."
     ]
     assert wording.notices(detail(status="completed"), NOON + timedelta(hours=1)) == []
@@ -208,6 +210,7 @@ def test_a_live_card_of_a_queued_run_has_no_percent() -> None:
     row = SimpleNamespace(**dict.fromkeys(ExecutionRow.__slots__))
     row.status, row.agent, row.number, row.progress, row.triggered_at = "pending", "tuner", 1, 0, NOON
     row.feedback_count, row.canceled, row.triggered_by_name, row.workspace_name = 3, False, "Mara", "BOS"
-    card = live_card(row, NOON + timedelta(seconds=5), 1)
-    assert card["percent"] == "" and card["facts"] == "Tuner · 3 corrections · 5 s · by Mara"
-    assert card["remark"] is None and "No worker is connected" in live_card(row, NOON, 0)["remark"]
+    later = NOON + timedelta(seconds=5)
+    card, lonely = live_card(row, later, 1), live_card(row, NOON, 0)
+    assert card["percent"] == "" and spoken(card["facts"], later) == "Tuner · 3 corrections · 5 s · by Mara"
+    assert card["remark"] is None and lonely["remark"] and "No worker is connected" in spoken(lonely["remark"], NOON)

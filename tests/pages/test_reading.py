@@ -1,0 +1,105 @@
+"""Every screen can be read: enough contrast in light and dark, and on a phone cards in place of tables."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from pages.components import looks
+from pages.components.charts.kept import phase_boxes
+from pages.components.columns import Column
+from pages.components.rows.component import card
+from services.lifecycle import ExecutionStatus
+from services.models import now
+from tests.support.contrast import faint_texts
+from tests.support.execution_screen import change, made, running
+from tests.support.product import World
+from tests.support.screens import Person
+
+PARTS = ("People", "System", "Runs", "Schedules", "Backups", "Storage", "Connections", "Tokens", "Audit")
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def screens(world: World) -> Iterator[list[str]]:
+    """The addresses of screens with something on them."""
+    failed = made(world, ExecutionStatus.FAILED, workspace_id=world.swings, phase="testing")
+    change(failed, error="1 of 41 tests failed. Open the log.", errored_at=now())
+    live = running(world)
+    session_id = world.run(start=300, bars=60)
+    yield [
+        "/", "/sessions", "/corrections", "/executions", "/statistics", "/account", "/review",
+        f"/workspace?id={world.swings}", f"/session?id={session_id}", f"/execution?id={failed}",
+        f"/execution?id={live}", f"/versions?id={world.swings}", f"/dataset?id={world.dataset.id}",
+    ]  # fmt: skip
+    change(live, status=ExecutionStatus.FAILED, error="It failed.", errored_at=now())
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_text_has_the_contrast_of_aa(chromium: Browser, address: str, screens: list[str], scheme: str) -> None:
+    person = Person(chromium, address, "Admin One", color_scheme=scheme)
+    person.open("/")
+    person.sign_in()
+    faint = {}
+    for screen in screens:
+        person.open(screen)
+        person.page.wait_for_timeout(500)
+        faint[screen] = faint_texts(person.page)
+    person.open("/admin")
+    for part in PARTS:
+        person.pick(part)
+        faint[part] = faint_texts(person.page)
+    person.leave()
+    assert {screen: found for screen, found in faint.items() if found} == {}
+
+
+def test_on_a_phone_a_table_is_cards_that_open_and_nothing_lies_over_them(
+    chromium: Browser, address: str, screens: list[str]
+) -> None:
+    person = Person(chromium, address, "Viewer One", viewport=PHONE, has_touch=True)
+    person.open("/")
+    person.sign_in()
+    person.open("/executions")
+    first = (
+        person.page.get_by_role("group", name="Executions that have ended, the newest first")
+        .get_by_role("button")
+        .first
+    )
+    expect(first).to_be_visible()
+    expect(person.page.get_by_test_id("stDataFrame")).to_have_count(0)
+    assert person.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    first.click()
+    person.title("Execution 1")
+    person.page.set_viewport_size({"width": 1280, "height": 844})
+    person.open("/executions")
+    expect(person.page.get_by_test_id("stDataFrame").first).to_be_visible()
+    person.no_errors()
+    person.leave()
+
+
+def test_a_card_has_a_title_its_states_and_what_is_not_missing() -> None:
+    columns: list[Column[uuid.UUID]] = [
+        Column("Execution", lambda _: "#4"),
+        Column("Pattern", lambda _: "Swings"),
+        Column("Status", lambda _: ["Failed"]),
+        Column("Corrections", lambda _: 1200),
+        Column("Commit", lambda _: looks.MISSING),
+        Column("Only in the CSV", raw=lambda _: 1),
+    ]
+    made_card = card(columns, uuid.uuid4(), 2)
+    assert made_card["title"] == "#4 · Swings"
+    assert made_card["badges"] == [{"color": "red", "label": "Failed"}]
+    assert made_card["facts"] == [("Corrections", "1,200")]
+
+
+def test_phases_of_seconds_are_told_in_seconds() -> None:
+    import pandas as pd
+
+    row = {"phase": "testing", "n": 4, "low": 2.0, "quarter": 3.0, "median": 4.0, "three_quarters": 6.0, "high": 9.0}
+    figure = phase_boxes(pd.DataFrame([row]), "/executions")
+    assert figure.layout.xaxis.ticksuffix == " s" and figure.data[0].median == (4.0,)
+    longer = phase_boxes(pd.DataFrame([row | {"high": 900.0}]), "/executions")
+    assert longer.layout.xaxis.ticksuffix == " min" and longer.data[0].upperfence == (15.0,)
