@@ -39,7 +39,7 @@ _PAGES: Final = "corrections-pages"
 
 def page(actor: Actor) -> None:
     with guarded(stop=True), transaction() as session:
-        names = {row.id: row.name for row in workspaces.list_workspaces(session, archived=True)}
+        names = workspaces.names(session)
         persons = {person.id: person.name for person in people.list_people(session)}
     place = parts.header("Corrections")
     more, odd = from_address(names)

@@ -84,7 +84,7 @@ def listing() -> None:
     """The filters and what they let through; drawn again when an execution changed."""
     actor = require_actor()  # again, because a fragment runs on without the page around it
     with guarded(stop=True), transaction() as session:
-        names = {row.id: row.name for row in workspaces.list_workspaces(session, archived=True)}
+        names = workspaces.names(session)
         persons = {person.id: person.name for person in people.list_people(session)}
     more, odd = from_address(names)
     address.notes(odd)

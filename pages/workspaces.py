@@ -8,7 +8,6 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.actor import require_actor
-from pages.components.columns import csv_frame
 from pages.components.errors import guarded
 from pages.components.follow.component import ALL_WORKSPACES, follow
 from pages.components.links import go
@@ -17,15 +16,15 @@ from pages.components.rows.component import rows_table
 from pages.components.workspaces.create_dialog import create_dialog
 from pages.components.workspaces.grid import workspace_grid
 from pages.components.workspaces.notices import demo_banner
+from pages.components.workspaces.paging import ARCHIVED, STEP, Listed, Wanted, csv, place, read
 from pages.components.workspaces.rows import card, columns, is_live
-from services import timeline, workspaces
+from services import workspaces
 from services.database.engine import transaction
-from services.exports import to_csv
 from services.people import Actor
-from services.workspaces import WorkspaceRow
+from services.workspaces import Place, WorkspaceRow
 
 VIEWS = {"cards": ":material/grid_view:", "table": ":material/table_rows:"}
-ARCHIVED = "archived"
+_PAGES = "workspaces-pages"
 
 
 def _status_label(status: str) -> str:
@@ -35,14 +34,22 @@ def _status_label(status: str) -> str:
     return f":{look.color}[{look.icon}] {look.label}"
 
 
-def _read(search: str, statuses: list[str]) -> tuple[list[WorkspaceRow], dict[uuid.UUID, list[float]], int]:
-    archived = ARCHIVED in statuses
-    wanted = [status for status in statuses if status != ARCHIVED]
-    with transaction() as session:
-        position = timeline.position(session)
-        rows = workspaces.list_workspaces(session, statuses=wanted or None, search=search or None, archived=archived)
-        kept = [row for row in rows if not archived or row.archived_at is not None]
-        return kept, workspaces.sparklines(session, [row.id for row in kept]), position
+def _pages(wanted: Wanted) -> list[Place]:
+    """Where each page that was turned over ended; other filters begin at the first again."""
+    held: tuple[Wanted, list[Place]] | None = st.session_state.get(_PAGES)
+    if held is None or held[0] != wanted:
+        held = (wanted, [])
+        st.session_state[_PAGES] = held
+    return held[1]
+
+
+def turn(after: Place | None) -> None:
+    """Turns to the page after a place, or back by one."""
+    pages: list[Place] = st.session_state[_PAGES][1]
+    if after is not None:
+        pages.append(after)
+    elif pages:
+        pages.pop()
 
 
 def _listing() -> None:
@@ -81,24 +88,45 @@ def _listing() -> None:
             persist_state="session",
         )
         csv_place = st.container(width="content")
-    with guarded(stop=True):
-        rows, sparks, position = _read((search or "").strip(), statuses)
+    with guarded(stop=True), transaction() as session:
+        known = workspaces.categories(session)
     with category_place:
         category = st.selectbox(
             "Category",
-            sorted({row.category for row in rows}),
+            known,
             index=None,
             placeholder="All categories",
             label_visibility="collapsed",
             key="workspaces-category",
         )
-    chosen = [row for row in rows if category is None or row.category == category]
+    wanted = Wanted((search or "").strip(), tuple(statuses), category)
+    pages = _pages(wanted)
+    with guarded(stop=True):
+        listed = read(wanted, pages[-1] if pages else None)
     with csv_place:
-        download_csv_button("CSV", lambda: to_csv(csv_frame(columns(sparks), chosen)), "workspaces")
-    opened = _draw(chosen, sparks, view, actor, filtered=bool(search or statuses or category))
+        download_csv_button("CSV", lambda: csv(wanted), "workspaces")
+    opened = _draw(listed.rows, listed.sparks, view, actor, filtered=bool(search or statuses or category))
     if opened is not None:
         go("workspace", id=opened)
-    follow(ALL_WORKSPACES, actor, seen=position, running=any(is_live(row) for row in rows))
+    _turning(listed, pages)
+    follow(ALL_WORKSPACES, actor, seen=listed.position, running=any(is_live(row) for row in listed.rows))
+
+
+def _turning(listed: Listed, pages: list[Place]) -> None:
+    """Says which of all are shown, and turns the pages, where there are several."""
+    if not pages and len(listed.rows) >= listed.total:
+        return
+    first = STEP * len(pages) + 1
+    last = first + len(listed.rows) - 1
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if pages:
+            st.button("Back", icon=":material/chevron_left:", key="workspaces-back", on_click=turn, args=(None,))
+        if last < listed.total and listed.rows:
+            last_shown = place(listed.rows[-1])
+            st.button(
+                "Show more", icon=":material/chevron_right:", key="workspaces-more", on_click=turn, args=(last_shown,)
+            )
+        st.caption(f"{first:,}–{last:,} of {looks.count(listed.total, 'workspace')}", width="content")
 
 
 def _draw(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -21,6 +22,16 @@ class Room:
     total: int
     state: State
     sentence: str
+
+
+def explains(error: BaseException, settings: Settings) -> bool:
+    """Whether a full disk may have caused the error: it, or what lies below it, says so, or the disk is full now."""
+    below: BaseException | None = error
+    while below is not None:
+        if isinstance(below, OSError) and below.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        below = below.__cause__ or below.__context__
+    return look(settings).state == "full"
 
 
 def look(settings: Settings) -> Room:

@@ -34,10 +34,10 @@ RULES: Final[Mapping[str, tuple[str, str]]] = {
 _limiter: Final = MovingWindowRateLimiter(MemoryStorage())
 
 
-def spend(rule: str, key: object) -> None:
-    """Counts one use of `rule` by a person or an address. Raises TooMany, saying when to try again."""
+def spend(rule: str, key: object, *, times: int = 1) -> None:
+    """Counts uses of `rule` by a person or an address. Raises TooMany, saying when to try again, and counts none then."""
     item = _items(get_settings().limits)[rule]
-    if _limiter.hit(item, rule, str(key)):
+    if _limiter.hit(item, rule, str(key), cost=times):
         return
     resets_at = _limiter.get_window_stats(item, rule, str(key)).reset_time
     raise _refusal(rule, item, max(1.0, resets_at - time.time()))

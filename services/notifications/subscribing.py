@@ -10,6 +10,7 @@ from typing import TypedDict
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from services import limiting
 from services.errors import Conflict, InvalidInput, NotFound
 from services.lifecycle import NotificationEvent, NotificationStatus
 from services.models import Notification, PatternWorkspace, new_id
@@ -63,6 +64,7 @@ def send_test(session: Session, workspace_id: uuid.UUID, *, actor: Actor) -> uui
     )
     if session.scalars(waiting).first() is not None:
         raise Conflict("A test is under way already; its outcome shows here in a moment.")
+    limiting.spend("notice_test", actor.id)
     sent = notify(
         session,
         workspace_id,

@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from services import attachments, judging
+from services import attachments, judging, limiting
 from services.candles import tiles
 from services.database.engine import transaction
 from services.errors import InvalidInput, NotAllowed, NotFound
@@ -181,6 +181,7 @@ async def judgements(request: Request) -> Response:
 
 
 def _take(board: Board, ops: list[judging.Op]) -> judging.AnswerJson:
+    limiting.spend("judge", board.person_id, times=len(ops))
     places = _places(board, ops)
     with transaction() as session:
         actor = actor_by_id(session, board.person_id)

@@ -1,4 +1,4 @@
-"""How a step of the engine is tried again: while the database is away, and for nothing else."""
+"""How a step of the engine is tried again: while the database is away or the disk is full, and for nothing else."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from services.worker.draining import Gate
 
+
+class NoRoom(Exception):
+    """A step could not be done because the disk was full; it is done again once there is room."""
+
+
 DATABASE_ERRORS: Final = (OperationalError, InterfaceError)
 T = TypeVar("T")
 
 
 def retried_step(name: str, body: Callable[[], T], *, gate: Gate | None = None) -> T:
-    """Runs `body` as a step that is tried again, with growing pauses, while the database is away.
+    """Runs `body` as a step that is tried again, with growing pauses, while the database is away or the disk full.
 
     With a gate, a worker that drains lets the step end and begins no other.
     """
@@ -33,7 +38,7 @@ def retried_step(name: str, body: Callable[[], T], *, gate: Gate | None = None) 
             "max_attempts": 60,
             "interval_seconds": 0.5,
             "backoff_rate": 1.5,
-            "should_retry": lambda error: isinstance(error, DATABASE_ERRORS),
+            "should_retry": lambda error: isinstance(error, (NoRoom, *DATABASE_ERRORS)),
         },
         step,
     )

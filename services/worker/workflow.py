@@ -132,14 +132,23 @@ def _restore_log_and_costs(ctx: RunContext, attempt: int) -> None:
 
 
 def _give_up(ctx: RunContext, error: Exception) -> str:
-    """Fails a run whose workflow itself broke: with a reference for the log, after the sentence when there is one."""
+    """Fails a run whose workflow itself broke: with a reference for the log, after the sentence when there is one.
+
+    Waits for the database, and for room on its disk: a run whose end is not recorded would be live for ever.
+    """
     reference = log_unexpected(error, execution=str(ctx.execution_id))
     sentence = f"{error} Run it again." if isinstance(error, PatternDeskError) else "Something went wrong."
-    with transaction() as session:
-        execution = executions.locked(session, ctx.execution_id, ctx.epoch)
-        if execution.status not in ENDED:
-            deployments.reject_candidate(session, ctx.execution_id, epoch=ctx.epoch)
-            executions.fail(session, execution, error=f"{sentence} Reference {reference}.")
+    while True:
+        try:
+            with gate.step(), transaction() as session:
+                execution = executions.locked(session, ctx.execution_id, ctx.epoch)
+                if execution.status not in ENDED:
+                    deployments.reject_candidate(session, ctx.execution_id, epoch=ctx.epoch)
+                    executions.fail(session, execution, error=f"{sentence} Reference {reference}.")
+            break
+        except (OperationalError, InterfaceError) as away:
+            log.warning("end_waits", execution=str(ctx.execution_id), error=str(away)[:200])
+            time.sleep(1.0)
     settling.clean(ctx)
     return "failed"
 

@@ -13,21 +13,28 @@ from services.workspaces.changing import (
 )
 from services.workspaces.reading import (
     FullWorkspace,
+    Place,
     WorkspaceDetail,
     WorkspaceRow,
+    categories,
+    count,
     find_id,
     get,
     list_workspaces,
     moved_id,
+    names,
     sparklines,
     with_timeline,
 )
 
 __all__ = [
     "FullWorkspace",
+    "Place",
     "WorkspaceDetail",
     "WorkspaceRow",
     "archive",
+    "categories",
+    "count",
     "create",
     "describe",
     "find_id",
@@ -38,6 +45,7 @@ __all__ = [
     "lock",
     "move",
     "moved_id",
+    "names",
     "restore",
     "set_blind_review",
     "sparklines",

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services import timeline
-from services.database.rows import fetch
+from services.database.rows import Value, fetch
 from services.errors import NotFound
 from services.labels import KeptRates, kept_rates, policy_from_json
 from services.models import MovedRow, PatternWorkspace, User
@@ -65,14 +65,17 @@ class WorkspaceRow:
         return policy_from_json(self.stored_policy)
 
 
-# Latest rows and open corrections by lateral index look-ups: three an entry, however long the history is. Where
-# open corrections were one aggregate over all feedback, the prepared statement's general plan took 100 ms, not 4.
+# Latest rows and open corrections by lateral index look-ups: three an entry of the page, however long the history is,
+# and none for workspaces that are not on it. Where open corrections were one aggregate over all feedback, the prepared
+# statement's general plan took 100 ms, not 4.
 _LIST: LiteralString = """
 SELECT w.id, w.pattern_type, w.name, w.category, w.status, w.version, w.session_count, w.feedback_count,
        o.n, w.success_rate, w.success_tp, w.success_fp, w.success_fn, w.last_tested_at, w.updated_at,
        w.archived_at, e.id, e.number, e.status, e.phase, e.progress, m.type, m.title, m.created_at,
        CASE WHEN e.status = 'running' AND e.worker_id IS NOT NULL THEN e.heartbeat_at END, w.rate, w.approval_policy
-FROM pattern_workspaces w
+FROM (
+    SELECT * FROM pattern_workspaces w WHERE {where} ORDER BY w.category, w.name, w.id LIMIT %(limit)s OFFSET %(offset)s
+) w
 LEFT JOIN LATERAL (
     SELECT id, number, status, phase, progress, worker_id, heartbeat_at FROM claude_executions
     WHERE workspace_id = w.id ORDER BY triggered_at DESC LIMIT 1) e ON true
@@ -82,9 +85,7 @@ LEFT JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT count(*) AS n FROM feedback_items
     WHERE workspace_id = w.id AND {open_correction}) o
-WHERE {where}
 ORDER BY w.category, w.name, w.id
-LIMIT %(limit)s OFFSET %(offset)s
 """
 # A filter that is not asked for is not in the statement: as "NULL or equal" it would keep a prepared statement's general
 # plan from the index.
@@ -92,7 +93,34 @@ _FILTERS: dict[str, LiteralString] = {
     "statuses": "w.status = ANY(%(statuses)s)",
     "like": "(w.name ILIKE %(like)s OR w.pattern_type ILIKE %(like)s OR w.category ILIKE %(like)s)",
     "creator": "w.created_by_id = %(creator)s",
+    "category": "w.category = %(category)s",
+    "archived": "(w.archived_at IS NOT NULL) = %(archived)s",
+    "after_id": "(w.category, w.name, w.id) > (%(after_category)s, %(after_name)s, %(after_id)s)",
 }
+Place = tuple[str, str, uuid.UUID]  # category, name and id of the last row that was shown
+
+
+def _asked(
+    statuses: Sequence[str] | None,
+    search: str | None,
+    category: str | None,
+    archived: bool | None,
+    creator: uuid.UUID | None = None,
+    after: Place | None = None,
+) -> tuple[LiteralString, dict[str, Value]]:
+    """The conditions that are asked for, and their parameters. `archived` None takes workspaces of both kinds."""
+    like = "%" + cleaned(search).replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%" if search else None
+    given: dict[str, Value] = {
+        "statuses": list(statuses) if statuses else None,
+        "like": like,
+        "creator": creator,
+        "category": category,
+        "archived": archived,
+        "after_id": after[2] if after else None,
+    }
+    where: list[LiteralString] = [condition for name, condition in _FILTERS.items() if given[name] is not None]
+    place: dict[str, Value] = {"after_category": after[0], "after_name": after[1]} if after else {}
+    return " AND ".join(where) or "true", given | place
 
 
 def list_workspaces(
@@ -100,19 +128,45 @@ def list_workspaces(
     *,
     statuses: Sequence[str] | None = None,
     search: str | None = None,
+    category: str | None = None,
     created_by_id: uuid.UUID | None = None,
     archived: bool = False,
+    only_archived: bool = False,
+    after: Place | None = None,
     limit: int = 1000,
     offset: int = 0,
 ) -> list[WorkspaceRow]:
-    """Workspaces by category and name. The number of queries is one, whatever the number of workspaces."""
-    like = "%" + cleaned(search).replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%" if search else None
-    asked = {"statuses": list(statuses) if statuses else None, "like": like, "creator": created_by_id}
-    where: list[LiteralString] = [condition for name, condition in _FILTERS.items() if asked[name] is not None]
-    if not archived:
-        where.append("w.archived_at IS NULL")
-    sql = _LIST.format(open_correction=open_correction_sql(), where=" AND ".join(where) or "true")
-    return [WorkspaceRow(*row) for row in fetch(session, sql, {**asked, "limit": limit, "offset": offset})]
+    """Workspaces by category and name, those after a place. The number of queries is one, whatever their number."""
+    which = True if only_archived else None if archived else False
+    where, params = _asked(statuses, search, category, which, created_by_id, after)
+    sql = _LIST.format(open_correction=open_correction_sql(), where=where)
+    return [WorkspaceRow(*row) for row in fetch(session, sql, {**params, "limit": limit, "offset": offset})]
+
+
+def count(
+    session: Session,
+    *,
+    statuses: Sequence[str] | None = None,
+    search: str | None = None,
+    category: str | None = None,
+    only_archived: bool = False,
+) -> int:
+    """How many workspaces these filters let through."""
+    where, params = _asked(statuses, search, category, only_archived)
+    counted: LiteralString = "SELECT count(*) FROM pattern_workspaces w WHERE {where}"
+    return int(fetch(session, counted.format(where=where), params)[0][0])
+
+
+def names(session: Session) -> dict[uuid.UUID, str]:
+    """The name of every workspace, archived ones too, in the order of the list."""
+    sql: LiteralString = "SELECT id, name FROM pattern_workspaces ORDER BY category, name, id"
+    return {row[0]: row[1] for row in fetch(session, sql, {})}
+
+
+def categories(session: Session) -> list[str]:
+    """The categories that are in use."""
+    sql: LiteralString = "SELECT DISTINCT category FROM pattern_workspaces ORDER BY category"
+    return [row[0] for row in fetch(session, sql, {})]
 
 
 _SPARK: LiteralString = """

@@ -166,6 +166,28 @@ def test_the_workspaces_of_a_status(session: Session, home: uuid.UUID, caught: l
     assert "ix_pattern_workspaces_status" in indexes
 
 
+def test_a_page_of_workspaces_looks_up_its_own_rows_alone(
+    session: Session, home: uuid.UUID, caught: list[tuple[Any, Any]]
+) -> None:
+    first = workspaces.list_workspaces(session, limit=100)
+    place = (first[-1].category, first[-1].name, first[-1].id)
+    caught.clear()
+    second = workspaces.list_workspaces(session, category="price_action", after=place, limit=100)
+    assert len(second) == 100 and (second[0].category, second[0].name, second[0].id) > place
+    query, params = caught[0]
+    row = driver(session).execute(f"EXPLAIN (FORMAT JSON, ANALYZE) {query}", params).fetchone()
+    assert row is not None
+    looked_up = {name: n for name, n in loops(row[0][0]["Plan"]) if name in ("claude_executions", "workspace_messages")}
+    assert looked_up and set(looked_up.values()) == {100}, "one look-up a row of the page, none for the others"
+
+
+def loops(plan: dict[str, Any]) -> Iterator[tuple[str, int]]:
+    if "Relation Name" in plan:
+        yield plan["Relation Name"], plan["Actual Loops"]
+    for part in plan.get("Plans", []):
+        yield from loops(part)
+
+
 def test_active_executions(session: Session, home: uuid.UUID, caught: list[tuple[Any, Any]]) -> None:
     rows, indexes = explained(session, caught, lambda: executions.list_active(session), "claude_executions")
     assert rows and {row.status for row in rows} == {"running"}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
-from services.agents import registry
+from services.agents import registry, tuner
 from services.agents.protocol import AgentChange, GateRefusal, Plan, Work
 from services.deploys import local, vercel, waiting
 from services.detectors import sandbox
@@ -117,6 +119,18 @@ def endless_contract() -> None:
 def endless_local_deploy() -> None:
     """The local deploy tries each detector so often that it takes minutes."""
     setattr(local, "patterns", lambda _root: ["swings"] * 100_000)  # noqa: B010  # the module's name of another's
+
+
+def no_room_at_first() -> None:
+    """The disk is full when the agent's first three changes are written."""
+    times = iter(range(3))
+
+    def fails(*given: Any) -> None:
+        if next(times, None) is not None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_params(*given)
+
+    setattr(tuner, "write_params", fails)  # noqa: B010  # the module's name of another's
 
 
 def worse_agent() -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
-from services import holding
+from services import executions, holding, limiting
 from services.database.engine import transaction
-from services.errors import Conflict, InvalidInput, NotAllowed
+from services.errors import Conflict, InvalidInput, NotAllowed, TooMany
 from services.models import AgentUsage
 from services.settings import get_settings
+from services.worker import workflow
+from services.worker.context import RunContext
 from tests.support.installation import Installation
 from tests.support.processes import eventually
 
@@ -90,6 +94,56 @@ def test_a_cap_of_the_day_stops_launches_of_agents_that_cost(installation: Insta
     installation.sql("UPDATE agent_usage SET created_at = now() - interval '1 day'")
     with transaction() as session:
         assert holding.left_today(session, workspace_id) == 3.0
+
+
+def test_launches_of_a_person_are_limited(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one within the time is refused before anything is queued, and goes when the time is over."""
+    workspace_id = installation.workspace_id()
+    monkeypatch.setenv("LIMITS", "launch=1/5 seconds")
+    get_settings.cache_clear()
+    limiting.forget()
+    installation.cancel(installation.launch(workspace_id))
+    before = installation.sql("SELECT count(*) FROM claude_executions")
+    with pytest.raises(TooMany, match=r"more than 1 launches in one 5 seconds; try again in \d seconds"):
+        installation.launch(workspace_id)
+    assert installation.sql("SELECT count(*) FROM claude_executions") == before
+
+    def again() -> bool:
+        try:
+            installation.cancel(installation.launch(workspace_id))
+        except TooMany:
+            return False
+        return True
+
+    assert eventually(again)
+    limiting.forget()
+
+
+def test_what_a_full_disk_broke_is_done_again(installation: Installation) -> None:
+    """Neither the agent's change nor the record of a failure is lost, and no attempt is spent."""
+    worker = installation.worker(prepare="tests.support.worker_overrides:no_room_at_first")
+    found = installation.run(installation.workspace_id())
+    assert (found.row.retry_count, len(found.attempts)) == (0, 1)
+    assert worker.said().count("step_waits_for_room") == 3
+
+
+def test_a_run_whose_end_cannot_be_recorded_yet_waits_for_the_database(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution_id = installation.launch(installation.workspace_id())
+    with transaction() as session:
+        epoch = executions.take_over(session, execution_id, worker_id="w")
+    fail, refused = executions.fail, [OperationalError("UPDATE", {}, Exception("No space left on device"))] * 2
+
+    def fails_later(*given: Any, **named: Any) -> None:
+        if refused:
+            raise refused.pop()
+        fail(*given, **named)
+
+    monkeypatch.setattr(executions, "fail", fails_later)
+    assert workflow._give_up(RunContext(execution_id, epoch, "w"), ValueError("broken")) == "failed"
+    assert not refused
+    assert "Something went wrong. Reference" in str(installation.get(execution_id).row.error)
 
 
 def test_without_a_cap_nothing_is_held(installation: Installation) -> None:

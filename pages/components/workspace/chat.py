@@ -37,9 +37,7 @@ def chat_box(workspace_id: uuid.UUID, actor: Actor) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
             with st.container(width="stretch"):
                 st.chat_input(
-                    "Comment, ask @Claude, or attach a chart to a correction"
-                    if actor.may("comment")
-                    else "Viewers read along",
+                    "Comment, or ask @Claude" if actor.may("comment") else "Viewers read along",
                     key=key,
                     accept_file="multiple",
                     file_type=uploads.FILE_TYPES,

@@ -32,7 +32,7 @@ def _suggest() -> None:
 def create_dialog() -> None:
     """Opens the dialog with the categories that are in use."""
     with guarded(stop=True), transaction() as session:
-        used = {row.category for row in workspaces.list_workspaces(session, archived=True)}
+        used = workspaces.categories(session)
     _create(sorted({*CATEGORIES, *used}))
 
 

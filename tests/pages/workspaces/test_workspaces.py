@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from streamlit.testing.v1 import AppTest
 
 from pages.components.columns import csv_frame, table
+from pages.components.workspaces import paging
 from pages.components.workspaces import rows as workspace_rows
 from pages.components.workspaces.create_dialog import suggestion
 from services import demo_state, workspaces
@@ -18,6 +20,7 @@ from services.database.engine import transaction
 from services.exports import to_csv
 from services.places import rate
 from services.workspaces import WorkspaceRow
+from tests import factories
 from tests.support.product import World, given, open_page, words
 
 
@@ -124,3 +127,22 @@ def test_an_archived_workspace_leaves_the_cards(world: World) -> None:
     assert "Old pattern" not in cards(at)
     at.button_group(key="workspaces-status").set_value(["archived"]).run()
     assert cards(at) == ["Old pattern"]
+
+
+def test_a_thousand_workspaces_come_by_pages_and_the_file_holds_all(world: World, at: AppTest) -> None:
+    with transaction() as session:
+        for number in range(120):
+            factories.workspace(session, world.member, name=f"Many {number:03}")
+    try:
+        at.text_input(key="workspaces-search").set_value("many").run()
+        assert cards(at) == [f"Many {n:03}" for n in range(100)] and "1–100 of 120 workspaces" in words(at)
+        next(button for button in at.button if button.label == "Show more").click().run()
+        assert cards(at) == [f"Many {n:03}" for n in range(100, 120)] and "101–120 of 120 workspaces" in words(at)
+        assert "Show more" not in [button.label for button in at.button]
+        next(button for button in at.button if button.label == "Back").click().run()
+        assert cards(at)[0] == "Many 000"
+        lines = paging.csv(paging.Wanted("many", (), None)).decode().strip().splitlines()
+        assert len(lines) == 121
+    finally:
+        with transaction() as session:
+            session.execute(text("UPDATE pattern_workspaces SET archived_at = now() WHERE name LIKE 'Many %'"))

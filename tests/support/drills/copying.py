@@ -32,7 +32,7 @@ SEED: Final = 10
 # Every column that names a stored file, and every one that names a commit.
 FILES: Final = (
     "SELECT log_key FROM claude_executions WHERE log_key IS NOT NULL UNION SELECT prompt_file FROM claude_executions "
-    "WHERE prompt_file IS NOT NULL UNION SELECT storage_key FROM attachments UNION SELECT storage_path FROM datasets"
+    "WHERE prompt_file IS NOT NULL UNION SELECT storage_key FROM attachments UNION SELECT storage_path FROM candle_datasets"
 )
 COMMITS: Final = (
     "SELECT commit_hash FROM claude_executions WHERE commit_hash IS NOT NULL UNION SELECT base_commit FROM "
@@ -110,7 +110,7 @@ def _damaged(archive: Path, folder: Path) -> Row:
         copies[f"bit of byte {place:,} turned"] = (
             data[:place] + bytes([data[place] ^ 1 << dice.randrange(8)]) + data[place + 1 :]
         )
-    copies |= {f"cut to {part:.1%}": data[: int(len(data) * part)] for part in CUTS}
+    copies |= {f"cut to {part:.1%}": data[: int(_content_end(archive) * part)] for part in CUTS}
     bad, target = folder / "bad.tar", folder / "never"
     sentences = set()
     for name, content in copies.items():
@@ -140,6 +140,12 @@ def _content_places(archive: Path, dice: random.Random) -> list[int]:
     chosen = [members[0], members[-1], *dice.choices(members, k=FLIPS - 4)]
     places = [m.offset_data + dice.randrange(m.size) for m in chosen]
     return [*places, members[0].offset + 3, members[-1].offset + 3]  # and the names of two
+
+
+def _content_end(archive: Path) -> int:
+    """Where the last member ends: what follows fills the archive up to a whole record, and says nothing."""
+    with tarfile.open(archive) as tar:
+        return max(m.offset_data + m.size for m in tar)
 
 
 def _manifest(archive: Path) -> Manifest:

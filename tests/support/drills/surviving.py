@@ -18,7 +18,7 @@ from tests.support.waiting import until
 DISK_MB: Final = 900
 FULL_S: Final = 20.0
 HOUR_S: Final = 3600
-FAKETIME: Final = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")  # Debian's package libfaketime
+CLOCK_C: Final = Path(__file__).with_name("clock.c")
 RUNS: Final = 3
 
 
@@ -27,28 +27,29 @@ def disk(folder: Path) -> Row:
     row = Row("disk full", f"a disk of {DISK_MB} MB of its own filled to the last byte for {FULL_S:g} s, then emptied")
     env = RUN_ENV | {"DISK_LOW_MB": "120", "DISK_FULL_MB": "60"}
     with _own_disk(folder / "disk") as room, started(room / "data", folder / "up.log", env) as desk:
-        with loaded(desk, patterns=RUNS + 1) as load, load.writing():
-            for _ in range(RUNS):
-                load.launch()
-            time.sleep(3)
-            filler = room / "filler"
-            _fill(filler)
-            before, ends = len(load.acknowledged), time.monotonic() + FULL_S
-            sentences: set[str] = set()
-            while time.monotonic() < ends:
+        with loaded(desk, patterns=RUNS + 1) as load:
+            with load.writing():
+                for _ in range(RUNS):
+                    load.launch()
+                time.sleep(3)
+                filler = room / "filler"
                 _fill(filler)
-                sentences |= {str(_said(desk.ready))[:160]}
-                time.sleep(1)
-            during, refused = len(load.acknowledged) - before, load.refused
-            if desk.process.poll() is not None:
-                row.wrong.append("`up` ended when the disk was full")
-            filler.unlink()
-            began = time.monotonic()
-            until(load.writes_again, "a write after the disk was emptied")
-            back = time.monotonic() - began
-            load.launch()
-            until(desk.all_up, "everything after the disk was emptied")
-        row.wrong += load.wrong()
+                before, ends = len(load.acknowledged), time.monotonic() + FULL_S
+                sentences: set[str] = set()
+                while time.monotonic() < ends:
+                    _fill(filler)
+                    sentences |= {str(_said(desk.ready))[:160]}
+                    time.sleep(1)
+                during, refused = len(load.acknowledged) - before, load.refused
+                if desk.process.poll() is not None:
+                    row.wrong.append("`up` ended when the disk was full")
+                filler.unlink()
+                began = time.monotonic()
+                until(load.writes_again, "a write after the disk was emptied")
+                back = time.monotonic() - began
+                load.launch()
+                until(desk.all_up, "everything after the disk was emptied")
+            row.wrong += load.wrong()
         told = "; ".join(sorted(sentences))[:300]
         row.seen = (
             f"{during} writes acknowledged and {refused} refused while it was full; /readyz: {told}; written again "
@@ -89,14 +90,14 @@ def _own_disk(mount: Path) -> Iterator[Path]:
 
 def clock(folder: Path) -> Row:
     """Moves the clock of database, worker and server an hour on and then an hour back behind the true one."""
-    row = Row("clock", "jumped an hour on, then two hours back, under all processes at once (libfaketime)")
+    row = Row("clock", "jumped an hour on, then two hours back, under all processes at once (`clock.c`)")
     now = folder / "clock"
     now.write_text("+0")
     now.chmod(0o644)
-    env = RUN_ENV | {
-        "LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(now), "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DISABLE_SHM": "1",
-    }  # fmt: skip
+    library = folder / "clock.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", str(library), str(CLOCK_C)], check=True)
+    library.chmod(0o755)
+    env = RUN_ENV | {"LD_PRELOAD": str(library), "CLOCK_FILE": str(now)}
     with started(folder / "data", folder / "up.log", env) as desk, loaded(desk, patterns=RUNS) as load:
         with load.writing():
             seen = []
