@@ -79,6 +79,8 @@ OTHERS = {
     "people:require": "is the question itself",
     "people:record": "writes what the verbs did",
     "review:verification_guards": "says what stands in the way, and changes nothing",
+    "sessions.opening:add": "a part of creating a session and of opening one for labels, which ask",
+    "sessions.opening:tell": "a part of creating a session and of opening one for labels, which ask",
     "sessions.reopening:may_reopen": "says whether it is offered, and changes nothing",
     "timeline.writing:append": "is called by the verbs",
     "timeline.writing:edit_comment": "only the comment's author",
