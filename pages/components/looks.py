@@ -189,10 +189,12 @@ def tokens(n: int) -> str:
 
 
 def size(octets: int) -> str:
-    """Bytes as people read them: 84,000 → "84 kB"; 1,240,000 → "1.2 MB"."""
+    """Bytes as people read them: 84,000 → "84 kB"; 1,240,000 → "1.2 MB"; 191,300,000,000 → "191.3 GB"."""
     if octets < 1000:
         return f"{octets} B"
-    return f"{_half_up(octets / 1000)} kB" if octets < 999_500 else f"{octets / 1_000_000:.1f} MB"
+    if octets < 999_500:
+        return f"{_half_up(octets / 1000)} kB"
+    return f"{octets / 1_000_000:.1f} MB" if octets < 999_950_000 else f"{octets / 1_000_000_000:.1f} GB"
 
 
 def count(n: int, one: str, many: str | None = None) -> str:

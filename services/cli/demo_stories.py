@@ -119,6 +119,7 @@ STORIES = (
         ),
         (Part("AAPL", 100, 900), Part("IBM", 1500, 900)),
         (Part("GOOG", 300, 700),),
+        trouble=True,
         pictured=True,
     ),
     Story(
@@ -133,9 +134,8 @@ STORIES = (
             "The first close below it is the change",
             "The same upside down",
         ),
-        (Part("AAPL", 1500, 1000), Part("IBM", 1500, 1000)),
+        (Part("AAPL", 300, 2600), Part("IBM", 300, 2600)),
         (Part("GOOG", 200, 1900),),
-        trouble=True,
     ),
     Story(
         "liquidity_sweeps",

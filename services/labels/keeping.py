@@ -37,26 +37,13 @@ def label_set(session: Session, workspace_id: uuid.UUID, *, session_id: uuid.UUI
     """What the judgements of a workspace say now. `session_id` is an active session whose coverage counts as well."""
     places = derive(reading.judgements(session, workspace_id), reading.decisions(session, workspace_id), MATCHER)
     windows = reading.windows(session, workspace_id)
-    facts = reading.series_facts(session, sorted({p.series for p in places} | {w.series for w in windows}))
-    share = session.scalar(select(PatternWorkspace.holdout_share).where(PatternWorkspace.id == workspace_id))
-    lag = _lag(session, workspace_id)
-    rules = {
-        series: Blocks(
-            series,
-            seconds,
-            0.0 if share is None else share,
-            embargo_bars(lag, MATCHER.tolerance_bars),
-            reading.released(session, workspace_id).get(series, frozenset()),
-        )
-        for series, (seconds, _, _) in facts.items()
-    }
-    times = {series: _times(path, offset) for series, (_, path, offset) in facts.items()}
+    rules, times, lag = _blocks(session, workspace_id, {p.series for p in places} | {w.series for w in windows})
     splits: dict[str, Split] = {p.id: _split(p, rules[p.series], times[p.series], lag) for p in places}
     return LabelSet(
         places=places,
         windows=tuple(windows),
         checked=tuple(reading.checked(session, workspace_id, session_id=session_id)),
-        seconds={series: seconds for series, (seconds, _, _) in facts.items()},
+        seconds={series: rule.seconds for series, rule in rules.items()},
         splits=splits,
         seen=_at_coordinates(places, reading.coordinates(session, workspace_id)),
         pinned=_at_coordinates(places, reading.coordinates(session, workspace_id, pins=True)),
@@ -65,19 +52,44 @@ def label_set(session: Session, workspace_id: uuid.UUID, *, session_id: uuid.UUI
     )
 
 
+def _blocks(
+    session: Session, workspace_id: uuid.UUID, series: Iterable[str]
+) -> tuple[dict[str, Blocks], dict[str, np.ndarray | None], int]:
+    """The hold-out rule and the opens of the bars of each series, and the longest confirmation lag of the workspace."""
+    facts = reading.series_facts(session, sorted(set(series)))
+    share = session.scalar(select(PatternWorkspace.holdout_share).where(PatternWorkspace.id == workspace_id))
+    lag = _lag(session, workspace_id)
+    released = reading.released(session, workspace_id)
+    rules = {
+        one: Blocks(
+            one,
+            seconds,
+            0.0 if share is None else share,
+            embargo_bars(lag, MATCHER.tolerance_bars),
+            released.get(one, frozenset()),
+        )
+        for one, (seconds, _, _) in facts.items()
+    }
+    return rules, {one: _times(path, offset, seconds) for one, (seconds, path, offset) in facts.items()}, lag
+
+
 def _lag(session: Session, workspace_id: uuid.UUID) -> int:
     """The longest confirmation lag of the workspace's versions, as declared and as seen."""
     return max(int(fetch(session, sql, {"w": workspace_id})[0][0]) for sql in (_LAG, _SEEN_LAG))
 
 
-def _times(path: str, offset: int) -> np.ndarray | None:
-    """The opens of a series' bars by bar number, None when the candles can't be read or begin before the series."""
-    if offset:
+def _times(path: str, offset: int, seconds: int) -> np.ndarray | None:
+    """The opens of a series' bars by bar number, None when the candles can't be read or begin before the series.
+
+    Where the longest dataset begins later than the series, the bars before it go on at the timeframe's pace.
+    """
+    if offset < 0:
         return None
     try:
-        return np.asarray(load_array(get_settings().storage_root, path)["time"])
+        known = np.asarray(load_array(get_settings().storage_root, path)["time"])
     except (NotFound, Unavailable):
         return None
+    return np.concatenate([known[0] - np.arange(offset, 0, -1) * seconds, known]) if offset else known
 
 
 class _Even:
@@ -114,15 +126,21 @@ def _bars(
 
 
 def held_bars(session: Session, workspace_id: uuid.UUID) -> dict[str, set[int]]:
-    """The bars that are kept for testing in the windows of the workspace, as dataset indexes by dataset."""
-    known = label_set(session, workspace_id)
+    """The bars that are kept for testing in the windows of the workspace, as dataset indexes by dataset.
+
+    Where the times of a series are not known, every bar of its windows counts as kept.
+    """
+    windows = reading.windows(session, workspace_id)
+    rules, times, lag = _blocks(session, workspace_id, {w.series for w in windows})
     held: dict[str, set[int]] = {}
-    for window in known.windows:
-        for part in (known.bars or {}).get("holdout", ()):
-            if part.series == window.series:
-                held.setdefault(window.dataset_id, set()).update(
-                    range(part.first - window.offset, part.last - window.offset + 1)
-                )
+    for window in windows:
+        its, whole = times[window.series], window.stretch
+        kept: Iterable[Stretch] = (whole,)
+        if its is not None:
+            kept = rules[window.series].stretches(whole.first, whole.last, its, lag=lag)["holdout"]
+        for part in kept:
+            bars = range(part.first - window.offset, part.last - window.offset + 1)
+            held.setdefault(window.dataset_id, set()).update(bars)
     return held
 
 

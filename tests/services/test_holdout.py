@@ -86,3 +86,26 @@ def _partly_kept(session: Session, member: Actor) -> DatasetRow:
         if any(held[100:-100]) and not all(held[100:-100]):
             return stored
     raise AssertionError("no dataset of a hundred has such a block")
+
+
+def test_every_bar_counts_as_kept_where_the_candles_cannot_be_read(
+    session: Session, member: Actor, home: uuid.UUID
+) -> None:
+    stored = factories.dataset(session, member, rows=80)
+    scenarios.run_session(session, home, member, stored)
+    session.flush()
+    assert labels.held_bars(session, home) == {str(stored.id): set(range(80))}
+
+
+def test_a_series_whose_longest_dataset_begins_later_is_kept_by_the_same_blocks(
+    session: Session, member: Actor, home: uuid.UUID, kept_in_memory: None
+) -> None:
+    """Rolling files: the newest one is the longest and lacks the first bars of the series."""
+    stored = _partly_kept(session, member)
+    scenarios.run_session(session, home, member, stored)
+    session.flush()
+    before = labels.held_bars(session, home)
+    assert before[str(stored.id)] and len(before[str(stored.id)]) < stored.rows
+    session.execute(text("UPDATE candle_datasets SET series_offset = 50 WHERE id = :i"), {"i": stored.id})
+    assert labels.held_bars(session, home) == before
+    assert labels.label_set(session, home).bars is not None

@@ -6,7 +6,6 @@ import uuid
 from dataclasses import dataclass
 from typing import Any, Final
 
-import pandas as pd
 import streamlit as st
 
 from pages.components import looks, rates, uploads
@@ -25,6 +24,7 @@ from services.lifecycle import MessageType, WorkspaceStatus
 from services.people import Actor
 from services.review import Evidence, Guard, Returned
 from services.sessions import SessionRow
+from services.stats import VersionRate
 from services.timeline import EntryJson
 from services.workspaces import WorkspaceDetail
 
@@ -46,7 +46,7 @@ class Dossier:
     disputes: list[PlaceRow]
     corrections: list[FeedbackRow]
     held: int
-    by_version: pd.DataFrame
+    by_version: list[VersionRate]
     versions: list[VersionRow]
     replay: dict[str, Any] | None
     sessions: list[SessionRow]
@@ -80,7 +80,7 @@ def read(workspace_id: uuid.UUID, actor: Actor) -> Dossier:
             disputes=disputes.list_disputes(session, workspace_id),
             corrections=[row for row in still_open if row.split in (None, "tune")],
             held=sum(row.split not in (None, "tune") for row in still_open),
-            by_version=stats.success_by_version(session, stats.Filters(workspace_id=workspace_id)),
+            by_version=stats.version_rates(session, stats.Filters(workspace_id=workspace_id)),
             versions=deployments.list_versions(session, workspace_id),
             replay=review.deployed_replay(session, found.version_id) if found.version_id else None,
             sessions=[row for row in completed if str(row.id) in behind],
@@ -200,14 +200,13 @@ def _correction(row: FeedbackRow) -> None:
 
 
 def _by_version(dossier: Dossier) -> None:
-    tested = dossier.by_version[dossier.by_version["n"] > 0].iloc[::-1]
+    tested = [row for row in reversed(dossier.by_version) if row.rate.rate is not None]
     _title("Success rate by version")
-    if tested.empty:
+    if not tested:
         st.caption("No completed session has judged marks yet.")
         return
     rows = [
-        (str(r.version), float(r.rate), float(r.ci_low), float(r.ci_high), int(r.n))  # type: ignore[arg-type]
-        for r in tested.head(SHOWN_VERSIONS).itertuples()
+        (row.version, row.rate.rate, row.rate.ci_low, row.rate.ci_high, row.rate.n) for row in tested[:SHOWN_VERSIONS]
     ]
     rate_table(rows, key="review-rates")
     if len(tested) > SHOWN_VERSIONS:
