@@ -12,12 +12,12 @@ from streamlit.testing.v1 import AppTest
 from pages.components.review import evidence
 from pages.components.review.component import MAX_LINES, changed_files, queue_card
 from pages.components.review.since_verified import change
-from services import deployments, people, releases, review, timeline, workspaces
+from services import deployments, feedback, labels, people, releases, review, sessions, timeline, workspaces
 from services.database.engine import transaction
 from services.deployments import VersionRow
 from services.detectors import repository
 from services.labels import KeptRates
-from services.lifecycle import MessageType, Role
+from services.lifecycle import MessageType, Role, Verdict
 from services.models import PatternWorkspace
 from services.people import Actor
 from services.places import ApprovalPolicy, rate
@@ -94,15 +94,26 @@ def test_an_admin_sees_the_evidence_and_may_decide(world: World) -> None:
     )  # fmt: skip
     assert at.button(key="review-verify").label == "Verify as 1.0.0" and not at.button(key="review-verify").disabled
     assert {"review-return", "review-verify"} <= keys(at) and "review-withdraw" not in keys(at)
-    unseen, rates = (table["rows"] for table in drawn(at, "rates")[:2])
+    unseen = drawn(at, "rates")[0]["rows"]
     assert [(r["name"], r["n_text"]) for r in unseen] == [("Unseen", "0"), ("Seen", "0"), ("All", "12")]
-    assert [(row["name"], row["rate_text"], row["n_text"]) for row in rates] == [
-        ("0.2.0", "75%", "12"), ("0.1.0", "40%", "10"),
-    ]  # fmt: skip
     rows = drawn(at, "sessions")[0]["rows"]
     assert [(r["name"], r["reviewer"], r["counts"], r["rate"]) for r in rows] == [
         ("After", "Member One", "9 / 2 / 1", "75%")
     ]
+
+
+def test_a_version_has_the_rate_and_the_interval_of_every_other_screen(world: World) -> None:
+    made = world.run(start=1500, bars=200, coverage="exhaustive")
+    with transaction() as session:
+        for mark in sessions.marks(session, made).to_dict("records"):
+            feedback.judge(session, uuid.UUID(mark["detection_id"]), Verdict.CONFIRMED, actor=world.member)
+        sessions.complete(session, made, actor=world.member)
+    with transaction() as session:
+        version = workspaces.get(session, world.swings).deployed_version_id
+        assert version is not None
+        known = labels.version_rates(session, world.swings, version).all
+    assert known.n > 5 and known.n_effective < known.n, "otherwise a plain interval would look the same"
+    assert [row.rate for row in evidence.read(world.swings, world.admin).by_version] == [known]
 
 
 def test_what_happened_since_the_approval_begins_with_it(world: World) -> None:
