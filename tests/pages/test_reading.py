@@ -14,7 +14,7 @@ from pages.components.columns import Column
 from pages.components.rows.component import card
 from services.lifecycle import ExecutionStatus
 from services.models import now
-from tests.support.contrast import faint_texts
+from tests.support.contrast import Faint, faint_texts
 from tests.support.execution_screen import change, made, running
 from tests.support.product import World
 from tests.support.screens import Person
@@ -46,14 +46,22 @@ def test_all_text_has_the_contrast_of_aa(chromium: Browser, address: str, screen
     faint = {}
     for screen in screens:
         person.open(screen)
-        person.page.wait_for_timeout(500)
-        faint[screen] = faint_texts(person.page)
+        faint[screen] = lasting(person)
     person.open("/admin")
     for part in PARTS:
         person.pick(part)
-        faint[part] = faint_texts(person.page)
+        faint[part] = lasting(person)
     person.leave()
     assert {screen: found for screen, found in faint.items() if found} == {}
+
+
+def lasting(person: Person) -> list[Faint]:
+    """The texts that stay faint: while a page runs again, Streamlit lets what it drew before fade."""
+    for _ in range(20):
+        person.page.wait_for_timeout(500)
+        if not (found := faint_texts(person.page)):
+            break
+    return found
 
 
 def test_on_a_phone_a_table_is_cards_that_open_and_nothing_lies_over_them(
