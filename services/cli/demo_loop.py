@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import signal
+import sys
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -21,7 +23,7 @@ from services.database.engine import transaction
 from services.detectors.types import Candles
 from services.errors import Conflict
 from services.feedback import MarkPosition
-from services.lifecycle import ExecutionStatus, MadeBy, Verdict
+from services.lifecycle import ExecutionPhase, ExecutionStatus, MadeBy, Verdict
 from services.models import CandleDataset
 from services.people import Actor
 from services.places import Blocks
@@ -31,7 +33,7 @@ LEAD = 600  # bars before a window that the rule looks at as well
 TAIL = 40  # and after it
 SHIFT = 50  # bars by which a window is moved until it holds a block that is kept for testing
 LEAST_HELD = 120  # bars of it
-TROUBLE_S = 180.0  # at most so long another program seems to work in the pattern repository
+TROUBLE_S = 1200.0  # at most so long another program seems to work in the pattern repository
 DAY_S = 86_400
 
 Say = Callable[[str], None]
@@ -105,27 +107,34 @@ def tell(story: Story, workspace_id: uuid.UUID, cast: Cast, say: Say) -> None:
 def _launch(workspace_id: uuid.UUID, actor: Actor, *, trouble: bool = False) -> None:
     """Sends what is open and waits. With `trouble` another program works in the pattern repository until the execution
     has failed by it once."""
-    prepared = actions.prepare_launch(workspace_id, actor=actor)
-    lock = releases.repository() / ".git" / "index.lock"
+    execution_id = actions.launch(actions.prepare_launch(workspace_id, actor=actor), actor=actor)
     if trouble:
-        lock.touch()
-    try:
-        execution_id = actions.launch(prepared, actor=actor)
-        deadline = time.monotonic() + TROUBLE_S
-        while trouble and time.monotonic() < deadline and not _has_failed_once(execution_id):
-            time.sleep(0.2)
-    finally:
-        if trouble:
-            lock.unlink(missing_ok=True)
+        _be_in_the_way(execution_id)
     if wait_for(execution_id, seconds=1800) == "failed":
         with transaction() as session:
             raise Conflict(f"The demo's execution failed: {executions.get(session, execution_id).row.error}")
 
 
-def _has_failed_once(execution_id: uuid.UUID) -> bool:
-    with transaction() as session:
-        row = executions.get(session, execution_id).row
-    return row.retry_count > 0 or row.status in (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED)
+def _be_in_the_way(execution_id: uuid.UUID) -> None:
+    """Holds the pattern repository from the execution's tests on, until it could not deploy once or has ended.
+
+    A demo that is stopped meanwhile leaves nothing held.
+    """
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    lock = releases.repository() / ".git" / "index.lock"
+    deadline = time.monotonic() + TROUBLE_S
+    try:
+        while time.monotonic() < deadline:
+            with transaction() as session:
+                row = executions.get(session, execution_id).row
+            if row.retry_count > 0 or row.status in (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED):
+                return
+            if row.phase in (ExecutionPhase.TESTING, ExecutionPhase.REFINING, ExecutionPhase.DEPLOYING):
+                lock.touch()
+            time.sleep(0.2)
+    finally:
+        lock.unlink(missing_ok=True)
+        signal.signal(signal.SIGTERM, before)
 
 
 def _with_held_block(part: Part, cast: Cast) -> int:
