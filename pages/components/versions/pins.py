@@ -22,8 +22,8 @@ def pinned_places(workspace_id: uuid.UUID, actor: Actor) -> None:
     """What is pinned, each with a button that lets it go, and a choice of what else people agree on."""
     with transaction() as session:
         pins = policies.pins(session, workspace_id)
-        agreed = policies.agreed(session, workspace_id)
-    if not pins and not (agreed and actor.may("pin")):
+        agreed = policies.agreed(session, workspace_id) if actor.may("pin") else []
+    if not pins and not agreed:
         return
     with st.expander(f"Pinned places ({len(pins):,})", icon=":material/keep:", key="versions-pins"):
         st.caption("No replay of a new version may break a pinned place, whatever the policy lets pass.")
@@ -35,7 +35,7 @@ def pinned_places(workspace_id: uuid.UUID, actor: Actor) -> None:
                     _unpin(workspace_id, row.id)
         if len(pins) > SHOWN:
             st.caption(f"and {len(pins) - SHOWN:,} more; the workspace's settings list all of them")
-        if agreed and actor.may("pin"):
+        if agreed:
             _choose(workspace_id, agreed)
 
 
