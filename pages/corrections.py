@@ -25,7 +25,7 @@ from pages.components.corrections.narrowing import (
 from pages.components.corrections.rows import columns
 from pages.components.errors import guarded
 from pages.components.links import go
-from pages.components.rows.component import is_narrow, rows_table
+from pages.components.rows.component import rows_table
 from services import feedback, people, workspaces
 from services.database.engine import transaction
 from services.feedback import CorrectionFilter, CorrectionRow
@@ -132,8 +132,8 @@ def listing(rows: list[CorrectionRow], total: int, actor: Actor, *, deep: bool) 
             bulk_buttons(ticked, actor)
         else:
             more = f"more than {feedback.COUNTED_TO:,} corrections" if total > feedback.COUNTED_TO else None
-            tick = "" if is_narrow() else "; tick rows to send or take back several together"
-            st.caption(f"{more or looks.count(total, 'correction')}{tick}")
+            words = more or looks.count(total, "correction")
+            st.caption(f"{words}; tick rows to send or take back several together")
     with st.container(horizontal=True, gap="small"):
         if deep:
             st.button("Newest", icon=":material/first_page:", key="corrections-newest", on_click=turn, args=(None,))

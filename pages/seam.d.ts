@@ -565,6 +565,7 @@ interface ChangedFileData {
 interface RowsData {
   cards: RowCard[]
   label: string
+  ticked: number[] | null
 }
 
 interface RowCard {
@@ -751,7 +752,7 @@ interface Components {
   follow: Mounted<FollowData, "refresh" | "renew">
   pattern_list: Mounted<PatternListData, "open">
   review: Mounted<QueueData | SessionsData | BadgesData | ChangeData, "open">
-  rows: Mounted<RowsData, "open">
+  rows: Mounted<RowsData, "open" | "tick">
   timeline: Mounted<TimelineData, "open" | "number" | "show" | "edit" | "delete" | "again" | "older" | "newer" | "newest" | "renew" | "refresh">
   trail: Mounted<TrailData, "open">
   workspace_grid: Mounted<GridData, "open">

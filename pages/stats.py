@@ -53,7 +53,7 @@ def _exports(chosen: Chosen, actor: Actor) -> None:
     )
     st.caption(f"All rows of {looks.plain(chosen.whose)} {chosen.period.words}, as CSV")
     for report in EXPORTS:
-        export_link(REPORTS[report].title, report, chosen.report_filters, actor, type="tertiary")
+        export_link(REPORTS[report].title, report, chosen.report_filters(report), actor, type="tertiary")
 
 
 def _report(chosen: Chosen) -> str:

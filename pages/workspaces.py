@@ -11,12 +11,12 @@ from pages.components.actor import require_actor
 from pages.components.errors import guarded
 from pages.components.follow.component import ALL_WORKSPACES, follow
 from pages.components.links import go
-from pages.components.parts import download_csv_button, empty_state, header
+from pages.components.parts import empty_state, export_menu, header
 from pages.components.rows.component import rows_table
 from pages.components.workspaces.create_dialog import create_dialog
 from pages.components.workspaces.grid import workspace_grid
 from pages.components.workspaces.notices import demo_banner
-from pages.components.workspaces.paging import ARCHIVED, STEP, Listed, Wanted, csv, place, read
+from pages.components.workspaces.paging import ARCHIVED, STEP, Listed, Wanted, place, read, report_filters
 from pages.components.workspaces.rows import card, columns, is_live
 from services import workspaces
 from services.database.engine import transaction
@@ -32,6 +32,10 @@ def _status_label(status: str) -> str:
         return ":gray[:material/inventory_2:] Archived"
     look = looks.STATUSES[status]
     return f":{look.color}[{look.icon}] {look.label}"
+
+
+def _plain_label(status: str) -> str:
+    return "Archived" if status == ARCHIVED else looks.STATUSES[status].label
 
 
 def _pages(wanted: Wanted) -> list[Place]:
@@ -104,7 +108,8 @@ def _listing() -> None:
     with guarded(stop=True):
         listed = read(wanted, pages[-1] if pages else None)
     with csv_place:
-        download_csv_button("CSV", lambda: csv(wanted), "workspaces")
+        words = [wanted.search, *(_plain_label(status) for status in statuses), category or ""]
+        export_menu("workspaces", report_filters(wanted), actor, called=" ".join(word for word in words if word))
     opened = _draw(listed.rows, listed.sparks, view, actor, filtered=bool(search or statuses or category))
     if opened is not None:
         go("workspace", id=opened)

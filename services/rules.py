@@ -12,6 +12,7 @@ from typing import Any, Final, LiteralString, Protocol
 from services.lifecycle import LIVE_EXECUTION, QUIET_VERDICTS, AuthorType, FeedbackState, MadeBy
 
 PROVISIONAL_BELOW: Final = 10  # judged marks; under it a rate is a first impression
+STALLED_AFTER_S: Final = 10  # without a sign of life, which a working process sends more often
 AGENT_NAMES: Final = {"claude": "Claude", "tuner": "Tuner", "manual": "By hand"}
 
 
@@ -67,6 +68,21 @@ def is_live(status: str | None) -> bool:
 
 def live_sql(alias: str = "") -> str:
     return f"{_of(alias)}status IN ({listed(LIVE_EXECUTION)})"
+
+
+def silent_sql(alias: str = "") -> str:
+    """Whether the process that has an execution has sent no sign of life for longer than a working one ever waits."""
+    return f"{_of(alias)}heartbeat_at < now() - interval '{STALLED_AFTER_S} seconds'"
+
+
+def waits_for_plan_sql(alias: str = "") -> str:
+    """Whether an execution's plan is made and nobody has accepted it yet."""
+    of = _of(alias)
+    return (
+        f"coalesce({of}status = 'running' AND {of}phase = 'planning' AND {of}stop_after_planning "
+        f"AND {of}plan_accepted_at IS NULL AND jsonb_typeof({of}plan) = 'object' "
+        f"AND {of}phases->'planning'->>'status' = 'completed', false)"
+    )
 
 
 def is_provisional(n: int) -> bool:

@@ -60,6 +60,29 @@ DEPLOYS: Final[Words] = {
     "error": "Failed",
     "canceled": "Canceled",
 }
+REPLAYS: Final[Words] = {"fixed": "Fixed", "broken": "Broken", "unchanged": "Unchanged"}
+# What an attempt is at, or how it ended.
+ATTEMPTS: Final[Words] = {
+    "completed": EXECUTIONS["completed"],
+    "failed": EXECUTIONS["failed"],
+    "retry": "Retried",
+    "canceled": EXECUTIONS["canceled"],
+    "not_begun": "Not begun",
+    "canceling": "Canceling…",
+    "waits_for_plan": "Waits for its plan",
+    "stalled": "Stalled",
+    "pending": EXECUTIONS["pending"],
+    "running": EXECUTIONS["running"],
+    "retrying": EXECUTIONS["retry"],
+}
+_GATES: Final[Words] = {
+    "deploy.failed": "a failed deploy",
+    "tests": "failed tests",
+    "contract": "a broken contract",
+    "replay": "broken places",
+    "files": "files it may not touch",
+}
+_TURNS: Final[Words] = {"plan": "Planning", "implement": "Implementing", "refine": "Refining"}
 NOTICES: Final[Words] = {
     "pending": "On its way",
     "retry": "Being tried again",
@@ -154,3 +177,39 @@ AUDIT_FIELDS: Final[Words] = {
     "source_format": "format",
     "expires_at": "good until",
 }
+
+
+def kind(name: str, direction: int = 0) -> str:
+    """`bos`, 1 → "BOS up"; a swing's direction reads as high or low."""
+    if name == "swing":
+        return {1: "Swing high", -1: "Swing low"}.get(direction, "Swing")
+    word = KINDS.get(name) or name.replace("_", " ").capitalize()
+    if name in ("swing_high", "swing_low"):
+        return word
+    return word + {1: " up", -1: " down"}.get(direction, "")
+
+
+def turn(name: str) -> str:
+    """ "refine-deploy.failed-1" → "Refining after a failed deploy, round 1"; an unknown one as it is."""
+    first, _, rest = name.partition("-")
+    known = _TURNS.get(first) or PHASES.get(first)
+    if known is None:
+        return name
+    gate, _, number = rest.rpartition("-")
+    if not number.isdigit():
+        gate, number = rest, ""
+    after = f" after {_GATES.get(gate, gate)}" if gate else ""
+    return f"{known}{after}" + (f", round {number}" if int(number or 0) else "")
+
+
+def expected(verdict: str, candle_index: int | None, expected_index: int | None) -> str:
+    """What should be at a judged place: "Right", "Missed", "Moved +2"."""
+    word = VERDICTS.get(verdict, verdict)
+    if verdict != "adjustment" or expected_index is None or candle_index is None:
+        return word
+    return f"{word} {expected_index - candle_index:+d}".replace("-", "−")
+
+
+def why_not_connected(title: str, reason: str) -> str:
+    """The reason with the name of what it is about, once: some reasons begin with it."""
+    return reason if reason.startswith(title) else f"{title} is not connected: {reason}"

@@ -59,12 +59,18 @@ def person(session: Session, role: Role = Role.MEMBER, name: str | None = None) 
 
 
 def workspace(
-    session: Session, actor: Actor, pattern_type: str | None = None, *, name: str | None = None, described: bool = True
+    session: Session,
+    actor: Actor,
+    pattern_type: str | None = None,
+    *,
+    name: str | None = None,
+    described: bool = True,
+    category: str = "price_action",
 ) -> uuid.UUID:
     """A workspace in `soon`, through the service, described unless told otherwise."""
     kind = pattern_type or f"pattern_{uuid.uuid4().hex[:8]}"
     workspace_id = workspaces.create(
-        session, pattern_type=kind, name=name or kind.capitalize(), category="price_action", actor=actor
+        session, pattern_type=kind, name=name or kind.capitalize(), category=category, actor=actor
     )
     if described:
         workspaces.describe(

@@ -148,12 +148,7 @@ def mark_color(verdict: str | None) -> str:
 
 def kind_label(kind: str, direction: int = 0) -> str:
     """`bos`, 1 → "BOS up"; a swing's direction reads as high or low."""
-    if kind == "swing":
-        return {1: "Swing high", -1: "Swing low"}.get(direction, "Swing")
-    name = KINDS.get(kind) or kind.replace("_", " ").capitalize()
-    if kind in ("swing_high", "swing_low"):
-        return name
-    return name + {1: " up", -1: " down"}.get(direction, "")
+    return words.kind(kind, direction)
 
 
 def percent(rate: float | None) -> str:
@@ -249,6 +244,11 @@ def read_at(now: Callable[[], datetime]) -> None:
 def now_here() -> datetime:
     """The time now in the reader's zone."""
     return _reader[0]()
+
+
+def zone_name() -> str:
+    """The reader's time zone by its name: "Europe/Berlin"."""
+    return str(now_here().tzinfo)
 
 
 def utc(at: datetime | None) -> str:

@@ -17,7 +17,7 @@ from typing import Final
 
 import psycopg
 
-from services import disk, releases, running, storage
+from services import disk, releases, running, storage, words
 from services.agents import registry as agents
 from services.database import embedded, migrate
 from services.database.embedded.paths import binary
@@ -236,13 +236,19 @@ def _sandbox(_settings: Settings) -> Check:
 
 def _agents(_settings: Settings) -> Check:
     known = agents.agents()
-    lines = [f"{a.title} is connected" if a.available else f"{a.title} is not ({a.reason})" for a in known]
+    lines = [
+        f"{a.title} is connected" if a.available else words.why_not_connected(a.title, a.reason or "").rstrip(".")
+        for a in known
+    ]
     return Check("agents", any(a.available for a in known), _sentence(lines))
 
 
 def _targets(_settings: Settings) -> Check:
     known = deploys.targets()
-    lines = [f"{t.title} is connected" if t.available else f"{t.title} is not ({t.reason})" for t in known]
+    lines = [
+        f"{t.title} is connected" if t.available else words.why_not_connected(t.title, t.reason or "").rstrip(".")
+        for t in known
+    ]
     return Check("deploy targets", any(t.available for t in known), _sentence(lines))
 
 

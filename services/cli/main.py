@@ -196,16 +196,40 @@ def recount(
 
 @app.command()
 def report(
-    period: Annotated[str, typer.Option(help="last-month, this-month, 30-days, this-quarter …")] = "last-month",
+    period: Annotated[
+        str | None, typer.Option(help="last-month (when nothing is said), this-month, 30-days, this-quarter …")
+    ] = None,
     pattern: Annotated[str | None, typer.Option(help="Of one pattern, by its type; of all without it.")] = None,
+    since: Annotated[str | None, typer.Option(help="The first day, as 2026-01-31, in place of a period.")] = None,
+    until: Annotated[str | None, typer.Option(help="The first day after it.")] = None,
+    category: Annotated[str | None, typer.Option(help="Patterns of this category alone.")] = None,
+    person: Annotated[
+        str | None, typer.Option(help="What this person launched and corrected; an e-mail address or an id.")
+    ] = None,
+    agent: Annotated[str | None, typer.Option(help="Executions of this agent alone: claude, tuner.")] = None,
+    target: Annotated[str | None, typer.Option(help="Executions that deploy there: local, vercel.")] = None,
+    symbol: Annotated[str | None, typer.Option(help="Corrections and sessions of this symbol.")] = None,
+    places: Annotated[str | None, typer.Option(help="Success rates on all, seen or unseen places.")] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Where to; the standard output without it.")
     ] = None,
 ) -> None:
-    """Write the report of a period: one HTML page with everything in it."""
+    """Write the report of a period: one HTML page with everything in it, narrowed as the statistics page is."""
     from services.cli.reporting import write_report
 
-    write_report(period, pattern, output)
+    asked = {
+        "period": period,
+        "workspace": pattern,
+        "since": since,
+        "until": until,
+        "category": category,
+        "person": person,
+        "agent": agent,
+        "target": target,
+        "symbol": symbol,
+        "places": places,
+    }
+    write_report({name: value for name, value in asked.items() if value}, output)
 
 
 @app.command()

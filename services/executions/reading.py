@@ -17,7 +17,7 @@ from services.errors import NotFound
 from services.executions.record_codec import FOLLOW_UP, checkpoints_of, phases_of, plan_of, test_report_of
 from services.executions.records import AttemptRow, Checkpoint, KeptPlan, KeptTestReport, PhaseState, UsageSum
 from services.models import ClaudeExecution, PatternWorkspace, User
-from services.rules import live_sql
+from services.rules import live_sql, waits_for_plan_sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +56,12 @@ class ExecutionRow:
     output_tokens: int = 0
 
 
-COLUMNS: LiteralString = """
+COLUMNS: LiteralString = f"""
 SELECT e.id, e.workspace_id, w.name, w.pattern_type, e.number, e.agent, e.status, e.phase, e.progress,
        cardinality(e.feedback_ids), e.retry_count, e.triggered_at, e.started_at, e.completed_at, e.errored_at,
        e.canceled_at IS NOT NULL, u.name, e.deploy_target, e.deploy_status, e.commit_hash, e.cost_usd, e.error,
        e.max_retries, e.retry_reason, e.retry_at, e.heartbeat_at, e.worker_id,
-       coalesce(e.status = 'running' AND e.phase = 'planning' AND e.stop_after_planning AND e.plan_accepted_at IS NULL
-         AND jsonb_typeof(e.plan) = 'object' AND e.phases->'planning'->>'status' = 'completed', false),
-       e.input_tokens, e.output_tokens
+       {waits_for_plan_sql("e")}, e.input_tokens, e.output_tokens
 FROM claude_executions e JOIN pattern_workspaces w ON w.id = e.workspace_id JOIN users u ON u.id = e.triggered_by
 """
 _ACTIVE: LiteralString = COLUMNS + f"WHERE {live_sql('e')} ORDER BY e.triggered_at LIMIT %(limit)s"

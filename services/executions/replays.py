@@ -89,6 +89,7 @@ _CASES: LiteralString = f"""
 SELECT f.id::text, f.verdict, f.expected_kind, f.expected_direction, f.candle_index, f.candle_time, f.price,
        f.expected_index, s.name, {split_sql()}
 FROM feedback_items f LEFT JOIN pattern_sessions s ON s.id = f.session_id WHERE f.id = ANY(%(ids)s::uuid[])
+ORDER BY f.id
 """
 _ORDER = {"broken": 0, "fixed": 1, "unchanged": 2}
 

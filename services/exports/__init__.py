@@ -1,7 +1,7 @@
 """Exports: named reports as CSV, streamed, with cells that no spreadsheet takes for a formula."""
 
 from services.exports.cells import defuse, restore, to_csv
-from services.exports.reports import REPORTS, Report, replay_frame
+from services.exports.reports import REPORTS, Report
 from services.exports.sheets import SEPARATORS, Sheet, read_sheet, words_of
 from services.exports.streaming import file_name, stream_csv, stream_sheet, write_csv
 
@@ -13,7 +13,6 @@ __all__ = [
     "defuse",
     "file_name",
     "read_sheet",
-    "replay_frame",
     "restore",
     "stream_csv",
     "stream_sheet",

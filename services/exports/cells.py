@@ -51,7 +51,7 @@ def defused_column(name: str) -> sql.Composable:
     )
 
 
-def to_csv(frame: pd.DataFrame, *, separator: str = ",") -> bytes:
+def to_csv(frame: pd.DataFrame, *, separator: str = ",", decimal: str = ".") -> bytes:
     """A frame exactly as it is shown, without its index: text defused (headers too), numbers and times as they are.
 
     Lists and dictionaries become JSON. Text is quoted always, numbers never.
@@ -63,7 +63,7 @@ def to_csv(frame: pd.DataFrame, *, separator: str = ",") -> bytes:
             cells[:] = [_cell(value) for value in column.astype(object)]
             shown.isetitem(position, cells)
     shown.columns = pd.Index([defuse(str(name)) for name in frame.columns])
-    text = shown.to_csv(index=False, sep=separator, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    text = shown.to_csv(index=False, sep=separator, decimal=decimal, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     return text.encode("utf-8", "replace")
 
 

@@ -97,7 +97,9 @@ def overview_page(report: str, params: Params, engine: Engine) -> str:
         name = params["period"]
         first = filters.since.date()
         period = period_of(name or "Custom", datetime.now(UTC), first=first, last=last)
-        whose = workspaces.get(session, filters.workspace_id).name if filters.workspace_id else "All patterns"
+        whose = filters.category or "All patterns"
+        if filters.workspace_id:
+            whose = workspaces.get(session, filters.workspace_id).name
         return overview.page(session, filters, period, whose=whose, now=datetime.now(UTC))
 
 

@@ -12,9 +12,10 @@ from typing import Final
 import pandas as pd
 from sqlalchemy.orm import Session
 
-from services import stats
+from services import people, stats
 from services.exports.drawing import stacked, table
 from services.places import Rate
+from services.rules import agent_name
 from services.stats import Compared, Filters, kept
 from services.stats.periods import Period
 
@@ -104,9 +105,22 @@ def page(session: Session, filters: Filters, period: Period, *, whose: str, now:
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>'
         f"<h1>{escape(title)}</h1>"
         f'<p class="sub">{period.since:%d %b %Y} to {until}, whole days of UTC. Made {now.astimezone(UTC):%d %b %Y %H:%M} UTC. '
-        f"Changes are against the {escape(period.before.removeprefix('vs the '))}.</p>"
+        f"Changes are against the {escape(period.before.removeprefix('vs the '))}.{_narrowed(session, filters)}</p>"
         f'<div class="figures">{figures}</div>{sections}</body></html>\n'
     )
+
+
+def _narrowed(session: Session, filters: Filters) -> str:
+    """What the report is narrowed to beside the pattern and the period; "" for nothing."""
+    parts = []
+    if filters.person_id:
+        names = {person.id: person.name for person in people.list_people(session)}
+        parts.append(f"what {names.get(filters.person_id, 'nobody')} did")
+    parts += [f"executions of {agent_name(filters.agent)}"] if filters.agent else []
+    parts += [f"deployed to {filters.target}"] if filters.target else []
+    parts += [filters.symbol] if filters.symbol else []
+    parts += [f"{filters.places} places"] if filters.places != "all" else []
+    return f" Narrowed to {escape(', '.join(parts))}." if parts else ""
 
 
 def _sections(session: Session, filters: Filters, period: Period) -> list[tuple[str, str]]:

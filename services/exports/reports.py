@@ -14,9 +14,10 @@ from typing import Any, Final, LiteralString
 import pandas as pd
 from sqlalchemy.orm import Session
 
-from services import executions, feedback, sessions, stats, workspaces
+from services import executions, feedback, people, sessions, stats, workspaces
 from services.errors import InvalidInput
 from services.executions.launching import AGENTS
+from services.exports import of_execution
 from services.exports import statements as sql
 from services.exports.overview import lines_frame
 from services.lifecycle import (
@@ -31,6 +32,7 @@ from services.lifecycle import (
     Verdict,
     WorkspaceStatus,
 )
+from services.stats.filters import PLACES
 from services.stats.periods import named, period_of
 from services.stats.runs import DURATIONS
 from services.stats.success import OVER_TIME
@@ -39,7 +41,7 @@ from services.texts import storable
 Params = dict[str, Any]
 _OF_ONE_REPORT: Final = (
     "session", "execution", "status", "state", "verdict", "agent", "outcome", "retries", "deploy", "cause", "moved",
-    "fix_low", "fix_high", "stood", "on", "stage", "version", "period",
+    "fix_low", "fix_high", "stood", "on", "stage", "version", "period", "search", "archived", "places",
 )  # fmt: skip
 _ANY: Final[Params] = stats.Filters().params() | dict.fromkeys((*_OF_ONE_REPORT, "viewer"))
 
@@ -47,44 +49,17 @@ _ANY: Final[Params] = stats.Filters().params() | dict.fromkeys((*_OF_ONE_REPORT,
 @dataclass(frozen=True, slots=True)
 class Report:
     """A report: `filters` it takes, the one it can't do without (`needs`), who may have it, and either a statement that
-    is streamed or a function that makes a small frame. `statuses` are the values of its filter `status`."""
+    is streamed or a function that makes a small frame. `shown` makes the same rows as the screen's table has them;
+    for a statement `sheets` has the columns. `statuses` are the values of its filter `status`."""
 
     title: str
     filters: tuple[str, ...] = ()
     needs: str | None = None
     sql: LiteralString | None = None
     frame: Callable[[Session, Params], pd.DataFrame] | None = None
+    shown: Callable[[Session, Params], pd.DataFrame] | None = None
     statuses: type[StrEnum] | None = None
     roles: frozenset[Role] = EVERYONE
-
-
-REPLAY_COLUMNS: Final = (
-    "case_id",
-    "outcome",
-    "verdict",
-    "kind",
-    "direction",
-    "candle_index",
-    "candle_time",
-    "price",
-    "expected_index",
-    "before",
-    "after",
-    "before_seen",
-    "after_seen",
-    "session_name",
-    "split",
-)
-
-
-def replay_frame(kept: executions.KeptReplay | None) -> pd.DataFrame:
-    """The judgements of a replay outside the hold-out, as the screen's table has them; empty before testing."""
-    rows = [[getattr(row, name) for name in REPLAY_COLUMNS] for row in kept.rows] if kept else []
-    return pd.DataFrame(rows, columns=list(REPLAY_COLUMNS))
-
-
-def _replay(session: Session, params: Params) -> pd.DataFrame:
-    return replay_frame(executions.replay(session, params["execution"]))
 
 
 def _statistic(function: Callable[[Session, stats.Filters], pd.DataFrame]) -> Callable[[Session, Params], pd.DataFrame]:
@@ -93,7 +68,9 @@ def _statistic(function: Callable[[Session, stats.Filters], pd.DataFrame]) -> Ca
 
 _PERIOD: Final = ("workspace", "since", "until")
 REPORTS: Final[Mapping[str, Report]] = {
-    "workspaces": Report("Workspaces", ("status",), sql=sql.WORKSPACES, statuses=WorkspaceStatus),
+    "workspaces": Report(
+        "Workspaces", ("status", "search", "category", "archived"), sql=sql.WORKSPACES, statuses=WorkspaceStatus
+    ),
     "timeline": Report("Timeline of a workspace", _PERIOD, needs="workspace", sql=sql.TIMELINE),
     "sessions": Report("Sessions", (*_PERIOD, "status", "version"), sql=sql.SESSIONS, statuses=SessionStatus),
     "marks": Report("Marks of a session", ("session",), needs="session", sql=sql.MARKS),
@@ -123,7 +100,20 @@ REPORTS: Final[Mapping[str, Report]] = {
         statuses=ExecutionStatus,
     ),
     "attempts": Report("Attempts of executions", (*_PERIOD, "execution"), sql=sql.ATTEMPTS),
-    "replay": Report("Replay of an execution", ("execution",), needs="execution", frame=_replay),
+    "replay": Report(
+        "Replay of an execution",
+        ("execution",),
+        needs="execution",
+        frame=of_execution.replay,
+        shown=of_execution.replay_shown,
+    ),
+    "usage": Report(
+        "Cost of an execution by turn",
+        ("execution",),
+        needs="execution",
+        frame=of_execution.usage,
+        shown=of_execution.usage_shown,
+    ),
     "success_by_version": Report("Success rate by version", _PERIOD, frame=_statistic(stats.success_by_version)),
     "success_over_time": Report("Success rate over time", _PERIOD, sql=OVER_TIME),
     "executions_by_day": Report("Executions by day and outcome", _PERIOD, frame=_statistic(stats.executions_by_day)),
@@ -133,7 +123,11 @@ REPORTS: Final[Mapping[str, Report]] = {
     "feedback_flow": Report("Feedback flow by week", _PERIOD, frame=_statistic(stats.feedback_flow)),
     "time_to_fix": Report("Time from feedback to fix", _PERIOD, frame=_statistic(stats.time_to_fix)),
     "cost": Report("Cost by day and agent", _PERIOD, frame=_statistic(stats.cost)),
-    "overview": Report("Report of a period", ("workspace", "period", "since", "until"), frame=_statistic(lines_frame)),
+    "overview": Report(
+        "Report of a period",
+        ("workspace", "period", "since", "until", "category", "person", "agent", "target", "symbol", "places"),
+        frame=_statistic(lines_frame),
+    ),
     "notifications": Report(
         "Notifications", (*_PERIOD, "status"), sql=sql.NOTIFICATIONS, statuses=NotificationStatus, roles=MEMBERS
     ),
@@ -189,7 +183,9 @@ def _value(session: Session, report: Report, name: str, value: str) -> Any:
         case "since" | "until" | "on":
             return _time(name, value)
         case "person":
-            return _id(name, value)
+            return people.find(session, value).id if "@" in value else _id(name, value)
+        case "places":
+            return _one_of(name, value, PLACES)
         case "period":
             return named(value)
         case "retries":
@@ -208,6 +204,12 @@ def _value(session: Session, report: Report, name: str, value: str) -> Any:
             return _one_of(name, value, (*FeedbackState, "reopened"))
         case "stage":
             return _one_of(name, value, feedback.STAGES)
+        case "search":
+            return workspaces.like_pattern(value)
+        case "archived":
+            return _one_of(name, value, ("yes", "no")) == "yes"
+        case "status" if report.sql is sql.WORKSPACES:
+            return ",".join(_one_of(name, one, report.statuses or ()) for one in value.split(","))
         case "status":
             return _one_of(name, value, report.statuses or ())
         case "state" if report.sql is sql.CORRECTIONS:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, LiteralString, cast
+from typing import Final, Literal, LiteralString, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services import words
 from services.errors import InvalidInput
+from services.places.rates import FEW_DESIGN_EFFECT, Z
 from services.rules import AGENT_NAMES
 
 SEPARATORS: Final[Mapping[str, str]] = {"comma": ",", "semicolon": ";", "tab": "\t"}
@@ -56,8 +57,63 @@ _KIND: Final[LiteralString] = (
     f"THEN 'Swing low' ELSE {_named('kind', words.KINDS)} || CASE WHEN kind LIKE 'swing%%' THEN '' "
     "WHEN direction = 1 THEN ' up' WHEN direction = -1 THEN ' down' ELSE '' END END"
 )
+
+
+def _bound(stored: LiteralString, sign: Literal["-", "+"]) -> LiteralString:
+    """A stored bound of the rate's interval. Where only counts are known (of sessions from the existing system), the
+    Wilson bound of their effective n, as `services.places.rates.rate` has it."""
+    worth = f"(n / {FEW_DESIGN_EFFECT})"
+    share, z2 = "(tp::float8 / n)", f"({Z} * {Z})"
+    half = f"{Z} * sqrt({share} * (1 - {share}) / {worth} + {z2} / (4 * {worth} * {worth}))"
+    wilson = f"({share} + {z2} / (2 * {worth}) {sign} {half}) / (1 + {z2} / {worth})"
+    held = f"greatest(0, least({wilson}, {share}))" if sign == "-" else f"least(1, greatest({wilson}, {share}))"
+    return f"coalesce({_number(stored)}, CASE WHEN n > 0 THEN {held} END)"
+
+
+def _number(stored: LiteralString) -> LiteralString:
+    """A number out of JSON; NULL where it holds null."""
+    return f"({stored} #>> '{{}}')::float8"
+
+
+_DOING: Final[LiteralString] = f"lower({_named('execution_phase', words.PHASES)})"
 # heading of the table, expression over the report
 SHEETS: Final[Mapping[str, tuple[tuple[str, LiteralString], ...]]] = {
+    "workspaces": (
+        ("Pattern", "name"),
+        ("Category", "category"),
+        ("Status", _named("status", words.STATUSES)),
+        ("Version", "nullif(version, '0.0.0')"),
+        ("Success", "success_rate"),
+        ("Interval from", _bound("ci_low", "-")),
+        ("Interval to", _bound("ci_high", "+")),
+        ("n", "n"),
+        ("Enough judged", "CASE WHEN n >= coalesce(judged_asked_for, %(least_judged)s) THEN 'yes' ELSE 'no' END"),
+        ("Unseen success", _number("unseen_rate")),
+        ("Unseen interval from", _number("unseen_ci_low")),
+        ("Unseen interval to", _number("unseen_ci_high")),
+        ("Unseen n", "coalesce((unseen_n #>> '{}')::int, 0)"),
+        ("Trend", "trend"),
+        (
+            "Execution",
+            f"CASE execution WHEN 'waiting' THEN 'Waiting' WHEN 'stalled' THEN 'Stalled, ' || {_DOING} "
+            f"WHEN 'retrying' THEN 'Retrying, ' || {_DOING} "
+            f"WHEN 'running' THEN {_named('execution_phase', words.PHASES)} END",
+        ),
+        ("Progress", "execution_progress"),
+        ("Sessions", "session_count"),
+        ("Open", "open_corrections"),
+        ("Tested", _at("last_tested_at")),
+    ),
+    "attempts": (
+        ("Attempt", "number"),
+        ("Started", _at("started_at")),
+        ("Took (seconds)", "greatest(0, round(extract(epoch FROM coalesce(ended_at, now()) - started_at)))::int"),
+        ("Outcome", _named("state", words.ATTEMPTS)),
+        ("Ended in", _named("phase", words.PHASES)),
+        ("Why", "reason"),
+        ("Commit", "left(commit_hash, 7)"),
+        ("Cost", "CASE WHEN agent = 'claude' OR cost_usd <> 0 THEN cost_usd END"),
+    ),
     "executions": (
         ("Execution", "number"),
         ("Pattern", "workspace"),

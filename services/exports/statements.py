@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, LiteralString
 
-from services.rules import correction_sql, masked_sql
+from services.rules import correction_sql, live_sql, masked_sql, open_correction_sql, silent_sql, waits_for_plan_sql
 from services.stats.filters import chosen_sql
 
 _RATES: Final[LiteralString] = """w.rate->'all'->'ci_low' AS ci_low, w.rate->'all'->'ci_high' AS ci_high,
@@ -14,17 +14,37 @@ _RATES: Final[LiteralString] = """w.rate->'all'->'ci_low' AS ci_low, w.rate->'al
        w.rate->'seen'->'rate' AS seen_rate, w.rate->'seen'->'n' AS seen_n,
        w.rate->'all'->'coverage'->'windows' AS windows, w.rate->'all'->'coverage'->'of' AS windows_judged,
        w.rate->'before'->>'version' AS version_before, w.rate->'before'->'rate'->'rate' AS rate_before"""
+# What the newest execution is doing; NULL once it has ended.
+_DOING: Final[LiteralString] = f"""CASE WHEN e.status = 'pending' OR e.phase IS NULL THEN 'waiting'
+            WHEN e.worker_id IS NOT NULL AND e.status = 'running' AND {silent_sql("e")} THEN 'stalled'
+            WHEN e.status = 'retry' THEN 'retrying' ELSE 'running' END"""
 WORKSPACES: Final[LiteralString] = f"""
 SELECT w.id, w.pattern_type, w.name, w.category, w.status, w.version, w.session_count, w.feedback_count,
        w.success_rate, w.success_tp AS tp, w.success_fp AS fp, w.success_fn AS fn,
        w.success_tp + w.success_fp + w.success_fn AS n, {_RATES}, w.last_tested_at, w.description, w.user_reasoning,
        w.identification_steps, w.created_at, c.name AS created_by, w.implemented_at, w.approved_at,
-       a.name AS approved_by, w.verified_at, v.name AS verified_by, w.archived_at
+       a.name AS approved_by, w.verified_at, v.name AS verified_by, w.archived_at,
+       (SELECT count(*) FROM feedback_items WHERE workspace_id = w.id AND {open_correction_sql()}) AS open_corrections,
+       (w.approval_policy->>'judged')::int AS judged_asked_for, e.doing AS execution, e.phase AS execution_phase,
+       e.progress AS execution_progress, (
+           SELECT string_agg(round(right_ones::numeric / places, 4)::text, ', ' ORDER BY made) FROM (
+               SELECT v.created_at AS made, sum(s.tp) AS right_ones, sum(s.tp) + sum(s.fp) + sum(s.fn) AS places
+               FROM pattern_sessions s JOIN detector_versions v ON v.id = s.detector_version_id
+               WHERE s.workspace_id = w.id AND s.status = 'completed' GROUP BY v.id) AS by_version
+           WHERE places > 0 HAVING count(*) > 1) AS trend
 FROM pattern_workspaces w
 JOIN users c ON c.id = w.created_by_id
 LEFT JOIN users a ON a.id = w.approved_by_id
 LEFT JOIN users v ON v.id = w.verified_by_id
-WHERE (%(status)s::text IS NULL OR w.status = %(status)s)
+LEFT JOIN LATERAL (
+    SELECT CASE WHEN {live_sql("e")} THEN {_DOING} END AS doing, CASE WHEN {live_sql("e")} THEN phase END AS phase,
+           CASE WHEN {live_sql("e")} THEN progress END AS progress
+    FROM claude_executions e WHERE e.workspace_id = w.id ORDER BY e.triggered_at DESC LIMIT 1) e ON true
+WHERE (%(status)s::text IS NULL OR w.status = ANY(string_to_array(%(status)s, ',')))
+  AND (%(category)s::text IS NULL OR w.category = %(category)s)
+  AND (%(archived)s::bool IS NULL OR (w.archived_at IS NOT NULL) = %(archived)s)
+  AND (%(search)s::text IS NULL OR w.name ILIKE %(search)s OR w.pattern_type ILIKE %(search)s
+       OR w.category ILIKE %(search)s)
 ORDER BY w.category, w.name, w.id
 """
 TIMELINE: Final[LiteralString] = f"""
@@ -153,7 +173,16 @@ ORDER BY e.triggered_at DESC, e.id DESC
 """
 ATTEMPTS: Final[LiteralString] = f"""
 SELECT w.pattern_type, e.number AS execution_number, a.number, a.started_at, a.ended_at, a.outcome, a.reason,
-       a.cost_usd, a.input_tokens, a.output_tokens, a.commit_hash, a.deployment_id, a.execution_id
+       a.cost_usd, a.input_tokens, a.output_tokens, a.commit_hash, a.deployment_id, a.execution_id, a.deploy_status,
+       coalesce(a.phase, CASE WHEN a.ended_at IS NULL AND e.status <> 'retry' THEN e.phase END) AS phase,
+       CASE WHEN a.ended_at IS NOT NULL THEN a.outcome WHEN a.started_at > now() THEN 'not_begun'
+            WHEN e.canceled_at IS NOT NULL AND {live_sql("e")} THEN 'canceling'
+            WHEN {waits_for_plan_sql("e")} THEN 'waits_for_plan'
+            WHEN e.status = 'running' AND e.worker_id IS NOT NULL AND {silent_sql("e")} THEN 'stalled'
+            WHEN e.status = 'pending' OR e.status = 'running' AND e.worker_id IS NULL THEN 'pending'
+            WHEN e.status = 'retry' THEN 'retrying' ELSE e.status END AS state,
+       a.decision->>'action' AS decision, (a.decision->>'pause_s')::float8 AS pause_s, a.decision->>'advice' AS advice,
+       e.agent
 FROM execution_attempts a
 JOIN claude_executions e ON e.id = a.execution_id
 JOIN pattern_workspaces w ON w.id = e.workspace_id

@@ -24,6 +24,7 @@ from services.exports.cells import defused_column, to_csv
 from services.exports.reports import Params, Report, find_report, read_filters
 from services.exports.sheets import BYTE_ORDER_MARK, Sheet, columns_of
 from services.people import actor_by_id, require
+from services.settings import get_settings
 
 CHUNK: Final = 64 * 1024  # bytes, about
 # Types whose text a spreadsheet can only take for a number, a time or an id; every other column is defused.
@@ -116,14 +117,20 @@ def stream_sheet(
     person's separator. A report without a sheet of its own has its own columns. Raises what `stream_csv` raises."""
     engine = engine or get_engine()
     known, params = checked(report, filters, actor_id=actor_id, engine=engine)
-    return _sheet_chunks(report, known, params | {"zone": sheet.zone}, sheet, engine)
+    return _sheet_chunks(
+        report, known, params | {"zone": sheet.zone, "least_judged": get_settings().min_judged_marks}, sheet, engine
+    )
 
 
 def _sheet_chunks(name: str, report: Report, params: Params, sheet: Sheet, engine: Engine) -> Iterator[bytes]:
     yield BYTE_ORDER_MARK.encode()
     with opened(engine) as session:
         if report.frame is not None:
-            yield to_csv(report.frame(session, params), separator=sheet.delimiter)
+            frame = report.frame(session, params)
+            if report.shown is not None:
+                shown = report.shown(session, params)
+                frame = shown.join(frame.drop(columns=list(shown), errors="ignore")) if sheet.internal else shown
+            yield to_csv(frame, separator=sheet.delimiter, decimal="," if sheet.decimal_comma else ".")
             return
         assert report.sql is not None
         inner: sql.Composable = sql.SQL(report.sql)

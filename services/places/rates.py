@@ -29,7 +29,7 @@ from services.rules import is_provisional
 
 FEW_BLOCKS = 4
 FEW_DESIGN_EFFECT = 1.5
-_Z = float(ndtri(0.975))
+Z = float(ndtri(0.975))
 
 Label = Literal["", "few windows"]
 
@@ -94,9 +94,9 @@ def wilson(right: float, n: float) -> tuple[float, float]:
     """The 95 % Wilson interval of a share seen as `right` of `n`, which need not be whole. Fractions from 0 to 1."""
     if n <= 0:
         return 0.0, 1.0
-    p, z2 = right / n, _Z * _Z
+    p, z2 = right / n, Z * Z
     middle = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z / (1 + z2 / n) * math.sqrt(max(p * (1 - p), 0.0) / n + z2 / (4 * n * n))
+    half = Z / (1 + z2 / n) * math.sqrt(max(p * (1 - p), 0.0) / n + z2 / (4 * n * n))
     # Rounding can leave the bound of 0/n or n/n a hair inside it: the interval always holds its rate.
     return max(0.0, min(middle - half, p)), min(1.0, max(middle + half, p))
 

@@ -15,6 +15,7 @@ from services.database.rows import fetch
 from services.errors import InvalidInput
 
 Places = Literal["all", "seen", "unseen"]
+PLACES: Final = ("all", "seen", "unseen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,17 @@ class Filters:
     def of_params(cls, params: Mapping[str, Any]) -> Filters:
         """What `params` came from; parameters that are no filter of a statistic are left out."""
         since, until = (at if isinstance(at, datetime) else None for at in (params["since"], params["until"]))
-        return cls(workspace_id=params["w"], since=since, until=until)
+        return cls(
+            workspace_id=params["w"],
+            since=since,
+            until=until,
+            category=params["category"],
+            person_id=params["person"],
+            agent=params["agent"],
+            target=params["target"],
+            symbol=params["symbol"],
+            places=params["places"] or "all",
+        )
 
 
 def _year_ago(at: datetime) -> datetime:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Final, LiteralString
 
 import pandas as pd
 from sqlalchemy.orm import Session
 
-from services.places import rate
+from services import labels
+from services.places import Rate, rate
 from services.rules import is_provisional
 from services.stats.filters import ALL, Filters, chosen_sql, frame
 
 _BY_VERSION: LiteralString = f"""
-SELECT w.name, w.pattern_type, v.id::text, v.version, v.status, v.origin, v.created_at, v.deployed_at, count(*),
+SELECT w.id::text, w.name, w.pattern_type, v.id::text, v.version, v.status, v.origin, v.created_at, v.deployed_at, count(*),
        max(s.completed_at), sum(s.tp)::int, sum(s.fp)::int, sum(s.fn)::int
 FROM pattern_sessions s
 JOIN detector_versions v ON v.id = s.detector_version_id
@@ -23,6 +25,7 @@ GROUP BY w.id, v.id
 ORDER BY w.name, w.id, v.created_at, v.id
 """
 _BY_VERSION_COLUMNS = (
+    "workspace_id",
     "workspace",
     "pattern_type",
     "version_id",
@@ -40,21 +43,37 @@ _BY_VERSION_COLUMNS = (
 
 
 def success_by_version(session: Session, filters: Filters = ALL) -> pd.DataFrame:
-    """One row a detector version that has completed sessions, by workspace, oldest version first.
+    """One row a detector version that completed a session in the period, by workspace, oldest version first.
 
     Columns: workspace, pattern_type, version_id, version, status, origin, created_at, deployed_at, sessions,
-    last_completed_at, tp, fp, fn, n (judged marks), rate, ci_low, ci_high (fractions, NaN when nothing was judged),
-    provisional. Source of rate and interval: `services.places.rates`.
+    last_completed_at (both of the period), tp, fp, fn, n (judged places of all its sessions, each once), rate, ci_low,
+    ci_high (fractions, NaN when nothing was judged), n_effective, provisional. Rate and interval are those of
+    `services.labels`, as on every screen.
     """
     table = frame(
         session, _BY_VERSION, filters, _BY_VERSION_COLUMNS, times=("created_at", "deployed_at", "last_completed_at")
     )
-    scores = [rate(tp, fp, fn) for tp, fp, fn in zip(table["tp"], table["fp"], table["fn"], strict=True)]
-    table["n"] = pd.Series([s.n for s in scores], dtype="int64")
-    for name in ("rate", "ci_low", "ci_high"):
-        table[name] = pd.Series([getattr(s, name) for s in scores], dtype="float64")
-    table["provisional"] = pd.Series([s.provisional for s in scores], dtype="bool")
-    return table
+    rates = _rates(session, table)
+    for name in ("tp", "fp", "fn", "n"):
+        table[name] = pd.Series([getattr(rate, name) for rate in rates], dtype="int64")
+    for name in ("rate", "ci_low", "ci_high", "n_effective"):
+        table[name] = pd.Series([getattr(rate, name) for rate in rates], dtype="float64")
+    table["provisional"] = pd.Series([rate.provisional for rate in rates], dtype="bool")
+    return table.drop(columns="workspace_id")
+
+
+def _rates(session: Session, table: pd.DataFrame) -> list[Rate]:
+    """The rate of each row's version. One whose sessions came from the existing system, without candles, has no places;
+    its frozen counts stand for them."""
+    made: list[Rate] = []
+    its, known = "", None
+    for row in table.to_dict("records"):
+        if known is None or row["workspace_id"] != its:
+            its, known = str(row["workspace_id"]), labels.label_set(session, uuid.UUID(row["workspace_id"]))
+        counted = labels.version_rates(session, uuid.UUID(its), uuid.UUID(str(row["version_id"])), labels=known).all
+        frozen = (row["tp"], row["fp"], row["fn"])
+        made.append(rate(*frozen) if counted.n == 0 and any(frozen) else counted)
+    return made
 
 
 # The running sums are those of the version's whole life, so that the line does not start anew with the period.

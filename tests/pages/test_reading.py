@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator
 
@@ -12,8 +13,11 @@ from pages.components import looks
 from pages.components.charts.kept import phase_boxes
 from pages.components.columns import Column
 from pages.components.rows.component import card
+from services import feedback
+from services.database.engine import transaction
 from services.lifecycle import ExecutionStatus
 from services.models import now
+from tests import factories
 from tests.support.contrast import Faint, faint_texts
 from tests.support.execution_screen import change, made, running
 from tests.support.product import World
@@ -84,6 +88,37 @@ def test_on_a_phone_a_table_is_cards_that_open_and_nothing_lies_over_them(
     person.page.set_viewport_size({"width": 1280, "height": 844})
     person.open("/executions")
     expect(person.page.get_by_test_id("stDataFrame").first).to_be_visible()
+    person.no_errors()
+    person.leave()
+
+
+def test_on_a_phone_corrections_are_ticked_and_taken_back_together(
+    chromium: Browser, address: str, world: World
+) -> None:
+    with transaction() as session:
+        home = factories.workspace(session, world.member)
+        for n in range(3):
+            factories.feedback_item(session, home, world.member, index=n)
+    person = Person(chromium, address, "Member One", viewport=PHONE, has_touch=True)
+    person.open("/")
+    person.sign_in()
+    person.open(f"/corrections?workspace={home}")
+    boxes = person.page.get_by_role("checkbox", name=re.compile("^Tick "))
+    expect(boxes).to_have_count(3)
+    boxes.nth(0).check()
+    person.see("1 correction ticked")
+    boxes.nth(2).check()
+    person.see("2 corrections ticked")
+    expect(boxes.nth(0)).to_be_checked()
+    person.press("Take back 2")
+    with person.dialog("Take back corrections") as box:
+        person.button("Take back", box).click()
+    person.see("2 corrections taken back.")
+    expect(boxes.nth(1)).not_to_be_checked()
+    assert person.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    with transaction() as session:
+        states = [row.state for row in feedback.list_feedback(session, home)]
+    assert sorted(states) == ["open", "withdrawn", "withdrawn"]
     person.no_errors()
     person.leave()
 

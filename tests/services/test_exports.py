@@ -26,7 +26,7 @@ from services.errors import InvalidInput, NotAllowed, NotFound
 from services.exports import REPORTS, defuse, file_name, reports, restore, to_csv
 from services.exports.cells import defused_column
 from services.lifecycle import ExecutionStatus, FeedbackState, Role, Verdict
-from services.models import DetectorVersion, Evaluation, ExecutionAttempt
+from services.models import AgentUsage, DetectorVersion, Evaluation, ExecutionAttempt
 from tests.factories import (
     DAY_ONE,
     active_session,
@@ -154,6 +154,8 @@ class Desk:
         )  # fmt: skip
         execution(session, self.home, self.member, status=ExecutionStatus.FAILED, canceled=True, at=DAY_ONE + days(2))
         session.add(ExecutionAttempt(execution_id=self.execution, number=1, reason="+retry"))
+        session.add(AgentUsage(execution_id=self.execution, message_id="m", attempt=1, turn="plan", model="-model",
+                               cost_usd="0.5", input_tokens=10, output_tokens=2))  # fmt: skip
         result = {"case_id": str(item), "before": False, "after": True, "outcome": "fixed", "before_seen": None,
                   "after_seen": "=seen"}  # fmt: skip
         assert session.get(DetectorVersion, version_id)
@@ -172,7 +174,7 @@ class Desk:
     @property
     def needed(self) -> dict[str, dict[str, str]]:
         return {"timeline": {"workspace": "swings"}, "marks": {"session": str(self.session_id)},
-                "replay": {"execution": str(self.execution)}}  # fmt: skip
+                "replay": {"execution": str(self.execution)}, "usage": {"execution": str(self.execution)}}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

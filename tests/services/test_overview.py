@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from services import jobs, stats
-from services.errors import InvalidInput
+from services.errors import InvalidInput, PatternDeskError
 from services.exports import overview
 from services.exports.drawing import stacked, table
 from services.exports.reports import find_report, read_filters
@@ -71,3 +72,30 @@ def test_only_the_report_of_a_period_is_scheduled_as_a_page(session: Session, ad
     with pytest.raises(InvalidInput, match="Only the report of a period"):
         spec = jobs.read_spec(given | {"report": "sessions", "filters": {}})
         jobs.add(session, name="other", cron="0 7 * * 1", time_zone="UTC", spec=spec, actor=admin)
+
+
+def test_the_report_is_narrowed_as_the_page_is(session: Session, member: Actor, admin: Actor) -> None:
+    home = factories.workspace(session, member, category="Zones & more")
+    elsewhere = factories.workspace(session, member)
+    for where, who, day in ((home, member, 3), (home, admin, 4), (elsewhere, member, 5)):
+        run(session, where, who, day, "completed", 1.0)
+    period = {"since": "2026-03-01", "until": "2026-04-01"}
+
+    def runs(**given: str) -> str:
+        params = read_filters(session, find_report("overview"), period | given)
+        lines = overview.lines_frame(session, stats.Filters.of_params(params)).set_index("figure")
+        return str(lines.at["Executions", "value"])
+
+    assert [runs(), runs(category="Zones & more"), runs(person=member.email), runs(person=str(admin.id))] == [
+        "3", "2", "2", "1",
+    ]  # fmt: skip
+    assert [runs(agent="claude"), runs(agent="tuner"), runs(target="vercel")] == ["3", "0", "0"]
+    for odd in ({"places": "some"}, {"person": "nobody@example.com"}, {"agent": "gpt"}):
+        with pytest.raises(PatternDeskError):
+            runs(**odd)
+    chosen = stats.Filters(person_id=admin.id, agent="claude", places="unseen")
+    first = period_of("Last month", NOW)
+    page = overview.page(
+        session, replace(chosen, since=first.since, until=first.until), first, whose="All patterns", now=NOW
+    )
+    assert f"Narrowed to what {admin.name} did, executions of Claude, unseen places." in page

@@ -15,8 +15,12 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from pages.components import looks
+from pages.components.columns import table
 from pages.components.runs.state import agent_name
-from services import executions, exports, feedback, sessions, words
+from pages.components.workspaces import paging
+from pages.components.workspaces import rows as workspace_rows
+from pages.components.workspaces.paging import Wanted
+from services import executions, exports, feedback, sessions, words, workspaces
 from services.database.engine import engine_for, transaction
 from services.errors import InvalidInput
 from services.executions import ExecutionFilter
@@ -218,8 +222,45 @@ def test_corrections_read_back_are_the_list(engine: Engine, filled: dict[str, An
         assert [tuple(row[name] for name in names) for row in file] == expected, filters
 
 
+def test_workspaces_read_back_are_the_list(engine: Engine, filled: dict[str, Any]) -> None:
+    with transaction(engine) as session:
+        more = [("=Odd, name", "Zones"), ("Öre 100%_x", "Zones"), ("put away", "Zones"), ("🟢 \n two lines", "=Cat")]
+        made = [factories.workspace(session, filled["admin"], name=name, category=what) for name, what in more]
+        session.execute(text("UPDATE pattern_workspaces SET archived_at = now() WHERE id = :id"), {"id": made[2]})
+        session.execute(text("UPDATE pattern_workspaces SET status = 'beta', version = '0.2.0' WHERE id = :id"),
+                        {"id": made[0]})  # fmt: skip
+        session.execute(text("UPDATE claude_executions SET status = 'retry', phase = 'testing', canceled_at = NULL, "
+                             "completed_at = NULL, errored_at = NULL WHERE number = (SELECT max(number) FROM "
+                             "claude_executions WHERE workspace_id = :id)"), {"id": filled["homes"][0]})  # fmt: skip
+    cases = [
+        Wanted("", (), None), Wanted("odd", (), None), Wanted("100%_", (), None), Wanted("%", (), None),
+        Wanted("", (), "Zones"), Wanted("", (), "=Cat"), Wanted("", ("beta",), None), Wanted("", ("soon", "beta"), None),
+        Wanted("", ("archived",), None), Wanted("put", ("archived",), "Zones"), Wanted("nothing", (), None),
+    ]  # fmt: skip
+    seen = []
+    for wanted in cases:
+        with transaction(engine) as session:
+            rows = workspaces.list_workspaces(
+                session, statuses=wanted.live_statuses, search=wanted.search or None, category=wanted.category,
+                only_archived=wanted.archived,
+            )  # fmt: skip
+        shown = table(workspace_rows.columns({}), rows)
+        file = read(engine, "workspaces", paging.report_filters(wanted), filled["admin"])
+        seen.append(len(file))
+        for name in ("Pattern", "Category"):
+            assert [row[name] for row in file] == list(shown[name]), (wanted, name)
+        for name in ("Version", "Execution"):
+            assert [row[name] or looks.MISSING for row in file] == list(shown[name]), (wanted, name)
+        assert [[row["Status"]] for row in file] == list(shown["Status"])
+        assert [(row["Sessions"], row["Open"]) for row in file] == [
+            (str(row.session_count), str(row.open_count)) for row in rows
+        ]
+    assert seen == [5, 2, 1, 1, 2, 1, 1, 5, 1, 1, 0]
+    assert "Retrying, testing" in [row["Execution"] for row in read(engine, "workspaces", {}, filled["admin"])]
+
+
 def test_internal_columns_stand_beside_those_of_the_table(engine: Engine, filled: dict[str, Any]) -> None:
-    for report in ("executions", "corrections", "sessions"):
+    for report in ("executions", "corrections", "sessions", "workspaces"):
         plain = b"".join(exports.stream_csv(report, {}, actor_id=filled["admin"].id, engine=engine)).decode()
         own = list(csv.DictReader(io.StringIO(plain, newline="")))
         both = read(engine, report, {}, filled["admin"], internal=True)
@@ -242,6 +283,8 @@ def test_times_are_in_the_readers_zone(engine: Engine, filled: dict[str, Any]) -
 @pytest.mark.parametrize("report", sorted(SHEETS))
 def test_every_sheet_can_be_written(engine: Engine, filled: dict[str, Any], report: str) -> None:
     filters: dict[str, Any] = {"workspace": filled["homes"][0]} if report in ("timeline", "notifications") else {}
+    if report == "attempts":
+        filters = {"workspace": filled["homes"][0]}
     if report == "marks":
         with transaction(engine) as session:
             filters = {"session": session.scalar(text("SELECT id FROM pattern_sessions LIMIT 1"))}
@@ -260,5 +303,6 @@ def test_a_forged_sheet_is_a_sentence() -> None:
 
 
 def test_screens_and_files_use_the_same_words() -> None:
-    for table in ("STATUSES", "VERDICTS", "EXECUTIONS", "PHASES", "SESSIONS", "FEEDBACK_STATES", "DEPLOYS", "NOTICES"):
-        assert {name: look.label for name, look in getattr(looks, table).items()} == dict(getattr(words, table))
+    for name in ("STATUSES", "VERDICTS", "EXECUTIONS", "PHASES", "SESSIONS", "FEEDBACK_STATES", "DEPLOYS", "NOTICES",
+                 "REPLAYS"):  # fmt: skip
+        assert {value: look.label for value, look in getattr(looks, name).items()} == dict(getattr(words, name))

@@ -214,7 +214,7 @@ def test_nothing_at_all_is_empty_frames_and_unknown_numbers(session: Session) ->
 @pytest.mark.parametrize(
     "function",
     [
-        stats.success_by_version, stats.success_over_time, stats.executions_by_day, stats.retries, stats.cost,
+        stats.success_over_time, stats.executions_by_day, stats.retries, stats.cost,
         stats.deploy_outcomes, stats.duration_by_phase, stats.feedback_flow, stats.time_to_fix,
     ],
 )  # fmt: skip

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
 from pages.components.runs.state import spoken
-from services import actions, people, releases, workspaces
+from services import actions, exports, people, releases, workspaces
 from services.candles.demo import demo_files
 from services.database.engine import transaction
 from services.datasets import DatasetRow
@@ -22,6 +25,7 @@ from services.lifecycle import Role, VersionStatus, WorkspaceStatus
 from services.models import DetectorVersion, PatternWorkspace, new_id, now
 from services.people import Actor
 from services.settings import ROOT
+from services.web import tokens
 
 ROUTER = ROOT / "pages" / "router.py"
 
@@ -117,6 +121,19 @@ def ticking(at: AppTest) -> list[str]:
 def given(at: AppTest) -> list[dict[str, Any]]:
     """What our components were given to draw."""
     return [json.loads(c.proto.json) for c in at.get("bidi_component") if c.proto.json]
+
+
+def downloaded(at: AppTest, report: str) -> list[dict[str, str]]:
+    """The file for a spreadsheet that the page's link leads to, read back: what its signed token asks for, streamed."""
+    (link,) = (link.proto for link in at.get("link_button") if f"/exports/{report}.csv" in link.proto.url
+               and link.proto.label == "For a spreadsheet")  # fmt: skip
+    grant = tokens.read("export", parse_qs(urlsplit(link.url).query)["token"][0])
+    assert grant.object["report"] == report
+    sheet = exports.read_sheet(grant.object["sheet"])
+    chunks = exports.stream_sheet(report, grant.object["filters"], sheet, actor_id=uuid.UUID(grant.person_id))
+    text = b"".join(chunks).decode("utf-8-sig")
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=sheet.delimiter)
+    return [{exports.restore(name): exports.restore(value) for name, value in row.items()} for row in rows]
 
 
 def drawn(at: AppTest, kind: str) -> list[dict[str, Any]]:

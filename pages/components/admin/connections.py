@@ -7,6 +7,7 @@ import streamlit as st
 from pages.components import looks
 from pages.components.admin import jobs as job_parts
 from pages.components.parts import badge
+from services import words
 from services.agents.registry import agents
 from services.deploys.registry import targets
 from services.jobs import ConnectionSpec, JobRow
@@ -29,7 +30,7 @@ def _draw(rows: list[JobRow]) -> None:
             with st.container(width="stretch", gap=None):
                 st.markdown(f"**{looks.plain(title[0].upper() + title[1:])}**")
                 if (reason := missing.get(name)) is not None:
-                    st.caption(looks.plain(f"Not connected: {reason}"))
+                    st.caption(looks.plain(reason))
                 if row is not None and row.sentence:
                     st.caption(looks.plain(f"{row.sentence} Tested {looks.when(row.ended_at)}."))
             if row is not None:
@@ -40,6 +41,6 @@ def _draw(rows: list[JobRow]) -> None:
 
 def why_not() -> dict[str, str]:
     """Why each agent and deploy target that is not connected is not, by the connection's name."""
-    reasons = {f"agent:{row.name}": row.reason for row in agents()}
-    reasons |= {f"target:{row.name}": row.reason for row in targets()}
-    return {name: reason for name, reason in reasons.items() if reason}
+    known = [(f"agent:{row.name}", row.title, row.reason) for row in agents()]
+    known += [(f"target:{row.name}", row.title, row.reason) for row in targets()]
+    return {name: words.why_not_connected(title, reason) for name, title, reason in known if reason}

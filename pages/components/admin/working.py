@@ -16,7 +16,7 @@ from pages.components.errors import guarded
 from pages.components.links import go
 from pages.components.rows.component import rows_table
 from pages.components.runs.state import state
-from services import executions, releases, system
+from services import executions, releases, system, words
 from services.agents.registry import AgentInfo, agents
 from services.database.engine import transaction
 from services.deploys.registry import TargetInfo, targets
@@ -72,7 +72,7 @@ def connected(known_agents: Sequence[AgentInfo], known_targets: Sequence[TargetI
     facts([(row.title, "connected" if row.available else "not connected") for row in known], key="connections")
     for row in known:
         if not row.available and row.reason:
-            st.caption(looks.plain(f"{row.title}: {row.reason}"))
+            st.caption(looks.plain(words.why_not_connected(row.title, row.reason)))
 
 
 def _workers(workers: Sequence[WorkerRow], live: Sequence[ExecutionRow]) -> None:

@@ -3,7 +3,7 @@ folder holds what several components share; what one alone needs stands beside t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
@@ -23,9 +23,14 @@ class Component(Generic[Data]):
     triggers: Sequence[str]
     mounted: Any
 
-    def __call__(self, data: Data, *, key: str) -> Any:
-        """Draws it. The result has an attribute for each trigger: what the browser sent in this run, or None."""
-        declared: Mapping[str, Any] = {f"on_{trigger}_change": _nothing for trigger in self.triggers}
+    def __call__(self, data: Data, *, key: str, on: Mapping[str, Callable[[], None]] | None = None) -> Any:
+        """Draws it. The result has an attribute for each trigger: what the browser sent in this run, or None.
+
+        A trigger's function in `on` is called before the run that it begins; there `st.session_state[key]` has what was sent.
+        """
+        declared: Mapping[str, Any] = {
+            f"on_{trigger}_change": (on or {}).get(trigger, _nothing) for trigger in self.triggers
+        }
         return self.mounted(data=data, key=key, **declared)
 
 

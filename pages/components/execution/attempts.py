@@ -14,7 +14,6 @@ from pages.components.execution.text_viewer import passage
 from pages.components.runs import component
 from pages.components.runs.cells import Cell
 from pages.components.runs.state import is_live, is_paid
-from services import exports
 from services.executions import AttemptRow
 from services.settings import get_settings
 
@@ -29,9 +28,7 @@ def attempts(view: ExecutionView, file_name: str) -> None:
     chosen = chosen if chosen in numbers else numbers[-1]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(_sum(view), width="stretch")
-        parts.download_csv_button(
-            "CSV", lambda: exports.to_csv(attempts_data.attempt_frame(detail)), f"{file_name}-attempts", type="tertiary"
-        )
+        parts.export_menu("attempts", {"execution": str(detail.row.id)}, view.actor, called=file_name, type="tertiary")
     picked = component.pick_table(
         attempts_data.attempt_head(paid=is_paid(detail.row)),
         attempts_data.attempt_cells(detail, view.now),
@@ -144,9 +141,7 @@ def cost(view: ExecutionView, file_name: str) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption("By turn and model, as the answers came in.", width="stretch")
-        parts.download_csv_button(
-            "CSV", lambda: exports.to_csv(attempts_data.usage_frame(usage)), f"{file_name}-cost", type="tertiary"
-        )
+        parts.export_menu("usage", {"execution": str(row.id)}, view.actor, called=file_name, type="tertiary")
     component.table(
         attempts_data.usage_head(), attempts_data.usage_cells(usage), label="Cost by turn", key="execution-usage"
     )

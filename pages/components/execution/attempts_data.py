@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Final
-
-import pandas as pd
 
 from pages.components import looks
 from pages.components.looks import Look
 from pages.components.runs.cells import Cell
 from pages.components.runs.state import is_paid, moment, second, state
+from services import words
 from services.executions import AttemptRow, ExecutionDetail, ExecutionRow, FollowUp, UsageSum
 
 _OUTCOMES: Final = {
@@ -94,45 +92,14 @@ def attempt_span(attempt: AttemptRow, now: datetime) -> str:
     return f"{started} – {moment(ended, now)}, {looks.duration((ended - attempt.started_at).total_seconds())}"
 
 
-ATTEMPT_COLUMNS: Final = (
-    "number",
-    "started_at",
-    "ended_at",
-    "outcome",
-    "phase",
-    "reason",
-    "decision",
-    "commit_hash",
-    "deployment_id",
-    "deploy_status",
-    "cost_usd",
-    "input_tokens",
-    "output_tokens",
-)
-
-
-def attempt_frame(detail: ExecutionDetail) -> pd.DataFrame:
-    """All attempts, for the CSV; the decision in words."""
-    rows = [
-        [decision_text(attempt) if name == "decision" else getattr(attempt, name) for name in ATTEMPT_COLUMNS]
-        for attempt in detail.attempts
-    ]
-    return pd.DataFrame(rows, columns=list(ATTEMPT_COLUMNS))
-
-
 def usage_head() -> list[Cell]:
     names = ("Attempt", "Turn", "Model", "Answers", "In", "Out", "Cost")
     return [{"t": name, "right": name in ("Answers", "In", "Out", "Cost")} for name in names]
 
 
-def usage_frame(usage: Sequence[UsageSum]) -> pd.DataFrame:
-    """For the CSV."""
-    return pd.DataFrame([asdict(one) for one in usage])
-
-
 def usage_cells(usage: Sequence[UsageSum]) -> list[list[Cell]]:
     """A row a turn and model, and the sum below them."""
-    rows = [_used(str(one.attempt), turn_label(one.turn), one.model, [one]) for one in usage]
+    rows = [_used(str(one.attempt), words.turn(one.turn), one.model, [one]) for one in usage]
     return [*rows, _used("All", "", "", usage)]
 
 
@@ -147,26 +114,3 @@ def _used(attempt: str, turn: str, model: str, used: Sequence[UsageSum]) -> list
         *tokens,
         {"t": looks.money(float(sum(one.cost_usd for one in used))), "right": True},
     ]
-
-
-_GATES: Final = {
-    "deploy.failed": "a failed deploy",
-    "tests": "failed tests",
-    "contract": "a broken contract",
-    "replay": "broken places",
-    "files": "files it may not touch",
-}
-_TURNS: Final = {"plan": "Planning", "implement": "Implementing", "refine": "Refining"}
-
-
-def turn_label(turn: str) -> str:
-    """ "refine-deploy.failed-1" → "Refining after a failed deploy, round 1"; an unknown one as it is."""
-    name, _, rest = turn.partition("-")
-    known = _TURNS.get(name) or (looks.PHASES[name].label if name in looks.PHASES else None)
-    if known is None:
-        return turn
-    gate, _, number = rest.rpartition("-")
-    if not number.isdigit():
-        gate, number = rest, ""
-    after = f" after {_GATES.get(gate, gate)}" if gate else ""
-    return f"{known}{after}" + (f", round {number}" if int(number or 0) else "")

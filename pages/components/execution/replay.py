@@ -6,6 +6,7 @@ from typing import Final
 
 from pages.components import looks, rates
 from pages.components.runs.cells import Cell
+from services import words
 from services.executions import KeptReplay, ReplayRow
 from services.places import Rate
 from services.rules import PROVISIONAL_BELOW
@@ -33,18 +34,11 @@ def _case(row: ReplayRow) -> list[Cell]:
         {"t": looks.MISSING if index is None else str(index), "right": True},
         {"t": date},
         {"t": looks.price(row.price), "right": True},
-        {"t": _expected(row)},
+        {"t": words.expected(row.verdict, row.candle_index, row.expected_index)},
         _seen(row.before, row.before_seen),
         _seen(row.after, row.after_seen),
         _result(str(row.outcome)),
     ]
-
-
-def _expected(row: ReplayRow) -> str:
-    label = looks.look(looks.VERDICTS, row.verdict).label
-    if row.verdict != "adjustment" or row.expected_index is None or row.candle_index is None:
-        return label
-    return f"{label} {int(row.expected_index) - int(row.candle_index):+d}".replace("-", "−")
 
 
 def _seen(passed: bool | None, word: str | None) -> Cell:

@@ -26,7 +26,6 @@ from pages.components.execution.text_viewer import passage
 from pages.components.launch.prompt_view import prompt_view
 from pages.components.runs import component
 from pages.components.runs.state import is_live, is_paid
-from services import exports
 from services.executions import KeptReplay
 
 LABELS: Final = ("Replay", "Diff", "Log", "Tests", "Prompt", "Attempts", "Cost")
@@ -79,8 +78,9 @@ def _replay(view: ExecutionView) -> None:
             parts.badge(look if n else looks.Look("gray", look.symbol, look.label), f"{n:,} {look.label.lower()}")
         st.space("stretch")
         st.caption(looks.plain(replay_note(replay)), width="content")
-        parts.download_csv_button(
-            "CSV", lambda: exports.to_csv(exports.replay_frame(replay)), _file_name(view, "replay"), type="tertiary"
+        row = view.detail.row
+        parts.export_menu(
+            "replay", {"execution": str(row.id)}, view.actor, called=_file_name(view, ""), type="tertiary"
         )
     evidence = [("Evidence", replay.splits.evidence or looks.MISSING)]
     drawn.facts([*evidence, *split_lines(replay)], key="execution-evidence")

@@ -40,6 +40,7 @@ class RowCard(TypedDict):
 class RowsData(TypedDict):
     cards: list[RowCard]
     label: str
+    ticked: list[int] | None  # None where rows can't be ticked
 
 
 _ROWS: Component[RowsData] = component(
@@ -47,7 +48,7 @@ _ROWS: Component[RowsData] = component(
     RowsData,
     css=asset("shared.css", _HERE / "component.css"),
     js=asset("shared.js", _HERE / "component.js"),
-    triggers=("open",),
+    triggers=("open", "tick"),
 )
 
 
@@ -73,13 +74,11 @@ def rows_table(
 ) -> tuple[int | None, list[int]]:
     """Draws the rows; returns the one that was opened by a click, and those that are ticked.
 
-    On a phone they are cards, `titles` columns of which make the title; rows can't be ticked there.
+    On a phone they are cards, `titles` columns of which make the title, with a box to tick where rows can be ticked.
     """
     if is_narrow():
-        opened = getattr(
-            _ROWS({"cards": [card(columns, row, titles) for row in rows], "label": label}, key=key), "open", None
-        )
-        return (opened if isinstance(opened, int) and 0 <= opened < len(rows) else None), []
+        cards = [card(columns, row, titles) for row in rows]
+        return _cards(cards, rows, key=key, label=label, tickable=selection == "multi-row")
     event: Any = st.dataframe(
         table(columns, rows),
         column_config=looks_of(columns),
@@ -93,6 +92,25 @@ def rows_table(
     )
     ticked = [at for at in event["selection"].get("rows", ()) if at < len(rows)]
     return clicked_row(event, len(rows)), ticked
+
+
+def _cards(
+    cards: list[RowCard], rows: Sequence[Any], *, key: str, label: str, tickable: bool
+) -> tuple[int | None, list[int]]:
+    """Ticks are kept by the rows' ids, so that they stay with their rows when the list moves under them."""
+    held = f"{key}-ticked"
+    ids = [getattr(row, "id", None) for row in rows]
+
+    def tick() -> None:
+        sent = getattr(st.session_state.get(key), "tick", None)
+        if isinstance(sent, list):
+            st.session_state[held] = [ids[at] for at in sent if isinstance(at, int) and 0 <= at < len(ids)]
+
+    kept = st.session_state.get(held, ()) if tickable else ()
+    ticked = [at for at, one in enumerate(ids) if one in kept]
+    data: RowsData = {"cards": cards, "label": label, "ticked": ticked if tickable else None}
+    opened = getattr(_ROWS(data, key=key, on={"tick": tick}), "open", None)
+    return (opened if isinstance(opened, int) and 0 <= opened < len(rows) else None), ticked
 
 
 def card(columns: Sequence[Column[Row]], row: Row, titles: int) -> RowCard:

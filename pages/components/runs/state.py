@@ -15,7 +15,7 @@ from services import rules
 from services.executions import ExecutionRow
 from services.lifecycle import ExecutionStatus
 
-STALLED_AFTER: Final = timedelta(seconds=10)
+STALLED_AFTER: Final = timedelta(seconds=rules.STALLED_AFTER_S)
 CANCELING: Final = Look("gray", "hourglass_empty", "Canceling…")
 STALLED: Final = Look("orange", "heart_broken", "Stalled")
 WAITS_FOR_PLAN: Final = Look("orange", "rule", "Waits for its plan")

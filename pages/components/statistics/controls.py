@@ -11,6 +11,7 @@ from typing import Final
 import streamlit as st
 
 from services.executions import AGENTS, DEPLOY_TARGETS
+from services.exports import REPORTS
 from services.people import Person
 from services.rules import agent_name
 from services.stats import Filters, Places
@@ -45,11 +46,20 @@ class Chosen:
         """What the period is compared with."""
         return self.filters.year_before() if self.compared == COMPARED[1] else self.filters.before()
 
-    @property
-    def report_filters(self) -> dict[str, str]:
-        """As the reports take them."""
-        names = {"workspace": str(self.workspace.id)} if self.workspace else {}
-        return names | {"since": self.period.since.isoformat(), "until": self.period.until.isoformat()}
+    def report_filters(self, report: str) -> dict[str, str]:
+        """As a report takes them; what it can't be narrowed by is left out."""
+        given = {
+            "workspace": self.workspace.id if self.workspace else None,
+            "since": self.period.since.isoformat(),
+            "until": self.period.until.isoformat(),
+            "category": self.filters.category,
+            "person": self.filters.person_id,
+            "agent": self.filters.agent,
+            "target": self.filters.target,
+            "symbol": self.filters.symbol,
+        }
+        takes = REPORTS[report].filters
+        return {name: str(value) for name, value in given.items() if value and name in takes}
 
     @property
     def whose(self) -> str:

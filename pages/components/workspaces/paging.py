@@ -1,4 +1,4 @@
-"""A page of the list of workspaces, narrowed in SQL, and the file that holds all of them."""
+"""A page of the list of workspaces, narrowed in SQL, and the same filters for the file that holds all of them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ import uuid
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pages.components.columns import csv_frame
-from pages.components.workspaces.rows import columns
 from services import timeline, workspaces
 from services.database.engine import transaction
-from services.exports import to_csv
 from services.workspaces import Place, WorkspaceRow
 
 STEP: Final = 100  # workspaces of a page
@@ -70,14 +67,15 @@ def read(wanted: Wanted, after: Place | None) -> Listed:
         return Listed(rows, workspaces.sparklines(session, [row.id for row in rows]), total, position)
 
 
-def csv(wanted: Wanted) -> bytes:
-    """All rows that the filters let through, read a page at a time when somebody asks for the file."""
-    rows: list[WorkspaceRow] = []
-    with transaction() as session:
-        while page := _rows(session, wanted, place(rows[-1]) if rows else None, 1000):
-            rows += page
-        sparks = workspaces.sparklines(session, [row.id for row in rows])
-    return to_csv(csv_frame(columns(sparks), rows))
+def report_filters(wanted: Wanted) -> dict[str, str]:
+    """The same for the report that is exported."""
+    given = {
+        "search": wanted.search,
+        "status": ",".join(wanted.live_statuses or []),
+        "category": wanted.category or "",
+        "archived": "yes" if wanted.archived else "no",
+    }
+    return {name: value for name, value in given.items() if value}
 
 
 def place(row: WorkspaceRow) -> Place:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any, Final
 
 import streamlit as st
-from streamlit.elements.lib.column_types import ColumnConfig
 
 from pages.components import looks
 from pages.components import rates as shown
@@ -76,42 +75,24 @@ def columns(sparks: Mapping[uuid.UUID, Sequence[float]]) -> list[Column[Workspac
         return list(rates) if len(rates) > 1 else None
 
     return [
-        _both("Pattern", attrgetter("name"), kinds.TextColumn(width="medium")),
-        _both("Category", attrgetter("category")),
-        Column("Status", _status, status, attrgetter("status")),
-        _both("Version", lambda row: looks.MISSING if row.version == NO_VERSION else row.version, small),
+        Column("Pattern", attrgetter("name"), kinds.TextColumn(width="medium")),
+        Column("Category", attrgetter("category")),
+        Column("Status", _status, status),
+        Column("Version", lambda row: looks.MISSING if row.version == NO_VERSION else row.version, small),
         Column(
             "Success",
             lambda row: looks.percent(row.success_rate),
             kinds.TextColumn(width="small", alignment="right"),
-            attrgetter("success_rate"),
         ),
         Column("95% interval, n", _interval, small),
-        Column("Interval low", raw=lambda row: _score(row).ci_low),
-        Column("Interval high", raw=lambda row: _score(row).ci_high),
-        Column("n", raw=lambda row: _score(row).n),
-        Column("Effective n", raw=lambda row: _score(row).n_effective),
-        Column("Enough judged", raw=lambda row: shown.enough(_score(row), row.policy.judged)),
         Column("Unseen, 95% interval, n", lambda row: shown.unseen(row.rates, row.policy), small),
-        Column("Unseen success", raw=lambda row: row.rates.unseen.rate),
-        Column("Unseen interval low", raw=lambda row: row.rates.unseen.ci_low),
-        Column("Unseen interval high", raw=lambda row: row.rates.unseen.ci_high),
-        Column("Unseen n", raw=lambda row: row.rates.unseen.n),
-        Column("Seen success", raw=lambda row: row.rates.seen.rate),
-        Column("Seen n", raw=lambda row: row.rates.seen.n),
-        Column("Unjudged marks", raw=lambda row: _score(row).unjudged),
-        _both("Trend", sparkline, trend),
-        _both("Execution", _execution),
-        _both("Progress", lambda row: row.execution_progress if is_live(row) else None, progress),
-        _both("Sessions", attrgetter("session_count"), count),
-        _both("Open", attrgetter("open_count"), kinds.NumberColumn(width="small", help="Open corrections")),
-        Column("Tested", lambda row: looks.ago(row.last_tested_at).capitalize(), small, attrgetter("last_tested_at")),
+        Column("Trend", sparkline, trend),
+        Column("Execution", _execution),
+        Column("Progress", lambda row: row.execution_progress if is_live(row) else None, progress),
+        Column("Sessions", attrgetter("session_count"), count),
+        Column("Open", attrgetter("open_count"), kinds.NumberColumn(width="small", help="Open corrections")),
+        Column("Tested", lambda row: looks.ago(row.last_tested_at).capitalize(), small),
     ]
-
-
-def _both(heading: str, read: Callable[[WorkspaceRow], Any], look: ColumnConfig | None = None) -> Column[WorkspaceRow]:
-    """A column that reads the same in the table and in the CSV."""
-    return Column(heading, read, look, read)
 
 
 def _score(row: WorkspaceRow) -> Rate:

@@ -173,7 +173,10 @@ def test_why_something_is_not_connected_is_said_and_the_queue_names_its_runs(wor
         assert "ANTHROPIC_API_KEY" in words(at).replace("\\", "") and "not connected" in str(drawn(at, "facts"))
         queue = at.dataframe[0].value
         assert queue["Execution"].iloc[0].endswith("· execution 1") and queue["Phase"].iloc[0] == "Implementing"
-        assert "Not connected: " in words(part(world, "Connections")).replace("\\", "")
+        for name in ("System", "Connections"):
+            said = words(part(world, name)).replace("\\", "")
+            assert said.count("Claude is not connected: set ANTHROPIC_API_KEY.") == 1
+            assert "Claude: Claude" not in said and "Not connected: Claude" not in said
     finally:
         change(execution_id, status="failed", error="It failed.", errored_at=now())
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
+from pages.components import looks
 from services import executions, labels, prompts, releases, storage
 from services.database.engine import transaction
 from services.detectors import repository
@@ -16,7 +17,7 @@ from services.lifecycle import ExecutionPhase, ExecutionStatus
 from services.models import ExecutionAttempt, PlaceRow, now
 from services.settings import get_settings
 from tests.support.execution_screen import HOSTILE, button, change, made, open_execution, running, said
-from tests.support.product import World, drawn, head
+from tests.support.product import World, downloaded, drawn, head
 
 
 def test_a_running_one_shows_its_phases_its_task_and_its_log(world: World) -> None:
@@ -113,6 +114,9 @@ def test_the_replay_has_broken_cases_first_and_the_next_step_shows_them(world: W
     assert not at.exception
     rows = drawn(at, "table")[0]["rows"]
     assert [row[-1]["t"] for row in rows][:2] == ["Broken", "Fixed"]
+    file = [list(row.values()) for row in downloaded(at, "replay")]
+    kept = [[cell["t"].replace(looks.MISSING, "") for cell in row] for row in rows]
+    assert [(row[0], row[1], row[2], *row[5:]) for row in file] == [(row[0], row[1], row[2], *row[5:]) for row in kept]
     assert rows[0][5]["t"] == "Right" and rows[0][7] == {"t": "absent", "icon": "close", "color": "red"}
     facts = dict(row for given in drawn(at, "facts") for row in given["rows"])
     assert facts["Evidence"].startswith("1 fixed, 1 broken of 2 seen judged places.")

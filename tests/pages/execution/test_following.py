@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
+from pages.components import looks
 from pages.components.columns import table
 from pages.components.dialogs import ASKED
 from pages.components.execution import attempts_data
@@ -22,6 +23,7 @@ from pages.components.workspace import pattern_list
 from pages.components.workspaces import grid as workspace_grid
 from pages.components.workspaces import rows as workspace_rows
 from services import executions, storage, workspaces
+from services import words as wording
 from services.database.engine import transaction
 from services.executions import AttemptRow, FollowUp, UsageRow
 from services.lifecycle import ExecutionPhase, ExecutionStatus
@@ -29,7 +31,7 @@ from services.models import ClaudeExecution, ExecutionAttempt, now
 from services.settings import get_settings
 from tests import factories
 from tests.support.execution_screen import badges, button, change, made, open_execution, running, said
-from tests.support.product import World, drawn, given, open_page, ticking
+from tests.support.product import World, downloaded, drawn, given, open_page, ticking
 
 BUILD = 'Vercel\'s build failed: Command "npm run build" exited with 1.'
 
@@ -157,9 +159,12 @@ def test_eleven_attempts_each_open_with_their_own_logs(world: World) -> None:
     at.session_state[DEPLOY_LOG_KEY] = True
     at.run()
     assert [t["text"] for t in drawn(at, "text") if t["label"] == "The deploy's log"] == ["build 10 said no\n"]
-    with transaction() as session:
-        frame = attempts_data.attempt_frame(executions.get(session, execution_id))
-    assert list(frame["number"]) == list(range(1, 12)) and frame["decision"].iloc[0] == shown["Then"]
+    head = [cell["t"] for cell in table["head"]]
+    lines = [dict(zip(head, (cell["t"] for cell in row), strict=True)) for row in table["rows"]]
+    file = downloaded(at, "attempts")
+    assert [row["Attempt"] for row in file] == [str(n) for n in range(1, 12)] == [row["Attempt"] for row in lines]
+    for name in ("Outcome", "Ended in", "Why", "Commit"):
+        assert [row[name] for row in file] == [row[name].replace(looks.MISSING, "") for row in lines], name
 
 
 def attempt_facts(at: AppTest) -> dict[str, str]:
@@ -185,6 +190,12 @@ def test_what_claude_spends_is_shown_live_and_the_tuner_has_no_cost(world: World
         ["1", "Planning", "claude-sonnet-5-5", "1", "11k", "800", "$0.12"],
         ["1", "Implementing", "claude-sonnet-5-5", "2", "20k", "1k", "$0.30"],
         ["All", "", "", "3", "31k", "2k", "$0.42"],
+    ]
+    file = [tuple(row.values()) for row in downloaded(at, "usage")]
+    assert file == [
+        ("1", "Planning", "claude-sonnet-5-5", "1", "11000", "800", "0.12"),
+        ("1", "Implementing", "claude-sonnet-5-5", "2", "20000", "1200", "0.3"),
+        ("All", "", "", "3", "31000", "2000", "0.42"),
     ]
     tuner = open_execution(running(world), world.viewer)
     assert [t.label for t in at.tabs][-1] == "Cost" and "Cost" not in [t.label for t in tuner.tabs]
@@ -229,8 +240,8 @@ def test_a_decision_reads_as_what_was_done() -> None:
     assert text("refine") == "Went back to the agent, with the reason"
     assert text("fail", advice="Look at the tests.") == "Failed for good: Look at the tests."
     assert text(None) == "–"
-    assert attempts_data.turn_label("refine-deploy.failed-2") == "Refining after a failed deploy, round 2"
-    assert [attempts_data.turn_label(turn) for turn in ("plan", "testing", "odd")] == ["Planning", "Testing", "odd"]
+    assert wording.turn("refine-deploy.failed-2") == "Refining after a failed deploy, round 2"
+    assert [wording.turn(turn) for turn in ("plan", "testing", "odd")] == ["Planning", "Testing", "odd"]
 
 
 def test_a_page_in_view_reads_a_fixed_number_of_times(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

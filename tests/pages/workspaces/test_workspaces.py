@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 from streamlit.testing.v1 import AppTest
 
-from pages.components.columns import csv_frame, table
-from pages.components.workspaces import paging
+from pages.components.columns import table
 from pages.components.workspaces import rows as workspace_rows
 from pages.components.workspaces.create_dialog import suggestion
 from services import demo_state, workspaces
 from services.database.engine import transaction
-from services.exports import to_csv
 from services.places import rate
 from services.workspaces import WorkspaceRow
 from tests import factories
-from tests.support.product import World, given, open_page, words
+from tests.support.product import World, downloaded, given, open_page, words
 
 
 def rows(**filters: Any) -> list[WorkspaceRow]:
@@ -97,15 +94,34 @@ def test_a_live_execution_shows_its_phase_on_card_and_table(world: World) -> Non
     assert table(workspace_rows.columns({}), [replace(live, execution_status="pending")])["Execution"][0] == "Waiting"
 
 
-def test_the_download_holds_numbers_and_defused_names(world: World) -> None:
-    row = next(r for r in rows() if r.id == world.swings)
-    judged = replace(row, name="=cmd()", success_rate=0.75, success_tp=9, success_fp=2, success_fn=1,
-                     last_tested_at=datetime(2026, 1, 2, tzinfo=UTC))  # fmt: skip
-    text = to_csv(csv_frame(workspace_rows.columns({judged.id: [0.5, 0.75]}), [judged])).decode()
-    assert "'=cmd()" in text
-    low = rate(9, 2, 1).ci_low
-    assert low is not None and f"0.75,{low:.2f}"[:-1] in text  # the rate, then the lower end of its interval
-    assert ",12," in text
+def test_the_file_behind_the_link_holds_the_rows_of_the_table(world: World, at: AppTest) -> None:
+    with transaction() as session:
+        made = factories.workspace(session, world.member, name='=cmd("a"); b', category="Zones")
+        session.execute(
+            text("UPDATE pattern_workspaces SET success_rate = 0.75, success_tp = 9, success_fp = 2, success_fn = 1, "
+                 "last_tested_at = '2026-01-02T03:04:05Z' WHERE id = :id"), {"id": made},
+        )  # fmt: skip
+    try:
+        at.button_group(key="workspaces-view").set_value("table").run()
+        frame, file = at.dataframe[0].value, downloaded(at, "workspaces")
+        assert [row["Pattern"] for row in file] == list(frame["Pattern"]) and len(file) == 3
+        at.text_input(key="workspaces-search").set_value("cmd(").run()
+        (row,) = downloaded(at, "workspaces")
+        judged = rate(9, 2, 1)
+        assert (row["Pattern"], row["Category"], row["Status"]) == ('=cmd("a"); b', "Zones", "Soon")
+        assert (row["Success"], row["n"], row["Tested"]) == ("0.75", "12", "2026-01-02 03:04:05")
+        assert float(row["Interval from"]) == pytest.approx(judged.ci_low)
+        assert float(row["Interval to"]) == pytest.approx(judged.ci_high)
+        with transaction() as session:
+            workspaces.archive(session, made, actor=world.admin)
+        at.text_input(key="workspaces-search").set_value("").run()
+        assert len(downloaded(at, "workspaces")) == 2
+        at.button_group(key="workspaces-status").set_value(["archived"]).run()
+        assert '=cmd("a"); b' in [row["Pattern"] for row in downloaded(at, "workspaces")]
+    finally:
+        with transaction() as session:
+            session.execute(text("DELETE FROM workspace_messages WHERE workspace_id = :id"), {"id": made})
+            session.execute(text("DELETE FROM pattern_workspaces WHERE id = :id"), {"id": made})
 
 
 def test_the_banner_says_that_the_demo_is_being_built(world: World) -> None:
@@ -141,8 +157,7 @@ def test_a_thousand_workspaces_come_by_pages_and_the_file_holds_all(world: World
         assert "Show more" not in [button.label for button in at.button]
         next(button for button in at.button if button.label == "Back").click().run()
         assert cards(at)[0] == "Many 000"
-        lines = paging.csv(paging.Wanted("many", (), None)).decode().strip().splitlines()
-        assert len(lines) == 121
+        assert len(downloaded(at, "workspaces")) == 120
     finally:
         with transaction() as session:
             session.execute(text("UPDATE pattern_workspaces SET archived_at = now() WHERE name LIKE 'Many %'"))
