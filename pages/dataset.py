@@ -47,7 +47,7 @@ def page(actor: Actor) -> None:
         dataset = datasets.get(session, dataset_id)
         uses = dataset_changes.uses(session, dataset_id)
         away = dataset_changes.archived_at(session, dataset_id)
-        runnable = [p for p in workspaces.list_workspaces(session) if p.status not in NOT_DEPLOYED]
+        runnable = [p for p in workspaces.choices(session) if p.status not in NOT_DEPLOYED]
     above = (("Sessions", "/sessions"), ("Datasets", "/sessions?list=Datasets"))
     trail(above, dataset.name, copies=[("Content", dataset.content_sha256)])
     with parts.header(dataset.name):

@@ -584,6 +584,7 @@ interface TimelineData {
   focus: string | null
   can_load_newer: boolean
   read_to: number | null
+  marked: number | null
   entries: Entry[]
   live_url: string | null
   can_load_older: boolean
@@ -753,7 +754,7 @@ interface Components {
   pattern_list: Mounted<PatternListData, "open">
   review: Mounted<QueueData | SessionsData | BadgesData | ChangeData, "open">
   rows: Mounted<RowsData, "open" | "tick">
-  timeline: Mounted<TimelineData, "open" | "number" | "show" | "edit" | "delete" | "again" | "older" | "newer" | "newest" | "renew" | "refresh">
+  timeline: Mounted<TimelineData, "open" | "number" | "show" | "edit" | "delete" | "again" | "older" | "newer" | "newest" | "renew" | "read" | "refresh">
   trail: Mounted<TrailData, "open">
   workspace_grid: Mounted<GridData, "open">
   writing: Mounted<WritingData, never>

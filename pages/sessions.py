@@ -26,7 +26,7 @@ from services.datasets import DatasetRow
 from services.lifecycle import SessionStatus, WorkspaceStatus
 from services.people import Actor
 from services.sessions import SessionRow
-from services.workspaces import WorkspaceRow
+from services.workspaces import WorkspaceChoice
 
 LISTS: Final = {"Sessions": ":material/candlestick_chart: Sessions", "Datasets": ":material/database: Datasets"}
 LIMIT: Final = 200  # sessions of one page of the list, newest first
@@ -38,7 +38,7 @@ NOT_DEPLOYED: Final = (WorkspaceStatus.SOON, WorkspaceStatus.IMPLEMENTING)
 
 def page(actor: Actor) -> None:
     with guarded(stop=True), transaction() as session:
-        patterns = workspaces.list_workspaces(session)
+        patterns = workspaces.choices(session)
         known = datasets.list_datasets(session)
     place = parts.header("Sessions")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -101,7 +101,7 @@ def turn(place: Cursor | None) -> None:
         pages.append(place)
 
 
-def session_filters(patterns: Sequence[WorkspaceRow]) -> tuple[uuid.UUID | None, str | None]:
+def session_filters(patterns: Sequence[WorkspaceChoice]) -> tuple[uuid.UUID | None, str | None]:
     """The pattern and the status to show; `/sessions?workspace=…` begins with that pattern."""
     names = {str(p.id): p.name for p in patterns}
     asked = st.query_params.get("workspace")
@@ -137,7 +137,7 @@ def status_label(status: str) -> str:
 
 def session_list(
     rows: Sequence[SessionRow],
-    patterns: Sequence[WorkspaceRow],
+    patterns: Sequence[WorkspaceChoice],
     known: Sequence[DatasetRow],
     actor: Actor,
     *,
@@ -159,7 +159,9 @@ def session_list(
         go("session", id=rows[at].id)
 
 
-def no_sessions(patterns: Sequence[WorkspaceRow], known: Sequence[DatasetRow], actor: Actor, *, filtered: bool) -> None:
+def no_sessions(
+    patterns: Sequence[WorkspaceChoice], known: Sequence[DatasetRow], actor: Actor, *, filtered: bool
+) -> None:
     """What to do first, by what is there already."""
     if filtered:
         parts.empty_state("search_off", "No session fits", "Change the pattern or the status.")
@@ -177,7 +179,7 @@ def no_sessions(patterns: Sequence[WorkspaceRow], known: Sequence[DatasetRow], a
 
 
 def run_button(
-    patterns: Sequence[WorkspaceRow], known: Sequence[DatasetRow], workspace_id: uuid.UUID | None, actor: Actor
+    patterns: Sequence[WorkspaceChoice], known: Sequence[DatasetRow], workspace_id: uuid.UUID | None, actor: Actor
 ) -> None:
     """Runs the chosen pattern's detector, or asks for the pattern first."""
     if not actor.may("run_session"):

@@ -101,7 +101,7 @@ def page() -> None:
     actor = require_actor()
     with guarded(stop=True):
         with transaction() as session:
-            rows = workspaces.list_workspaces(session)
+            rows = workspaces.choices(session)
             known = Choices(rows, people.list_people(session), datasets.symbols(session))
         with header("Statistics"):
             chosen = controls(known)

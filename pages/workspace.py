@@ -35,6 +35,7 @@ from services.people import Actor
 from services.timeline import FILTERS, PAGE
 from services.web import tokens
 
+BESIDE = 100  # patterns at the left
 FILTER_LABELS = {"people": "People", "corrections": "Corrections", "executions": "Executions", "deploys": "Deploys"}
 MORE = {
     "versions": ("history", "Versions", "read"),
@@ -103,10 +104,14 @@ def patterns(selected: uuid.UUID | None) -> None:
     )
     with guarded(stop=True):
         with transaction() as session:
-            rows = workspaces.list_workspaces(session, search=(search or "").strip() or None)
+            words = (search or "").strip() or None
+            rows = workspaces.list_workspaces(session, search=words, limit=BESIDE + 1)
+            total = len(rows) if len(rows) <= BESIDE else workspaces.count(session, search=words)
             unread = entries_of.unread(session, actor=actor)
         new = {row_id: n for row_id, n in unread.items() if row_id != selected}
-        opened = pattern_list(rows, selected=selected, unread=new, key="patterns")
+        opened = pattern_list(rows[:BESIDE], selected=selected, unread=new, key="patterns")
+        if total > BESIDE:
+            st.caption(f"The first {BESIDE} of {looks.count(total, 'pattern')}; the search finds all of them.")
         if opened is not None and opened != selected:
             go("workspace", id=opened)
 
@@ -192,10 +197,10 @@ def _timeline(view: summary.View, actor: Actor) -> TimelineAction | None:
         )
     kinds, search = (None if kind == "all" else kind), (words or "").strip()
     limit = _limit(view, (str(workspace.id), kind, search))
-    read_to = None
+    read = None
     if not kinds and not search:
         with transaction() as session:
-            read_to = window.read_before(session, workspace, actor)
+            read = window.reading(session, workspace, actor)
             opened = window.asked(session, workspace.id)
         if opened is not None:
             return _window(opened, view, actor)
@@ -219,7 +224,8 @@ def _timeline(view: summary.View, actor: Actor) -> TimelineAction | None:
         last_seq=None if search else workspace.message_seq,
         empty=empty,
         workspace_id=workspace.id,
-        read_to=read_to if read_to is not None and read_to < workspace.message_seq else None,
+        read_to=read.before if read and read.before is not None and read.before < workspace.message_seq else None,
+        marked=(read.now or 0) if read else None,
     )
 
 
@@ -274,8 +280,13 @@ def _live_url(workspace_id: uuid.UUID, actor: Actor) -> str:
 
 def _act(action: TimelineAction | None, workspace_id: uuid.UUID) -> None:
     """Does what was clicked in the timeline, or what its live stream asks for."""
-    if action is None or action.name == "refresh":
-        return  # this run of the fragment was the refresh
+    if action is None:
+        return
+    if action.name in ("refresh", "read"):  # this run of the fragment was the refresh
+        if action.number is not None:
+            with guarded():
+                window.note_read(workspace_id, action.number, acting(), returned=action.kind == "returned")
+        return
     if action.name in ("older", "newer"):
         if not window.widen(older=action.name == "older"):
             st.session_state["timeline-pages"]["pages"] += 1

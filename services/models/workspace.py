@@ -23,6 +23,7 @@ class PatternWorkspace(Base):
         Index(None, "pattern_type"),
         Index(None, "status"),
         Index(None, "created_by_id"),
+        Index(None, "category", "name", "id"),  # the order of the list
         CheckConstraint("session_count >= 0 AND feedback_count >= 0", name="counts_not_negative"),
         CheckConstraint("success_rate IS NULL OR (success_rate >= 0 AND success_rate <= 1)", name="success_rate_range"),
         CheckConstraint("replay_policy IN ('strict', 'net')", name="replay_policy_known"),

@@ -36,7 +36,8 @@ class Mention:
 
 
 _MARK: LiteralString = """
-INSERT INTO read_markers (user_id, workspace_id, last_seq) VALUES (%(person)s, %(w)s, %(seq)s)
+INSERT INTO read_markers (user_id, workspace_id, last_seq)
+SELECT %(person)s, id, least(%(seq)s, message_seq) FROM pattern_workspaces WHERE id = %(w)s
 ON CONFLICT (user_id, workspace_id) DO UPDATE SET last_seq = excluded.last_seq, read_at = now()
 WHERE read_markers.last_seq < excluded.last_seq"""
 _UNREAD: LiteralString = """
@@ -62,7 +63,7 @@ def last_read(session: Session, workspace_id: uuid.UUID, *, actor: Actor) -> int
 
 
 def mark_read(session: Session, workspace_id: uuid.UUID, seq: int, *, actor: Actor) -> None:
-    """Notes that the person has read up to `seq`. It never goes back."""
+    """Notes that the person has read up to `seq`, or to the newest message. It never goes back."""
     require(actor, "read")
     fetch(session, _MARK + " RETURNING last_seq", {"person": actor.id, "w": workspace_id, "seq": seq})
 

@@ -94,7 +94,8 @@ _FILTERS: dict[str, LiteralString] = {
     "like": "(w.name ILIKE %(like)s OR w.pattern_type ILIKE %(like)s OR w.category ILIKE %(like)s)",
     "creator": "w.created_by_id = %(creator)s",
     "category": "w.category = %(category)s",
-    "archived": "(w.archived_at IS NOT NULL) = %(archived)s",
+    "live": "w.archived_at IS NULL",
+    "away": "w.archived_at IS NOT NULL",
     "after_id": "(w.category, w.name, w.id) > (%(after_category)s, %(after_name)s, %(after_id)s)",
 }
 Place = tuple[str, str, uuid.UUID]  # category, name and id of the last row that was shown
@@ -120,7 +121,8 @@ def _asked(
         "like": like,
         "creator": creator,
         "category": category,
-        "archived": archived,
+        "live": True if archived is False else None,
+        "away": True if archived else None,
         "after_id": after[2] if after else None,
     }
     where: list[LiteralString] = [condition for name, condition in _FILTERS.items() if given[name] is not None]
@@ -160,6 +162,27 @@ def count(
     where, params = _asked(statuses, search, category, only_archived)
     counted: LiteralString = "SELECT count(*) FROM pattern_workspaces w WHERE {where}"
     return int(fetch(session, counted.format(where=where), params)[0][0])
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceChoice:
+    """A workspace as menus offer it."""
+
+    id: uuid.UUID
+    name: str
+    pattern_type: str
+    category: str
+    status: str
+    version: str
+
+
+def choices(session: Session) -> list[WorkspaceChoice]:
+    """What menus offer, in the order of the list, without the archived ones: of each workspace its own row alone."""
+    sql: LiteralString = (
+        "SELECT id, name, pattern_type, category, status, version FROM pattern_workspaces "
+        "WHERE archived_at IS NULL ORDER BY category, name, id"
+    )
+    return [WorkspaceChoice(*row) for row in fetch(session, sql, {})]
 
 
 def names(session: Session) -> dict[uuid.UUID, str]:

@@ -18,7 +18,10 @@ def test_a_report_is_narrowed_by_every_filter_of_the_page(command: Command) -> N
     page = command("report", *days, "--category", "Zones", "--person", ann.email, "--agent", "claude", "--target",
                    "local", "--symbol", "GOOG", "--places", "unseen")  # fmt: skip
     assert page.code == 0, page.err
-    assert "Narrowed to what Ann &lt;Lee&gt; did, executions of Claude, deployed to local, GOOG, unseen places." in page.out
+    assert (
+        "Narrowed to what Ann &lt;Lee&gt; did, executions of Claude, deployed to local, GOOG, unseen places."
+        in page.out
+    )
     assert "01 Mar 2026 to 31 Mar 2026" in page.out and "<h1>Zones" in page.out
     assert "<h1>Gaps" in command("report", "--pattern", "gaps").out
 

@@ -18,10 +18,13 @@ import pytest
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from services.database.engine import engine_for, get_engine
+from services.lifecycle import ExecutionStatus
+from services.models import now
 from services.settings import ROOT, get_settings
 from services.web import tokens
 from tests.conftest import Databases
 from tests.support import product
+from tests.support.execution_screen import change, made, running
 from tests.support.installation import copy_tree
 from tests.support.product import World
 from tests.support.web_server import free_port
@@ -136,3 +139,18 @@ def _wait(url: str, log: Path) -> None:
         except httpx.TransportError:
             time.sleep(0.2)
     pytest.fail(log.read_text())
+
+
+@pytest.fixture(scope="module")
+def screens(world: World) -> Iterator[list[str]]:
+    """The addresses of screens with something on them."""
+    failed = made(world, ExecutionStatus.FAILED, workspace_id=world.swings, phase="testing")
+    change(failed, error="1 of 41 tests failed. Open the log.", errored_at=now())
+    live = running(world)
+    session_id = world.run(start=300, bars=60)
+    yield [
+        "/", "/sessions", "/corrections", "/executions", "/statistics", "/account", "/review",
+        f"/workspace?id={world.swings}", f"/session?id={session_id}", f"/execution?id={failed}",
+        f"/execution?id={live}", f"/versions?id={world.swings}", f"/dataset?id={world.dataset.id}",
+    ]  # fmt: skip
+    change(live, status=ExecutionStatus.FAILED, error="It failed.", errored_at=now())

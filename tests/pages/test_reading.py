@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -15,31 +14,13 @@ from pages.components.columns import Column
 from pages.components.rows.component import card
 from services import feedback
 from services.database.engine import transaction
-from services.lifecycle import ExecutionStatus
-from services.models import now
 from tests import factories
 from tests.support.contrast import Faint, faint_texts
-from tests.support.execution_screen import change, made, running
 from tests.support.product import World
 from tests.support.screens import Person
 
 PARTS = ("People", "System", "Runs", "Schedules", "Backups", "Storage", "Connections", "Tokens", "Audit")
 PHONE = {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def screens(world: World) -> Iterator[list[str]]:
-    """The addresses of screens with something on them."""
-    failed = made(world, ExecutionStatus.FAILED, workspace_id=world.swings, phase="testing")
-    change(failed, error="1 of 41 tests failed. Open the log.", errored_at=now())
-    live = running(world)
-    session_id = world.run(start=300, bars=60)
-    yield [
-        "/", "/sessions", "/corrections", "/executions", "/statistics", "/account", "/review",
-        f"/workspace?id={world.swings}", f"/session?id={session_id}", f"/execution?id={failed}",
-        f"/execution?id={live}", f"/versions?id={world.swings}", f"/dataset?id={world.dataset.id}",
-    ]  # fmt: skip
-    change(live, status=ExecutionStatus.FAILED, error="It failed.", errored_at=now())
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

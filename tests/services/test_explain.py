@@ -181,6 +181,28 @@ def test_a_page_of_workspaces_looks_up_its_own_rows_alone(
     assert looked_up and set(looked_up.values()) == {100}, "one look-up a row of the page, none for the others"
 
 
+def test_a_page_of_workspaces_is_read_in_the_order_of_its_index(
+    session: Session, home: uuid.UUID, caught: list[tuple[Any, Any]]
+) -> None:
+    first = workspaces.list_workspaces(session, limit=100)
+    place = (first[-1].category, first[-1].name, first[-1].id)
+    for after in (None, place):
+        _, indexes = explained(
+            session, caught, lambda after=after: workspaces.list_workspaces(session, after=after, limit=100),  # type: ignore[misc]
+            "pattern_workspaces",
+        )  # fmt: skip
+        assert indexes == {"ix_pattern_workspaces_category_name_id"}, after
+
+
+def test_menus_read_the_rows_of_workspaces_alone(
+    session: Session, home: uuid.UUID, caught: list[tuple[Any, Any]]
+) -> None:
+    caught.clear()
+    offered = workspaces.choices(session)
+    assert len(caught) == 1 and "JOIN" not in str(caught[0][0])
+    assert [(one.category, one.name) for one in offered] == sorted((one.category, one.name) for one in offered)
+
+
 def loops(plan: dict[str, Any]) -> Iterator[tuple[str, int]]:
     if "Relation Name" in plan:
         yield plan["Relation Name"], plan["Actual Loops"]

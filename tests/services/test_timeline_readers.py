@@ -60,6 +60,8 @@ def test_reading_never_goes_back_and_counts_what_is_new(
     timeline.mark_read(session, undescribed, seq - 1, actor=reader)
     assert timeline.last_read(session, undescribed, actor=reader) == seq
     assert timeline.unread(session, actor=reader) == {undescribed: 2}
+    timeline.mark_read(session, undescribed, seq + 1000, actor=reader)  # a browser may say anything
+    assert timeline.last_read(session, undescribed, actor=reader) == seq + 2
 
 
 def test_the_part_around_a_message_has_no_gap(session: Session, member: Actor, undescribed: uuid.UUID) -> None:

@@ -51,6 +51,13 @@ def recounted(connection: Connection) -> pd.DataFrame:
     """tp, fp, fn and unjudged of every active or completed session, by its id."""
     sessions = pd.read_sql(text(_SESSIONS), connection)
     marks = _levels(pd.read_sql(text(_MARKS), connection))
+    places = placed(connection)
+    rows = [_score(one, places, marks, sessions) for one in sessions.to_dict("records")]
+    return pd.DataFrame(rows).set_index("session")
+
+
+def placed(connection: Connection) -> pd.DataFrame:
+    """Every place that judgements make, with its status: present, absent, unsure or disputed."""
     decisions = pd.read_sql(text(_DECISIONS), connection)
     said = _said(pd.read_sql(text(_ITEMS), connection))
     places = pd.DataFrame(
@@ -59,8 +66,7 @@ def recounted(connection: Connection) -> pd.DataFrame:
                  "tolerance", "said"],
     )  # fmt: skip
     places["status"] = _statuses(places, decisions)
-    rows = [_score(one, places, marks, sessions) for one in sessions.to_dict("records")]
-    return pd.DataFrame(rows).set_index("session")
+    return places
 
 
 def _levels(frame: pd.DataFrame) -> pd.DataFrame:

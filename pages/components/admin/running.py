@@ -19,7 +19,7 @@ def runs_and_spending(_actor: Actor) -> None:
     with guarded(stop=True), transaction() as session:
         pause = holding.paused(session)
         caps, spent = holding.caps(session), holding.spent_today(session)
-        rows = workspaces.list_workspaces(session)
+        rows = workspaces.choices(session)
     with st.container(border=True):
         st.markdown("**Runs**")
         if pause is None:

@@ -9,7 +9,7 @@ function busy() {
   return app instanceof HTMLElement && app.dataset.testScriptState === "running"
 }
 
-/** @typedef {{ offline: HTMLElement, take(entries: Entry[]): void, send: Act }} Follower */
+/** @typedef {{ offline: HTMLElement, take(entries: Entry[]): void, send: Act, inSight?: () => { seq: number, returned: boolean } | null }} Follower */
 
 class Live {
   /** @type {string | null} */
@@ -94,7 +94,7 @@ class Live {
       this.later = undefined
       if (busy()) return this.refresh(BUSY_MS)
       this.refreshed = Date.now()
-      this.timeline.send("refresh", { at: Date.now() })
+      this.timeline.send("refresh", { at: Date.now(), ...this.timeline.inSight?.() })
       return undefined
     }, wait)
   }

@@ -16,7 +16,7 @@ from pages.components.links import exists, go, link_to
 from services import actions, datasets, sessions, workspaces
 from services.database.engine import transaction
 from services.datasets import DatasetRow
-from services.workspaces import WorkspaceRow
+from services.workspaces import WorkspaceChoice
 
 WINDOWS: Final = {"newest": "Newest bars", "dates": "Dates", "indexes": "Candle numbers"}
 COVERAGES: Final = {
@@ -69,7 +69,7 @@ def _run_session(workspace_id: uuid.UUID, known: Sequence[DatasetRow], has_detec
 
 
 @st.dialog("Start a session on these bars", width="medium")
-def run_on_window(patterns: Sequence[WorkspaceRow], dataset: DatasetRow, start: int, end: int) -> None:
+def run_on_window(patterns: Sequence[WorkspaceChoice], dataset: DatasetRow, start: int, end: int) -> None:
     """Runs a pattern's deployed version over a window that was chosen on the dataset's chart."""
     if not patterns:
         st.text("No pattern has a deployed detector yet. Launch the first execution of one.")

@@ -16,7 +16,7 @@ from services.people import Person
 from services.rules import agent_name
 from services.stats import Filters, Places
 from services.stats.periods import COMPARED, CUSTOM, PERIODS, Period, period_of
-from services.workspaces import WorkspaceRow
+from services.workspaces import WorkspaceChoice
 
 ALL: Final = "All patterns"
 EARLIEST, LATEST = date(1970, 1, 1), date(2200, 12, 31)
@@ -27,7 +27,7 @@ PLACES: Final[Mapping[str, Places]] = {"All places": "all", "Unseen by agents": 
 class Choices:
     """What there is to choose from."""
 
-    workspaces: Sequence[WorkspaceRow]
+    workspaces: Sequence[WorkspaceChoice]
     people: Sequence[Person]
     symbols: Sequence[str]
 
@@ -36,7 +36,7 @@ class Choices:
 class Chosen:
     """What the header's controls narrow the page to."""
 
-    workspace: WorkspaceRow | None  # None is all patterns
+    workspace: WorkspaceChoice | None  # None is all patterns
     period: Period
     filters: Filters
     compared: str
@@ -69,7 +69,7 @@ class Chosen:
         return f"{self.workspace.pattern_type if self.workspace else 'all patterns'} {name}"
 
 
-def labels_of(rows: Sequence[WorkspaceRow]) -> dict[str, WorkspaceRow]:
+def labels_of(rows: Sequence[WorkspaceChoice]) -> dict[str, WorkspaceChoice]:
     """Workspaces by what the menu calls them; those that share a name carry their pattern type."""
     names = [row.name for row in rows]
     return {row.name if names.count(row.name) == 1 else f"{row.name} ({row.pattern_type})": row for row in rows}

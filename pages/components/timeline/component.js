@@ -4,6 +4,7 @@ const BEHIND_MS = 3000
 // What a person or the app decided; the change of status that comes with it needs no row of its own.
 const DECISIONS = new Set(["user_approved", "admin_verified", "review_returned", "approval_voided"])
 const TOGETHER_MS = 2000
+const SAID_MS = 5000  // after this, what was in sight is said again when the page has not taken note of it
 const LISTED = 200  // corrections of a session that are listed when its card is opened
 /** @typedef {Components["timeline"]} TimelineComponent */
 /** @typedef {{ entry: Entry, text: string, revision: number }} Held */
@@ -146,6 +147,12 @@ class Timeline {
     this.focus = null
     /** @type {number | null} */
     this.readTo = null
+    /** How far the reader has read, as it is kept; null where the list does not reach the newest message. @type {number | null} */
+    this.marked = null
+    this.told = { seq: 0, at: 0 }
+    this.away = document.visibilityState !== "visible"
+    this.turned = () => this.visibility()
+    document.addEventListener("visibilitychange", this.turned)
     /** The last message when the rest of the page was drawn. @type {number | null} */
     this.drawn = null
     this.born = Date.now()
@@ -205,6 +212,28 @@ class Timeline {
     this.take(data.entries, keep)
     if (focus) this.showAt(focus)
     this.live.use(data.live_url, Math.max(data.last_seq ?? 0, newest))
+    this.marked = data.marked
+    this.read()
+  }
+
+  visibility() {
+    if (document.visibilityState === "visible") this.read()
+    else this.away = true
+  }
+
+  /** What counts as read now: nothing while the tab is in the background. */
+  inSight() {
+    if (this.marked === null || this.live.seq <= this.marked || document.visibilityState !== "visible") return null
+    const returned = this.away
+    this.away = false
+    this.told = { seq: this.live.seq, at: Date.now() }
+    return { seq: this.live.seq, returned }
+  }
+
+  read() {
+    if (this.told.seq === this.live.seq && Date.now() - this.told.at < SAID_MS) return
+    const read = this.inSight()
+    if (read) this.send("read", { at: Date.now(), ...read })
   }
 
   // The box to write in stands over the page's foot: where the list would reach under it, the list is shorter.
@@ -338,6 +367,7 @@ class Timeline {
   close() {
     clearInterval(this.timer)
     this.watch.disconnect()
+    document.removeEventListener("visibilitychange", this.turned)
     this.live.close()
   }
 }

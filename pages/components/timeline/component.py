@@ -35,7 +35,20 @@ JS: Final = asset(
     _HERE / "component.js",
 )
 # What a person did comes before what the browser asks for by itself.
-TRIGGERS: Final = ("open", "number", "show", "edit", "delete", "again", "older", "newer", "newest", "renew", "refresh")
+TRIGGERS: Final = (
+    "open",
+    "number",
+    "show",
+    "edit",
+    "delete",
+    "again",
+    "older",
+    "newer",
+    "newest",
+    "renew",
+    "read",
+    "refresh",
+)
 
 
 class EmptyData(TypedDict):
@@ -45,12 +58,14 @@ class EmptyData(TypedDict):
 
 class TimelineData(TypedDict):
     """`focus` is the message to bring in sight, `read_to` the seq up to which the viewer had read before this visit,
+    `marked` how far they have read by now, as it is kept (None where the list does not show all messages to the newest),
     `may_ask` whether they may ask the agent again."""
 
     workspace: str
     focus: str | None
     can_load_newer: bool
     read_to: int | None
+    marked: int | None
     entries: list[EntryJson]
     live_url: str | None
     can_load_older: bool
@@ -75,7 +90,8 @@ NOTHING_YET: Final = (
 @dataclass(frozen=True, slots=True)
 class TimelineAction:
     """What to do: `name` is one of TRIGGERS; `open` carries kind and id, `show`, `edit`, `delete` and `again` the message's id,
-    `number` the number that somebody wrote as #number."""
+    `number` the number that somebody wrote as #number, `read` and `refresh` the seq up to which messages were in sight, and
+    the kind `returned` when the tab had been in the background before."""
 
     name: str
     kind: str | None = None
@@ -99,6 +115,7 @@ def timeline(
     focus: uuid.UUID | None = None,
     can_load_newer: bool = False,
     read_to: int | None = None,
+    marked: int | None = None,
     may_ask: bool = False,
 ) -> TimelineAction | None:
     """Draws entries (oldest first, as `TimelineEntry.as_json()` shapes them) and returns what was asked for, if anything.
@@ -106,13 +123,14 @@ def timeline(
     `scope` names the filter and the search: when it changes, the list starts anew at its end. `kinds` are the message
     types that the filter lets through, so that live ones obey it too; pass `live_url=None` while searching. `last_seq`
     is the workspace's newest seq when the filter hides it. On `renew`, mint a new `live_url`; on `refresh`, rerun what
-    stands beside the timeline. Call it inside a fragment: live events rerun the fragment, at most once a second.
+    stands beside the timeline. What was in sight comes as `read` or with `refresh`; only a tab that is visible sends it. Call it inside a fragment: live events rerun the fragment, at most once a second.
     """
     data: TimelineData = {
         "workspace": str(workspace_id or ""),
         "focus": str(focus) if focus else None,
         "can_load_newer": can_load_newer,
         "read_to": read_to,
+        "marked": marked,
         "entries": list(entries),
         "live_url": live_url,
         "can_load_older": can_load_older,
@@ -142,7 +160,12 @@ def action(result: Any) -> TimelineAction | None:
         value = getattr(result, name, None)
         if value is None:
             continue
-        if name in ("older", "newer", "newest", "renew", "refresh"):
+        if name in ("read", "refresh"):
+            seq = value.get("seq") if isinstance(value, Mapping) else None
+            returned = "returned" if isinstance(value, Mapping) and value.get("returned") is True else None
+            known = isinstance(seq, int) and not isinstance(seq, bool) and 0 < seq < 1 << 62
+            return TimelineAction(name, returned, number=seq if known else None)
+        if name in ("older", "newer", "newest", "renew"):
             return TimelineAction(name)
         if name == "number":
             if isinstance(value, int) and 0 <= value < 10_000_000:

@@ -108,12 +108,33 @@ def jump(workspace_id: uuid.UUID, day: date) -> bool:
     return True
 
 
-def read_before(session: Any, workspace: WorkspaceDetail, actor: Actor) -> int | None:
-    """How far the person had read when this visit began; what is drawn now counts as read from here on."""
-    held: tuple[uuid.UUID, int | None, int] | None = st.session_state.get(_READ)
-    if held is None or held[0] != workspace.id:
-        held = (workspace.id, timeline.last_read(session, workspace.id, actor=actor), 0)
-    if workspace.message_seq > held[2]:
-        timeline.mark_read(session, workspace.id, workspace.message_seq, actor=actor)
-    st.session_state[_READ] = (workspace.id, held[1], workspace.message_seq)
-    return held[1]
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How far a person had read a timeline when they came, or came back to its tab, and how far they have read it now.
+    None is a timeline that they had never opened."""
+
+    workspace_id: uuid.UUID
+    before: int | None
+    now: int | None
+
+
+def reading(session: Any, workspace: WorkspaceDetail, actor: Actor) -> Reading:
+    """Where this visit began. Drawing the page reads nothing: a tab in the background is drawn too."""
+    held: Reading | None = st.session_state.get(_READ)
+    if held is None or held.workspace_id != workspace.id:
+        at = timeline.last_read(session, workspace.id, actor=actor)
+        held = Reading(workspace.id, at, at)
+        st.session_state[_READ] = held
+    return held
+
+
+def note_read(workspace_id: uuid.UUID, seq: int, actor: Actor, *, returned: bool) -> None:
+    """The browser says that messages up to `seq` were in sight. After `returned` to the tab, what came in between is new."""
+    from services.database.engine import transaction
+
+    with transaction() as session:
+        timeline.mark_read(session, workspace_id, seq, actor=actor)
+    held: Reading | None = st.session_state.get(_READ)
+    if held is not None and held.workspace_id == workspace_id:
+        before = held.now if returned and held.now is not None else held.before
+        st.session_state[_READ] = replace(held, before=before, now=max(seq, held.now or 0))
