@@ -169,7 +169,7 @@ def _within(frame: pd.DataFrame, chosen: Chosen) -> pd.DataFrame:
     at = pd.to_datetime(frame["at"], utc=True)
     span = at.dt.floor("h" if chosen.grain == "hour" else "D")
     if chosen.grain == "week":
-        span -= pd.to_timedelta(span.dt.weekday, unit="D")
+        span -= pd.to_timedelta(span.dt.day_of_week, unit="D")
     elif chosen.grain == "month":
         span -= pd.to_timedelta(span.dt.day - 1, unit="D")
     return frame.assign(span=span)[(at >= chosen.since) & (at < chosen.until)]
@@ -184,5 +184,5 @@ def _seconds(moves: pd.DataFrame, given: pd.DataFrame, chosen: Chosen) -> list[f
     if moves.empty:
         return []
     its = _within(moves.reset_index(), chosen)
-    took = pd.to_datetime(its["at"], utc=True) - pd.to_datetime(given.loc[its["id"], "at"], utc=True).to_numpy()
-    return [float(s) for s in took.dt.total_seconds()]
+    begun = pd.to_datetime(its["id"].map(given["at"]), utc=True)
+    return [float(s) for s in (pd.to_datetime(its["at"], utc=True) - begun).dt.total_seconds()]

@@ -6,9 +6,9 @@ from playwright.sync_api import Browser
 
 from services import timeline
 from services.database.engine import transaction
+from tests.support.processes import eventually
 from tests.support.product import World, open_page
 from tests.support.screens import Person
-from tests.support.waiting import eventually
 
 HIDDEN = "Object.defineProperty(document, 'visibilityState', { get: () => window.seen ? 'visible' : 'hidden' })"
 SHOWN = "window.seen = true; document.dispatchEvent(new Event('visibilitychange'))"
@@ -42,10 +42,10 @@ def test_a_tab_left_open_in_the_background_has_read_nothing(chromium: Browser, a
     person.page.wait_for_timeout(3000)
     assert read_to(world) is None
     person.page.evaluate(SHOWN)
-    eventually(lambda: read_to(world) == newest(world))
+    assert eventually(lambda: read_to(world) == newest(world))
     with transaction() as session:
         timeline.comment(session, world.swings, "While somebody looked.", actor=world.member)
     person.see("While somebody looked.")
-    eventually(lambda: read_to(world) == newest(world))
+    assert eventually(lambda: read_to(world) == newest(world))
     person.no_errors()
     person.leave()
