@@ -29,7 +29,7 @@ def columns() -> list[Column[EarlierRow]]:
             lambda r: r.progress,
             "progress",
         ),
-        Column("Feedback", lambda r: r.feedback_count, raw=lambda r: r.feedback_count, csv="feedback_count"),
+        Column("Corrections", lambda r: r.feedback_count, raw=lambda r: r.feedback_count, csv="feedback_count"),
         Column(
             "Files", lambda r: ", ".join(r.files_changed), raw=lambda r: " ".join(r.files_changed), csv="files_changed"
         ),

@@ -31,7 +31,7 @@ SCREENS = (
     ("review", "Review", "fact_check", "What waits for verification, with its evidence.", True),
     ("versions", "Versions", "history", "Every version of a pattern: what it is worth, roll back, adopt.", False),
     ("disputes", "Disputes", "gavel", "Places where people disagree, and the rules that settle them.", False),
-    ("statistics", "Statistics", "query_stats", "Success, executions, deploys and feedback over time.", True),
+    ("statistics", "Statistics", "query_stats", "Success, executions, deploys and corrections over time.", True),
 )
 # The entry of the menu that a screen outside of it belongs to.
 BELONGS = {

@@ -43,7 +43,7 @@ def replay_shown(session: Session, params: Mapping[str, Any]) -> pd.DataFrame:
     """The same in the columns and the words of the screen's table."""
     kept = executions.replay(session, params["execution"])
     before = f"v{kept.baseline_version}" if kept and kept.baseline_version else "Before"
-    names = ["Case", "Detection", "Candle", "Date (UTC)", "Price", "Expected", before, "Candidate", "Result"]
+    names = ["Judgement", "Mark", "Candle", "Date (UTC)", "Price", "Expected", before, "Candidate", "Result"]
     return pd.DataFrame([_case(row) for row in kept.rows] if kept else [], columns=names)
 
 

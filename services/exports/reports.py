@@ -74,7 +74,7 @@ REPORTS: Final[Mapping[str, Report]] = {
     "timeline": Report("Timeline of a workspace", _PERIOD, needs="workspace", sql=sql.TIMELINE),
     "sessions": Report("Sessions", (*_PERIOD, "status", "version"), sql=sql.SESSIONS, statuses=SessionStatus),
     "marks": Report("Marks of a session", ("session",), needs="session", sql=sql.MARKS),
-    "feedback": Report("Feedback", (*_PERIOD, "session", "state", "verdict"), sql=sql.FEEDBACK),
+    "feedback": Report("Judgements", (*_PERIOD, "session", "state", "verdict"), sql=sql.FEEDBACK),
     "corrections": Report(
         "Corrections",
         (
@@ -120,8 +120,8 @@ REPORTS: Final[Mapping[str, Report]] = {
     "duration_by_phase": Report("Duration by phase", _PERIOD, sql=DURATIONS),
     "retries": Report("Executions by retries", _PERIOD, frame=_statistic(stats.retries)),
     "deploy_outcomes": Report("Deploy outcomes", _PERIOD, frame=_statistic(stats.deploy_outcomes)),
-    "feedback_flow": Report("Feedback flow by week", _PERIOD, frame=_statistic(stats.feedback_flow)),
-    "time_to_fix": Report("Time from feedback to fix", _PERIOD, frame=_statistic(stats.time_to_fix)),
+    "feedback_flow": Report("Corrections that moved, by week", _PERIOD, frame=_statistic(stats.feedback_flow)),
+    "time_to_fix": Report("Time from correction to fix", _PERIOD, frame=_statistic(stats.time_to_fix)),
     "cost": Report("Cost by day and agent", _PERIOD, frame=_statistic(stats.cost)),
     "overview": Report(
         "Report of a period",

@@ -16,7 +16,7 @@ MOST_ROWS: Final = 500  # of a replay that are drawn; broken and fixed ones come
 
 def replay_head(replay: KeptReplay) -> list[Cell]:
     before = f"v{replay.baseline_version}" if replay.baseline_version else "Before"
-    names = ("Case", "Detection", "Candle", "Date", "Price", "Expected", before, "Candidate", "Result")
+    names = ("Judgement", "Mark", "Candle", "Date", "Price", "Expected", before, "Candidate", "Result")
     return [{"t": name, "right": name in ("Candle", "Price")} for name in names]
 
 

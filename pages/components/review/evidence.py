@@ -239,7 +239,7 @@ def _replay(dossier: Dossier) -> None:
     if replay["execution_id"] and exists("execution"):
         st.page_link(
             "execution.py",
-            label="Cases of the replay",
+            label="Judgements of the replay",
             icon=":material/rule:",
             query_params={"id": str(replay["execution_id"])},
         )

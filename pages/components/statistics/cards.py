@@ -74,7 +74,7 @@ def cards(session: Any, filters: Filters, period: Period) -> list[Card]:
         *charts,
         _funnel(sums.funnel(session, filters), period, links),
         _durations(
-            "time to fix", "Time from feedback to fix", sums.fix_times(session, filters), period, links.fixed_in
+            "time to fix", "Time from correction to fix", sums.fix_times(session, filters), period, links.fixed_in
         ),
         _causes(sums.causes(session, filters), period, links),
         _phases(sums.phase_times(session, filters), period, links),

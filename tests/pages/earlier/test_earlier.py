@@ -29,5 +29,10 @@ def test_what_the_first_app_kept_is_read(world: World) -> None:
     at = open_page("earlier.py", world.viewer)
     assert not at.exception
     [row] = at.dataframe[0].value.to_dict("records")
-    assert (row["Workspace"], row["Status"], row["Feedback"], row["Commit"]) == ("Swings", "Completed", 2, "abcdef01")
+    assert (row["Workspace"], row["Status"], row["Corrections"], row["Commit"]) == (
+        "Swings",
+        "Completed",
+        2,
+        "abcdef01",
+    )
     assert [button.label for button in at.button] == []

@@ -109,7 +109,7 @@ def test_one_pattern_from_a_shared_address(world: World) -> None:
     said = words(at).replace("\\", "")
     for title in ("Success rate by version", "Success rate over time", "Executions per day", "Duration by phase",
                   "Corrections by state", "Corrections that moved", "What became of corrections", "Failures by cause",
-                  "Deploys per day", "Retries", "Time from feedback to fix", "Agent cost"):  # fmt: skip
+                  "Deploys per day", "Retries", "Time from correction to fix", "Agent cost"):  # fmt: skip
         assert f"**{title}**" in said
 
 
@@ -285,6 +285,6 @@ def test_a_change_is_coloured_only_when_it_is_more_than_noise() -> None:
 def test_the_export_menu_links_to_the_rows_behind_the_charts(world: World) -> None:
     at = open_stats(world.viewer)
     links = {button.proto.label: button.proto.url for button in at.get("link_button")}
-    assert {"Sessions", "Feedback", "Executions", "Attempts of executions", "Cost by day and agent"} <= set(links)
+    assert {"Sessions", "Judgements", "Executions", "Attempts of executions", "Cost by day and agent"} <= set(links)
     assert links["Sessions"].startswith("/exports/sessions.csv?token=")
     assert stats.ERROR < 0.05
