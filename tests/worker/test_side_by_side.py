@@ -18,6 +18,7 @@ from tests.support.processes import eventually
 COUNT = 8
 
 
+@pytest.mark.long
 def test_eight_workspaces_run_as_many_at_a_time_as_the_workers_take(new_installation: Installation) -> None:
     installation = new_installation
     text = installation.read("detectors/swings.py")
