@@ -23,6 +23,7 @@ PARTS = ("People", "System", "Runs", "Schedules", "Backups", "Storage", "Connect
 PHONE = {"width": 390, "height": 844}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_all_text_has_the_contrast_of_aa(chromium: Browser, address: str, screens: list[str], scheme: str) -> None:
     person = Person(chromium, address, "Admin One", color_scheme=scheme)
