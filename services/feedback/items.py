@@ -120,6 +120,15 @@ def state_of(item: FeedbackItem) -> Given:
     }
 
 
+def position_in(before: Given) -> MarkPosition | None:
+    """Where the mark should be, as `state_of` kept it."""
+    index, time = before["expected_index"], before["expected_time"]
+    if index is None or time is None:
+        return None
+    prices = before["expected_price"], before["expected_low"], before["expected_high"]
+    return MarkPosition(index, datetime.fromisoformat(time), *prices)
+
+
 def put_back(item: FeedbackItem, before: Given) -> None:
     """Gives a judgement what `state_of` said of it; it is said anew, so it counts from now."""
     item.judged_at = now()
