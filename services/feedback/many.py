@@ -46,7 +46,7 @@ class Sheet:
         self._told: list[FeedbackItem] = []
         self._change = 0  # of the workspace's number of corrections
         self._fresh: set[uuid.UUID] = set()  # made by this batch, and not judged yet
-        self._pointed: list[FeedbackItem] | None = None  # what the person pointed at in this session, once it was read
+        self._pointed: list[FeedbackItem] | None = None  # what the person pointed at, once it was read
 
     @property
     def is_open(self) -> bool:
