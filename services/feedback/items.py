@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +20,7 @@ from services.rules import is_original
 from services.states import move_correction
 from services.texts import cleaned
 
+MOST_PRICE = 1e100  # what is reckoned with it stays a number in Python and in SQL
 MAX_REASON = 1_000_000  # characters; it is data to the agent, whatever is in it
 
 
@@ -48,8 +48,8 @@ def refuse_odd_prices(place: MarkPosition | None) -> None:
     """Prices are finite numbers, and a zone has both bounds, the lower one first."""
     if place is None:
         return
-    if any(v is not None and not math.isfinite(v) for v in (place.price, place.low, place.high)):
-        raise InvalidInput("A price must be a finite number.")
+    if any(v is not None and not abs(v) <= MOST_PRICE for v in (place.price, place.low, place.high)):
+        raise InvalidInput("A price must be a finite number that can be reckoned with.")
     if (place.low is None) is not (place.high is None):
         raise InvalidInput("A zone has a lower and an upper bound.")
     if place.low is not None and place.high is not None and place.low > place.high:

@@ -332,6 +332,7 @@ def test_each_kind_of_wrong_output_is_named(change: dict[str, object]) -> None:
         ("return [detection('mark', 0, 0, 0)] * 40_001", "at most"),
         ("return [detection('mark', 0, 0, 0, price=float('inf'))]", "Infinity, which is not finite"),
         ("return [detection('mark', 0, 0, 0, price=10**400)]", "no finite number"),
+        ("return [detection('mark', 0, 0, 0, price_low=-1e308, price_high=1e308)]", "too large to be reckoned with"),
         ("return [detection('mark', 0, 0, 0, meta={'a': '\\ud800'})]", "half of a character"),
         ("raise ValueError('\\ud800 \\0')", "crashed: ValueError"),
     ],

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy.orm import Session
 
 from services import feedback, judging, labels
-from services.errors import Conflict, PatternDeskError
+from services.cli import recount
+from services.errors import Conflict, InvalidInput, PatternDeskError
 from services.feedback import MarkPosition
 from services.judging.ops import Op
 from services.lifecycle import JudgementAction, Verdict
@@ -75,6 +77,19 @@ def test_a_place_without_a_mark_is_not_there_twice(session: Session, member: Act
         session, under_way, Verdict.FALSE_POSITIVE, kind="swing_high", direction=1, place=at(40), actor=member
     )
     assert counts(session, under_way) == (0, 0, 1)
+
+
+def test_a_zone_beyond_all_reckoning_is_refused(session: Session, member: Actor, under_way: uuid.UUID) -> None:
+    """Its height would overflow: the place never matched itself, and the recount ended with an error of the driver."""
+    before = recount.recount(session, fix=False)
+    wide = MarkPosition(15, factories.DAY_ONE + timedelta(days=15), 1.0, -1e308, 1e308)
+    for number in range(2):
+        with pytest.raises(InvalidInput, match="can be reckoned with"):
+            feedback.judge_place(
+                session, under_way, Verdict.CONFIRMED, kind="swing_high", direction=1, place=replace(wide, index=15 + number),
+                actor=member,
+            )  # fmt: skip
+    assert recount.recount(session, fix=False) == before
 
 
 def op(seq: int, client: uuid.UUID, do: JudgementAction, **more: object) -> Op:
