@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from services.cli.common import Json
-from services.pruning import Pruned
 from services.settings import get_settings
+
+if TYPE_CHECKING:  # it brings the database with it, which would make every command a second slower
+    from services.pruning import Pruned
 
 
 def register(app: typer.Typer) -> None:

@@ -132,9 +132,12 @@ class LocalDeployer:
     def _prune(self, log: _Log) -> None:
         """Keeps what a pattern points at and the newest others; sessions make an older one again when they need it."""
         pointed = {p.resolve().name for p in releases.pointer("x").parent.iterdir() if p.is_symlink()}
-        others = [p for p in releases.releases_dir().iterdir() if p.is_dir() and p.name not in pointed]
-        others = [p for p in others if not p.name.startswith(".")]
-        for old in sorted(others, key=lambda p: p.stat().st_mtime, reverse=True)[KEEP:]:
+        others: list[tuple[float, Path]] = []
+        for folder in releases.releases_dir().iterdir():
+            with contextlib.suppress(FileNotFoundError):  # another deploy removed it just now
+                if folder.is_dir() and folder.name not in pointed and not folder.name.startswith("."):
+                    others.append((folder.stat().st_mtime, folder))
+        for _, old in sorted(others, reverse=True)[KEEP:]:
             shutil.rmtree(old, ignore_errors=True)
             log.line(f"Removed the old release {old.name[:12]}")
 

@@ -10,6 +10,7 @@ import errno
 import os
 import platform
 import struct
+from functools import lru_cache
 
 # Numbers from the kernel's unistd tables (x86-64, aarch64), None where the machine has no such call.
 _ALLOWED: dict[str, tuple[int | None, int | None]] = {
@@ -76,6 +77,7 @@ def _one_of(n: int, values: tuple[int, ...]) -> list[bytes]:
     return [_argument(n), *(part for v in values for part in (_op(_JEQ, v, 0, 1), _ACCEPT)), _REFUSE]
 
 
+@lru_cache(maxsize=8)
 def filter_program(machine: str | None = None, *, writing: bool) -> bytes | None:
     """The program for `machine` (x86_64 or aarch64, this one by default); None elsewhere. `writing` allows files.
 

@@ -260,6 +260,7 @@ def main() -> None:
     if setup["writable"]:
         inside.tests.warm()
     compile_repository(setup["root"])
+    inside.calls.filter_program(writing=bool(setup["writable"]))  # made once, not in each child
     gc.collect()
     gc.freeze()  # a child's garbage collection then doesn't copy these pages
 

@@ -16,6 +16,7 @@ from tests.support.server import Server, running
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(900)]
 
 RULE = "A turn of less than two average true ranges is no swing."
+WAIVED = "The dispute is about a rule of the next version."
 REASON = "It marks what is no swing."
 
 
@@ -56,6 +57,14 @@ def approve(person: Person, case: Case, *, asked: str = "Comment for the admin",
     badge(person, "In review")
 
 
+def withdraw(person: Person, case: Case) -> None:
+    person.open(f"/review?id={case.workspace}")
+    person.press("Withdraw")
+    with person.dialog("Withdraw") as box:
+        person.button(re.compile("Withdraw"), box).click()
+    person.see("Its status is beta now.")
+
+
 def test_a_dispute_names_itself_where_an_approval_is_asked_for(member: Person, case: Case) -> None:
     """The policy is not met: the page names the line, and so does the refusal."""
     member.open(f"/review?id={case.workspace}")
@@ -67,6 +76,23 @@ def test_a_dispute_names_itself_where_an_approval_is_asked_for(member: Person, c
     member.see(re.compile(r"Not yet: 1 dispute unsettled"), within=box)
     member.page.keyboard.press("Escape")
     member.picture("review 1 the policy is not met")
+
+
+def test_an_admin_waives_a_line_with_a_reason_that_stays_beside_it(member: Person, admin: Person, case: Case) -> None:
+    member.open(f"/review?id={case.workspace}")
+    member.see("An admin may waive a line with a reason.")
+    assert member.page.get_by_role("button", name=re.compile("^.*Waive")).count() == 0
+    admin.open(f"/review?id={case.workspace}")
+    admin.press(re.compile("Waive “disputes settled”"))
+    with admin.dialog("Waive a line of the checklist") as box:
+        admin.fill("Reason", WAIVED, box)
+        admin.button("Waive", box).click()
+    admin.see(re.compile(f"1 dispute unsettled.*waived by Admin One: {WAIVED}"))
+    admin.picture("review 1b a line is waived")
+    approve(member, case)
+    member.open(f"/workspace?id={case.workspace}")
+    row(member, WAIVED)
+    withdraw(member, case)
 
 
 def test_it_is_settled_in_its_room_and_the_rule_is_in_the_next_prompt(
@@ -126,10 +152,7 @@ def test_what_was_returned_is_answered_before_it_is_approved_again(member: Perso
     member.open(f"/review?id={case.workspace}")
     member.see(re.compile("Returned by Admin One.*Half of the last session is wrong."))
     approve(member, case, asked="What was done about it", comment="I know; the rest is right.")
-    member.press("Withdraw")
-    with member.dialog("Withdraw") as box:
-        member.button(re.compile("Withdraw"), box).click()
-    member.see("Its status is beta now.")
+    withdraw(member, case)
 
 
 def test_a_pattern_is_rolled_back_and_back_again(member: Person, case: Case) -> None:

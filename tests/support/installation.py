@@ -59,6 +59,11 @@ class Installation:
         self.workers.append(made)
         return made
 
+    def errors_said(self) -> str:
+        """What the workers wrote about errors, for the message of a failed assertion."""
+        lines = [line for worker in self.workers for line in worker.said().splitlines()]
+        return "\n".join(line[-4000:] for line in lines if '"error"' in line or "[error" in line)
+
     def stop(self) -> None:
         for worker in self.workers:
             if worker.alive():

@@ -32,7 +32,7 @@ def test_eight_workspaces_run_as_many_at_a_time_as_the_workers_take(new_installa
     ended = [installation.wait(execution_id, seconds=200) for execution_id in launched]
     stop.set()
     watcher.join()
-    assert [e.row.error for e in ended] == [None] * COUNT
+    assert [e.row.error for e in ended] == [None] * COUNT, installation.errors_said()
     assert {e.current_version for e in ended} == {"0.1.0"}
     assert 3 <= busiest.pop("all") <= 4
     assert len(busiest) == 2
