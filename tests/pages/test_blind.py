@@ -51,7 +51,7 @@ def judged(world: World) -> Judged:
 
 
 def on_the_timeline(world: World, reader: Actor, judged: Judged) -> list[str]:
-    """The reasons of this session's corrections as the timeline's component was given them."""
+    """The reasons of the corrections as the timeline's component was given them."""
     at = open_page("workspace.py", reader, id=str(world.swings))
     assert not at.exception
     entries = next(data for data in given(at) if "entries" in data)["entries"]
