@@ -107,11 +107,9 @@ class _Statement(NamedTuple):
     everybody: LiteralString
     viewer: LiteralString
 
-    def of(self, viewer: Actor | None) -> tuple[LiteralString, dict[str, Any]]:
-        """The statement and its parameter; who only looks on gives no verdict that could be swayed."""
-        if viewer is None or not viewer.may("judge"):
-            return self.everybody, {}
-        return self.viewer, {"viewer": viewer.id}
+    def of(self, viewer: Actor | None) -> LiteralString:
+        """The statement; who only looks on gives no verdict that could be swayed."""
+        return self.viewer if viewer is not None and viewer.may("judge") else self.everybody
 
 
 def _messages(where: LiteralString, order: LiteralString = "") -> _Statement:
@@ -261,10 +259,10 @@ def _escaped(text: str) -> str:
 
 
 def _rows(
-    session: Session, statement: _Statement, params: dict[str, Any], viewer: Actor | None
+    session: Session, statement: _Statement, params: Mapping[str, Any], viewer: Actor | None
 ) -> list[tuple[Any, ...]]:
-    sql, named = statement.of(viewer)
-    return fetch(session, sql, params | named)
+    person = {"viewer": viewer.id} if viewer is not None else {}
+    return fetch(session, statement.of(viewer), {**params, **person})
 
 
 def _entries(session: Session, rows: list[tuple[Any, ...]]) -> list[TimelineEntry]:
