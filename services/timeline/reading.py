@@ -15,7 +15,7 @@ from typing import Any, LiteralString, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from services.database.rows import fetch, fetch_together
+from services.database.rows import Value, fetch, fetch_together
 from services.lifecycle import AuthorType
 from services.lifecycle import MessageType as T
 from services.people import Actor
@@ -259,7 +259,7 @@ def _escaped(text: str) -> str:
 
 
 def _rows(
-    session: Session, statement: _Statement, params: Mapping[str, Any], viewer: Actor | None
+    session: Session, statement: _Statement, params: Mapping[str, Value], viewer: Actor | None
 ) -> list[tuple[Any, ...]]:
     person = {"viewer": viewer.id} if viewer is not None else {}
     return fetch(session, statement.of(viewer), {**params, **person})
