@@ -247,7 +247,8 @@ def full(session: Session, workspace_id: uuid.UUID, *, batch: int = 2000) -> Ite
     at: datetime | str = "-infinity"
     last = uuid.UUID(int=0)
     while True:
-        rows = _rows(session, _FORWARD, {"w": workspace_id, "at": at, "id": last, "n": batch}, None)
+        params: dict[str, Value] = {"w": workspace_id, "at": at, "id": last, "n": batch}
+        rows = _rows(session, _FORWARD, params, None)
         yield from _entries(session, rows)
         if len(rows) < batch:
             return
