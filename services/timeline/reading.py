@@ -218,7 +218,7 @@ def page_after(
 ) -> list[TimelineEntry]:
     """The message at a place and those after it, oldest first."""
     first = _entries(session, _rows(session, _ONE, {"id": place[1]}, viewer))
-    params = {"w": workspace_id, "at": place[0], "id": place[1], "n": limit}
+    params: dict[str, Value] = {"w": workspace_id, "at": place[0], "id": place[1], "n": limit}
     return [*first, *_entries(session, _rows(session, _FORWARD, params, viewer))]
 
 
