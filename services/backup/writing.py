@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import tarfile
 import tempfile
 from contextlib import suppress
@@ -71,10 +72,12 @@ def backup(
             size, manifest = _write(settings, url, place, keys, Path(scratch), at)
         except (OSError, ImportError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            raise InvalidInput(f"The backup can't be written to {_shown(place)}: {reason}.") from error
+            raise InvalidInput(f"The backup can't be written to {shown_place(place)}: {reason}.") from error
     removed = _retain(target, keep) if keep else 0
     rows = sum(table.rows for table in manifest.tables.values())
-    made = Made(_shown(place), at, size, manifest.stored_files, len(manifest.tables), rows, keys.seals, removed, place)
+    made = Made(
+        shown_place(place), at, size, manifest.stored_files, len(manifest.tables), rows, keys.seals, removed, place
+    )
     with transaction() as session:
         _note(session, made)
     return made
@@ -234,7 +237,6 @@ def _retain(target: str, keep: int) -> int:
     return len(ours[:-keep])
 
 
-def _shown(place: str) -> str:
+def shown_place(place: str) -> str:
     """An address without the credentials it may carry."""
-    scheme, separator, rest = place.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}" if separator else place
+    return re.sub(r"^([a-z][a-z0-9+.-]*://)[^/@]*@", r"\1", place, flags=re.IGNORECASE)

@@ -44,7 +44,7 @@ def backup(
     with with_database(settings) as url:
         made = backups.backup(settings, url=url, target=target, keys=keys, keep=keep)
     if verify:
-        backups.check_archive(made.target, keys=keys)
+        backups.check_archive(made.path, keys=keys)
     result: dict[str, Any] = {
         "target": made.target,
         "made_at": made.made_at.isoformat(),

@@ -55,7 +55,7 @@ class Kept(ABC):
                 self._ends = 0
             return
         if self._again_at == 0.0:
-            pause = min(FIRST_PAUSE_S * 2**self._ends, LONGEST_PAUSE_S)
+            pause = min(FIRST_PAUSE_S * 2.0 ** min(self._ends, 60), LONGEST_PAUSE_S)
             self._ends += 1
             self._again_at = time.monotonic() + pause
             self._tell(f"The {self.name} {self.ended_how()}; it is started again in {pause:g} s.", say)

@@ -137,7 +137,20 @@ def transaction(engine: Engine | None = None) -> Iterator[Session]:
         if (sentence := _unfit(error)) is not None:
             log.warning("unfit_value", error=str(error)[:500])
             raise InvalidInput(sentence) from error
+        if isinstance(error, psycopg.Error):
+            raise as_of_the_pool(error) from error
         raise
+
+
+def as_of_the_pool(error: psycopg.Error) -> Exception:
+    """An error of hand-written SQL, which goes straight through the driver, as SQLAlchemy raises the same one.
+
+    Whoever waits for the database, or for a lock in it, looks for that class alone.
+    """
+    translated: Exception = DBAPIError.instance(
+        None, None, error, psycopg.Error, connection_invalidated=is_unreachable(error)
+    )
+    return translated
 
 
 def _unfit(error: Exception) -> str | None:
@@ -166,4 +179,8 @@ def is_unreachable(error: BaseException) -> bool:
         return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
     if not isinstance(error, OperationalError):
         return False
-    return error.connection_invalidated or "connection" in str(error).lower()
+    if error.connection_invalidated:
+        return True
+    if isinstance(error.orig, psycopg.OperationalError):
+        return is_unreachable(error.orig)
+    return "connection" in str(error).lower()

@@ -24,7 +24,7 @@ import numpy as np
 
 from services import releases
 from services.deploys.protocol import Deployment, DeployRequest, DeployTargetError
-from services.detectors.bundle import patterns, read_params
+from services.detectors.bundle import parsed, patterns, read_params, unreadable
 from services.detectors.sandbox import warm
 from services.detectors.types import CANDLE_DTYPE, Candles
 from services.errors import Cancelled, NotFound, PatternDeskError, RepositoryError, StaleEpoch
@@ -32,6 +32,7 @@ from services.lifecycle import DeployStatus
 from services.settings import get_settings
 
 KEEP = 10  # releases that no pattern points at
+IN_USE_S = 3600.0  # since its last use: a run or a session may still work with it
 _PROVIDED = {"numpy"}  # beside the standard library; what the sandbox gives a detector
 
 
@@ -130,16 +131,23 @@ class LocalDeployer:
                 log.line(f"Smoke test {pattern}: {len(run.detections)} detections in {run.run_ms} ms ({run.isolation})")
 
     def _prune(self, log: _Log) -> None:
-        """Keeps what a pattern points at and the newest others; sessions make an older one again when they need it."""
+        """Keeps what a pattern points at, the newest others, and what a run or a session used just now.
+
+        Sessions make an older one again when they need it. What can't be removed stays for the next deploy.
+        """
         pointed = {p.resolve().name for p in releases.pointer("x").parent.iterdir() if p.is_symlink()}
         others: list[tuple[float, Path]] = []
         for folder in releases.releases_dir().iterdir():
-            with contextlib.suppress(FileNotFoundError):  # another deploy removed it just now
+            with contextlib.suppress(OSError):  # another deploy removed it just now
                 if folder.is_dir() and folder.name not in pointed and not folder.name.startswith("."):
                     others.append((folder.stat().st_mtime, folder))
-        for _, old in sorted(others, reverse=True)[KEEP:]:
-            shutil.rmtree(old, ignore_errors=True)
-            log.line(f"Removed the old release {old.name[:12]}")
+        unused = [(at, folder) for at, folder in sorted(others, reverse=True)[KEEP:] if time.time() - at > IN_USE_S]
+        for _, old in unused:
+            aside = old.with_name(f".{old.name}.{uuid.uuid4().hex}")  # so that nobody meets half of it
+            with contextlib.suppress(OSError):
+                old.rename(aside)
+                shutil.rmtree(aside, ignore_errors=True)
+                log.line(f"Removed the old release {old.name[:12]}")
 
     def _file(self, deployment_id: str) -> Path:
         if not all(c.isalnum() or c == "-" for c in deployment_id):
@@ -206,8 +214,13 @@ class _Log:
 
 
 def _imported(file: Path) -> set[str]:
+    """Names of the modules that a file imports. Raises PatternDeskError when it is no Python."""
+    try:
+        tree = parsed(file.read_bytes())
+    except (SyntaxError, ValueError) as error:
+        raise PatternDeskError(unreadable(file.name, error)) from error
     names: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_bytes())):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {a.name.split(".")[0] for a in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:

@@ -36,12 +36,20 @@ def owned_paths(pattern_type: str) -> tuple[str, ...]:
     return (f"detectors/{name}.py", f"params/{name}.json", tests_path(name))
 
 
+def parsed(source: bytes | str) -> ast.Module:
+    """The syntax tree of a file. SyntaxError or ValueError when it is no Python, or nested so deeply that nobody reads it."""
+    try:
+        return ast.parse(source)
+    except (RecursionError, MemoryError) as error:
+        raise SyntaxError("it is nested too deeply") from error
+
+
 def patterns(root: Path) -> list[str]:
     """The pattern types that have a detector module: those in detectors/ that define SPEC, sorted."""
     found = []
     for file in sorted((root / "detectors").glob("*.py")):
         try:
-            tree = ast.parse(file.read_bytes())
+            tree = parsed(file.read_bytes())
         except (SyntaxError, ValueError):
             continue
         targets = (t for node in tree.body if isinstance(node, ast.Assign) for t in node.targets)
@@ -109,7 +117,7 @@ def code_files(root: Path, pattern_type: str) -> list[Path]:
             continue
         seen[module] = file
         try:
-            tree = ast.parse(file.read_bytes())
+            tree = parsed(file.read_bytes())
         except (SyntaxError, ValueError) as error:
             raise DetectorError(unreadable(file.relative_to(root).as_posix(), error), kind="crash") from error
         if _is_dynamic(tree):
@@ -118,11 +126,12 @@ def code_files(root: Path, pattern_type: str) -> list[Path]:
     return sorted(set(seen.values()))
 
 
-def unreadable(name: str, error: SyntaxError | ValueError) -> str:
+def unreadable(name: str, error: SyntaxError | ValueError | RecursionError) -> str:
     """Says why a file of the repository is no Python, with its line where there is one."""
     if isinstance(error, SyntaxError) and error.lineno:
         return f"{name} has a syntax error in line {error.lineno}: {error.msg}."
-    return f"{name} can't be read as Python: {error}."
+    reason = error.msg if isinstance(error, SyntaxError) else str(error)
+    return f"{name} can't be read as Python: {reason}."
 
 
 def code_sha256(root: Path, pattern_type: str) -> str:
@@ -145,11 +154,24 @@ def read_params(root: Path, pattern_type: str) -> dict[str, Any] | None:
         values = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RepositoryError(f"The parameters in params/{file.name} can't be read: {error}.") from error
     if not isinstance(values, dict):
         raise RepositoryError(f"The parameters in params/{file.name} are no table of names and values.")
+    if not _can_be_kept(values):
+        sentence = f"The parameters in params/{file.name} hold a number that is not finite, or half of a character."
+        raise RepositoryError(sentence)
     return values
+
+
+def _can_be_kept(values: Mapping[str, Any]) -> bool:
+    """Whether a database takes them: no NaN, no infinity (1e400 reads as one), no zero character, no lone surrogate."""
+    try:
+        text = json.dumps(values, allow_nan=False, ensure_ascii=False)
+        text.encode()
+    except ValueError:
+        return False
+    return "\\u0000" not in text
 
 
 def write_params(root: Path, pattern_type: str, params: Mapping[str, Any]) -> Path:

@@ -215,6 +215,7 @@ def _environment(author: str) -> dict[str, str]:
             "GIT_SSH_COMMAND": "ssh -oBatchMode=yes",
             "GIT_EDITOR": "true",
             "GIT_ATTR_NOSYSTEM": "1",
+            "GIT_OPTIONAL_LOCKS": "0",  # a look takes no lock that a merge at the same moment would fail at
             "LC_ALL": "C.UTF-8",
         }
     )

@@ -14,6 +14,8 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from services.detectors.bundle import parsed
+
 _SKIPS = {"skip", "skipif", "importorskip", "xfail", "skipTest", "SkipTest", "expectedFailure"}
 
 
@@ -43,7 +45,7 @@ class _Edit:
 
 def prepare(source: bytes) -> Prepared:
     """The file with proofs in each of its tests; SyntaxError or ValueError when it is no Python."""
-    tree = ast.parse(source)
+    tree = parsed(source)
     proof, never = f"_proof_{secrets.token_hex(6)}", f"_never_{secrets.token_hex(6)}"
     edits: list[_Edit] = []
     proofs, expected, traps = dict[str, str](), set[str](), set[str]()

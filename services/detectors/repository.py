@@ -22,7 +22,7 @@ from services.detectors.git import AUTHOR, NETWORK_TIMEOUT_S, TIMEOUT_S, attempt
 from services.errors import Cancelled, RepositoryError
 
 __all__ = [
-    "Commit", "changed_files", "check_repository", "checkout_release", "code_sha256", "commit_all", "commits_of",
+    "Commit", "changed_files", "check_at_rest", "check_repository", "checkout_release", "code_sha256", "commit_all", "commits_of",
     "create_worktree", "diff",
     "ensure_repository", "fetch", "git", "has_origin", "head", "merge_to_main", "pull", "push", "read_params",
     "rebased", "remove_worktree", "repository_lock", "restore_files", "show", "write_params",
@@ -71,12 +71,17 @@ def _locked(file: Path, cancelled: Callable[[], bool] | None, seconds: float) ->
         yield
 
 
+def _common(repo: Path) -> Path:
+    """The folder of git's own that all worktrees of a repository share."""
+    return Path(git(repo, "rev-parse", "--path-format=absolute", "--git-common-dir"))
+
+
 @contextlib.contextmanager
 def repository_lock(
     repo: Path, *, cancelled: Callable[[], bool] | None = None, seconds: float = LOCK_S
 ) -> Iterator[None]:
     """One at a time per repository, among processes and threads; not reentrant. RepositoryError after `seconds`."""
-    common = Path(git(repo, "rev-parse", "--path-format=absolute", "--git-common-dir"))
+    common = _common(repo)
     with _locked(common / "patterndesk.lock", cancelled, seconds):
         yield
 
@@ -138,6 +143,13 @@ def check_repository(path: Path, *, clean: bool = True) -> None:
         raise RepositoryError(f"The pattern repository {path} has changes that aren't committed: {files[0]}{more}.")
 
 
+def check_at_rest(path: Path, *, cancelled: Callable[[], bool] | None = None) -> None:
+    """As `check_repository`, while nobody merges: what a merge is just writing is no change that somebody left."""
+    check_repository(path, clean=False)
+    with repository_lock(path, cancelled=cancelled):
+        check_repository(path)
+
+
 def _dirty(path: Path) -> list[str]:
     rows = run(path, ("status", "--porcelain", "-z", "--no-renames")).decode("utf-8", "replace").split("\0")
     return [row[3:] for row in rows if row]
@@ -150,15 +162,24 @@ def create_worktree(path: Path, ref: str, to: Path) -> Path:
         head(to)
         return to
     to.parent.mkdir(parents=True, exist_ok=True)
-    git(path, "worktree", "prune")
-    git(path, "worktree", "add", "--force", "--detach", str(to), head(path, ref))
+    with _worktrees_locked(path):
+        git(path, "worktree", "prune")
+        git(path, "worktree", "add", "--force", "--detach", str(to), head(path, ref))
     return to
 
 
 def remove_worktree(path: Path, to: Path) -> None:
     """Remove the worktree and its files, whatever state it is in; nothing when it isn't there."""
     shutil.rmtree(to, ignore_errors=True)
-    git(path, "worktree", "prune")
+    with _worktrees_locked(path):
+        git(path, "worktree", "prune")
+
+
+@contextlib.contextmanager
+def _worktrees_locked(repo: Path) -> Iterator[None]:
+    """One at a time adds or removes: git takes a worktree that another process is just adding for one that is gone."""
+    with _locked(_common(repo) / "patterndesk-worktrees.lock", None, LOCK_S):
+        yield
 
 
 def commit_all(worktree: Path, message: str, author_name: str = AUTHOR) -> str | None:
@@ -209,7 +230,7 @@ def restore_files(repo: Path, commit: str, paths: Sequence[str], message: str) -
 
     Main itself does not move; `merge_to_main` does that.
     """
-    common = Path(git(repo, "rev-parse", "--path-format=absolute", "--git-common-dir"))
+    common = _common(repo)
     place = common / "patterndesk-restore" / uuid.uuid4().hex
     source = head(repo, commit)
     create_worktree(repo, f"refs/heads/{MAIN}", place)
@@ -276,7 +297,7 @@ def _is_ancestor(repo: Path, older: str, newer: str) -> bool:
 
 def _rebased(repo: Path, sha: str, onto: str) -> str:
     """`sha` and what leads to it, replayed on `onto` in a worktree of its own; RepositoryError on a conflict."""
-    common = Path(git(repo, "rev-parse", "--path-format=absolute", "--git-common-dir"))
+    common = _common(repo)
     place = common / "patterndesk-merge" / uuid.uuid4().hex
     create_worktree(repo, sha, place)
     try:

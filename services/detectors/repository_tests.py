@@ -76,7 +76,7 @@ def _run_file(worker: Worker, root: Path, file: Path, cancelled: Cancel | None) 
     name = file.relative_to(root).as_posix()
     try:
         prepared = prepare(file.read_bytes())
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError) as error:
         return _FileResult(1, 1, unreadable(name, error), "")
     header = {"file": name, "proof": prepared.proof, "never": prepared.never}
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 from services.errors import InvalidInput
@@ -62,12 +63,12 @@ def _read(row: object) -> Op:
 
 def _whole(row: Mapping[str, Any], op_id: uuid.UUID, client: uuid.UUID, seq: int) -> Op:
     verdict = row.get("verdict")
-    if verdict is not None and verdict not in set(Verdict):
+    if verdict is not None and not _is_one_of(verdict, Verdict):
         raise InvalidInput(f"`verdict` can't be {str(verdict)[:40]!r}.")
-    if row.get("do") not in set(JudgementAction):
+    if not _is_one_of(row.get("do"), JudgementAction):
         raise InvalidInput(f"`do` can't be {str(row.get('do'))[:40]!r}.")
     severity = row.get("severity")
-    if severity is not None and severity not in set(Severity):
+    if severity is not None and not _is_one_of(severity, Severity):
         raise InvalidInput(f"`severity` can't be {str(severity)[:40]!r}.")
     return Op(
         op_id,
@@ -86,6 +87,11 @@ def _whole(row: Mapping[str, Any], op_id: uuid.UUID, client: uuid.UUID, seq: int
         seen=_number(row, "seen") or 0,
         of=_uuid(row, "of"),
     )
+
+
+def _is_one_of(value: object, words: type[StrEnum]) -> bool:
+    """Whether it is one of the words; a list or an object, which no set can be asked for, is none."""
+    return isinstance(value, str) and value in set(words)
 
 
 def _uuid(row: Mapping[str, Any], field: str) -> uuid.UUID | None:

@@ -156,8 +156,15 @@ def row_id(place_id: str) -> uuid.UUID:
     return uuid.uuid5(_MOVED_TO, str(founder)) if place_id.endswith("+") else founder
 
 
+_LOCK: LiteralString = "SELECT 1 FROM pattern_workspaces WHERE id = %(w)s FOR NO KEY UPDATE"
+
+
 def keep(session: Session, workspace_id: uuid.UUID, labels: LabelSet | None = None) -> LabelSet:
-    """Writes the table of places as the judgements have it now; what stayed the same is not touched."""
+    """Writes the table of places as the judgements have it now; what stayed the same is not touched.
+
+    The workspace is locked first, as everywhere: two that write its places would else wait for each other.
+    """
+    fetch(session, _LOCK, {"w": workspace_id})
     found = labels or label_set(session, workspace_id)
     rows = [_row(workspace_id, place, found) for place in found.places]
     ids = [row["id"] for row in rows]

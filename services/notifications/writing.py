@@ -7,6 +7,7 @@ import unicodedata
 import uuid
 from typing import Any, Final
 
+import psycopg
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
@@ -46,7 +47,7 @@ def notify(
     try:
         with session.begin_nested():
             return _write(session, workspace_id, event, title, body, link, execution_id, dedupe_key)
-    except (OperationalError, InterfaceError):
+    except (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError):
         raise
     except Exception as error:  # noqa: BLE001  # the run, the approval, the session go on without their notice
         log_unexpected(error, workspace=str(workspace_id), event_kind=event.value)

@@ -187,7 +187,7 @@ async def judgements(request: Request) -> Response:
     body = await _body(request, MAX_BODY, "These are too many judgements at once.")
     try:
         ops = judging.read_ops(json.loads(body))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InvalidInput("The judgements are not readable.") from None
     return JSONResponse(await run_in_threadpool(_take, board, ops), headers=NO_STORE)
 

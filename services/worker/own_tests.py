@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 
+from services.detectors.bundle import parsed
+
 _SKIPS = {"skip", "skipif", "xfail", "importorskip"}
 
 
 def tests_in(source: str) -> set[str]:
     """Names of the test functions and methods in a file, as pytest names them; empty when it is no Python."""
     try:
-        tree = ast.parse(source)
+        tree = parsed(source)
     except (SyntaxError, ValueError):
         return set()
     names = set()
@@ -29,7 +31,7 @@ def tests_in(source: str) -> set[str]:
 def skips_in(source: str) -> int:
     """How often a file says that a test is to be skipped or may fail."""
     try:
-        tree = ast.parse(source)
+        tree = parsed(source)
     except (SyntaxError, ValueError):
         return 0
     return sum(

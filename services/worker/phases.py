@@ -63,7 +63,7 @@ def plan(ctx: RunContext, attempt: int) -> Planned:
 
     def body(run: ExecutionRun) -> tuple[Planned, PhaseFacts]:
         repo = ctx.repository
-        repository.check_repository(repo)
+        repository.check_at_rest(repo, cancelled=ctx.cancelled)
         _check_deployed(ctx, run)
         open_worktree(ctx, run)
         agent = agent_registry.make(run.agent)

@@ -16,6 +16,7 @@ from services.detectors.repository_tests import run_tests
 from services.detectors.sandbox import warm
 from services.detectors.types import Candles, DetectorSpec, Params
 from services.detectors.windows import detect_windows
+from services.errors import RepositoryError
 from services.executions import ExecutionRun, KeptTestReport, PhaseFacts
 from services.lifecycle import ExecutionPhase
 from services.places import ReplayResult, replay_versions
@@ -77,7 +78,7 @@ class _Gates:
         spec = spec_of(ctx, run)
         if spec is None:
             raise _Refused("contract", f"The commit has no detector for the pattern '{run.pattern_type}'.")
-        params = read_params(ctx.worktree, run.pattern_type) or spec.defaults()
+        params = _params(ctx, run) or spec.defaults()
         self._check_contract(spec, params)
         ctx.report(TESTING, self._attempt, 0.65, "Replaying all judged places")
         result = _replay(ctx, run, params)
@@ -124,6 +125,14 @@ class _Gates:
         _register_candidate(self._ctx, self._run, spec, params, contract)
         if failure is not None:
             raise _Refused("contract", failure.detail)
+
+
+def _params(ctx: RunContext, run: ExecutionRun) -> Params | None:
+    """The parameters of the commit, None when it has none; those that can't be used go back to who wrote them."""
+    try:
+        return read_params(ctx.worktree, run.pattern_type)
+    except RepositoryError as error:
+        raise _Refused("contract", error.sentence) from error
 
 
 def _refuse_strangers(ctx: RunContext, run: ExecutionRun) -> None:

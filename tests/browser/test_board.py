@@ -121,6 +121,7 @@ def test_nothing_is_lost_without_a_connection_or_by_a_reload(
     assert kept(desk, session_id) == wanted
 
 
+@pytest.mark.long
 def test_a_session_completed_by_somebody_else_refuses_with_a_sentence(
     desk: Server, member: Person, session_id: uuid.UUID
 ) -> None:
@@ -162,6 +163,7 @@ def test_a_second_tab_sees_what_the_first_did_and_never_overwrites_it_unseen(
     page.close()
 
 
+@pytest.mark.long
 def test_a_picture_goes_with_the_next_verdict(desk: Server, member: Person, session_id: uuid.UUID) -> None:
     data = io.BytesIO()
     Image.new("RGB", (8, 8), "red").save(data, "PNG")
@@ -178,6 +180,7 @@ def test_a_picture_goes_with_the_next_verdict(desk: Server, member: Person, sess
     assert [count for (count,) in kept] == [1, 0]
 
 
+@pytest.mark.long
 def test_others_show_once_one_has_judged_and_are_named_while_they_are_there(
     desk: Server, two: tuple[Person, Person], session_id: uuid.UUID
 ) -> None:
@@ -223,6 +226,7 @@ def test_no_click_is_lost_however_fast_and_whatever_is_said_over_the_chart(
     assert len(expected) == 2 and (60,) in expected
 
 
+@pytest.mark.long
 def test_a_drag_is_no_click(member: Person, session_id: uuid.UUID) -> None:
     box = member.board.locator(".chart").bounding_box()
     assert box is not None

@@ -79,7 +79,14 @@ def test_what_is_not_there_is_said_in_a_sentence(reader: Person, link: str, sent
 
 
 @pytest.mark.parametrize(
-    "screen", ["", "workspace", "sessions", "session", "executions", "execution", "review", "statistics", "admin"]
+    "screen",
+    [
+        "session",
+        *(
+            pytest.param(screen, marks=pytest.mark.long)
+            for screen in ("", "workspace", "sessions", "executions", "execution", "review", "statistics", "admin")
+        ),
+    ],
 )
 def test_a_viewer_reads_everything_and_changes_nothing(
     reader: Person, server: Server, journey: Journey, screen: str

@@ -72,6 +72,7 @@ def test_groups_give_roles_and_admin_emails_an_admin(desk: Server, visit: Visit)
     assert role_of(desk, "boss@desk.example") == [("admin", True)]
 
 
+@pytest.mark.long
 def test_an_address_that_is_missing_or_not_verified_is_refused(desk: Server, visit: Visit) -> None:
     eve = sign_in(visit, desk, "eve")
     eve.see(re.compile("has not verified this e-mail address"))
@@ -80,6 +81,7 @@ def test_an_address_that_is_missing_or_not_verified_is_refused(desk: Server, vis
     assert role_of(desk, "eve@desk.example") == []
 
 
+@pytest.mark.long
 def test_signing_out_forgets_who_was_here(desk: Server, visit: Visit) -> None:
     mel = sign_in(visit, desk, "mel")
     mel.open("/account")
@@ -91,6 +93,7 @@ def test_signing_out_forgets_who_was_here(desk: Server, visit: Visit) -> None:
     mel.picture("oidc-signed-out")
 
 
+@pytest.mark.long
 def test_a_sign_in_ends_when_the_providers_time_is_over(desk: Server, visit: Visit) -> None:
     ada = sign_in(visit, desk, "ada")
     began = time.monotonic()
@@ -102,6 +105,7 @@ def test_a_sign_in_ends_when_the_providers_time_is_over(desk: Server, visit: Vis
     ada.see("ada@desk.example", shown=False)
 
 
+@pytest.mark.long
 def test_who_is_shut_out_loses_an_open_page(desk: Server, visit: Visit) -> None:
     vic = sign_in(visit, desk, "vic")
     vic.open("/account")

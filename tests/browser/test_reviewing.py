@@ -13,7 +13,7 @@ from tests.support.review_case import Case, prepare
 from tests.support.screens import Person, Visit
 from tests.support.server import Server, running
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(900)]
 
 RULE = "A turn of less than two average true ranges is no swing."
 WAIVED = "The dispute is about a rule of the next version."

@@ -14,6 +14,7 @@ import pytest
 from services import releases, storage
 from services.backup import backup as make_backup
 from services.backup.database import sums
+from services.backup.writing import shown_place
 from services.database import embedded
 from services.database.engine import plain_url, transaction
 from services.detectors.repository import create_worktree, git, head
@@ -165,3 +166,11 @@ def test_the_last_backup_is_noted(command: Command, filled: Path, installation: 
     made = make_backup(get_settings(), url=installation, target=str(tmp_path / "desk.tar"))
     with transaction() as session:
         assert backups.last_backup(session) == replace(made, path=""), "the address may hold a password"
+
+
+def test_a_backup_is_verified_at_the_address_that_was_given(command: Command, filled: Path, tmp_path: Path) -> None:
+    """What is said of an address leaves out what may be a password; a folder's name is none."""
+    made = command("backup", f"file://{tmp_path}/desk@home/desk.tar", "--verify", "--json")
+    assert made.code == 0, made.err
+    assert made.json["verified"] and made.json["target"] == f"file://{tmp_path}/desk@home/desk.tar"
+    assert shown_place("ftp://me:secret@example.com/a@b/desk.tar") == "ftp://example.com/a@b/desk.tar"

@@ -56,6 +56,7 @@ def test_what_is_wrong_is_named(
     assert "HTTPS_PROXY is set" in checks["proxy"][1]
 
 
+@pytest.mark.long
 def test_what_a_start_makes_can_be_read_by_nobody_else(tmp_path: Path) -> None:
     """By a command in a process of its own, for the umask is a process's."""
     tmp_path.chmod(0o755)

@@ -136,6 +136,7 @@ def test_a_file_that_can_not_be_taken_is_one_sentence_and_stores_nothing(
     assert count(made) == 1
 
 
+@pytest.mark.long
 def test_a_session_that_is_over_or_not_there_says_so(command: Command, world: World, tmp_path: Path) -> None:
     made = run(command, world)
     (index, side), *_ = anchors(made)

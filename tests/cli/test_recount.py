@@ -92,6 +92,7 @@ SESSIONS = int(os.environ.get("RECOUNT_SESSIONS", "12"))  # 200 for a whole look
 EACH = 4
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(-(-SESSIONS // EACH)))
 def test_three_ways_of_counting_agree(session: Session, seed: int) -> None:
     """The services, SQL and pandas, on sessions with reviewers who disagree, moves, retests, gone marks and zones."""
@@ -115,6 +116,7 @@ def test_three_ways_of_counting_agree(session: Session, seed: int) -> None:
     assert sum(counted.sum()) > 30 and frozen
 
 
+@pytest.mark.long
 def test_the_generated_sessions_have_everything_that_is_to_be_counted(session: Session) -> None:
     for seed in range(3):
         generated.world(session, Random(f"recount {seed}"), EACH)

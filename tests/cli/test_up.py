@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
+from services.cli import supervising
 from services.database import embedded
 from services.database.engine import plain_url, transaction
 from services.database.migrate import upgrade
@@ -104,3 +106,23 @@ def test_a_start_just_after_a_crash_with_an_execution_under_way_does_not_wait(tm
             session.execute(text("UPDATE claude_executions SET heartbeat_at = now() + interval '1 hour'"))
     with started(folder, tmp_path / "up.log") as desk:
         assert "being worked on" not in desk.said() and "Waiting for" not in desk.said()
+
+
+def test_a_part_that_can_not_be_started_for_days_is_tried_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is full from Friday evening to Monday morning: that is thousands of tries."""
+    clock = itertools.count(0, 31)
+    monkeypatch.setattr(supervising.time, "monotonic", lambda: next(clock))
+    said: list[str] = []
+
+    class Broken(supervising.Kept):
+        def runs(self) -> bool:
+            return False
+
+        def start(self) -> None:
+            raise OSError("No space left on device")
+
+    part = Broken("database")
+    for _ in range(10_000):
+        part.look(said.append)
+    assert said[-1] == "The database could not be started: No space left on device."
+    assert said[-2] == "The database ended; it is started again in 30 s."

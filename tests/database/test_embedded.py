@@ -61,6 +61,7 @@ def test_what_was_written_is_there_after_a_restart(data: Path) -> None:
         assert query(server.url, "SELECT word FROM word_kept") == [("ä☃",)]
 
 
+@pytest.mark.long
 def test_a_path_too_long_for_a_socket_uses_a_private_folder_elsewhere(place: Path) -> None:
     deep = place / ("long folder name " * 5).strip() / ("and another one " * 5).strip()
     with embedded.start(deep, settings=QUICK) as server:
@@ -170,6 +171,7 @@ def test_pg_dump_of_the_wheel_backs_the_server_up(data: Path) -> None:
         embedded.binary("pg_nothing")
 
 
+@pytest.mark.long
 def test_a_folder_below_one_that_is_closed_to_others_works(place: Path) -> None:
     """As root this is a project under /root: `nobody` cannot get there."""
     place.chmod(0o700)
@@ -211,6 +213,7 @@ def test_a_normal_user_starts_the_server_as_itself(place: Path, killed: list[sub
     assert query(str(answer["url"]), "SELECT 1") == [(1,)]
 
 
+@pytest.mark.long
 def test_as_root_the_folder_stays_with_the_account_that_owns_it(place: Path) -> None:
     """Started as root on a normal user's folder, that user can still use it afterwards."""
     owner = pwd.getpwnam("daemon") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())

@@ -139,6 +139,7 @@ def test_a_stale_pid_file_does_not_touch_the_innocent_process_it_names(data: Pat
         innocent.wait()
 
 
+@pytest.mark.long
 @pytest.mark.fault
 def test_a_stale_pid_file_does_not_touch_the_server_of_another_folder(data: Path, place: Path) -> None:
     first = embedded.start(data, settings=QUICK)

@@ -94,10 +94,11 @@ def test_an_honest_detector_passes_and_the_report_is_json(root: Path) -> None:
         ("print('hello')\nreturn []", "small_input", "printed"),
         ("if len(candles) > 50: print('hello')\nreturn []", "output", "printed"),
         ("while len(candles) > 50: pass\nreturn []", "time_limit", "took too long"),
-        (
+        pytest.param(
             "import time\nend = time.process_time() + 1\nwhile len(candles) > 50 and time.process_time() < end: pass\nreturn []",
             "time_limit",
             "at most 0.5 s",
+            marks=pytest.mark.long,
         ),
         ("return [detection('mark', 0, 0, len(candles))] if len(candles) > 50 else []", "output", "outside of its 120"),
         (
@@ -118,6 +119,7 @@ def test_each_rule_has_its_sentence(root: Path, body: str, name: str, says: str)
     assert says in failed(check_contract(plant(root, body), "planted", {}, limits=limits, profile=size))[name]
 
 
+@pytest.mark.long
 def test_what_is_declared_is_let_off_visibly_and_still_run_bar_by_bar(root: Path) -> None:
     honest = "c = candles['close']\nreturn [detection('mark', 0, i, i) for i in range(len(c)) if c[i] % 2 > 1]"
     leak = """
@@ -136,6 +138,7 @@ def test_what_is_declared_is_let_off_visibly_and_still_run_bar_by_bar(root: Path
             assert "with prices times" in failed(report)["no_look_ahead"]
 
 
+@pytest.mark.long
 def test_parameters_in_prices_grow_with_the_prices(root: Path) -> None:
     body = """
         c, step = candles['close'], params['step']

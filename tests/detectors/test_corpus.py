@@ -55,6 +55,7 @@ def test_attacks_do_not_get_through(form: str, tmp_path: Path) -> None:
     assert len(rows) > 15 and [row for row in rows if not row.good] == []
 
 
+@pytest.mark.long
 def test_hostile_tests_are_not_taken_as_passed(tmp_path: Path) -> None:
     rows = list(running.run_hostile_tests(tmp_path, isolation(), names=SOME_TESTS))
     assert len(rows) == len(SOME_TESTS) and [row for row in rows if not row.good] == []

@@ -13,7 +13,9 @@ import pytest
 
 from services.detectors import repository as r
 from services.detectors.bundle import code_files, owned_paths, patterns
+from services.detectors.proofs import prepare
 from services.errors import Cancelled, DetectorError, RepositoryError
+from services.worker.own_tests import tests_in
 
 
 @pytest.fixture
@@ -274,3 +276,70 @@ def test_parameters_are_stable_bytes(repo: Path) -> None:
         with pytest.raises(RepositoryError, match=r"params/bos\.json"):
             r.read_params(repo, "bos")
     assert owned_paths("bos") == ("detectors/bos.py", "params/bos.json", "tests/test_bos.py")
+
+
+@pytest.mark.parametrize("value", ["1e400", "NaN", "-Infinity", '"\\u0000"', '"\\ud800"', "[" * 100_000])
+def test_parameters_that_no_database_takes_are_refused_with_their_file(repo: Path, value: str) -> None:
+    (repo / "params" / "bos.json").write_text(f'{{"left": {value}}}')
+    with pytest.raises(RepositoryError, match=r"params/bos\.json"):
+        r.read_params(repo, "bos")
+
+
+@pytest.mark.parametrize("text", ["x = " + "-" * 5000 + "1", "x = " + "-" * 200_000 + "1", "x = a" + ".b" * 50_000])
+def test_code_that_is_nested_too_deeply_is_no_python(repo: Path, text: str) -> None:
+    (repo / "detectors" / "deep.py").write_text(text)
+    assert "deep" not in patterns(repo) and "bos" in patterns(repo)
+    with pytest.raises(DetectorError, match=r"detectors/deep\.py can't be read as Python: it is nested too deeply"):
+        r.code_sha256(repo, "deep")
+    assert tests_in(text) == set()
+    with pytest.raises(SyntaxError):
+        prepare(text.encode())
+
+
+def test_worktrees_are_added_and_removed_at_once(repo: Path, tmp_path: Path) -> None:
+    faults: list[RepositoryError] = []
+
+    def work(number: int) -> None:
+        for turn in range(6):
+            place = tmp_path / f"{number}-{turn}" / "tree"  # git calls them all "tree", with a number
+            try:
+                r.create_worktree(repo, "main", place)
+                r.remove_worktree(repo, place)
+            except RepositoryError as error:
+                faults.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    assert r.git(repo, "worktree", "list", "--porcelain").count("worktree ") == 1
+
+
+def test_a_merge_that_is_under_way_is_no_change_that_somebody_left(repo: Path, tmp_path: Path) -> None:
+    many = {f"detectors/many_{n}.py": f"x = {n}\n" * 20 for n in range(150)}
+    faults: list[RepositoryError] = []
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            try:
+                r.check_at_rest(repo)
+            except RepositoryError as error:
+                faults.append(error)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for turn in range(4):
+            place = r.create_worktree(repo, "main", tmp_path / str(turn))
+            for name, text in many.items():
+                (place / name).write_text(f"# {turn}\n{text}")
+            sha = r.commit_all(place, f"Turn {turn}")
+            assert sha is not None
+            r.merge_to_main(repo, sha)
+    finally:
+        over.set()
+        looking.join()
+    assert faults == []

@@ -27,7 +27,7 @@ def test_the_starters_own_tests_pass() -> None:
     assert report.failed == 0 and report.total >= 40
 
 
-@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("pattern", ["swings", *(pytest.param(name, marks=pytest.mark.long) for name in PATTERNS[1:])])
 def test_defaults_hold_the_contract(pattern: str) -> None:
     report = check_contract(STARTER, pattern, {}, profile=PART)
     assert report.passed, report.failure

@@ -66,6 +66,7 @@ def test_the_migrations_make_the_tables_of_the_models(new_database: NewDatabase)
         migrate.check(migrated)
 
 
+@pytest.mark.long
 def test_every_migration_goes_down_and_up_again(database: str) -> None:
     steps = migrate.chain()
     assert (steps[0], steps[-1]) == ("0001", migrate.head())

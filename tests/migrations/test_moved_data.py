@@ -197,6 +197,7 @@ def test_what_no_longer_may_be_is_changed_and_noted(moved: Connection) -> None:
     ]
 
 
+@pytest.mark.long
 def test_what_came_after_workspaces_survives_the_way_down(old: str) -> None:
     migrate.upgrade(old, with_engine=False)
     with engine_of(old).begin() as connection:

@@ -71,6 +71,7 @@ def test_an_idle_list_makes_no_rerun_and_a_new_execution_shows_without_a_click(v
     viewer.person.no_errors()
 
 
+@pytest.mark.long
 def test_the_list_of_workspaces_is_told_too_and_stays_still_otherwise(viewer: Watched, world: World) -> None:
     viewer.person.title("Workspaces")
     assert viewer.idle() == 0
@@ -79,6 +80,7 @@ def test_the_list_of_workspaces_is_told_too_and_stays_still_otherwise(viewer: Wa
     viewer.person.see("Told of it")
 
 
+@pytest.mark.long
 def test_the_page_of_a_run_follows_it_and_its_log(viewer: Watched, world: World) -> None:
     execution_id = running(world)
     change(execution_id, heartbeat_at=now() + timedelta(hours=1))

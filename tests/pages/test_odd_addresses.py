@@ -35,7 +35,13 @@ def test_the_words_are_found() -> None:
     } <= words_of_addresses()
 
 
-@pytest.mark.parametrize("file", sorted(set(links.FILES.values())))
+SHORT = ("session.py", "workspaces.py")  # a page of one thing and a list
+
+
+@pytest.mark.parametrize(
+    "file",
+    [pytest.param(file, marks=() if file in SHORT else pytest.mark.long) for file in sorted(set(links.FILES.values()))],
+)
 def test_every_page_answers_an_odd_address_with_a_sentence(world: World, file: str) -> None:
     names = sorted(words_of_addresses())
     for odd in ODD:

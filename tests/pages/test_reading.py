@@ -38,6 +38,7 @@ def screens(world: World) -> Iterator[list[str]]:
     change(live, status=ExecutionStatus.FAILED, error="It failed.", errored_at=now())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_all_text_has_the_contrast_of_aa(chromium: Browser, address: str, screens: list[str], scheme: str) -> None:
     person = Person(chromium, address, "Admin One", color_scheme=scheme)

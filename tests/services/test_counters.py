@@ -340,6 +340,7 @@ def test_one_known_order_takes_every_verb(machine: type[Workspace]) -> None:
     }, (machine.done, machine.refused)  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_any_order_of_verbs_leaves_true_counters(machine: type[Workspace]) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]

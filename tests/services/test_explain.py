@@ -125,6 +125,7 @@ def _indexes(session: Session, query: str, params: Any, table: str, *, mode: str
     return {index for name, index in scans(row[0][0]["Plan"]) if name in ("", table)}
 
 
+@pytest.mark.long
 def test_a_timeline_is_read_in_the_order_of_its_index(
     session: Session, home: uuid.UUID, caught: list[tuple[Any, Any]]
 ) -> None:
@@ -264,6 +265,7 @@ def test_a_statistic_reads_the_kept_sums_by_their_key(
         )
 
 
+@pytest.mark.long
 def test_corrections_are_listed_in_the_order_of_an_index(
     session: Session, home: uuid.UUID, caught: list[tuple[Any, Any]]
 ) -> None:

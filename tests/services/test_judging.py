@@ -234,6 +234,18 @@ def test_what_is_no_batch_is_refused_with_a_sentence(body: object) -> None:
         read_ops(body)
 
 
+@pytest.mark.parametrize(
+    "odd", [{"verdict": []}, {"do": {}}, {"severity": [1]}, {"verdict": True}, {"reason": []}, {"index": 1.5}]
+)
+def test_a_judgement_with_a_field_of_another_kind_is_refused_alone(
+    board: Board, marks: list[uuid.UUID], odd: dict[str, Any]
+) -> None:
+    first, last = (board.op(mark=mark, verdict="confirmed") for mark in marks[:2])
+    answer = board.send(first | odd, last)
+    assert outcomes(answer) == ["refused", "done"]
+    assert answer["results"][0]["sentence"]
+
+
 def test_a_verdict_that_changes_moves_the_time_it_counts_from_and_the_places_follow(
     session: Session, made: uuid.UUID, board: Board, marks: list[uuid.UUID]
 ) -> None:

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
-from services import executions, feedback, review, sessions, timeline, workspaces
+from services import executions, feedback, labels, review, sessions, timeline, workspaces
 from services.database.engine import engine_for, transaction
 from services.errors import Conflict, PatternDeskError, StaleEpoch
 from services.feedback import MarkPosition
@@ -25,6 +25,7 @@ from services.models import ClaudeExecution, Detection, FeedbackItem, PatternSes
 from services.people import Actor
 from tests import factories
 from tests.support import scenarios
+from tests.support.waiting import until
 
 THREADS = 50
 SECONDS = 60.0  # far beyond what it takes: a deadlock or a lock timeout fails the test long before
@@ -246,3 +247,25 @@ def test_two_workers_on_one_run_write_each_message_once(desk: Desk) -> None:
         assert Counter(told)["claude_phase_update"] == Counter(told)["claude_checkpoint"] == 3
         assert scenarios.lies(session) == []
         assert scenarios.count(session, ClaudeExecution, ClaudeExecution.id == made) == 1
+
+
+def test_whoever_writes_the_places_of_a_workspace_waits_for_who_has_locked_it(desk: Desk) -> None:
+    """A run derives the places while somebody judges: each has what the other waits for, unless both begin alike."""
+    with transaction(desk.engine) as session:
+        session.execute(text("DELETE FROM places"))
+    kept: list[labels.LabelSet] = []
+
+    def derive() -> None:
+        with transaction(desk.engine) as session:
+            kept.append(labels.keep(session, desk.home))
+
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with transaction(desk.engine) as session:
+        workspaces.lock(session, desk.home)
+        run = threading.Thread(target=derive)
+        run.start()
+        with desk.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as other:
+            until(lambda: other.scalar(text(waiting)), "the run to wait")
+        own = labels.keep(session, desk.home)
+    run.join(SECONDS)
+    assert kept and kept[0].places == own.places

@@ -239,6 +239,7 @@ def test_times_are_in_the_readers_zone(engine: Engine, filled: dict[str, Any]) -
     assert (utc, tokyo) == ("2026-03-01 00:00:00", "2026-03-01 09:00:00")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("report", sorted(SHEETS))
 def test_every_sheet_can_be_written(engine: Engine, filled: dict[str, Any], report: str) -> None:
     filters: dict[str, Any] = {"workspace": filled["homes"][0]} if report in ("timeline", "notifications") else {}

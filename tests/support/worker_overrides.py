@@ -10,6 +10,7 @@ from typing import Any
 
 from services.agents import registry, tuner
 from services.agents.protocol import AgentChange, GateRefusal, Plan, Work
+from services.database import engine as database
 from services.deploys import local, vercel, waiting
 from services.detectors import sandbox
 from services.detectors.bundle import write_params
@@ -41,6 +42,13 @@ def shortest_pauses() -> None:
 def looks_when_called() -> None:
     """An idle worker looks at its queues when it is called, and else not within any test."""
     main.IDLE_S = dict.fromkeys(main.IDLE_S, 600.0)  # type: ignore[misc]
+
+
+def short_lock_timeout() -> None:
+    """Whoever waits for a lock of the database gives up soon."""
+    database.CONNECT_ARGS["options"] = database.CONNECT_ARGS["options"].replace(
+        "lock_timeout=15s", "lock_timeout=200ms"
+    )
 
 
 def endless_pause() -> None:

@@ -58,6 +58,7 @@ def page() -> Iterator[Page]:
         browser.close()
 
 
+@pytest.mark.long
 def test_charts_tables_components_uploads_and_errors(page: Page, tmp_path: Path) -> None:
     console: list[str] = []
     page.on("console", lambda message: console.append(message.text) if message.type == "error" else None)

@@ -123,6 +123,7 @@ done
 """
 
 
+@pytest.mark.long
 def test_cancel_while_a_push_hangs(installation: Installation, tmp_path: Path) -> None:
     """The version is live, and the remote does not answer: the pattern goes back to what it ran."""
     live, main = releases.current_commit("swings"), git(installation.repository, "rev-parse", "main")

@@ -126,6 +126,7 @@ def test_from_a_description_to_beta_and_from_corrections_to_the_next_version(
     installation.assert_at_rest()
 
 
+@pytest.mark.long
 def test_a_repair_that_deploys_to_vercel(
     installation: Installation, claude: Claude, vercel: tuple[FakeVercel, dict[str, str]]
 ) -> None:
@@ -154,6 +155,7 @@ def gone_wrong(installation: Installation, claude: Claude) -> ExecutionDetail:
     return found
 
 
+@pytest.mark.long
 def test_an_agent_that_changes_nothing_completes_and_says_so(installation: Installation, claude: Claude) -> None:
     claude[0].behaviour = changes_nothing()
     found = gone_wrong(installation, claude)
@@ -188,6 +190,7 @@ def test_changes_that_the_gates_refuse(
     assert found.current_version == "0.1.0"
 
 
+@pytest.mark.long
 def test_an_agent_that_reaches_beyond_its_files_is_refused_at_each_try(
     installation: Installation, claude: Claude
 ) -> None:

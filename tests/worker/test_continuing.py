@@ -37,6 +37,7 @@ def test_after_a_failed_deploy_the_child_deploys_the_same_commit(new_installatio
     installation.assert_at_rest()
 
 
+@pytest.mark.long
 def test_after_a_cancel_the_child_tests_what_was_committed(installation: Installation) -> None:
     workspace_id = installation.workspace_id()
     installation.worker()
@@ -63,6 +64,7 @@ def test_after_a_cancel_the_child_tests_what_was_committed(installation: Install
     installation.assert_at_rest()
 
 
+@pytest.mark.long
 def test_broken_places_that_a_person_waives_are_deployed_over(installation: Installation) -> None:
     workspace_id = installation.workspace_id()
     installation.worker(prepare="tests.support.worker_overrides:worse_agent")
@@ -91,6 +93,7 @@ def test_broken_places_that_a_person_waives_are_deployed_over(installation: Inst
     installation.assert_at_rest()
 
 
+@pytest.mark.long
 def test_a_waiver_covers_the_places_that_were_seen_and_no_others(installation: Installation) -> None:
     workspace_id = installation.workspace_id()
     installation.worker(prepare="tests.support.worker_overrides:worse_agent")

@@ -63,6 +63,7 @@ def test_a_deploy_that_was_cut_off_is_built_again(beta_installation: Installatio
     assert releases.current_commit("swings") == asked.commit_hash
 
 
+@pytest.mark.long
 def test_canceled_after_a_kill_the_pattern_runs_what_it_ran_before(beta_installation: Installation) -> None:
     """Killed after the switch and before it was noted: the second run is canceled and puts the pointer back."""
     before, asked = releases.current_commit("swings"), request(commit(beta_installation))
@@ -75,6 +76,7 @@ def test_canceled_after_a_kill_the_pattern_runs_what_it_ran_before(beta_installa
     assert releases.current_commit("swings") == before
 
 
+@pytest.mark.long
 def test_a_lost_run_leaves_the_deploy_to_the_worker_that_has_it(beta_installation: Installation) -> None:
     def lost() -> bool:
         raise StaleEpoch("The run was taken over by another worker.")
@@ -112,6 +114,7 @@ def test_a_deploy_that_fails_says_why_and_switches_nothing(
     assert releases.current_commit("swings") == before
 
 
+@pytest.mark.long
 def test_failed_deploys_are_tried_again_until_the_retries_are_spent(new_installation: Installation) -> None:
     installation, workspace_id = new_installation, new_installation.workspace_id()
     installation.person_commits({"detectors/broken.py": BROKEN})
@@ -140,6 +143,7 @@ def test_failed_deploys_are_tried_again_until_the_retries_are_spent(new_installa
     installation.assert_at_rest()
 
 
+@pytest.mark.long
 def test_a_retry_takes_what_was_mended_meanwhile(new_installation: Installation) -> None:
     """The second try is rebased on the mended main, tested again and deployed; the run tells what it changed."""
     installation, workspace_id = new_installation, new_installation.workspace_id()

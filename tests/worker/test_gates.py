@@ -92,6 +92,7 @@ def test_a_version_that_breaks_judged_places_does_not_deploy(installation: Insta
     assert installation.sql("SELECT DISTINCT state FROM feedback_items") == [("open",)]
 
 
+@pytest.mark.long
 def test_a_change_to_what_all_patterns_share_is_refused(new_installation: Installation) -> None:
     installation, workspace_id = new_installation, new_installation.workspace_id()
     installation.worker(prepare="tests.support.worker_overrides:shared_file_agent")
@@ -99,6 +100,7 @@ def test_a_change_to_what_all_patterns_share_is_refused(new_installation: Instal
     assert_failed(installation, workspace_id, found, "The change touches detectors/base.py", "soon")
 
 
+@pytest.mark.long
 def test_a_repository_that_is_not_as_it_should_be(beta_installation: Installation) -> None:
     """Uncommitted changes, no git at all, and another repository in its place."""
     installation = beta_installation
@@ -124,6 +126,7 @@ def test_a_repository_that_is_not_as_it_should_be(beta_installation: Installatio
     assert installation.status(swings) == "beta"
 
 
+@pytest.mark.long
 def test_a_conflict_with_a_persons_commit_ends_the_run(new_installation: Installation) -> None:
     installation, workspace_id = new_installation, new_installation.workspace_id()
     installation.worker()
@@ -140,6 +143,7 @@ def test_a_conflict_with_a_persons_commit_ends_the_run(new_installation: Install
     assert releases.current_commit("swings") is None
 
 
+@pytest.mark.long
 def test_what_others_push_meanwhile_is_tested_with_it(new_installation: Installation, tmp_path: Path) -> None:
     """Once before the deploy, in the repository; once during it, at the remote. Each time it is rebased and tested."""
     installation, workspace_id = new_installation, new_installation.workspace_id()
@@ -172,6 +176,7 @@ def test_what_others_push_meanwhile_is_tested_with_it(new_installation: Installa
     installation.assert_at_rest()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("marks", [19, 0])
 def test_below_twenty_judged_marks_nothing_is_searched(installation: Installation, marks: int) -> None:
     workspace_id = installation.workspace_id()
@@ -192,6 +197,7 @@ def test_below_twenty_judged_marks_nothing_is_searched(installation: Installatio
     assert left == [("open",)]
 
 
+@pytest.mark.long
 def test_a_pattern_without_a_starter_asks_for_claude(new_installation: Installation) -> None:
     installation = new_installation
     workspace_id = installation.workspace("triangles")
@@ -200,6 +206,7 @@ def test_a_pattern_without_a_starter_asks_for_claude(new_installation: Installat
     assert_failed(installation, workspace_id, found, "connect Claude to have one written", "soon")
 
 
+@pytest.mark.long
 def test_a_run_that_finds_nothing_better_completes_without_a_deploy(installation: Installation) -> None:
     """All that was judged wrong is right after all, so the parameters can't be improved."""
     workspace_id = installation.workspace_id()

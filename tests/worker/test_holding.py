@@ -49,6 +49,7 @@ def test_paused_runs_wait_and_go_on(installation: Installation) -> None:
     assert installation.wait(waiting).row.status == "completed"
 
 
+@pytest.mark.long
 def test_runs_wait_while_the_disk_is_full(installation: Installation) -> None:
     worker = installation.worker(DISK_FULL_MB=str(10**9))
     waiting = installation.launch(installation.workspace_id())
@@ -62,6 +63,7 @@ def test_runs_wait_while_the_disk_is_full(installation: Installation) -> None:
     assert installation.wait(waiting).row.status == "completed"
 
 
+@pytest.mark.long
 def test_a_cap_of_the_day_stops_launches_of_agents_that_cost(installation: Installation) -> None:
     workspace_id = installation.workspace_id()
     [(earlier,)] = installation.sql("SELECT id FROM claude_executions ORDER BY triggered_at LIMIT 1")
@@ -96,6 +98,7 @@ def test_a_cap_of_the_day_stops_launches_of_agents_that_cost(installation: Insta
         assert holding.left_today(session, workspace_id) == 3.0
 
 
+@pytest.mark.long
 def test_launches_of_a_person_are_limited(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second one within the time is refused before anything is queued, and goes when the time is over."""
     workspace_id = installation.workspace_id()
@@ -127,6 +130,7 @@ def test_what_a_full_disk_broke_is_done_again(installation: Installation) -> Non
     assert worker.said().count("step_waits_for_room") == 3
 
 
+@pytest.mark.long
 def test_a_run_whose_end_cannot_be_recorded_yet_waits_for_the_database(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +150,7 @@ def test_a_run_whose_end_cannot_be_recorded_yet_waits_for_the_database(
     assert "Something went wrong. Reference" in str(installation.get(execution_id).row.error)
 
 
+@pytest.mark.long
 def test_without_a_cap_nothing_is_held(installation: Installation) -> None:
     with transaction() as session:
         assert holding.left_today(session, installation.workspace_id()) is None

@@ -8,6 +8,8 @@ import uuid
 from dataclasses import dataclass
 from datetime import date
 
+import pytest
+
 from services import actions, executions, feedback, labels, releases, sessions
 from services.candles.store import load_array
 from services.database.engine import transaction
@@ -124,6 +126,7 @@ def counts_are_of_the_rest(installation: Installation, execution_id: uuid.UUID, 
     assert rest in numbers and every not in numbers, (counted, refusal)
 
 
+@pytest.mark.long
 def test_a_change_that_loses_what_is_kept_for_testing_ends_without_a_deploy(installation: Installation) -> None:
     """It breaks no place that the agent may know of, so only the question to the hold-out can stop it."""
     workspace_id = installation.workspace_id()

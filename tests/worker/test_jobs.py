@@ -7,6 +7,7 @@ import json
 import uuid
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import select
 
 from services import jobs
@@ -56,6 +57,7 @@ def test_jobs_are_done_and_say_what_came_of_them(new_installation: Installation)
         assert (tested.status, words in (tested.sentence or "")) == (status, True), tested.sentence
 
 
+@pytest.mark.long
 def test_a_schedule_that_comes_due_writes_its_report(new_installation: Installation) -> None:
     installation = new_installation
     folder = installation.root / "reports"
@@ -89,6 +91,7 @@ def history(installation: Installation, schedule_id: uuid.UUID) -> list[JobRow]:
         return jobs.latest(session, schedule_id=schedule_id, actor=installation.admin)
 
 
+@pytest.mark.long
 def test_a_report_goes_to_a_chat_and_not_for_somebody_shut_out(new_installation: Installation) -> None:
     installation = new_installation
     installation.worker()

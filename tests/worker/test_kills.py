@@ -47,6 +47,7 @@ def assert_taken_over(
     print(f"taken over after {time.monotonic() - since:.2f} s")
 
 
+@pytest.mark.long
 def test_killed_in_every_phase_the_run_completes_once(installation: Installation) -> None:
     """One run, whose worker is killed inside each of the five phases; live workers take it over."""
     for _ in range(2):

@@ -115,6 +115,7 @@ def test_a_run_that_fails_for_good_sends_a_notice(new_installation: Installation
     assert SECRET not in "".join(file.read_text() for file in (installation.root / "logs").glob("*"))
 
 
+@pytest.mark.long
 def test_a_deploy_that_fails_for_good_sends_one_notice(new_installation: Installation, receiver: Receiver) -> None:
     installation = new_installation
     workspace_id = subscribe(installation, receiver.url("a"))
@@ -130,6 +131,7 @@ def test_a_deploy_that_fails_for_good_sends_one_notice(new_installation: Install
     assert installation.sql("SELECT event FROM notifications") == [("deploy_failed",)]
 
 
+@pytest.mark.long
 def test_a_rate_that_fell_and_a_review_that_waits_send_notices(installation: Installation, receiver: Receiver) -> None:
     """The second version is deployed by a real run; what it marks is then judged worse than what the first one did."""
     workspace_id = subscribe(installation, receiver.url("a"))
@@ -236,6 +238,7 @@ def test_a_test_reaches_the_receiver(new_installation: Installation, receiver: R
     assert "Mara tries the addresses" in said["message"]
 
 
+@pytest.mark.long
 def test_an_address_that_the_rules_no_longer_take_is_not_used(new_installation: Installation) -> None:
     """Put past the check into the row: the sender's own check refuses it."""
     installation = new_installation
@@ -250,6 +253,7 @@ def test_an_address_that_the_rules_no_longer_take_is_not_used(new_installation: 
 # Runs
 
 
+@pytest.mark.long
 def test_receivers_that_hang_cost_a_run_nothing(new_installation: Installation, receiver: Receiver) -> None:
     """Every place in the notices' queue is taken by a receiver that never answers, before, while and after a run."""
     installation = new_installation

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import psycopg
+import pytest
 
 from services.database.engine import plain_url
 from services.database.queue import SCHEMA
@@ -18,6 +19,7 @@ def test_a_worker_without_its_schema_ends_with_a_sentence(new_installation: Inst
     assert worker.said() == "The database is empty; run 'patterndesk migrate'.\n"
 
 
+@pytest.mark.long
 def test_a_worker_on_a_newer_schema_ends_with_a_sentence(new_installation: Installation) -> None:
     new_installation.sql("UPDATE alembic_version SET version_num = '9999'")
     worker = new_installation.worker()
@@ -26,6 +28,7 @@ def test_a_worker_on_a_newer_schema_ends_with_a_sentence(new_installation: Insta
     assert worker.said().count("\n") == 1
 
 
+@pytest.mark.long
 def test_a_worker_without_the_engines_tables_ends_with_a_sentence(new_installation: Installation) -> None:
     with psycopg.connect(plain_url(new_installation.url), autocommit=True) as connection:
         connection.execute(f"DROP SCHEMA {SCHEMA} CASCADE")

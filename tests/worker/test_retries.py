@@ -97,6 +97,7 @@ def advice(kind: str) -> str:
     return f"All 10 retries are spent. {RULES[kind].advice}"
 
 
+@pytest.mark.long
 def test_vercel_nine_builds_fail_and_the_tenth_is_live(new_installation: Installation, vercel: FakeVercel) -> None:
     installation, vercel.plan = new_installation, failing(9)
     found = installation.wait(on_vercel(installation, vercel), seconds=LONG)

@@ -7,14 +7,18 @@ import time
 from collections import Counter
 from itertools import pairwise
 
+import psycopg
 import pytest
 
+from services.database.engine import plain_url
 from services.errors import Conflict
 from tests.support.installation import Installation
+from tests.support.processes import eventually
 
 COUNT = 8
 
 
+@pytest.mark.long
 def test_eight_workspaces_run_as_many_at_a_time_as_the_workers_take(new_installation: Installation) -> None:
     installation = new_installation
     text = installation.read("detectors/swings.py")
@@ -38,6 +42,22 @@ def test_eight_workspaces_run_as_many_at_a_time_as_the_workers_take(new_installa
     assert len(busiest) == 2
     assert set(busiest.values()) == {2}, busiest
     installation.assert_at_rest()
+
+
+def test_a_run_outlasts_a_lock_that_somebody_holds_for_too_long(new_installation: Installation) -> None:
+    """The database gives up waiting for a lock after a while, as it ends one of two who wait for each other."""
+    installation, workspace_id = new_installation, new_installation.workspace_id()
+    installation.worker(prepare="tests.support.worker_overrides:short_lock_timeout")
+    launched = installation.launch(workspace_id)
+    installation.wait(launched, "running")
+    with psycopg.connect(plain_url(installation.url)) as other:
+        other.execute("SELECT 1 FROM pattern_workspaces WHERE id = %s FOR UPDATE", [workspace_id])
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'run %%' AND wait_event_type = 'Lock'"
+        assert eventually(lambda: other.execute(waiting).fetchall(), 60)
+        time.sleep(1.0)
+        other.rollback()
+    ended = installation.wait(launched)
+    assert (ended.row.error, len(ended.attempts)) == (None, 1), installation.errors_said()
 
 
 def watch(installation: Installation, busiest: Counter[str], stop: threading.Event) -> None:

@@ -27,6 +27,7 @@ def test_cancel_between_retries_ends_the_pause(new_installation: Installation) -
     assert installation.run(workspace_id).current_version == "0.1.0"
 
 
+@pytest.mark.long
 def test_a_cancel_that_comes_too_late_changes_nothing(new_installation: Installation) -> None:
     """The version is live and on main when it is asked for."""
     installation = new_installation
@@ -76,6 +77,7 @@ def test_after_planning_a_run_waits_without_a_worker(new_installation: Installat
     installation.assert_at_rest()
 
 
+@pytest.mark.long
 def test_a_waiting_run_is_canceled_at_once(new_installation: Installation) -> None:
     """Also when no worker is there."""
     installation = new_installation

@@ -34,6 +34,7 @@ def told(installation: Installation, execution_id: uuid.UUID) -> list[str]:
     return [m["title"] for m in installation.messages(execution_id, "claude_checkpoint") if "went back" in str(m)]
 
 
+@pytest.mark.long
 def test_a_failed_build_goes_back_to_the_agent_with_its_log_and_the_next_is_live(
     installation: Installation, vercel: FakeVercel
 ) -> None:
@@ -72,6 +73,7 @@ def test_a_wrong_token_ends_the_run_with_one_sentence(installation: Installation
     assert "vcl_wrong_wrong" not in "".join(w.said() for w in installation.workers)
 
 
+@pytest.mark.long
 def test_a_run_that_a_newer_deploy_overtook_deploys_again_without_the_agent(
     installation: Installation, vercel: FakeVercel
 ) -> None:
@@ -89,6 +91,7 @@ def test_a_run_that_a_newer_deploy_overtook_deploys_again_without_the_agent(
     assert len(vercel.asked("POST", "/v13/deployments")) == 2
 
 
+@pytest.mark.long
 def test_a_cancel_of_the_run_cancels_the_build_at_vercel(installation: Installation, vercel: FakeVercel) -> None:
     live = releases.current_commit("swings")
     vercel.plan = lambda: [Stage("BUILDING", ("Building",))]

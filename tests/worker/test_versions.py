@@ -75,6 +75,7 @@ def test_a_commit_made_by_hand_is_adopted_rolled_back_and_not_offered_again(
     installation.assert_at_rest()
 
 
+@pytest.mark.long
 def test_a_version_whose_commit_is_gone_is_not_rolled_back_to(installation: Installation, call: Any) -> None:
     workspace_id = installation.workspace_id()
     installation.worker()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import time
 
+import pytest
+
 from services.agents.claude import confinement, runner
 from services.agents.claude.job import Job, commands_for
 from services.agents.claude.results import PlanAnswer, schema_of
@@ -13,6 +15,7 @@ from tests.support.agent_setup import PATTERN, AgentSetup, wait_for
 from tests.support.messages_api import Turn, text
 
 
+@pytest.mark.long
 def test_it_ends_at_its_deadline_with_all_that_it_started(agent_setup: AgentSetup) -> None:
     agent_setup.api.script = [Turn([text("…")], hang=True)]
     home = agent_setup.folder / "claude"

@@ -41,6 +41,7 @@ def test_a_silent_stream_is_stopped_and_its_cost_counted(agent_setup: AgentSetup
     assert agent_setup.alive() == []
 
 
+@pytest.mark.long
 def test_the_deadline_ends_a_busy_agent(agent_setup: AgentSetup) -> None:
     agent_setup.with_settings(claude_deadline_s=8.0, claude_max_turns=1000)
     agent_setup.api.script, agent_setup.api.forever = (
@@ -52,6 +53,7 @@ def test_the_deadline_ends_a_busy_agent(agent_setup: AgentSetup) -> None:
     assert "was stopped" in str(fault)
 
 
+@pytest.mark.long
 def test_turns_and_budget_have_an_end(agent_setup: AgentSetup) -> None:
     agent_setup.with_settings(claude_max_turns=2)
     agent_setup.api.script, agent_setup.api.forever = (
@@ -85,6 +87,7 @@ def test_cancel_in_the_middle_of_an_answer(agent_setup: AgentSetup) -> None:
     _cancelled_in_time(agent_setup, asked)
 
 
+@pytest.mark.long
 def test_cancel_while_its_tests_run(agent_setup: AgentSetup) -> None:
     tests, started = agent_setup.worktree / "tests/test_swings.py", agent_setup.worktree / "started"
     slow = "import pathlib, time\n\ndef test_slow():\n    pathlib.Path('started').touch()\n    time.sleep(60)\n"

@@ -143,6 +143,7 @@ def test_a_short_pause_is_waited_for_and_the_phase_goes_on(agent_setup: AgentSet
     assert second.at - first.at >= 1.9
 
 
+@pytest.mark.long
 def test_after_a_long_pause_the_conversation_goes_on(agent_setup: AgentSetup) -> None:
     agent_setup.api.script = [limited("90")]
     assert fault_of(agent_setup).failure == "agent.rate_limited"
@@ -151,6 +152,7 @@ def test_after_a_long_pause_the_conversation_goes_on(agent_setup: AgentSetup) ->
     assert agent_setup.agent.plan(agent_setup.work(), None).summary == PLAN["summary"]
 
 
+@pytest.mark.long
 def test_without_capacity_it_asks_as_often_as_it_may(agent_setup: AgentSetup) -> None:
     agent_setup.with_settings(claude_max_retries=2)
     agent_setup.api.script, agent_setup.api.forever = [failure(529, "overloaded_error", "Overloaded")], True
@@ -158,6 +160,7 @@ def test_without_capacity_it_asks_as_often_as_it_may(agent_setup: AgentSetup) ->
     assert len(agent_setup.api.asked) == 3
 
 
+@pytest.mark.long
 def test_nobody_listens(agent_setup: AgentSetup, table: list[str]) -> None:
     agent_setup.with_settings(anthropic_base_url="http://127.0.0.1:9")
     started = time.monotonic()

@@ -127,6 +127,7 @@ def test_nothing_outside_the_patterns_files_can_be_reached(agent_setup: AgentSet
     assert change.changed is False
 
 
+@pytest.mark.long
 def test_code_in_tests_finds_no_key_no_network_and_leaves_nothing(agent_setup: AgentSetup) -> None:
     tests = agent_setup.worktree / "tests/test_swings.py"
     probe = f"""
@@ -183,12 +184,14 @@ def test_what_people_wrote_is_not_followed_as_an_instruction(agent_setup: AgentS
     assert "more characters left out" in said
 
 
+@pytest.mark.long
 def test_whether_something_changed_is_read_from_the_worktree(agent_setup: AgentSetup) -> None:
     agent_setup.api.script = [answer(**DONE)]
     assert agent_setup.agent.implement(agent_setup.work(), None, Plan("s")).changed is False
     assert "claude said changed=True, the worktree says False" in agent_setup.said
 
 
+@pytest.mark.long
 def test_a_conversation_lost_with_its_machine_begins_again(agent_setup: AgentSetup) -> None:
     agent_setup.prompt = as_prompt("the wick is too short")
     agent_setup.api.script = [answer(**DONE | {"changed": False})]

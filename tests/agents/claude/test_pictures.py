@@ -9,6 +9,7 @@ import math
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from services import prompts
@@ -76,6 +77,7 @@ def test_the_api_gets_each_picture_after_its_name_scaled_and_capped(agent_setup:
     assert words.count("</data>") == 1, "a file's name can't close the data's marks"
 
 
+@pytest.mark.long
 def test_a_conversation_that_goes_on_gets_them_once(agent_setup: AgentSetup) -> None:
     agent_setup.prompt = prompt_with_pictures(2)
     done = {"changed": True, "summary": "Ties count.", "commit_message": "Count ties", "changes": ["ties"]}
@@ -87,6 +89,7 @@ def test_a_conversation_that_goes_on_gets_them_once(agent_setup: AgentSetup) -> 
     assert [len(images(asked.body)) for asked in agent_setup.api.asked] == [3, 3]
 
 
+@pytest.mark.long
 def test_without_pictures_the_prompt_is_text(agent_setup: AgentSetup) -> None:
     agent_setup.api.script = [answer(**PLAN)]
     agent_setup.agent.plan(agent_setup.work(), None)

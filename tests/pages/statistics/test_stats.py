@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.components.charts import comparison
@@ -204,6 +205,7 @@ def test_every_card_exports_exactly_what_it_draws(world: World) -> None:
     assert list(shown["failures by cause"].frame["cause"]) == ["tests"]
 
 
+@pytest.mark.long
 def test_every_bar_and_point_opens_a_screen_with_the_rows_behind_it(world: World) -> None:
     """The list that a bar opens has as many rows as the bar is high."""
     made = busy(world, "Opened")
