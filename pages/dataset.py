@@ -54,7 +54,6 @@ def page(actor: Actor) -> None:
             details.archive_button(dataset.id, away=away is not None, actor=actor)
     if away is not None:
         st.info("This dataset is put away: no list offers it.", icon=":material/archive:")
-    facts(dataset)
     with guarded():
         begun = candles_chart(dataset, actor=actor)
         if begun is not None and begun.what == "run":
@@ -64,6 +63,7 @@ def page(actor: Actor) -> None:
     report, used, names = st.tabs(["Quality", f"Used by {len(uses)}", "Names and licence"])
     with report:
         details.quality(dataset)
+        facts(dataset)
     with used:
         details.used(uses)
     with names:

@@ -16,6 +16,8 @@ import { readPlace, WindowBar } from "./window.mjs"
 
 const CHOOSING = "Drag across the candles to choose a window · Esc"
 const PANNED = { pressedMouseMove: true, horzTouchDrag: true, vertTouchDrag: true }
+/** Nothing is shaded where no window is chosen. @type {[number, number]} */
+const NONE = [-1e9, 1e9]
 const STILL = { pressedMouseMove: false, horzTouchDrag: false, vertTouchDrag: false }
 
 /** @param {Browser} board */
@@ -62,7 +64,7 @@ export class Browser {
     this.data = component.data
     this.send = component.setTriggerValue
     this.asked = this.data.asked
-    this.scene.window = [0, this.data.total - 1]
+    this.scene.window = NONE
     this.link = new Link({ token: () => this.data.token, renew: () => this.send("renew", Date.now()) })
     this.shell = new Shell(this.data, {
       level: (level) => this.tools?.setLevel(level),
@@ -133,7 +135,7 @@ export class Browser {
     })
     Object.assign(this.shell.root, { placeOf: this.pointer.pointOf.bind(this.pointer) })
     this.theme()
-    if (data.at === null) await this.chart.show(total - 1)
+    if (data.at === null) await this.chart.show(Math.max(0, total - Math.round(this.chart.size * 0.47))) // the newest at the right
     else await this.point(data.at)
     this.drawBar()
     this.shell.root.dataset.ready = "true"
@@ -266,7 +268,7 @@ export class Browser {
   /** @param {[number, number] | null} window */
   take(window) {
     this.chosen = window
-    this.scene.window = window ?? [0, this.data.total - 1]
+    this.scene.window = window ?? NONE
     Object.assign(this.shell.root.dataset, { start: window ? String(window[0]) : "", end: window ? String(window[1]) : "" })
     this.chart?.refresh()
     this.drawBar()
