@@ -42,7 +42,7 @@ def columns() -> list[Column[EarlierRow]]:
             "Begun",
             lambda r: r.created_at,
             st.column_config.DatetimeColumn(
-                format="YYYY-MM-DD HH:mm", timezone=looks.zone_name(), help=f"In the time zone {looks.zone_name()}"
+                format="YYYY-MM-DD HH:mm", timezone=looks.zone_name(), help=looks.zone_help()
             ),
             lambda r: r.created_at.isoformat(),
             "created_at",

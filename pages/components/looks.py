@@ -251,6 +251,12 @@ def zone_name() -> str:
     return str(now_here().tzinfo)
 
 
+def zone_help() -> str:
+    """What a table's heading says on hover of its times, whose cells have no hover: "Times of Europe/Berlin, UTC+01:00"."""
+    offset = f"{now_here():%z}"
+    return f"Times of {zone_name()}, UTC{offset[:3]}:{offset[3:5]}" if offset else "Times of UTC"
+
+
 def utc(at: datetime | None) -> str:
     """The same moment for everybody, to show on hover: "2026-02-03 10:42 UTC"."""
     return MISSING if at is None else f"{at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -9,6 +9,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
@@ -16,6 +17,7 @@ from streamlit import config
 
 from pages.components import charts, looks
 from pages.components.charts.base import safe
+from pages.components.corrections.rows import columns
 from pages.components.drawn import lifecycle_stops, rate_texts, tally_items
 from pages.components.timeline.component import TimelineAction, action
 from pages.components.workspaces.grid import card_view
@@ -191,3 +193,11 @@ def test_summaries_are_worded_once() -> None:
     stops = lifecycle_stops("beta", {"soon": NOW, "in_review": NOW})
     assert [s["state"] for s in stops] == ["passed", "passed", "here", "ahead", "ahead"]
     assert stops[0]["date"] == "10 Mar" and stops[3]["date"] == ""  # a later status of an earlier round is not reached
+
+
+def test_a_table_says_in_which_zone_its_times_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    for zone, words in (("Asia/Kolkata", "Times of Asia/Kolkata, UTC+05:30"), ("UTC", "Times of UTC, UTC+00:00")):
+        monkeypatch.setattr(looks, "_reader", [lambda zone=zone: datetime(2026, 3, 10, tzinfo=ZoneInfo(zone))])
+        assert looks.zone_help() == words
+        times = [column for column in columns(looks.now_here()) if column.heading == "Given"]
+        assert times[0].look is not None and times[0].look["help"] == words

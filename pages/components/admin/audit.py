@@ -94,7 +94,7 @@ def columns() -> list[Column[AuditRow]]:
     kinds = st.column_config
     here = looks.now_here().tzinfo
     small = kinds.TextColumn(width="small")
-    at = kinds.TextColumn(width=150, help="In your time zone; the CSV has the offset from UTC")
+    at = kinds.TextColumn(width=150, help=looks.zone_help())
     return [
         Column("When", lambda row: f"{row.created_at.astimezone(here):%Y-%m-%d %H:%M:%S}", at),
         Column("Who", lambda row: row.actor_name or "The app", small),

@@ -98,12 +98,13 @@ def working(workers: Sequence[WorkerRow], live: Sequence[ExecutionRow]) -> list[
 
 
 def worker_columns() -> list[Column[Working]]:
+    times = st.column_config.TextColumn(help=looks.zone_help())
     return [
         Column("Worker", lambda row: row.worker.worker_id),
         Column("Works on", lambda row: _named(row.run) if row.run else "waits for work"),
         Column("Phase", lambda row: _phase(row.run)),
-        Column("Last sign of life", lambda row: _when(row.worker.heartbeat_at)),
-        Column("Connected", lambda row: _when(row.worker.since)),
+        Column("Last sign of life", lambda row: _when(row.worker.heartbeat_at), times),
+        Column("Connected", lambda row: _when(row.worker.since), times),
     ]
 
 
@@ -127,7 +128,7 @@ def queue_columns() -> list[Column[ExecutionRow]]:
         Column("Phase", _phase),
         Column("Progress", lambda run: float(run.progress), progress),
         Column("Worker", lambda run: run.worker_id or looks.MISSING),
-        Column("Launched", lambda run: _when(run.triggered_at)),
+        Column("Launched", lambda run: _when(run.triggered_at), st.column_config.TextColumn(help=looks.zone_help())),
         Column("By", lambda run: run.triggered_by_name),
         Column("Id", lambda run: _short(run.id)),
     ]

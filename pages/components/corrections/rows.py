@@ -16,6 +16,7 @@ def columns(now: datetime) -> list[Column[CorrectionRow]]:
     """The list's columns as a reader sees them at `now`; its CSV is the report of corrections."""
     kinds = st.column_config
     small = kinds.TextColumn(width="small")
+    times = kinds.TextColumn(width="small", help=looks.zone_help())
     verdicts, states = list(looks.VERDICTS.values()), list(looks.FEEDBACK_STATES.values())
     verdict = kinds.MultiselectColumn(
         options=[look.label for look in verdicts], color=[look.color for look in verdicts], width=100
@@ -34,7 +35,7 @@ def columns(now: datetime) -> list[Column[CorrectionRow]]:
         Column("Reason", lambda row: row.reason or looks.MISSING, kinds.TextColumn(width="large")),
         Column("Session", lambda row: row.session_name or looks.MISSING),
         Column("By", attrgetter("author_name"), small),
-        Column("Given", lambda row: looks.ago(row.created_at, now).capitalize(), small),
+        Column("Given", lambda row: looks.ago(row.created_at, now).capitalize(), times),
     ]
 
 

@@ -35,5 +35,9 @@ def dataset_columns() -> list[Column[DatasetRow]]:
         Column("Format", attrgetter("source_format"), small),
         Column("Warnings", lambda row: len(row.warnings), warnings),
         Column("By", lambda row: row.uploaded_by_name or looks.MISSING),
-        Column("Imported", lambda row: looks.ago(row.created_at).capitalize()),
+        Column(
+            "Imported",
+            lambda row: looks.ago(row.created_at).capitalize(),
+            st.column_config.TextColumn(help=looks.zone_help()),
+        ),
     ]

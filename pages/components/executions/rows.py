@@ -85,7 +85,7 @@ def columns(now: datetime) -> list[Column[ExecutionRow]]:
         Column(
             "Started",
             lambda row: moment(row.started_at or row.triggered_at, now),
-            small,
+            kinds.TextColumn(width="small", help=looks.zone_help()),
             _raw("started_at"),
             "started_at",
         ),

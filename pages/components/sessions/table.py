@@ -16,6 +16,7 @@ def session_columns() -> list[Column[SessionRow]]:
     kinds = st.column_config
     states = list(looks.SESSIONS.values())
     small = kinds.TextColumn(width="small")
+    times = kinds.TextColumn(width="small", help=looks.zone_help())
     status = kinds.MultiselectColumn(
         options=[look.label for look in states], color=[look.color for look in states], width="small"
     )
@@ -34,7 +35,7 @@ def session_columns() -> list[Column[SessionRow]]:
         Column("Candles", lambda row: row.end_index - row.start_index + 1, kinds.NumberColumn(width="small")),
         Column("Notes", _notes),
         Column("By", attrgetter("created_by_name"), small),
-        Column("Made", lambda row: looks.ago(row.created_at).capitalize(), small),
+        Column("Made", lambda row: looks.ago(row.created_at).capitalize(), times),
     ]
 
 

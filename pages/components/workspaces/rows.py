@@ -63,6 +63,7 @@ def columns(sparks: Mapping[uuid.UUID, Sequence[float]]) -> list[Column[Workspac
     kinds = st.column_config
     statuses = list(looks.STATUSES.values())
     small = kinds.TextColumn(width="small")
+    times = kinds.TextColumn(width="small", help=looks.zone_help())
     count = kinds.NumberColumn(width="small")
     status = kinds.MultiselectColumn(
         options=[look.label for look in statuses], color=[look.color for look in statuses], width="small"
@@ -91,7 +92,7 @@ def columns(sparks: Mapping[uuid.UUID, Sequence[float]]) -> list[Column[Workspac
         Column("Progress", lambda row: row.execution_progress if is_live(row) else None, progress),
         Column("Sessions", attrgetter("session_count"), count),
         Column("Open", attrgetter("open_count"), kinds.NumberColumn(width="small", help="Open corrections")),
-        Column("Tested", lambda row: looks.ago(row.last_tested_at).capitalize(), small),
+        Column("Tested", lambda row: looks.ago(row.last_tested_at).capitalize(), times),
     ]
 
 
