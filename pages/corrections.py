@@ -52,8 +52,8 @@ def page(actor: Actor) -> None:
     address.narrowed(in_words(more, persons), MORE, key="corrections-all")
     pages = turned(wanted)
     with guarded(stop=True), transaction() as session:
-        rows = feedback.corrections(session, wanted, before=pages[-1] if pages else None, limit=STEP)
-        total = feedback.count_corrections(session, wanted)
+        rows = feedback.corrections(session, wanted, before=pages[-1] if pages else None, limit=STEP, viewer=actor)
+        total = feedback.count_corrections(session, wanted, viewer=actor)
     with place:
         words = [names[wanted.workspace_id]] if wanted.workspace_id else []
         words += [*(wanted.states or ()), *(wanted.verdicts or ()), *in_words(more, persons)]

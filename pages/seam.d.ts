@@ -260,6 +260,20 @@ interface BoardData {
   current: string | null
 }
 
+interface CandlesData {
+  token: string
+  sha: string
+  total: number
+  totals: Record<string, number>
+  decimals: number
+  symbol: string
+  timeframe: string
+  intraday: boolean
+  may_run: boolean
+  at: number | null
+  asked: number
+}
+
 interface CommandsData {
   page: string
   menu: string
@@ -745,6 +759,7 @@ interface Payloads {
 
 interface Components {
   board: Mounted<BoardData, "renew" | "settled">
+  candles: Mounted<CandlesData, "renew" | "start">
   commands: Mounted<CommandsData, "open" | "renew" | "width">
   drawn: Mounted<FactsData | ChecksData | RateData | RatesData | LifecycleData, never>
   execution: Mounted<PhaseBarData | CheckpointsData | TableData | MeterData | NamedCellsData | DiffData | TextData | RunsData | DoingData | LineData, "open">

@@ -200,7 +200,7 @@ def _timeline(view: summary.View, actor: Actor) -> TimelineAction | None:
         if opened is not None:
             return _window(opened, view, actor)
     with transaction() as session:
-        page = entries_of.page(session, workspace.id, limit=limit + 1, kinds=kinds, search=search or None)
+        page = entries_of.page(session, workspace.id, limit=limit + 1, kinds=kinds, search=search or None, viewer=actor)
         entries = uploads.shown(session, page[-limit:], actor=actor)
     if view.live is not None:
         say_state(entries, view.live.row.id, state(view.live.row, datetime.now(UTC)))
@@ -227,7 +227,7 @@ def _window(opened: window.Window, view: summary.View, actor: Actor) -> Timeline
     """What lies around a message that a link or a date asked for; it follows the stream only where it ends at now."""
     workspace = view.workspace
     with transaction() as session:
-        seen_now = window.read(session, opened)
+        seen_now = window.read(session, opened, actor)
         entries = uploads.shown(session, seen_now.entries, actor=actor)
     if seen_now.newer:
         _follow_beside(view, actor)

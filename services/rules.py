@@ -107,10 +107,11 @@ def agent_author(agent: str) -> AuthorType:
 
 def masked_sql(alias: LiteralString) -> LiteralString:
     """Whether the judgement is kept from the person `viewer` (a parameter; NULL sees everything): another's, in a blind
-    review that goes on, on a mark that the viewer has not judged. Of what was missed, every mark has to be judged."""
-    own: LiteralString = (
-        "SELECT 1 FROM feedback_items o WHERE o.author_id = %(viewer)s AND o.state <> 'withdrawn' AND o.detection_id = "
-    )
+    review that goes on, on a mark that the viewer has not judged. Of what was missed, every mark has to be judged; one
+    that a retest carried over is."""
+    of_mark: LiteralString = "SELECT 1 FROM feedback_items o WHERE o.state <> 'withdrawn' AND o.detection_id = "
+    own: LiteralString = " AND o.author_id = %(viewer)s"
+    judged: LiteralString = " AND (o.author_id = %(viewer)s OR o.made_by = 'carried')"
     return (
         "(%(viewer)s::uuid IS NOT NULL AND "
         + alias
@@ -123,12 +124,40 @@ def masked_sql(alias: LiteralString) -> LiteralString:
         + ".session_id AND bs.status = 'active' AND bw.blind_review) AND CASE WHEN "
         + alias
         + ".detection_id IS NOT NULL THEN NOT EXISTS ("
-        + own
+        + of_mark
         + alias
-        + ".detection_id) "
-        "ELSE EXISTS (SELECT 1 FROM detections bd WHERE bd.session_id = "
+        + ".detection_id"
+        + own
+        + ") ELSE EXISTS (SELECT 1 FROM detections bd WHERE bd.session_id = "
         + alias
         + ".session_id AND NOT EXISTS ("
-        + own
-        + "bd.id)) END)"
+        + of_mark
+        + "bd.id"
+        + judged
+        + ")) END)"
+    )
+
+
+def kept_back_sql(alias: LiteralString) -> LiteralString:
+    """Whether a message of a timeline tells `viewer` of a judgement that is kept from them: one correction, a dispute, or
+    the score of a session that was completed and is open again."""
+    f: LiteralString = "EXISTS (SELECT 1 FROM feedback_items bf WHERE " + masked_sql("bf") + " AND "
+    return (
+        "(CASE "
+        + alias
+        + ".type WHEN 'feedback_added' THEN "
+        + f
+        + "bf.id = "
+        + alias
+        + ".feedback_id) WHEN 'mark_disputed' THEN "
+        + f
+        + "bf.id::text IN (SELECT jsonb_array_elements_text("
+        + alias
+        + ".data -> 'feedback_ids'))) WHEN 'session_completed' THEN EXISTS (SELECT 1 FROM pattern_sessions bo WHERE bo.id = "
+        + alias
+        + ".session_id AND bo.status = 'active') AND "
+        + f
+        + "bf.session_id = "
+        + alias
+        + ".session_id AND bf.state <> 'withdrawn') ELSE false END)"
     )

@@ -15,6 +15,7 @@ from services.candles.times import common_step
 
 _DAY = 86_400
 MAX_GAPS_LISTED = 100
+MAX_PLACES_LISTED = 50
 JUMP_IN_ATR = 6.0
 ROUNDING = 1e-9  # relative
 ATR_BARS = 14
@@ -30,6 +31,14 @@ class Gap(TypedDict):
     row: int
 
 
+class OddBar(TypedDict):
+    """A bar that the report speaks of: what is odd, its open (ISO 8601, UTC), and its row in the file."""
+
+    what: str
+    at: str
+    row: int
+
+
 class SkippedRow(TypedDict):
     """A row of a file that cannot be used."""
 
@@ -41,7 +50,7 @@ class SkippedRow(TypedDict):
 class QualityReport:
     """What was found in a file; `warnings` are for the person to weigh (`errors` is kept for older reports).
 
-    `gaps` lists the longest holes, in order of time. `rows` counts bars.
+    `gaps` lists the longest holes, in order of time, `places` the first odd bars of each kind. `rows` counts bars.
     `decided` says how the file was read, `skipped` counts rows left out by choice, `skipped_rows` lists the first ones.
     """
 
@@ -52,6 +61,7 @@ class QualityReport:
     decided: list[str] = field(default_factory=list)
     skipped: int = 0
     skipped_rows: list[SkippedRow] = field(default_factory=list)
+    places: list[OddBar] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """For `candle_datasets.quality`."""
@@ -85,7 +95,22 @@ def check(bars: Bars, *, now: datetime | None = None) -> QualityReport:
     gaps, gap_warnings = _gaps(bars, step)
     last = _last_bar(bars, step, now or datetime.now(UTC))
     warnings = [*gap_warnings, *_volume(bars), *_jumps(bars), *_spacing(bars, step), *last]
-    return QualityReport(warnings=warnings, gaps=gaps, rows=len(bars))
+    return QualityReport(warnings=warnings, gaps=gaps, rows=len(bars), places=_places(bars, step))
+
+
+def _places(bars: Bars, step: int) -> list[OddBar]:
+    """The bars that the warnings speak of, so that they can be looked at; the first of each kind."""
+    zero = np.flatnonzero(bars.volume == 0)
+    found = {
+        "Volume is 0 or missing": zero if len(zero) < len(bars) else zero[:0],
+        "Jump (a split?)": _jump_places(bars),
+        "Spacing changes": _mixed_spacing(bars, step),
+    }
+    return [
+        {"what": what, "at": _iso(int(bars.time[i])), "row": int(bars.rows[i])}
+        for what, places in found.items()
+        for i in places[:MAX_PLACES_LISTED]
+    ]
 
 
 def rounded(bars: Bars) -> tuple[Bars, list[str]]:
@@ -189,14 +214,18 @@ def average_true_range(high: Floats, low: Floats, close: Floats, bars: int = ATR
     return np.asarray(mean.to_numpy(), dtype=np.float64)
 
 
-def _jumps(bars: Bars) -> list[str]:
+def _jump_places(bars: Bars) -> Ints:
     if len(bars) < 3:
-        return []
+        return np.zeros(0, dtype=np.int64)
     atr = average_true_range(bars.high, bars.low, bars.close)
     gap = np.zeros(len(bars), dtype=np.float64)
     gap[1:] = np.abs(bars.open[1:] - bars.close[:-1])
     where = np.flatnonzero((gap > JUMP_IN_ATR * atr) & (atr > 0))
-    where = where[where > 1]
+    return where[where > 1]
+
+
+def _jumps(bars: Bars) -> list[str]:
+    where = _jump_places(bars)
     if not len(where):
         return []
     first = int(where[0])
@@ -207,18 +236,22 @@ def _jumps(bars: Bars) -> list[str]:
     ]
 
 
-def _spacing(bars: Bars, step: int) -> list[str]:
+def _mixed_spacing(bars: Bars, step: int) -> Ints:
     """Closer bars than usual, or three in a row at another even distance: two timeframes in one file."""
     steps = np.diff(bars.time)
     if len(steps) < 2:
-        return []
+        return np.zeros(0, dtype=np.int64)
     closer = steps < 0.8 * step
     even = np.zeros(len(steps), dtype=np.bool_)
     even[2:] = (steps[2:] == steps[1:-1]) & (steps[1:-1] == steps[:-2]) & (steps[2:] > 1.5 * step)
-    mixed = closer | even
-    if not mixed.any():
+    return np.flatnonzero(closer | even) + 1
+
+
+def _spacing(bars: Bars, step: int) -> list[str]:
+    mixed = _mixed_spacing(bars, step)
+    if not len(mixed):
         return []
-    return [f"The spacing of the bars is mixed: it changes in {rows_text(bars.rows[1:][mixed])}."]
+    return [f"The spacing of the bars is mixed: it changes in {rows_text(bars.rows[mixed])}."]
 
 
 def _last_bar(bars: Bars, step: int, now: datetime) -> list[str]:

@@ -55,6 +55,17 @@ def candle_at(sha: str, key: str, index: int) -> dict[str, float] | None:
     return dict(zip(COLUMNS, (float(value) for value in column), strict=True))
 
 
+def index_at(sha: str, key: str, seconds: float) -> int:
+    """The index of the first candle that opens at a time or later; the last one where none does."""
+    path, bars = _at(sha, key, "1")
+    low, high = 0, (bars - 1) // TILE
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if _mapped(path, middle)[0, 0] <= seconds else (low, middle - 1)
+    held = min(TILE, bars - low * TILE)
+    return min(bars - 1, low * TILE + int(np.searchsorted(_mapped(path, low)[0, :held], seconds)))
+
+
 def close_or_extreme(candle: dict[str, float], kind: str, direction: int) -> float:
     """The price of a mark on a candle: a swing's is its high or low, any other's the close."""
     return candle[{1: "high", -1: "low"}.get(direction, "close") if kind.startswith("swing") else "close"]

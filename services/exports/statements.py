@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, LiteralString
 
-from services.rules import correction_sql, masked_sql
+from services.rules import correction_sql, kept_back_sql, masked_sql
 from services.stats.filters import chosen_sql
 
 _RATES: Final[LiteralString] = """w.rate->'all'->'ci_low' AS ci_low, w.rate->'all'->'ci_high' AS ci_high,
@@ -38,7 +38,7 @@ LEFT JOIN pattern_sessions s ON s.id = m.session_id
 LEFT JOIN feedback_items f ON f.id = m.feedback_id
 LEFT JOIN claude_executions e ON e.id = m.execution_id
 WHERE m.workspace_id = %(w)s AND m.created_at >= %(since)s AND m.created_at < %(until)s
-  AND (f.id IS NULL OR NOT {masked_sql("f")})
+  AND NOT {kept_back_sql("m")}
 ORDER BY m.created_at, m.id
 """
 SESSIONS: Final[LiteralString] = f"""
@@ -105,7 +105,7 @@ LEFT JOIN pattern_sessions s ON s.id = f.session_id
 LEFT JOIN candle_datasets d ON d.id = f.dataset_id
 LEFT JOIN claude_executions e ON e.id = f.execution_id
 LEFT JOIN detector_versions v ON v.id = f.resolved_version_id
-WHERE {correction_sql("f")} AND {chosen_sql("f.workspace_id")}
+WHERE {correction_sql("f")} AND {chosen_sql("f.workspace_id")} AND NOT {masked_sql("f")}
   AND (%(category)s::text IS NULL OR w.category = %(category)s)
   AND (%(person)s::uuid IS NULL OR f.author_id = %(person)s)
   AND (%(symbol)s::text IS NULL OR d.symbol = %(symbol)s)

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from services.database.rows import Value, fetch
 from services.feedback.reading import split_sql
-from services.rules import correction_sql
+from services.people import Actor
+from services.rules import correction_sql, masked_sql
 
 STAGES: Final = ("given", "sent", "fixed", "held")
 COUNTED_TO: Final = 10_000  # a longer list says "more than"
@@ -120,7 +121,12 @@ _STAGES: Final[dict[str, LiteralString]] = {
 }
 
 
-def _asked(wanted: CorrectionFilter, before: Cursor | None) -> tuple[LiteralString, dict[str, Value]]:
+_SEEN: Final[LiteralString] = f"NOT {masked_sql('f')}"
+
+
+def _asked(
+    wanted: CorrectionFilter, before: Cursor | None, viewer: Actor | None
+) -> tuple[LiteralString, dict[str, Value]]:
     days = wanted.since is not None or wanted.until is not None
     again = wanted.moved == "reopened"
     given: dict[str, Value] = {
@@ -138,9 +144,13 @@ def _asked(wanted: CorrectionFilter, before: Cursor | None) -> tuple[LiteralStri
     }
     where: list[LiteralString] = [correction_sql("f")]
     where += [sql for name, sql in _FILTERS.items() if given[name] is not None]
+    blind = viewer is not None and viewer.may("judge")
+    if blind:
+        where.append(_SEEN)
     if wanted.stage is not None:
         where.append(_STAGES.get(wanted.stage, "false"))
     params: dict[str, Value] = given | {
+        "viewer": viewer.id if viewer is not None and blind else None,
         "again": again,
         "fix_low": wanted.fix_low,
         "fix_high": wanted.fix_high,
@@ -154,16 +164,22 @@ def _asked(wanted: CorrectionFilter, before: Cursor | None) -> tuple[LiteralStri
 
 
 def corrections(
-    session: Session, wanted: CorrectionFilter, *, before: Cursor | None = None, limit: int = 200
+    session: Session,
+    wanted: CorrectionFilter,
+    *,
+    before: Cursor | None = None,
+    limit: int = 200,
+    viewer: Actor | None = None,
 ) -> list[CorrectionRow]:
-    """A page of corrections, the newest first; `before` is the last row of the page above it. Copies are left out."""
-    where, params = _asked(wanted, before)
+    """A page of corrections, the newest first; `before` is the last row of the page above it. Copies are left out, and
+    so is what a blind review keeps from the viewer."""
+    where, params = _asked(wanted, before, viewer)
     sql = _SELECT + "WHERE " + where + "\nORDER BY f.created_at DESC, f.id DESC LIMIT %(limit)s"
     return [CorrectionRow(*row) for row in fetch(session, sql, params | {"limit": limit})]
 
 
-def count_corrections(session: Session, wanted: CorrectionFilter) -> int:
-    """How many there are, looked at up to COUNTED_TO and one more."""
-    where, params = _asked(wanted, None)
+def count_corrections(session: Session, wanted: CorrectionFilter, *, viewer: Actor | None = None) -> int:
+    """How many there are for the viewer, looked at up to COUNTED_TO and one more."""
+    where, params = _asked(wanted, None, viewer)
     sql = "SELECT count(*) FROM (SELECT 1 FROM feedback_items f WHERE " + where + " LIMIT %(most)s) counted"
     return int(fetch(session, sql, params | {"most": COUNTED_TO + 1})[0][0])

@@ -15,10 +15,11 @@ from typing import Any, LiteralString, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from services.database.rows import fetch, fetch_together
+from services.database.rows import Value, fetch, fetch_together
 from services.lifecycle import AuthorType
 from services.lifecycle import MessageType as T
-from services.rules import agent_name, is_live
+from services.people import Actor
+from services.rules import agent_name, is_live, kept_back_sql
 from services.texts import storable
 from services.timeline.json import AuthorJson, EntryJson, ExecutionJson, FeedbackJson, SessionJson, phase_json
 
@@ -98,28 +99,41 @@ _COLUMNS: LiteralString = (
     "id, seq, type, created_at, author_id::text, author_type, title, content, data, attachments, session_id::text, "
     "feedback_id::text, execution_id::text, status, progress, edited_at, deleted_at"
 )
-_NEWEST: LiteralString = (
-    f"SELECT {_COLUMNS} FROM workspace_messages WHERE workspace_id = %(w)s "
-    "ORDER BY created_at DESC, id DESC LIMIT %(n)s"
-)
-_BEFORE: LiteralString = (
-    f"SELECT {_COLUMNS} FROM workspace_messages WHERE workspace_id = %(w)s AND (created_at, id) < (%(at)s, %(id)s) "
-    "ORDER BY created_at DESC, id DESC LIMIT %(n)s"
-)
-_FILTERED: LiteralString = (
-    f"SELECT {_COLUMNS} FROM workspace_messages WHERE workspace_id = %(w)s AND (created_at, id) < (%(at)s, %(id)s) "
+
+
+class _Statement(NamedTuple):
+    """A read of messages for everybody, and for a person from whom a blind review keeps something back."""
+
+    everybody: LiteralString
+    viewer: LiteralString
+
+    def of(self, viewer: Actor | None) -> LiteralString:
+        """The statement; who only looks on gives no verdict that could be swayed."""
+        return self.viewer if viewer is not None and viewer.may("judge") else self.everybody
+
+
+def _messages(where: LiteralString, order: LiteralString = "") -> _Statement:
+    start: LiteralString = f"SELECT {_COLUMNS} FROM workspace_messages WHERE {where}"
+    return _Statement(f"{start} {order}", f"{start} AND NOT {kept_back_sql('workspace_messages')} {order}")
+
+
+_BACKWARD: LiteralString = "ORDER BY created_at DESC, id DESC LIMIT %(n)s"
+_NEWEST = _messages("workspace_id = %(w)s", _BACKWARD)
+_BEFORE = _messages("workspace_id = %(w)s AND (created_at, id) < (%(at)s, %(id)s)", _BACKWARD)
+_FILTERED = _messages(
+    "workspace_id = %(w)s AND (created_at, id) < (%(at)s, %(id)s) "
     "AND (%(types)s::text[] IS NULL OR type = ANY(%(types)s)) "
     "AND (%(like)s::text IS NULL OR content ILIKE %(like)s OR title ILIKE %(like)s "
-    "OR data ->> 'candle_index' = %(candle)s) "
-    "ORDER BY created_at DESC, id DESC LIMIT %(n)s"
+    "OR data ->> 'candle_index' = %(candle)s)",
+    _BACKWARD,
 )
-_AFTER: LiteralString = (
-    f"SELECT {_COLUMNS} FROM workspace_messages WHERE workspace_id = %(w)s AND seq > %(seq)s ORDER BY seq LIMIT %(n)s"
+_AFTER = _messages("workspace_id = %(w)s AND seq > %(seq)s", "ORDER BY seq LIMIT %(n)s")
+_ONE = _messages("id = %(id)s")
+_FORWARD = _messages(
+    "workspace_id = %(w)s AND (created_at, id) > (%(at)s, %(id)s)", "ORDER BY created_at, id LIMIT %(n)s"
 )
-_ONE: LiteralString = f"SELECT {_COLUMNS} FROM workspace_messages WHERE id = %(id)s"
-_FORWARD: LiteralString = (
-    f"SELECT {_COLUMNS} FROM workspace_messages WHERE workspace_id = %(w)s AND (created_at, id) > (%(at)s, %(id)s) "
-    "ORDER BY created_at, id LIMIT %(n)s"
+_KEPT_BACK: LiteralString = (
+    f"SELECT id::text FROM workspace_messages WHERE id = ANY(%(ids)s::uuid[]) AND {kept_back_sql('workspace_messages')}"
 )
 _PLACE: LiteralString = "SELECT created_at, id FROM workspace_messages WHERE workspace_id = %(w)s AND id = %(id)s"
 _FROM: LiteralString = (
@@ -152,8 +166,10 @@ def page(
     limit: int = PAGE,
     kinds: str | None = None,
     search: str | None = None,
+    viewer: Actor | None = None,
 ) -> list[TimelineEntry]:
-    """The newest `limit` entries before a place (or the newest of all), oldest first.
+    """The newest `limit` entries before a place (or the newest of all), oldest first, without what a blind review keeps
+    from the viewer.
 
     `before` is (created_at, id) of the oldest entry one has; `kinds` a key of FILTERS; `search` words in the text,
     or a candle's number ("312", "#312").
@@ -166,11 +182,13 @@ def page(
         params |= {"at": "infinity" if before is None else at, "id": last, "types": wanted, "like": pattern}
         number = re.fullmatch(r"#?(\d{1,9})", search.strip()) if search else None
         params["candle"] = number[1] if number else None
-        rows = fetch(session, _FILTERED, params)
+        statement = _FILTERED
     elif before is None:
-        rows = fetch(session, _NEWEST, params)
+        statement = _NEWEST
     else:
-        rows = fetch(session, _BEFORE, params | {"at": before[0], "id": before[1]})
+        statement = _BEFORE
+        params |= {"at": before[0], "id": before[1]}
+    rows = _rows(session, statement, params, viewer)
     rows.reverse()
     return _entries(session, rows)
 
@@ -195,21 +213,32 @@ def day_start(session: Session, workspace_id: uuid.UUID, at: datetime) -> Place 
     return (rows[0][0], rows[0][1]) if rows else None
 
 
-def page_after(session: Session, workspace_id: uuid.UUID, place: Place, *, limit: int = PAGE) -> list[TimelineEntry]:
+def page_after(
+    session: Session, workspace_id: uuid.UUID, place: Place, *, limit: int = PAGE, viewer: Actor | None = None
+) -> list[TimelineEntry]:
     """The message at a place and those after it, oldest first."""
-    first = _entries(session, fetch(session, _ONE, {"id": place[1]}))
-    params = {"w": workspace_id, "at": place[0], "id": place[1], "n": limit}
-    return [*first, *_entries(session, fetch(session, _FORWARD, params))]
+    first = _entries(session, _rows(session, _ONE, {"id": place[1]}, viewer))
+    params: dict[str, Value] = {"w": workspace_id, "at": place[0], "id": place[1], "n": limit}
+    return [*first, *_entries(session, _rows(session, _FORWARD, params, viewer))]
 
 
-def entries_after(session: Session, workspace_id: uuid.UUID, after_seq: int, limit: int = 200) -> list[TimelineEntry]:
+def entries_after(
+    session: Session, workspace_id: uuid.UUID, after_seq: int, limit: int = 200, *, viewer: Actor | None = None
+) -> list[TimelineEntry]:
     """What came after a place, in the order of `seq`, for readers that catch up."""
-    return _entries(session, fetch(session, _AFTER, {"w": workspace_id, "seq": after_seq, "n": limit}))
+    return _entries(session, _rows(session, _AFTER, {"w": workspace_id, "seq": after_seq, "n": limit}, viewer))
+
+
+def kept_back(session: Session, message_ids: Sequence[str], *, viewer: Actor) -> set[str]:
+    """Which of these messages a blind review keeps from the viewer."""
+    if not viewer.may("judge"):
+        return set()
+    return {row[0] for row in fetch(session, _KEPT_BACK, {"ids": list(message_ids), "viewer": viewer.id})}
 
 
 def entry(session: Session, message_id: uuid.UUID) -> TimelineEntry | None:
     """One entry as it is now."""
-    found = _entries(session, fetch(session, _ONE, {"id": message_id}))
+    found = _entries(session, _rows(session, _ONE, {"id": message_id}, None))
     return found[0] if found else None
 
 
@@ -218,7 +247,8 @@ def full(session: Session, workspace_id: uuid.UUID, *, batch: int = 2000) -> Ite
     at: datetime | str = "-infinity"
     last = uuid.UUID(int=0)
     while True:
-        rows = fetch(session, _FORWARD, {"w": workspace_id, "at": at, "id": last, "n": batch})
+        params: dict[str, Value] = {"w": workspace_id, "at": at, "id": last, "n": batch}
+        rows = _rows(session, _FORWARD, params, None)
         yield from _entries(session, rows)
         if len(rows) < batch:
             return
@@ -227,6 +257,13 @@ def full(session: Session, workspace_id: uuid.UUID, *, batch: int = 2000) -> Ite
 
 def _escaped(text: str) -> str:
     return storable(text).replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+
+
+def _rows(
+    session: Session, statement: _Statement, params: Mapping[str, Value], viewer: Actor | None
+) -> list[tuple[Any, ...]]:
+    person = {"viewer": viewer.id} if viewer is not None else {}
+    return fetch(session, statement.of(viewer), {**params, **person})
 
 
 def _entries(session: Session, rows: list[tuple[Any, ...]]) -> list[TimelineEntry]:

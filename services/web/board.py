@@ -113,6 +113,11 @@ def mint(person_id: uuid.UUID, *, session_id: uuid.UUID, workspace_id: uuid.UUID
     return tokens.mint("board", person_id, session=str(session_id), workspace=str(workspace_id), sha=sha, key=key)
 
 
+def mint_candles(person_id: uuid.UUID, *, sha: str, key: str) -> str:
+    """A token with which one person reads the candles of one dataset, and nothing of any session."""
+    return tokens.mint("candles", person_id, sha=sha, key=key)
+
+
 async def asset(request: Request) -> Response:
     digest, held = assets()
     found = held.get(request.path_params["name"])
@@ -125,22 +130,29 @@ async def asset(request: Request) -> Response:
 
 
 async def candles(request: Request) -> Response:
-    board = _board(request)
-    if request.path_params["sha"] != board.sha:
+    person_id, sha, key = _readable(request)
+    if request.path_params["sha"] != sha:
         raise NotAllowed("This link is for other candles.")
-    await run_in_threadpool(_require_active, board)
-    data = await run_in_threadpool(
-        lambda: gzip.compress(
-            tiles.tile(board.sha, board.key, request.path_params["level"], request.path_params["number"]), 1
-        )
-    )
+    await run_in_threadpool(_require_active, person_id)
+    level, number = request.path_params["level"], request.path_params["number"]
+    data = await run_in_threadpool(lambda: gzip.compress(tiles.tile(sha, key, level, number), 1))
     return Response(data, media_type="application/octet-stream", headers={**PRIVATE, "Content-Encoding": "gzip"})
 
 
-def _require_active(board: Board) -> None:
+def _readable(request: Request) -> tuple[uuid.UUID, str, str]:
+    """Who may read which candles: by the token of a board, or by that of a dataset's page."""
+    try:
+        grant = tokens.read("candles", _bearer(request))
+    except NotAllowed:
+        board = _board(request)
+        return board.person_id, board.sha, board.key
+    return uuid.UUID(grant.person_id), str(grant.object["sha"]), str(grant.object["key"])
+
+
+def _require_active(person_id: uuid.UUID) -> None:
     """Raises NotAllowed when the person was shut out since the token was minted."""
     with transaction() as session:
-        actor_by_id(session, board.person_id)
+        actor_by_id(session, person_id)
 
 
 async def marks(request: Request) -> Response:
@@ -274,9 +286,13 @@ async def _changes(hub: LiveHub, present: Presence, board: Board, name: str) -> 
     yield ServerSentEvent(event="expired", data="{}")
 
 
-def _board(request: Request, token: str | None = None) -> Board:
+def _bearer(request: Request) -> str | None:
     scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-    grant = tokens.read("board", token or (bearer if scheme.lower() == "bearer" else None))
+    return bearer if scheme.lower() == "bearer" else None
+
+
+def _board(request: Request, token: str | None = None) -> Board:
+    grant = tokens.read("board", token or _bearer(request))
     try:
         session_id, workspace_id = uuid.UUID(grant.object["session"]), uuid.UUID(grant.object["workspace"])
         person_id = uuid.UUID(grant.person_id)

@@ -14,18 +14,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import psycopg
 from prometheus_client import Gauge
 from sse_starlette import ServerSentEvent
 
 from services import timeline
-from services.database.engine import database_url, is_unreachable, plain_url, transaction
+from services.database.engine import database_url, is_unreachable, plain_url
 from services.errors import Unavailable
 from services.logs import get_logger, log_unexpected
 from services.people import SHUT_OUT_CHANNEL
-from services.timeline import EntryJson
+from services.web.entries import Entry, EntrySource, TimelineSource, tells_of_others
 
 QUEUE_SIZE = 256  # events a viewer may lag behind before it is dropped and reconnects
 PAGE = 200
@@ -33,33 +33,6 @@ RETRY_MS = 2000
 _FIRST_PAUSE, _LONGEST_PAUSE, _PROBE_SECONDS = 0.5, 30.0, 60.0  # seconds
 _VIEWERS = Gauge("patterndesk_live_viewers", "Open live streams")
 _LISTENING = Gauge("patterndesk_live_listening", "1 while the server listens to the database")
-
-Entry = EntryJson
-
-
-class EntrySource(Protocol):
-    """Where entries come from, as JSON objects; called in threads."""
-
-    def after(self, workspace_id: uuid.UUID, seq: int, limit: int) -> Sequence[Entry]:
-        """Entries of the workspace whose seq is above `seq`, oldest first."""
-        ...
-
-    def named(self, message_ids: Sequence[uuid.UUID]) -> Sequence[Entry]:
-        """The entries with these ids in that order, without those that are gone."""
-        ...
-
-
-class TimelineSource:
-    """Entries from the timeline service."""
-
-    def after(self, workspace_id: uuid.UUID, seq: int, limit: int) -> Sequence[Entry]:
-        with transaction() as session:
-            return [entry.as_json() for entry in timeline.entries_after(session, workspace_id, seq, limit)]
-
-    def named(self, message_ids: Sequence[uuid.UUID]) -> Sequence[Entry]:
-        with transaction() as session:
-            found = [timeline.entry(session, message_id) for message_id in message_ids]
-            return [entry.as_json() for entry in found if entry is not None]
 
 
 @dataclass(frozen=True)
@@ -359,7 +332,7 @@ async def stream(
     `after`: the last seq the page holds, None for live only. `resumed`: the browser reconnected by itself, so changes
     to entries that it already holds may have passed unseen, and a tick tells the page to refresh.
     """
-    reader = _Reader(hub.source, workspace_id, after)
+    reader = _Reader(hub.source, workspace_id, after, person_id)
     with hub.viewing(workspace_id, person_id) as viewer:
         yield ServerSentEvent(comment="live", retry=RETRY_MS)
         update: Update | None = Update(executions=(None,) if resumed else (), catch_up=True)
@@ -384,17 +357,27 @@ class _Reader:
     source: EntrySource
     workspace_id: uuid.UUID
     last: int | None
+    person_id: uuid.UUID | None = None
 
     async def events(self, update: Update) -> AsyncIterator[ServerSentEvent]:
         if update.catch_up and self.last is not None:
-            while page := await asyncio.to_thread(self.source.after, self.workspace_id, self.last, PAGE):
+            after, who = self.source.after, self.person_id
+            while page := await asyncio.to_thread(after, self.workspace_id, self.last, PAGE, who):
                 yield self._entries(page)
                 if len(page) < PAGE:
                     break
-        if update.entries:
-            yield self._entries(update.entries)
+        if entries := await self._for_person(update.entries):
+            yield self._entries(entries)
         for execution in update.executions:
             yield ServerSentEvent(event="tick", data=json.dumps({"execution": execution}), id=self._id())
+
+    async def _for_person(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """The entries without those that a blind review keeps from this person; they are read once for all viewers."""
+        telling = [entry["id"] for entry in entries if tells_of_others(entry, self.person_id)]
+        if self.person_id is None or not telling:
+            return entries
+        kept = await asyncio.to_thread(self.source.kept_back, telling, self.person_id)
+        return [entry for entry in entries if entry["id"] not in kept]
 
     def _entries(self, entries: Sequence[Entry]) -> ServerSentEvent:
         self.last = max(self.last or 0, *(int(entry["seq"]) for entry in entries))

@@ -26,6 +26,7 @@ LIFETIMES: dict[str, int] = {
     "export": 900,
     "attachment": 900,
     "board": 3600,
+    "candles": 3600,
     "find": 3600,
     "metrics": 365 * 86400,
 }  # seconds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import re
 import uuid
 from collections.abc import Iterator
 
@@ -267,3 +268,90 @@ def test_the_fields_outside_checks_rely_on(member: Person, session_id: uuid.UUID
         "SELECT id::text FROM detections WHERE session_id = %(s)s ORDER BY anchor_index LIMIT 1", s=session_id
     )
     assert (found["session"], found["current"], found["judged"], found["unsent"]) == (str(session_id), first, "0", "0")
+
+
+def test_two_people_and_two_tabs_on_a_session_write_over_nothing_and_one_opens_it_again(
+    desk: Server, two: tuple[Person, Person], session_id: uuid.UUID
+) -> None:
+    kim, olga = two
+    tab = kim.context.new_page()
+    tab.goto(f"{desk.url}/session?id={session_id}")
+    second = tab.get_by_test_id("board")
+    expect(second).to_have_attribute("data-ready", "true")
+    olga.open(f"/session?id={session_id}")
+    olga.board_ready()
+    kim.page.bring_to_front()
+    kim.page.keyboard.press("1")
+    expect(second).to_have_attribute("data-judged", "1")  # the other tab hears of it
+    expect(olga.board).to_have_attribute("data-judged", "0")  # the review is blind
+    olga.page.keyboard.press("2")
+    olga.all_sent()
+    tab.bring_to_front()
+    tab.keyboard.press("k")
+    tab.keyboard.press("2")
+    expect(second).to_have_attribute("data-unsent", "0")
+    kim.picture("two tabs of one person")
+    mine = (
+        "SELECT u.name, f.verdict FROM feedback_items f JOIN users u ON u.id = f.author_id WHERE f.session_id = %(s)s"
+    )
+    assert sorted(desk.rows(mine, s=session_id)) == [(kim.name, "false_positive"), (olga.name, "false_positive")]
+    assert kept(desk, session_id) == [(20, "confirmed"), (20, "false_positive"), (20, "false_positive")]
+
+    olga.press("Complete session")
+    with olga.dialog(re.compile("Complete this")) as box:
+        olga.button("Complete", box).click()
+    olga.see("Score at completion")
+    for board in (kim.board, second):
+        expect(board.locator(".closed")).to_be_visible()
+    kim.page.bring_to_front()
+    kim.page.keyboard.press("1")
+    kim.picture("a session that somebody else completed")
+    assert len(kept(desk, session_id)) == 3, "a closed session takes nothing"
+    frozen = desk.rows("SELECT tp, fp, fn FROM pattern_sessions WHERE id = %(s)s", s=session_id)
+
+    kim.page.reload()
+    kim.board_ready()
+    expect(kim.button("Open again")).to_have_count(0)  # only who completed it, or an admin
+    olga.button("Open again").click()
+    olga.button(re.compile("Open this .+ again$")).click()
+    olga.see("Give a reason of up to 1,000 characters; it shows on the timeline.")
+    olga.fill("Reason", "Kim saw one more")
+    olga.picture("opening a session again")
+    olga.button(re.compile("Open this .+ again$")).click()
+    expect(olga.button("Complete session")).to_be_visible()
+    revision = "SELECT tp, fp, fn, reason FROM session_revisions WHERE session_id = %(s)s"
+    assert desk.rows(revision, s=session_id) == [(*frozen[0], "Kim saw one more")]
+    expect(kim.board.locator(".closed")).to_be_hidden()
+    kim.page.keyboard.press("j")
+    kim.page.keyboard.press("1")
+    kim.all_sent()
+    assert kept(desk, session_id)[3:] == [(29, "confirmed")]
+    tab.close()
+
+
+def test_the_setting_of_a_blind_review_shows_on_the_board_and_on_the_timeline(
+    desk: Server, two: tuple[Person, Person], session_id: uuid.UUID
+) -> None:
+    kim, olga = two
+    home = desk.one("SELECT workspace_id FROM pattern_sessions WHERE id = %(s)s", s=session_id)
+    olga.open(f"/session?id={session_id}")
+    olga.board_ready()
+    olga.page.keyboard.press("2")
+    olga.all_sent()
+    expect(kim.board.get_by_text("Others' verdicts show once you have judged the mark.")).to_be_visible()
+    kim.open(f"/workspace?id={home}")
+    kim.see("Session started")
+    kim.see("Olga Other", shown=False)
+    kim.button(re.compile("More")).click()
+    kim.page.get_by_role("menuitem", name=re.compile("Blind review")).click()
+    with kim.dialog("Blind review") as box:
+        kim.see("Others' verdicts on a mark show only once one has judged it.", within=box)
+        kim.picture("the dialog of a blind review")
+        kim.button("Show them at once", box).click()
+    kim.see("Olga Other")
+    assert desk.one("SELECT blind_review FROM pattern_workspaces WHERE id = %(w)s", w=home) is False
+    kim.open(f"/session?id={session_id}")
+    kim.board_ready()
+    expect(kim.board.get_by_text("Others' verdicts show once")).to_have_count(0)
+    expect(kim.board).to_have_attribute("data-judged", "1")
+    kim.picture("others' verdicts at once")

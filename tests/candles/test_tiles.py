@@ -76,3 +76,11 @@ def test_what_there_is_not_is_refused(stored: tuple[str, str]) -> None:
     for level, number in (("1", 3), ("1", -1), ("5", 0), ("../1", 0)):
         with pytest.raises(NotFound):
             tiles.tile(*stored, level, number)
+
+
+def test_a_time_leads_to_its_candle(stored: tuple[str, str]) -> None:
+    for index in (0, 1, 4095, 4096, 9_999):
+        assert tiles.index_at(*stored, START + index * 3600) == index
+        assert tiles.index_at(*stored, START + index * 3600 - 1) == index
+    assert tiles.index_at(*stored, START - 10**6) == 0
+    assert tiles.index_at(*stored, START + 10**9) == ROWS - 1

@@ -131,7 +131,7 @@ def _wait(url: str, log: Path) -> None:
     ends = time.monotonic() + STARTS_S
     while time.monotonic() < ends:
         try:
-            if httpx.get(url, timeout=2).is_success:
+            if httpx.get(url, timeout=20).is_success:
                 return
         except httpx.TransportError:
             time.sleep(0.2)

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from services.web.live import LiveHub, TimelineSource
+from services.web.entries import TimelineSource
+from services.web.live import LiveHub
 
 
 @asynccontextmanager

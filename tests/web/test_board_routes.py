@@ -21,7 +21,7 @@ from services.errors import InvalidInput, PatternDeskError
 from services.lifecycle import Role
 from services.models import Detection, FeedbackItem, JudgementOp, User
 from services.people import Actor
-from services.web import board, routes
+from services.web import board, routes, tokens
 from services.web.live import LiveHub
 from tests import factories
 from tests.support import scenarios
@@ -129,6 +129,21 @@ def test_a_token_for_another_session_opens_nothing_of_this_one(desk: Desk, anoth
     forged = desk.send(desk.op(2))
     assert forged.status_code == 403 and forged.text.startswith("This link is not valid")
     assert desk.kept() == another.kept() == []
+
+
+def test_the_token_of_a_datasets_page_opens_its_candles_and_nothing_else(desk: Desk, another: Desk) -> None:
+    sha = tokens.read("board", desk.token).object["sha"]
+    key = tokens.read("board", desk.token).object["key"]
+    desk.token = board.mint_candles(desk.actor.id, sha=sha, key=key)
+    assert desk.ask("GET", f"/board/candles/{sha}/1/0").status_code == 200
+    other = desk.ask("GET", f"/board/candles/{'0' * 64}/1/0")
+    assert (other.status_code, other.text) == (403, "This link is for other candles.")
+    for path in (f"/board/marks/{desk.session_id}/0", "/board/state"):
+        assert desk.ask("GET", path).status_code == 403
+    assert desk.send(desk.op(1)).status_code == 403 and desk.kept() == []
+    with transaction() as session:
+        session.get_one(User, desk.actor.id).is_active = False
+    assert desk.ask("GET", f"/board/candles/{sha}/1/0").status_code == 403
 
 
 def test_a_person_who_was_shut_out_meanwhile_is_told_so(desk: Desk) -> None:

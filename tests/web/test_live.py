@@ -17,11 +17,15 @@ import pytest
 from sqlalchemy.orm import Session
 from sse_starlette import ServerSentEvent
 
-from services import people, timeline
+from services import feedback, people, timeline
 from services.database.engine import get_engine, plain_url, transaction
+from services.lifecycle import Verdict
+from services.people import Actor
 from services.web import live, tokens
-from services.web.live import QUEUE_SIZE, Entry, LiveHub, Note, TimelineSource, Update, stream
+from services.web.entries import Entry, TimelineSource
+from services.web.live import QUEUE_SIZE, LiveHub, Note, Update, stream
 from tests import factories
+from tests.support import scenarios
 from tests.support.live_hub import eventually, listening
 from tests.support.processes import slower
 from tests.support.web_server import LiveWorkspace, running
@@ -138,6 +142,50 @@ def test_an_entry_is_read_once_for_all_viewers(live_workspace: LiveWorkspace) ->
             await asyncio.to_thread(live_workspace.comment, "for all")
             assert [texts(event) for event in await asyncio.gather(*waiting)] == [["for all"]] * 20
             assert source.fetches == 1
+
+    asyncio.run(scene())
+
+
+def test_a_blind_review_keeps_anothers_correction_from_a_stream_until_its_reader_has_judged(
+    live_workspace: LiveWorkspace,
+) -> None:
+    with transaction() as session:
+        reader, other = factories.person(session), factories.person(session)
+        stored = factories.dataset(session, other)
+        home = scenarios.in_beta(session, other)
+        made = scenarios.run_session(session, home, other, stored, anchors=[0, 10])
+        marks = scenarios.detections(session, made)
+        seq = timeline.position(session, home)
+
+    def judge(anchor: int, actor: Actor) -> None:
+        with transaction() as session:
+            feedback.judge(session, marks[anchor], Verdict.FALSE_POSITIVE, reason=f"noise at {anchor}", actor=actor)
+
+    def comment() -> None:
+        with transaction() as session:
+            timeline.comment(session, home, "a comment", actor=other)
+
+    async def scene() -> None:
+        soon = datetime.now(UTC) + timedelta(seconds=60)
+
+        def opened(person: Actor, after: int = seq) -> Any:
+            return stream(hub, home, after=after, resumed=False, expires_at=soon, person_id=person.id)
+
+        async with listening() as hub:
+            blind, own = opened(reader), opened(other)
+            waiting = [asyncio.create_task(following(events)) for events in (blind, own)]
+            await eventually(lambda: len(hub._all()) == 2)
+            await asyncio.to_thread(judge, 0, other)
+            await asyncio.to_thread(comment)
+            for_reader, for_other = await asyncio.gather(*waiting)
+            assert texts(for_reader) == ["a comment"], "the correction of the other reviewer never came"
+            assert texts(for_other)[0] == "noise at 0"
+            again = await following(opened(reader))
+            assert texts(again) == ["a comment"], "nor does it come when the stream is begun again"
+            await asyncio.to_thread(judge, 0, reader)
+            assert texts(await following(blind)) == ["noise at 0"], "one's own comes at once"
+            caught_up = await following(opened(reader))
+            assert texts(caught_up) == ["noise at 0", "a comment", "noise at 0"]
 
     asyncio.run(scene())
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import pandas as pd
@@ -11,39 +13,44 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.columns import clicked_row
+from pages.components.datasets import chart
 from pages.components.datasets.import_dialog import warnings
 from pages.components.errors import guarded
 from pages.components.links import go
 from services import dataset_changes
+from services.candles import tiles
 from services.database.engine import transaction
 from services.dataset_changes import DatasetUse
 from services.datasets import DatasetRow
 from services.people import Actor
 
-SHOW_FROM: Final = "dataset-from"
-POINTED: Final = "dataset-pointed"
+_CLICKED: Final = "dataset-clicked"
 
 
-def quality(dataset: DatasetRow, times: pd.DatetimeIndex, width: int) -> None:
+def quality(dataset: DatasetRow) -> None:
     """The report; a click on a row of it shows its bars on the chart."""
     warnings(dataset.warnings)
-    gaps: list[dict[str, Any]] = dataset.quality.get("gaps") or []
-    if gaps:
-        frame = pd.DataFrame(gaps).reindex(columns=["after", "before", "missing_bars", "row"])
-        frame.columns = pd.Index(["After", "Before", "Missing candles (estimate)", "Row of the file"])
-        st.caption("Gaps in time. Click a row to see it on the chart.")
+    rows = places(dataset)
+    if rows:
+        frame = pd.DataFrame([row.cells() for row in rows])
+        st.caption("Where it is. Click a row to see it on the chart.")
         event = st.dataframe(
             frame,
             hide_index=True,
             height=min(37 + 35 * len(frame), 260),
-            key="dataset-gaps",
+            key="dataset-places",
             on_select="rerun",
             selection_mode="single-cell",
-            alt="Gaps in time",
+            alt="Where the report finds something",
         )
-        at = clicked_row(event, len(gaps))
-        if at is not None:
-            point(int(times.searchsorted(pd.Timestamp(gaps[at]["before"]))), width, len(times))
+        at = clicked_row(event, len(rows))
+        clicked = None if at is None else (dataset.id, at)
+        if st.session_state.get(_CLICKED) != clicked:
+            st.session_state[_CLICKED] = clicked
+            if at is not None:
+                index = tiles.index_at(dataset.content_sha256, dataset.storage_path, rows[at].seconds)
+                chart.point(dataset, index)
+                st.rerun()
     skipped = dataset.quality.get("skipped") or 0
     if skipped:
         st.caption(f"{skipped:,} rows of the file were left out by choice.")
@@ -60,12 +67,34 @@ def quality(dataset: DatasetRow, times: pd.DatetimeIndex, width: int) -> None:
             st.markdown("\n".join(f"- {looks.plain(str(sentence))}" for sentence in decided))
 
 
-def point(index: int, width: int, rows: int) -> None:
-    """Moves the chart to a bar and points at it; nothing when it is there already."""
-    start = max(0, min(index - width // 2, rows - width))
-    if st.session_state.get(POINTED) != index:
-        st.session_state[POINTED], st.session_state[SHOW_FROM] = index, start
-        st.rerun()
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A bar that the report speaks of: the one after a hole, or one that is odd itself."""
+
+    what: str
+    at: str
+    missing: int | None
+    row: int
+
+    @property
+    def seconds(self) -> float:
+        return datetime.fromisoformat(self.at).timestamp()
+
+    def cells(self) -> dict[str, Any]:
+        when = datetime.fromisoformat(self.at).astimezone(UTC)
+        return {
+            "What": self.what,
+            "Candle (UTC)": f"{when:%Y-%m-%d %H:%M}",
+            "Missing candles (estimate)": self.missing,
+            "Row of the file": self.row,
+        }
+
+
+def places(dataset: DatasetRow) -> list[Place]:
+    """What the report found, by bar, in the order of time."""
+    gaps = [Place("After a gap", g["before"], g["missing_bars"], g["row"]) for g in dataset.quality.get("gaps") or []]
+    odd = [Place(p["what"], p["at"], None, p["row"]) for p in dataset.quality.get("places") or []]
+    return sorted([*gaps, *odd], key=lambda place: place.seconds)
 
 
 def used(rows: Sequence[DatasetUse]) -> None:

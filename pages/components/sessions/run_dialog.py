@@ -95,6 +95,34 @@ def run_on_window(patterns: Sequence[WorkspaceRow], dataset: DatasetRow, start: 
             _open_session(made)
 
 
+@st.dialog("Label these bars without a detector", width="medium")
+def label_on_window(patterns: Sequence[WorkspaceRow], dataset: DatasetRow, start: int, end: int) -> None:
+    """Opens a window that was chosen on the dataset's chart for labels, for a pattern that has no detector yet."""
+    if not patterns:
+        st.text("Every pattern has a detector. Create a new pattern, or run a detector on these bars.")
+        return
+    st.caption("What you mark in this window goes to the agent with the first launch.")
+    chosen = st.selectbox("Pattern", patterns, format_func=lambda p: p.name, key="label-pattern")
+    last = dataset.rows - 1
+    with st.container(horizontal=True, gap="small"):
+        first = st.number_input("First candle", 0, last, start, key=f"label-first-{start}")
+        final = st.number_input("Last candle", 0, last, end, key=f"label-last-{end}")
+    name = st.text_input("Name (optional)", max_chars=120, key="label-name")
+    coverage = st.radio("How it is judged", list(COVERAGES), format_func=COVERAGES.__getitem__, key="label-coverage")
+    if st.button("Start labelling", type="primary", icon=":material/edit_location_alt:", key="label-start"):
+        with guarded(), st.spinner("Opening the window"):
+            made = actions.label_window(
+                chosen.id,
+                dataset_id=dataset.id,
+                start_index=int(first),
+                end_index=int(final),
+                name=name or None,
+                coverage=coverage,
+                actor=acting(),
+            )
+            _open_session(made)
+
+
 def _open_session(session_id: uuid.UUID) -> None:
     if exists("session"):
         go("session", id=session_id)

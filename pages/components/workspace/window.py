@@ -66,10 +66,11 @@ def asked(session: Any, workspace_id: uuid.UUID) -> Window | None:
     return held
 
 
-def read(session: Any, window: Window) -> Seen:
-    """What the window holds, oldest first."""
-    before = timeline.page(session, window.workspace_id, before=window.place, limit=window.before + 1)
-    after = timeline.page_after(session, window.workspace_id, window.place, limit=window.after + 1)
+def read(session: Any, window: Window, actor: Actor) -> Seen:
+    """What the window holds for this person, oldest first."""
+    place, of = window.place, window.workspace_id
+    before = timeline.page(session, of, before=place, limit=window.before + 1, viewer=actor)
+    after = timeline.page_after(session, of, place, limit=window.after + 1, viewer=actor)
     older, newer = len(before) > window.before, len(after) > window.after + 1
     return Seen([*before[-window.before :], *after[: window.after + 1]], older, newer)
 

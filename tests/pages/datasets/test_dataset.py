@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from streamlit.testing.v1 import AppTest
 
-from pages.components.datasets import details, window
+from pages.components.datasets.chart import Begin, read_begin
 from services import actions, dataset_changes, datasets
 from services.candles.importer import Reading
 from services.database.engine import transaction
-from tests.support.product import World, open_page, words
+from tests.support.product import World, given, open_page, words
 
 HOLE = "time,open,high,low,close,volume\n" + "".join(
-    f"{1_704_067_200 + 60 * i},10,12,9,11,5\n" for i in range(1_000) if not 500 <= i < 520
+    f"{1_704_067_200 + 60 * i},10,12,9,11,{0 if i == 40 else 5}\n" for i in range(1_000) if not 500 <= i < 520
 )
 
 
@@ -21,41 +23,43 @@ def _dialog() -> None:
     import_dialog()
 
 
+def candles(at: AppTest) -> dict[str, Any]:
+    """What the chart was given."""
+    return next(data for data in given(at) if "totals" in data)
+
+
 def test_the_page_shows_bars_report_and_uses(world: World) -> None:
     at = open_page("dataset.py", world.member, id=str(world.dataset.id))
     assert not at.exception
     said = words(at).replace("\\", "")
     assert "AAPL" in said and "split?" in said and "No session runs on these candles yet." in said
-    assert at.session_state[details.SHOW_FROM] == world.dataset.rows - 300
-    at.button(key="dataset-oldest").click().run()
-    assert "Bars #0 to #299" in words(at)
+    shown = candles(at)
+    assert (shown["total"], shown["at"], shown["may_run"]) == (world.dataset.rows, None, True)
+    assert shown["totals"]["1"] == world.dataset.rows > shown["totals"]["4"]
+    assert candles(open_page("dataset.py", world.member, id=str(world.dataset.id), bar="12"))["at"] == 12
+    assert not candles(open_page("dataset.py", world.viewer, id=str(world.dataset.id)))["may_run"]
 
 
 def test_a_row_of_the_report_leads_to_its_bars(world: World) -> None:
     made = actions.import_candles(HOLE.encode(), filename="HOLE.csv", actor=world.member)
     at = open_page("dataset.py", world.member, id=str(made.id))
     assert "A gap in time" in words(at)
-    event = {"selection": {"rows": [], "columns": [], "cells": [(0, "After")]}}
-    at.session_state["dataset-gaps"] = event
+    rows = at.dataframe[0].value
+    assert list(rows["What"]) == ["Volume is 0 or missing", "After a gap"]
+    at.session_state["dataset-places"] = {"selection": {"rows": [], "columns": [], "cells": [(1, "What")]}}
     at.run()
-    assert at.session_state[details.POINTED] == 500
-    assert at.session_state[details.SHOW_FROM] == 350
+    assert not at.exception and (candles(at)["at"], candles(at)["asked"]) == (500, 1)
+    at.session_state["dataset-places"] = {"selection": {"rows": [], "columns": [], "cells": [(0, "What")]}}
+    at.run()
+    assert (candles(at)["at"], candles(at)["asked"]) == (40, 2)
 
 
-def test_a_window_is_what_was_dragged_on_the_chart() -> None:
-    event = {"selection": {"box": [{"x": [59.4, 34.6], "y": [0, 1]}]}}
-    assert window.chosen(event, 120) == window.Window(35, 59)
-    assert window.chosen({"selection": {"box": [{"x": [-4.0, 500.0]}]}}, 120) == window.Window(0, 119)
-    for nothing in (None, {"selection": {"box": []}}, {"selection": {"box": [{"x": [3.2, 3.4]}]}}):
-        assert window.chosen(nothing, 120) is None
-
-
-def test_a_session_starts_on_the_bars_in_view(world: World) -> None:
-    at = open_page("dataset.py", world.member, id=str(world.dataset.id))
-    at.button(key="dataset-oldest").click().run()
-    at.button(key=f"dataset-start-{world.dataset.id}").click().run()
-    assert not at.exception
-    assert [n.value for n in at.number_input if n.label in ("First candle", "Last candle")] == [0, 299]
+def test_what_the_browser_sends_is_a_window_of_the_dataset_or_nothing() -> None:
+    assert read_begin({"what": "run", "start": 59, "end": 35}, 120) == Begin("run", 35, 59)
+    assert read_begin({"what": "label", "start": -4, "end": 500}, 120) == Begin("label", 0, 119)
+    for nothing in (None, "run", {}, {"what": "drop", "start": 1, "end": 2}, {"what": "run", "start": True, "end": 2},
+                    {"what": "run", "start": "1", "end": 2}):  # fmt: skip
+        assert read_begin(nothing, 120) is None
 
 
 def test_names_change_and_a_dataset_is_put_away_and_back(world: World) -> None:

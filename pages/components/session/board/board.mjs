@@ -8,6 +8,7 @@ import { Judgements, letterOf } from "./judgements.mjs"
 import { commands, Keys } from "./keys.mjs"
 import { Link } from "./link.mjs"
 import { markOf, nameOf } from "./marks.mjs"
+import { mounting } from "./mount.mjs"
 import { Bar, Panel } from "./panel.mjs"
 import { Pointer } from "./pointer.mjs"
 import { Shell } from "./shell.mjs"
@@ -19,26 +20,6 @@ import { Tools } from "./tools.mjs"
 /** @typedef {import("./candles.mjs").Candle} Candle */
 
 const QUIET_MS = 2500 // without a key, after which the page around may show the new score
-
-/** @type {WeakMap<object, Board>} */
-const boards = new WeakMap()
-
-/** @param {Component} component */
-export default function mount(component) {
-  const root = component.parentElement
-  let board = boards.get(root)
-  if (!board) boards.set(root, (board = new Board(component)))
-  const turn = board.update(component)
-  const mounted = board
-  // Streamlit also ends a run that newer data overtook, with the component still in the page: the board ends only when
-  // its root is gone.
-  return () => setTimeout(() => {
-    const host = root instanceof ShadowRoot ? root.host : root
-    if (turn !== mounted.turn || host.isConnected) return
-    mounted.destroy()
-    boards.delete(root)
-  }, 300)
-}
 
 export class Board {
   turn = 0
@@ -367,14 +348,7 @@ export class Board {
 
   theme() {
     if (!this.chart) return
-    const css = getComputedStyle(this.shell.root)
-    const read = (/** @type {string} */ name, /** @type {string} */ other) => css.getPropertyValue(name).trim() || other
-    this.scene.background = read("--st-background-color", "#ffffff")
-    this.scene.font = read("--st-font", "sans-serif")
-    const [r, g, b] = [1, 3, 5].map((i) => parseInt(this.scene.background.slice(i, i + 2), 16))
-    this.scene.dark = (r ?? 255) + (g ?? 255) + (b ?? 255) < 384
-    this.chart.classic = localStorage.getItem("board-classic") === "true"
-    this.chart.theme({ muted: this.scene.dark ? "#98A4B3" : "#5D6A7A", border: read("--st-border-color", "#dddddd"), font: this.scene.font })
+    this.chart.wear(this.shell.root)
     this.draw()
   }
 
@@ -394,3 +368,5 @@ export class Board {
     this.chart?.destroy()
   }
 }
+
+export default mounting((/** @type {Component} */ component) => new Board(component))

@@ -64,6 +64,19 @@ export class Chart {
     }
   }
 
+  /** Takes the page's colours and font, and the candles' colours as this browser chose them. @param {HTMLElement} root */
+  wear(root) {
+    const css = getComputedStyle(root)
+    const read = (/** @type {string} */ name, /** @type {string} */ other) => css.getPropertyValue(name).trim() || other
+    const { scene } = this
+    scene.background = read("--st-background-color", "#ffffff")
+    scene.font = read("--st-font", "sans-serif")
+    const [r, g, b] = [1, 3, 5].map((i) => parseInt(scene.background.slice(i, i + 2), 16))
+    scene.dark = (r ?? 255) + (g ?? 255) + (b ?? 255) < 384
+    this.classic = localStorage.getItem("board-classic") === "true"
+    this.theme({ muted: scene.dark ? "#98A4B3" : "#5D6A7A", border: read("--st-border-color", "#dddddd"), font: scene.font })
+  }
+
   /** @param {{ muted: string, border: string, font: string }} colors */
   theme({ muted, border, font }) {
     const label = this.scene.dark ? "#2B3542" : "#4A5767"

@@ -6,7 +6,7 @@ import { button, el, icon, write } from "./looks.mjs"
 /** @typedef {[symbol: string, label: string, act: () => void]} Tool */
 
 export class Shell {
-  /** @param {BoardData} titles @param {{ tools: Record<string, Tool>, level: (level: string) => void }} acts */
+  /** @param {BoardData | CandlesData} titles @param {{ tools: Record<string, Tool>, level: (level: string) => void }} acts */
   constructor({ symbol, timeframe, totals }, { tools, level }) {
     this.chart = el("div", "chart")
     this.ohlc = el("div", "ohlc")

@@ -194,14 +194,14 @@ export class Tools {
       const at = parseDate(field.value)
       if (at === null) return this.shell.say("Write a date as 2024-03-05, with a time if you like: 2024-03-05 14:30.")
       this.calm()
-      this.findDate(at).catch((error) => this.shell.say(error.message))
+      this.candleAt(at).then((candle) => this.chart.show(candle)).catch((error) => this.shell.say(error.message))
     }
     this.shell.sheet(el("div", "sheet", field))
     field.focus()
   }
 
-  /** By halves through the dataset, a tile a step. @param {number} seconds */
-  async findDate(seconds) {
+  /** The first candle from a time on, by halves through the dataset, a tile a step. @param {number} seconds */
+  async candleAt(seconds) {
     const candles = this.chart.levels.get("1") ?? this.chart.candles
     let [low, high] = [0, candles.last]
     while (low < high) {
@@ -211,6 +211,6 @@ export class Tools {
       else high = middle - 1
     }
     const tile = await candles.load(low)
-    await this.chart.show(low * TILE + Math.min(tile.n - 1, lowerBound(tile.time, seconds)))
+    return low * TILE + Math.min(tile.n - 1, lowerBound(tile.time, seconds))
   }
 }
