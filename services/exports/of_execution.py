@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import uuid
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 from sqlalchemy.orm import Session
@@ -32,16 +32,16 @@ REPLAY_COLUMNS: Final = (
 USAGE_COLUMNS: Final = ("attempt", "turn", "model", "messages", "input_tokens", "output_tokens", "cost_usd")
 
 
-def replay(session: Session, params: Mapping[str, Any]) -> pd.DataFrame:
+def replay(session: Session, execution_id: uuid.UUID) -> pd.DataFrame:
     """The judgements of a replay outside the hold-out; empty before testing."""
-    kept = executions.replay(session, params["execution"])
+    kept = executions.replay(session, execution_id)
     rows = [[getattr(row, name) for name in REPLAY_COLUMNS] for row in kept.rows] if kept else []
     return pd.DataFrame(rows, columns=list(REPLAY_COLUMNS))
 
 
-def replay_shown(session: Session, params: Mapping[str, Any]) -> pd.DataFrame:
+def replay_shown(session: Session, execution_id: uuid.UUID) -> pd.DataFrame:
     """The same in the columns and the words of the screen's table."""
-    kept = executions.replay(session, params["execution"])
+    kept = executions.replay(session, execution_id)
     before = f"v{kept.baseline_version}" if kept and kept.baseline_version else "Before"
     names = ["Judgement", "Mark", "Candle", "Date (UTC)", "Price", "Expected", before, "Candidate", "Result"]
     return pd.DataFrame([_case(row) for row in kept.rows] if kept else [], columns=names)
@@ -61,15 +61,15 @@ def _case(row: ReplayRow) -> list[object]:
     ]
 
 
-def usage(session: Session, params: Mapping[str, Any]) -> pd.DataFrame:
+def usage(session: Session, execution_id: uuid.UUID) -> pd.DataFrame:
     """What the agent used, a row per attempt, turn and model."""
-    rows = [asdict(one) | {"cost_usd": float(one.cost_usd)} for one in executions.usage(session, params["execution"])]
+    rows = [asdict(one) | {"cost_usd": float(one.cost_usd)} for one in executions.usage(session, execution_id)]
     return pd.DataFrame(rows, columns=list(USAGE_COLUMNS))
 
 
-def usage_shown(session: Session, params: Mapping[str, Any]) -> pd.DataFrame:
+def usage_shown(session: Session, execution_id: uuid.UUID) -> pd.DataFrame:
     """The same in the columns and the words of the screen's table, with the sum below."""
-    used = executions.usage(session, params["execution"])
+    used = executions.usage(session, execution_id)
     rows: list[list[object]] = [
         [one.attempt, words.turn(one.turn), one.model, one.messages, one.input_tokens, one.output_tokens,
          float(one.cost_usd)]

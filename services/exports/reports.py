@@ -62,6 +62,10 @@ class Report:
     roles: frozenset[Role] = EVERYONE
 
 
+def _of_execution(function: Callable[[Session, uuid.UUID], pd.DataFrame]) -> Callable[[Session, Params], pd.DataFrame]:
+    return lambda session, params: function(session, params["execution"])
+
+
 def _statistic(function: Callable[[Session, stats.Filters], pd.DataFrame]) -> Callable[[Session, Params], pd.DataFrame]:
     return lambda session, params: function(session, stats.Filters.of_params(params))
 
@@ -104,15 +108,15 @@ REPORTS: Final[Mapping[str, Report]] = {
         "Replay of an execution",
         ("execution",),
         needs="execution",
-        frame=of_execution.replay,
-        shown=of_execution.replay_shown,
+        frame=_of_execution(of_execution.replay),
+        shown=_of_execution(of_execution.replay_shown),
     ),
     "usage": Report(
         "Cost of an execution by turn",
         ("execution",),
         needs="execution",
-        frame=of_execution.usage,
-        shown=of_execution.usage_shown,
+        frame=_of_execution(of_execution.usage),
+        shown=_of_execution(of_execution.usage_shown),
     ),
     "success_by_version": Report("Success rate by version", _PERIOD, frame=_statistic(stats.success_by_version)),
     "success_over_time": Report("Success rate over time", _PERIOD, sql=OVER_TIME),
