@@ -69,14 +69,14 @@ def _scores(session: Session, table: pd.DataFrame, filters: Filters) -> list[Rat
     known: dict[uuid.UUID, LabelSet] = {}
     asked = filters.params()
     scores = []
-    for row in table.itertuples(index=False):
-        if not row.placed:
-            scores.append(rate(row.tp, row.fp, row.fn))
+    for row in table.to_dict("records"):
+        if not row["placed"]:
+            scores.append(rate(row["tp"], row["fp"], row["fn"]))
             continue
-        home = row.workspace_id
+        home, version_id = row["workspace_id"], uuid.UUID(row["version_id"])
         if home not in known:
             known[home] = labels.label_set(session, home)
-        version_id, period = uuid.UUID(row.version_id), (asked["since"], asked["until"])
+        period = asked["since"], asked["until"]
         scores.append(labels.version_rates(session, home, version_id, labels=known[home], period=period).all)
     return scores
 
