@@ -14,7 +14,7 @@ from services import approvals, labels, timeline, workspaces
 from services.database.rows import fetch
 from services.errors import Conflict, InvalidInput, NotFound
 from services.lifecycle import FeedbackState, MessageType, Verdict
-from services.models import FeedbackItem, PlaceComment, PlaceDecision, PlaceJudgement, new_id
+from services.models import CandleDataset, FeedbackItem, PlaceComment, PlaceDecision, PlaceJudgement, new_id
 from services.models import PlaceRow as Row
 from services.people import Actor, record, require
 from services.states import move_correction
@@ -224,10 +224,13 @@ def settle(
         )
     )
     session.flush()
-    _follow(session, place_id, present=present)
+    _follow(session, place, present=present)
     if place.split == "tune":
         workspace.rules = _joined(workspace.rules, words)
     word = "it is there" if present else "it is not there"
+    told = f"Settled the dispute at {place.anchor_time:%Y-%m-%d %H:%M}: {word}. Rule: {words}"
+    if place.split != "tune":  # an agent that answers questions reads the timeline
+        told = "Settled a dispute about a place that is kept for testing; its decision and its rule stay in its room."
     timeline.append(
         session,
         workspace_id,
@@ -235,7 +238,7 @@ def settle(
         data={},
         actor=actor,
         title="Settled a dispute",
-        content=f"Settled the dispute at {place.anchor_time:%Y-%m-%d %H:%M}: {word}. Rule: {words}",
+        content=told,
     )
     record(
         session,
@@ -249,17 +252,29 @@ def settle(
     approvals.evidence_changed(session, workspace_id, reason=f"{actor.name} settled a dispute")
 
 
-def _follow(session: Session, place_id: uuid.UUID, *, present: bool) -> None:
+def _says_present(session: Session, item: FeedbackItem, place: Row) -> bool:
+    """What a judgement says of the place. A move says that it is there of where it moves to, and not of where from."""
+    if item.verdict != Verdict.ADJUSTMENT or item.expected_index is None or item.candle_index is None:
+        return item.verdict in _PRESENT
+    dataset = session.get(CandleDataset, item.dataset_id) if item.dataset_id else None
+    bar = place.anchor_bar - (dataset.series_offset if dataset is not None else 0)
+    to, of = abs(bar - item.expected_index), abs(bar - item.candle_index)
+    if to == of:  # another zone on the same bar
+        return place.price_low is not None and place.price_low == item.expected_low
+    return to < of
+
+
+def _follow(session: Session, place: Row, *, present: bool) -> None:
     """Judgements that agree with the decision may be sent again; the others stay disputed, so that no agent gets them."""
     items = session.scalars(
         select(FeedbackItem)
         .join(PlaceJudgement, PlaceJudgement.feedback_id == FeedbackItem.id)
         .where(
-            PlaceJudgement.place_id == place_id, FeedbackItem.state.in_([FeedbackState.OPEN, FeedbackState.DISPUTED])
+            PlaceJudgement.place_id == place.id, FeedbackItem.state.in_([FeedbackState.OPEN, FeedbackState.DISPUTED])
         )
     )
     for item in items:
-        agrees = (item.verdict in _PRESENT) == present
+        agrees = _says_present(session, item, place) == present
         move_correction(item, FeedbackState.OPEN if agrees else FeedbackState.DISPUTED)
     session.flush()
 

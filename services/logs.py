@@ -5,12 +5,15 @@ An unexpected error is logged under a reference id, which is all that the person
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import logging.handlers
+import math
 import os
 import re
 import secrets
 import sys
+import time
 import traceback
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
@@ -27,6 +30,7 @@ CHATTY = ("alembic", "dbos", "httpx")  # a hundred lines at a first start, and o
 REDACTED = "[redacted]"
 MAX_BYTES = 20 * 1024 * 1024
 BACKUPS = 5
+TELL_S = 60.0  # between two words about a log that can't be written
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _HANDLER = "patterndesk"  # the names of our handlers, by which a second call finds them
 _SHORTEST_SECRET = 6  # shorter values would blank out ordinary words
@@ -57,6 +61,25 @@ def redact(text: str) -> str:
     return text
 
 
+class _File(logging.handlers.RotatingFileHandler):
+    """A file that a full disk costs lines, and the console one sentence a minute instead of a traceback a line."""
+
+    _told_at = -math.inf
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the library's name
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif time.monotonic() - self._told_at >= TELL_S:
+            self._told_at = time.monotonic()
+            with contextlib.suppress(OSError, ValueError):  # the console may be gone as well
+                print(f"The log {self.baseFilename} can't be written: {error.strerror}.", file=sys.stderr)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # what was not written by now is lost
+            super().close()
+
+
 def configure(process: str, data_dir: Path, *, level: int = logging.INFO) -> Path:
     """Send every log record of this process to `<data_dir>/logs/<process>.jsonl` (rotated by size) and to stderr.
 
@@ -68,7 +91,7 @@ def configure(process: str, data_dir: Path, *, level: int = logging.INFO) -> Pat
     path = data_dir / "logs" / f"{process}.jsonl"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = logging.handlers.RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=BACKUPS, encoding="utf-8")
+        file = _File(path, maxBytes=MAX_BYTES, backupCount=BACKUPS, encoding="utf-8")
     except OSError as error:
         why = (error.strerror or "unknown reason").lower()
         raise Unavailable(f"The log file {path} cannot be written: {why}.") from error

@@ -20,11 +20,12 @@ from services.approvals import (
     evidence,
     glance,
     refuse_unless,
+    void_causes,
 )
 from services.approvals.guards import WAIVABLE, quiet, same_build, sessions_of
 from services.database.rows import fetch, fetch_dicts
 from services.errors import GuardFailed, InvalidInput
-from services.labels import KeptRates, kept_rates, policy_from_json
+from services.labels import KeptRates, kept_rates, label_set, policy_from_json
 from services.lifecycle import MessageType, WorkspaceStatus, verified_version
 from services.models import DetectorVersion, PatternWorkspace, now
 from services.people import Actor, record, require
@@ -59,9 +60,12 @@ def verification_guards(session: Session, workspace_id: uuid.UUID, actor: Actor)
     """What must hold before an admin verifies: the approved evidence still stands, and it is not their own approval."""
     workspace = session.get(PatternWorkspace, workspace_id)
     assert workspace is not None
-    current = evidence(session, workspace_id)
+    known = label_set(session, workspace_id)
+    current = evidence(session, workspace_id, known=known)
     approved = approved_of(workspace) or Approved()
     same = same_build(approved, current)
+    absent = frozenset(p.id for p in known.places if p.status == "absent")
+    against = void_causes(approved, current, absent) if same else []
     own = workspace.approved_by_id == actor.id
     may_own = get_settings().approver_may_verify
     kept = set(approved.session_ids) <= set(current.session_ids)
@@ -70,6 +74,13 @@ def verification_guards(session: Session, workspace_id: uuid.UUID, actor: Actor)
             "unchanged",
             same,
             "Deployed version unchanged since approval" if same else "The deployed version changed since the approval",
+        ),
+        Guard(
+            "carried",
+            not against,
+            "The evidence no longer carries the approval: " + "; ".join(cause.sentence for cause in against)
+            if against
+            else "The evidence still carries the approval",
         ),
         Guard("judged", kept and bool(current.session_ids), sessions_of(current)),
         quiet(current),

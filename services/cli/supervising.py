@@ -16,8 +16,8 @@ from typing import Final
 
 from services.database import embedded
 from services.database.embedded import EmbeddedServer
-from services.errors import Unavailable
-from services.logs import get_logger
+from services.errors import PatternDeskError
+from services.logs import get_logger, log_unexpected
 from services.running import Part
 from services.settings import ROOT
 
@@ -63,8 +63,12 @@ class Kept(ABC):
             self._again_at, self._since = 0.0, time.monotonic()
             try:
                 self.start()
-            except (Unavailable, OSError) as error:
+            except (PatternDeskError, OSError) as error:
                 self._tell(f"The {self.name} could not be started: {str(error).rstrip('.')}.", say)
+                return
+            except Exception as error:  # noqa: BLE001  # the other parts are looked after all the same
+                reference = log_unexpected(error, part=self.name)
+                self._tell(f"The {self.name} could not be started; the log holds the error under {reference}.", say)
                 return
             say(f"The {self.name} runs again." if self._ends else f"The {self.name} runs.")
             self.part = Part(up=True)

@@ -19,6 +19,7 @@ from services.deployments.rolling_back import (
     last_roll_back,
     pending_roll_back,
     request_roll_back,
+    roll_back_under_way,
 )
 from services.deployments.versions import (
     VersionRow,
@@ -59,5 +60,6 @@ __all__ = [
     "places_in",
     "reject_candidate",
     "request_roll_back",
+    "roll_back_under_way",
     "windows",
 ]

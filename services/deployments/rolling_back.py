@@ -127,6 +127,12 @@ def pending_roll_back(session: Session, workspace_id: uuid.UUID) -> RollBack | N
     return get_roll_back(session, found) if found is not None else None
 
 
+def roll_back_under_way(session: Session, workspace_id: uuid.UUID) -> bool:
+    """Whether a worker has yet to carry one out. Waits for one that is just being asked for: the workspace is locked."""
+    workspaces.lock(session, workspace_id)
+    return pending_roll_back(session, workspace_id) is not None
+
+
 def last_roll_back(session: Session, workspace_id: uuid.UUID) -> RollBack | None:
     """The newest one, whatever became of it."""
     found = session.scalar(

@@ -14,6 +14,7 @@ from services.errors import DetectorError
 MAX_META_BYTES = 4096
 MAX_DETECTIONS = 40_000  # of one run
 _MAX_WHOLE = 10**15
+_MAX_PRICE = 1e100  # what is reckoned with it stays a number in Python and in SQL
 _MAX_HELP = 500
 _FIELDS = {
     "kind", "direction", "anchor_index", "start_index", "end_index", "confirmed_index", "price", "price_low",
@@ -71,6 +72,8 @@ def _number(row: Mapping[str, Any], name: str, where: str) -> float | None:
         return None
     if not _is_number(value):
         raise _rubbish(f"{where} has {name} {_show(value)}, which is no finite number")
+    if abs(value) > _MAX_PRICE:
+        raise _rubbish(f"{where} has {name} {_show(value)}, which is too large to be reckoned with")
     return float(value)
 
 

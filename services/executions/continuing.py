@@ -9,7 +9,7 @@ from typing import LiteralString
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services import timeline, workspaces
+from services import feedback, timeline, workspaces
 from services.database.rows import fetch
 from services.errors import Conflict, InvalidInput, NotFound, PatternDeskError
 from services.executions.launching import check_launchable, launch
@@ -78,10 +78,11 @@ def continue_from(session: Session, execution_id: uuid.UUID, *, actor: Actor) ->
             FeedbackItem.id.in_([uuid.UUID(i) for i in parent.feedback_ids]), FeedbackItem.state == FeedbackState.OPEN
         )
     )
+    sendable = {f.id for f in feedback.open_batch(session, workspace_id)}
     made = launch(
         session,
         workspace_id,
-        feedback_ids=list(still_open),
+        feedback_ids=[i for i in still_open if i in sendable],
         prompt_file=parent.prompt_file,
         agent=parent.agent,
         deploy_target=parent.deploy_target,

@@ -50,21 +50,26 @@ def check_launchable(session: Session, workspace: PatternWorkspace) -> None:
 
 def batch(session: Session, workspace: PatternWorkspace, feedback_ids: Sequence[uuid.UUID] | None) -> list[FeedbackRow]:
     """The corrections a launch sends: all open ones, or the chosen ones. Raises a sentence when there is none."""
-    available = feedback.open_batch(session, workspace.id)
+    known = feedback.open_corrections(session, workspace.id)
+    available = known.sent
     if feedback_ids is not None:
         chosen = set(feedback_ids)
         missing = chosen - {f.id for f in available}
         if missing:
             raise Conflict(
-                f"{len(missing)} of the chosen corrections can't be sent: they were sent, taken back or are kept "
-                "for testing. Look at the prompt again."
+                f"{len(missing)} of the chosen corrections can't be sent: they were sent, taken back, contradicted by "
+                "others or are kept for testing. Look at the prompt again."
             )
         available = [f for f in available if f.id in chosen]
     if not available and workspace.deployed_version_id is not None:
-        held = len(feedback.list_feedback(session, workspace.id, states=["open"]))
-        if held and feedback_ids is None:
+        if known.contradicted and feedback_ids is None:
             raise InvalidInput(
-                f"All {held} open corrections are kept for testing, so the agent never sees them; "
+                f"Others contradict {known.contradicted} of the open corrections, so they are not sent; settle who is "
+                "right, or judge another window."
+            )
+        if known.held and feedback_ids is None:
+            raise InvalidInput(
+                f"All {known.held} open corrections are kept for testing, so the agent never sees them; "
                 "judge another window first."
             )
         raise InvalidInput("There is no open correction to send; judge a session or write a correction first.")

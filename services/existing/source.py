@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
 from psycopg.abc import Buffer
 from psycopg.rows import dict_row
-from psycopg.types.datetime import TimestampLoader
+from psycopg.types.datetime import TimestampLoader, TimestamptzLoader
 
 from services.database.engine import plain_url
 from services.errors import InvalidInput, Unavailable
@@ -38,6 +39,17 @@ LEFT: Final = {
     "Feedback": "feedback on the application itself, not on a pattern",
 }
 _BATCH: Final = 200
+# What Prisma takes in an address and PostgreSQL's own library does not.
+_PRISMA: Final = {
+    "schema",
+    "connection_limit",
+    "pool_timeout",
+    "socket_timeout",
+    "pgbouncer",
+    "statement_cache_size",
+    "sslaccept",
+    "sslidentity",
+}
 
 
 @dataclass(frozen=True)
@@ -85,6 +97,16 @@ class _Moments(TimestampLoader):
             return None
 
 
+class _ZonedMoments(TimestamptzLoader):
+    """The same for a column that keeps a zone."""
+
+    def load(self, data: Buffer) -> datetime | None:  # type: ignore[override]  # as above
+        try:
+            return super().load(data)
+        except psycopg.DataError:
+            return None
+
+
 class _Row(Row):
     """A column that this release of the existing system does not have is empty."""
 
@@ -95,8 +117,9 @@ class _Row(Row):
 @contextmanager
 def opened(url: str) -> Iterator[Source]:
     """Raises InvalidInput for an address or a database that is not the existing system's, Unavailable when it is away."""
+    address, schema = _address(plain_url(url))
     try:
-        connection = psycopg.connect(plain_url(url), connect_timeout=10, application_name="patterndesk import")
+        connection = psycopg.connect(address, connect_timeout=10, application_name="patterndesk import")
     except psycopg.OperationalError as error:
         raise Unavailable(
             "The existing database cannot be reached; check that it runs and that its address is right."
@@ -109,6 +132,10 @@ def opened(url: str) -> Iterator[Source]:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         connection.adapters.register_loader("timestamp", _Moments)
+        connection.adapters.register_loader("timestamptz", _ZonedMoments)
+        if schema:
+            path = sql.Identifier(schema).as_string(connection)
+            connection.execute("SELECT set_config('search_path', %s, false)", [path])
         columns = _columns(connection)
         if not is_existing(columns):
             raise InvalidInput(
@@ -116,6 +143,19 @@ def opened(url: str) -> Iterator[Source]:
             )
         yield Source(connection, columns)
         connection.rollback()
+
+
+def _address(url: str) -> tuple[str, str | None]:
+    """The address as the driver takes it, and the schema that the existing system's own form of it names."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url, None
+    given = parse_qsl(parts.query.replace("+", "%2B"), keep_blank_values=True)
+    if not any(name in _PRISMA for name, _ in given):
+        return url, None
+    kept = urlencode([pair for pair in given if pair[0] not in _PRISMA], quote_via=quote)
+    return urlunsplit(parts._replace(query=kept)), dict(given).get("schema") or None
 
 
 def is_existing(columns: Mapping[str, frozenset[str]]) -> bool:

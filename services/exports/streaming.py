@@ -6,9 +6,10 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import BinaryIO, Final, LiteralString
@@ -26,6 +27,7 @@ from services.exports.sheets import BYTE_ORDER_MARK, Sheet, columns_of
 from services.people import actor_by_id, require
 
 CHUNK: Final = 64 * 1024  # bytes, about
+ASK_EVERY_S = 1.0  # whether the person may still have what is sent
 # Types whose text a spreadsheet can only take for a number, a time or an id; every other column is defused.
 _PLAIN_TYPES: Final = frozenset(
     postgres.types[name].oid
@@ -46,7 +48,19 @@ def stream_csv(
     """
     engine = engine or get_engine()
     known, params = checked(report, filters, actor_id=actor_id, engine=engine)
-    return stream(known, params, engine)
+    return _while_active(stream(known, params, engine), actor_id, engine)
+
+
+def _while_active(chunks: Iterator[bytes], actor_id: uuid.UUID, engine: Engine) -> Iterator[bytes]:
+    """The chunks for as long as the person may have them: raises NotAllowed soon after they were shut out."""
+    asked = time.monotonic()
+    with closing(chunks):  # type: ignore[type-var]  # a generator, which has `close`
+        for chunk in chunks:
+            if time.monotonic() - asked > ASK_EVERY_S:
+                with transaction(engine) as session:
+                    actor_by_id(session, actor_id)
+                asked = time.monotonic()
+            yield chunk
 
 
 def checked(report: str, filters: Mapping[str, str], *, actor_id: uuid.UUID, engine: Engine) -> tuple[Report, Params]:
@@ -116,7 +130,8 @@ def stream_sheet(
     person's separator. A report without a sheet of its own has its own columns. Raises what `stream_csv` raises."""
     engine = engine or get_engine()
     known, params = checked(report, filters, actor_id=actor_id, engine=engine)
-    return _sheet_chunks(report, known, params | {"zone": sheet.zone}, sheet, engine)
+    chunks = _sheet_chunks(report, known, params | {"zone": sheet.zone}, sheet, engine)
+    return _while_active(chunks, actor_id, engine)
 
 
 def _sheet_chunks(name: str, report: Report, params: Params, sheet: Sheet, engine: Engine) -> Iterator[bytes]:

@@ -18,7 +18,15 @@ from services.feedback.giving import (
 from services.feedback.items import Given, MarkPosition
 from services.feedback.items import state_of as state_of_item
 from services.feedback.many import Sheet, tell
-from services.feedback.reading import FeedbackRow, at_candle, list_feedback, open_and_held, open_batch, split_sql
+from services.feedback.reading import (
+    FeedbackRow,
+    OpenCorrections,
+    at_candle,
+    list_feedback,
+    open_batch,
+    open_corrections,
+    split_sql,
+)
 
 __all__ = [
     "COUNTED_TO",
@@ -28,6 +36,7 @@ __all__ = [
     "FeedbackRow",
     "Given",
     "MarkPosition",
+    "OpenCorrections",
     "Sheet",
     "add_comment_item",
     "add_missed",
@@ -37,8 +46,8 @@ __all__ = [
     "judge",
     "judge_place",
     "list_feedback",
-    "open_and_held",
     "open_batch",
+    "open_corrections",
     "split_sql",
     "state_of_item",
     "tell",

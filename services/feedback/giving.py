@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services import approvals, labels, timeline, workspaces
+from services import approvals, timeline, workspaces
 from services.errors import Conflict, InvalidInput, NotFound
+from services.feedback import contradicting
+from services.feedback.contradicting import Saying
 from services.feedback.items import (
     MarkPosition,
     announce,
@@ -24,9 +26,8 @@ from services.feedback.items import (
     settle_consensus,
 )
 from services.lifecycle import FeedbackState, MadeBy, SessionStatus, Verdict
-from services.models import CandleDataset, Detection, FeedbackItem, PatternSession, new_id, now
+from services.models import Detection, FeedbackItem, PatternSession, new_id, now
 from services.people import Actor, require
-from services.places import Judgement, Spot, refusal
 from services.rules import asks, is_original
 from services.states import move_correction
 
@@ -65,6 +66,7 @@ def judge(
         )
     )
     was_asking = item is not None and asks(item.verdict)
+    made = item is None
     if item is None:
         item = FeedbackItem(
             id=new_id(),
@@ -74,9 +76,12 @@ def judge(
             detection_id=detection_id,
             state=FeedbackState.OPEN,
         )
-        session.add(item)
     check_changeable(item)
     refuse_standing_still(detection, verdict, expected)
+    said = Saying(verdict, detection.kind, detection.direction, detection, expected, item.id)
+    contradicting.refuse(session, row, actor.id, said)
+    if made:
+        session.add(item)
     fill(item, row, detection, verdict, expected)
     item.reason, item.made_by = clean_reason(reason), made_by
     move_correction(item, FeedbackState.OPEN)
@@ -88,31 +93,6 @@ def judge(
     settle_consensus(session, row, detection)
     _changed(session, row.workspace_id, actor, "judged a mark")
     return item.id
-
-
-def _refuse_contradiction(
-    session: Session, row: PatternSession, kind: str, direction: int, place: MarkPosition, actor: Actor
-) -> None:
-    """A missed place must not contradict the person's own judgements of the session. Raises Conflict."""
-    dataset = session.get(CandleDataset, row.dataset_id) if row.dataset_id else None
-    if dataset is None:
-        return
-    own = labels.judgements(session, row.workspace_id, session_id=row.id, person_id=actor.id)
-    at = Spot(place.index + dataset.series_offset, int(place.time.timestamp()), place.low, place.high)
-    new = Judgement(
-        "",
-        0.0,
-        str(actor.id),
-        str(row.id),
-        str(dataset.series_id),
-        kind,
-        direction,
-        Verdict.FALSE_NEGATIVE,
-        expected=at,
-    )
-    sentence = refusal(new, own, offset=dataset.series_offset)
-    if sentence is not None:
-        raise Conflict(sentence)
 
 
 def add_missed(
@@ -137,7 +117,7 @@ def add_missed(
     if not KIND.fullmatch(kind):
         raise InvalidInput(f"'{kind[:60]}' is no kind of mark; a kind is written in small letters, as swing_high.")
     refuse_odd_prices(place)
-    _refuse_contradiction(session, row, kind, direction, place, actor)
+    contradicting.refuse(session, row, actor.id, Saying(Verdict.FALSE_NEGATIVE, kind, direction, None, place))
     item = FeedbackItem(
         id=new_id(),
         workspace_id=row.workspace_id,
@@ -217,6 +197,8 @@ def judge_place(
             FeedbackItem.state != FeedbackState.WITHDRAWN,
         )
     )
+    said = Saying(verdict, kind, direction, place, expected, item.id if item is not None else None)
+    contradicting.refuse(session, row, actor.id, said)
     was_asking = item is not None and asks(item.verdict)
     if item is None:
         item = FeedbackItem(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NotRequired, TypedDict
+from typing import Any, LiteralString, NotRequired, TypedDict
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services import timeline
+from services.database.rows import fetch
 from services.errors import Conflict, InvalidInput
 from services.lifecycle import FeedbackState, MessageType, Verdict
 from services.models import Detection, FeedbackItem, PatternSession, now
@@ -19,6 +20,7 @@ from services.rules import is_original
 from services.states import move_correction
 from services.texts import cleaned
 
+MOST_PRICE = 1e100  # what is reckoned with it stays a number in Python and in SQL
 MAX_REASON = 1_000_000  # characters; it is data to the agent, whatever is in it
 
 
@@ -46,8 +48,8 @@ def refuse_odd_prices(place: MarkPosition | None) -> None:
     """Prices are finite numbers, and a zone has both bounds, the lower one first."""
     if place is None:
         return
-    if any(v is not None and not math.isfinite(v) for v in (place.price, place.low, place.high)):
-        raise InvalidInput("A price must be a finite number.")
+    if any(v is not None and not abs(v) <= MOST_PRICE for v in (place.price, place.low, place.high)):
+        raise InvalidInput("A price must be a finite number that can be reckoned with.")
     if (place.low is None) is not (place.high is None):
         raise InvalidInput("A zone has a lower and an upper bound.")
     if place.low is not None and place.high is not None and place.low > place.high:
@@ -120,6 +122,15 @@ def state_of(item: FeedbackItem) -> Given:
     }
 
 
+def position_in(before: Given) -> MarkPosition | None:
+    """Where the mark should be, as `state_of` kept it."""
+    index, time = before["expected_index"], before["expected_time"]
+    if index is None or time is None:
+        return None
+    prices = before["expected_price"], before["expected_low"], before["expected_high"]
+    return MarkPosition(index, datetime.fromisoformat(time), *prices)
+
+
 def put_back(item: FeedbackItem, before: Given) -> None:
     """Gives a judgement what `state_of` said of it; it is said anew, so it counts from now."""
     item.judged_at = now()
@@ -179,6 +190,29 @@ def announce(session: Session, item: FeedbackItem, actor: Actor) -> None:
     )
 
 
+_DECIDED: LiteralString = """
+SELECT p.decided, p.status = 'present' FROM place_judgements j JOIN places p ON p.id = j.place_id
+JOIN candle_datasets c ON c.id = %(dataset)s
+WHERE j.feedback_id = ANY(%(items)s) AND p.series_id = c.series_id AND p.kind = %(kind)s AND p.direction = %(direction)s
+ORDER BY abs(p.anchor_bar - c.series_offset - %(bar)s), p.id LIMIT 1
+"""
+
+
+def _decision(
+    session: Session, row: PatternSession, detection: Detection, items: Sequence[FeedbackItem]
+) -> bool | None:
+    """How a dispute about the mark's place was settled: it is there, or it is not; None while nobody decided."""
+    wanted: dict[str, Any] = {
+        "dataset": row.dataset_id,
+        "items": [i.id for i in items],
+        "kind": detection.kind,
+        "direction": detection.direction,
+        "bar": detection.anchor_index,
+    }
+    rows = fetch(session, _DECIDED, wanted) if items else []
+    return bool(rows[0][1]) if rows and rows[0][0] else None
+
+
 def settle_consensus(session: Session, row: PatternSession, detection: Detection) -> None:
     """Reviewers who are evenly split on a mark make it disputed; it leaves the score until a rule settles it."""
     items = session.scalars(
@@ -187,6 +221,13 @@ def settle_consensus(session: Session, row: PatternSession, detection: Detection
             FeedbackItem.state.in_([FeedbackState.OPEN, FeedbackState.DISPUTED]),
         )
     ).all()
+    decided = _decision(session, row, detection, items)
+    if decided is not None:  # who agrees may be sent, who does not is not, and nobody disputes it anew
+        for item in items:
+            agrees = item.verdict == Verdict.UNSURE or (item.verdict == Verdict.CONFIRMED) == decided
+            move_correction(item, FeedbackState.OPEN if agrees else FeedbackState.DISPUTED)
+        session.flush()
+        return
     right = sum(i.verdict == Verdict.CONFIRMED for i in items)
     tied = right > 0 and 2 * right == sum(i.verdict != Verdict.UNSURE for i in items)
     fresh = tied and any(i.state == FeedbackState.OPEN for i in items)

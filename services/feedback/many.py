@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from services import approvals, timeline, workspaces
 from services.errors import Conflict, NotFound
-from services.feedback import giving, items
+from services.feedback import contradicting, giving, items
+from services.feedback.contradicting import Saying
 from services.feedback.items import MarkPosition
 from services.lifecycle import FeedbackState, MadeBy, SessionStatus, Verdict
 from services.models import Detection, FeedbackItem, PatternSession, WorkspaceMessage, new_id
@@ -45,6 +46,7 @@ class Sheet:
         self._told: list[FeedbackItem] = []
         self._change = 0  # of the workspace's number of corrections
         self._fresh: set[uuid.UUID] = set()  # made by this batch, and not judged yet
+        self._pointed: list[FeedbackItem] | None = None  # what the person pointed at, once it was read
 
     @property
     def is_open(self) -> bool:
@@ -97,6 +99,7 @@ class Sheet:
             items.refuse_odd_prices(expected)
         items.refuse_standing_still(detection, verdict, expected)
         item = self.own(mark_id)
+        self._refuse_contradiction(verdict, detection, expected, item)
         if item is None:
             item = self._made(verdict, detection_id=mark_id)
         items.check_changeable(item)
@@ -110,7 +113,28 @@ class Sheet:
         if asks(verdict):
             self._told.append(item)
         self._touched.add(mark_id)
+        self._point(item)
         return item
+
+    def _refuse_contradiction(
+        self, verdict: str, mark: Detection, expected: MarkPosition | None, item: FeedbackItem | None
+    ) -> None:
+        """As `contradicting.refuse`, which is asked only where the person pointed at something near the mark."""
+        if self._pointed is None:
+            own = select(FeedbackItem).where(
+                FeedbackItem.session_id == self.row.id,
+                FeedbackItem.author_id == self.actor.id,
+                FeedbackItem.detection_id.is_(None) | (FeedbackItem.verdict == Verdict.ADJUSTMENT),
+            )
+            self._pointed = list(self.session.scalars(own))
+        said = Saying(verdict, mark.kind, mark.direction, mark, expected, item.id if item is not None else None)
+        near = (i for i in self._pointed if _stands(i) and contradicting.pointed_at(i))
+        if verdict == Verdict.ADJUSTMENT or any(contradicting.is_near(i, said) for i in near):
+            contradicting.refuse(self.session, self.row, self.actor.id, said)
+
+    def _point(self, item: FeedbackItem) -> None:
+        if self._pointed is not None and contradicting.pointed_at(item):
+            self._pointed.append(item)
 
     def miss(
         self,
@@ -142,6 +166,7 @@ class Sheet:
         item = self.session.get(FeedbackItem, feedback_id)
         assert item is not None
         self._items[feedback_id] = item
+        self._point(item)
         return item
 
     def withdraw(self, item: FeedbackItem) -> None:
@@ -162,8 +187,12 @@ class Sheet:
             return
         self._require_open()
         items.check_changeable(item)
+        if item.detection_id is not None:
+            mark = self._marks_of(item.detection_id)
+            self._refuse_contradiction(before["verdict"], mark, items.position_in(before), item)
         change = asks(before["verdict"]) - asks(item.verdict)
         items.put_back(item, before)
+        self._point(item)
         move_correction(item, FeedbackState.OPEN)
         self._count(change)
         if item.detection_id is not None:

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from services import labels
 from services.database.rows import fetch
-from services.lifecycle import Severity
-from services.rules import correction_sql
+from services.lifecycle import Severity, Verdict
+from services.rules import correction_sql, open_correction_sql
 
 # Of a batch; what nobody weighed stands between.
 SEVERITY_ORDER: Final[Mapping[str | None, int]] = {Severity.HIGH: 0, None: 1, Severity.LOW: 2}
@@ -95,17 +95,48 @@ def list_feedback(
     return [FeedbackRow(*row) for row in fetch(session, _LIST, params)]
 
 
+@dataclass(frozen=True, slots=True)
+class OpenCorrections:
+    """What a launch would send, the severest first, and how many open corrections it would not: those that are `held`,
+    kept for testing, and those that others `contradict`, so that the replay would count against what they ask for."""
+
+    sent: list[FeedbackRow]
+    held: int
+    contradicted: int
+
+
+# What an open correction asks for and its place, by all who judged it, is not: one that people dispute or outvoted, that
+# a decision went against, or that its own person has since judged otherwise elsewhere.
+_CONTRADICTED: LiteralString = f"""
+SELECT DISTINCT f.id FROM feedback_items f JOIN place_judgements j ON j.feedback_id = f.id
+JOIN places p ON p.id = j.place_id JOIN candle_datasets c ON c.id = f.dataset_id
+CROSS JOIN LATERAL (SELECT abs(p.anchor_bar - c.series_offset - f.candle_index) AS of,
+                           abs(p.anchor_bar - c.series_offset - f.expected_index) AS to) apart
+WHERE f.workspace_id = %(w)s AND {open_correction_sql("f")} AND (p.status = 'disputed'
+    OR (f.verdict = 'false_negative' AND p.status = 'absent') OR (f.verdict = 'false_positive' AND p.status = 'present')
+    OR (f.verdict = 'adjustment' AND p.status = CASE WHEN apart.of < apart.to THEN 'present'
+                                                     WHEN apart.to < apart.of THEN 'absent' END))
+"""
+
+
 def open_batch(session: Session, workspace_id: uuid.UUID) -> list[FeedbackRow]:
-    """What a launch would send, the severest first: open corrections, without those that are kept for testing."""
-    return open_and_held(session, workspace_id)[0]
+    """What a launch would send: see `OpenCorrections`."""
+    return open_corrections(session, workspace_id).sent
 
 
-def open_and_held(session: Session, workspace_id: uuid.UUID) -> tuple[list[FeedbackRow], int]:
-    """As `open_batch`, with how many open corrections are kept for testing and never sent."""
+def open_corrections(session: Session, workspace_id: uuid.UUID) -> OpenCorrections:
+    """The open corrections of a workspace by what a launch does with them."""
     labels.keep_current(session, workspace_id)
     found = list_feedback(session, workspace_id, states=["open"])
-    sent = sorted((f for f in found if f.split in (None, "tune")), key=lambda f: SEVERITY_ORDER.get(f.severity, 1))
-    return sent, len(found) - len(sent)
+    free = [f for f in found if _may_be_sent(f)]
+    against = {row[0] for row in fetch(session, _CONTRADICTED, {"w": workspace_id})}
+    sent = sorted((f for f in free if f.id not in against), key=lambda f: SEVERITY_ORDER.get(f.severity, 1))
+    return OpenCorrections(sent, len(found) - len(free), len(free) - len(sent))
+
+
+def _may_be_sent(row: FeedbackRow) -> bool:
+    """Words, and what is older than datasets, have no place; anything else needs one that is not kept for testing."""
+    return row.split == "tune" or (row.split is None and (row.verdict == Verdict.COMMENT or row.dataset_id is None))
 
 
 _AT_CANDLE: LiteralString = """

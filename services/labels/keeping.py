@@ -60,6 +60,7 @@ def _blocks(
     share = session.scalar(select(PatternWorkspace.holdout_share).where(PatternWorkspace.id == workspace_id))
     lag = _lag(session, workspace_id)
     released = reading.released(session, workspace_id)
+    times = {one: _times(path) for one, (_, path, _) in facts.items()}
     rules = {
         one: Blocks(
             one,
@@ -67,10 +68,11 @@ def _blocks(
             0.0 if share is None else share,
             embargo_bars(lag, MATCHER.tolerance_bars),
             released.get(one, frozenset()),
+            offset if times[one] is not None else 0,
         )
-        for one, (seconds, _, _) in facts.items()
+        for one, (seconds, _, offset) in facts.items()
     }
-    return rules, {one: _times(path, offset, seconds) for one, (seconds, path, offset) in facts.items()}, lag
+    return rules, times, lag
 
 
 def _lag(session: Session, workspace_id: uuid.UUID) -> int:
@@ -78,18 +80,15 @@ def _lag(session: Session, workspace_id: uuid.UUID) -> int:
     return max(int(fetch(session, sql, {"w": workspace_id})[0][0]) for sql in (_LAG, _SEEN_LAG))
 
 
-def _times(path: str, offset: int, seconds: int) -> np.ndarray | None:
-    """The opens of a series' bars by bar number, None when the candles can't be read or begin before the series.
+def _times(path: str) -> np.ndarray | None:
+    """The opens of the bars of a series' longest dataset, None when the candles can't be read.
 
-    Where the longest dataset begins later than the series, the bars before it go on at the timeframe's pace.
+    Where it begins later than the series, or ends earlier, the other bars go on at the timeframe's pace.
     """
-    if offset < 0:
-        return None
     try:
-        known = np.asarray(load_array(get_settings().storage_root, path)["time"])
+        return np.asarray(load_array(get_settings().storage_root, path)["time"])
     except (NotFound, Unavailable):
         return None
-    return np.concatenate([known[0] - np.arange(offset, 0, -1) * seconds, known]) if offset else known
 
 
 class _Even:
@@ -162,7 +161,8 @@ _LOCK: LiteralString = "SELECT 1 FROM pattern_workspaces WHERE id = %(w)s FOR NO
 def keep(session: Session, workspace_id: uuid.UUID, labels: LabelSet | None = None) -> LabelSet:
     """Writes the table of places as the judgements have it now; what stayed the same is not touched.
 
-    The workspace is locked first, as everywhere: two that write its places would else wait for each other.
+    The workspace is locked first, as by everybody who judges: two that write its places would else wait for each other,
+    and a table that was read without a judgement that is just being given would count as newer than it.
     """
     fetch(session, _LOCK, {"w": workspace_id})
     found = labels or label_set(session, workspace_id)
@@ -198,18 +198,21 @@ def keep(session: Session, workspace_id: uuid.UUID, labels: LabelSet | None = No
     return found
 
 
+# Of what the places follow from, whatever came last; `greatest` leaves out what there is none of.
 _STALE: LiteralString = """
-SELECT w.places_at IS NULL
-    OR w.places_at < (SELECT max(updated_at) FROM feedback_items WHERE workspace_id = w.id)
-    OR w.places_at < (SELECT max(updated_at) FROM pattern_sessions WHERE workspace_id = w.id)
-    OR w.places_at < (SELECT max(created_at) FROM place_decisions WHERE workspace_id = w.id)
+SELECT w.places_at IS NULL OR w.places_at < greatest(
+    (SELECT max(updated_at) FROM feedback_items WHERE workspace_id = w.id),
+    (SELECT max(updated_at) FROM pattern_sessions WHERE workspace_id = w.id),
+    (SELECT max(created_at) FROM place_decisions WHERE workspace_id = w.id),
+    (SELECT max(created_at) FROM detector_versions WHERE workspace_id = w.id),
+    (SELECT max(created_at) FROM seen_places WHERE workspace_id = w.id))
 FROM pattern_workspaces w WHERE w.id = %(w)s
 """
 
 
 def keep_current(session: Session, workspace_id: uuid.UUID) -> None:
-    """Derives the places again when a judgement, a session or a decision has changed since."""
-    if any(row[0] is not False for row in fetch(session, _STALE, {"w": workspace_id})):
+    """Derives the places again when a judgement, a session, a decision or a version (by its lag) came since."""
+    if any(row[0] for row in fetch(session, _STALE, {"w": workspace_id})):
         keep(session, workspace_id)
 
 

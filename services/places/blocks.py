@@ -32,13 +32,17 @@ Split = Literal["tune", "holdout", "embargo"]
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """The hold-out rule of one series in one workspace. `embargo` is in bars; `released` blocks are tune for ever."""
+    """The hold-out rule of one series in one workspace. `embargo` is in bars; `released` blocks are tune for ever.
+
+    `first` is the bar that the times begin with, under 0 where a later import brought earlier candles.
+    """
 
     series: str
     seconds: int  # the length of a bar
     share: float = DEFAULT_SHARE
     embargo: int = LEAST_EMBARGO
     released: frozenset[int] = frozenset()
+    first: int = 0
 
     def block(self, time: int) -> int:
         """The number of the block that a bar opening at this time (UTC seconds) lies in."""
@@ -48,7 +52,7 @@ class Blocks:
         return block not in self.released and in_share(self.series, block, self.share)
 
     def split(self, place: Place, times: Sequence[int] | np.ndarray, *, lag: int = 0) -> Split:
-        """Where a place belongs. `times` are the opens of the series' bars, by bar number (UTC seconds).
+        """Where a place belongs. `times` are the opens of the series' bars from `first` on (UTC seconds).
 
         A hold-out place nearer than the embargo to a block that is not, and any place whose way from anchor to
         confirmation (the lag, where that is not known) crosses an edge, is `embargo`: scored, but neither sent nor
@@ -88,9 +92,9 @@ class Blocks:
 
     def _at(self, bar: int, times: Sequence[int] | np.ndarray) -> bool:
         """Whether a bar is hold-out; bars beyond the candles go on at the timeframe's pace."""
-        last = len(times) - 1
-        inside = min(max(bar, 0), last)
-        return self.is_holdout(self.block(int(times[inside]) + (bar - inside) * self.seconds))
+        at = bar - self.first
+        inside = min(max(at, 0), len(times) - 1)
+        return self.is_holdout(self.block(int(times[inside]) + (at - inside) * self.seconds))
 
 
 def embargo_bars(confirmation_lag: int, tolerance_bars: int) -> int:

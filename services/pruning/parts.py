@@ -74,7 +74,11 @@ def facts(session: Session, settings: Settings, now: datetime) -> Facts:
 
 
 def changed_at(path: Path) -> datetime:
-    return datetime.fromtimestamp(path.lstat().st_mtime, UTC)
+    """When it was last changed; now for what vanished meanwhile, since a run or a deploy works with it."""
+    try:
+        return datetime.fromtimestamp(path.lstat().st_mtime, UTC)
+    except FileNotFoundError:
+        return datetime.now(UTC)
 
 
 def size_of(path: Path) -> int:

@@ -21,7 +21,7 @@ from services.detectors.types import Candles, DetectorSpec, Params
 from services.errors import Cancelled, RepositoryError, StaleEpoch
 from services.executions import ExecutionRun, UsageRow
 from services.lifecycle import ExecutionPhase
-from services.logs import get_logger
+from services.logs import get_logger, log_unexpected
 from services.places import LabelSet, Place, Policy
 from services.settings import get_settings
 from services.worker.run_log import RunLog
@@ -106,6 +106,8 @@ class RunContext:
                 return
             except (OperationalError, InterfaceError, DBAPIError) as error:
                 log.warning("heartbeat_missed", execution=str(self.execution_id), error=str(error)[:200])
+            except Exception as error:  # noqa: BLE001  # without its heartbeat a run would count as frozen
+                log_unexpected(error, execution=str(self.execution_id))
 
     def enter(self, attempt: int) -> None:
         """From now on what is written and spent belongs to this attempt."""

@@ -53,7 +53,7 @@ def _rolled_back(ctx: RunContext, run: ExecutionRun) -> bool:
     Raises RepositoryError, to be tried again, while a roll back is under way.
     """
     with transaction() as session:
-        if deployments.pending_roll_back(session, run.workspace_id) is not None:
+        if deployments.roll_back_under_way(session, run.workspace_id):
             raise RepositoryError("A roll back of this pattern is under way.", failure="git.busy")
         moved = deployments.baseline_moved(session, run.id)
     if moved:

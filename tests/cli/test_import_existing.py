@@ -89,6 +89,19 @@ def test_everything_that_can_be_moved_is(command: Command, old: ExistingSystem, 
         assert any(m.content == "[claude thinking]\nLet me look." for m in said)
 
 
+def test_the_address_may_be_in_the_form_that_the_existing_system_has_it(
+    command: Command, old: ExistingSystem, empty_url: str
+) -> None:
+    sign = "&" if "?" in empty_url else "?"
+    prisma = f"{empty_url}{sign}schema=public&connection_limit=5&pgbouncer=true&connect_timeout=10"
+    answer = command("import-existing", prisma, "--dry-run", "--json")
+    assert answer.code == 0, answer.err
+    assert answer.json["tables"]["PatternDetection"]["moved"] == SESSIONS * DETECTIONS
+    elsewhere = command("import-existing", prisma.replace("schema=public", "schema=Other"), "--dry-run", "--json")
+    assert (elsewhere.code, elsewhere.out) == (2, "")
+    assert "not the existing system's database" in elsewhere.err
+
+
 def test_an_old_link_leads_to_the_new_screen(command: Command, old: ExistingSystem, empty_url: str) -> None:
     command("import-existing", empty_url)
     app = Starlette(routes=routes.build(LiveHub()), exception_handlers={PatternDeskError: routes.expected_error})

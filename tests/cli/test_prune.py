@@ -16,6 +16,7 @@ from services.database.engine import plain_url, transaction
 from services.detectors.repository import git, head
 from services.lifecycle import ExecutionStatus, FeedbackState
 from services.models import Attachment, FeedbackItem, new_id
+from services.pruning.parts import changed_at, size_of
 from services.settings import get_settings
 from tests import factories
 from tests.cli.conftest import Answer, Command
@@ -209,3 +210,9 @@ def test_a_full_disk_is_said_by_doctor(
     [disk] = [check for check in command("doctor", "--json").json["checks"] if check["name"] == "disk"]
     assert not disk["ok"]
     assert disk["sentence"].startswith("The disk is full: only ")
+
+
+def test_what_a_run_removes_meanwhile_stops_nothing(tmp_path: Path) -> None:
+    """Deploys and ends of runs make and remove files while all are looked at."""
+    assert datetime.now(UTC) - changed_at(tmp_path / "gone") < timedelta(minutes=1)
+    assert size_of(tmp_path / "gone") == 0

@@ -332,6 +332,7 @@ def test_each_kind_of_wrong_output_is_named(change: dict[str, object]) -> None:
         ("return [detection('mark', 0, 0, 0)] * 40_001", "at most"),
         ("return [detection('mark', 0, 0, 0, price=float('inf'))]", "Infinity, which is not finite"),
         ("return [detection('mark', 0, 0, 0, price=10**400)]", "no finite number"),
+        ("return [detection('mark', 0, 0, 0, price_low=-1e308, price_high=1e308)]", "too large to be reckoned with"),
         ("return [detection('mark', 0, 0, 0, meta={'a': '\\ud800'})]", "half of a character"),
         ("raise ValueError('\\ud800 \\0')", "crashed: ValueError"),
     ],
@@ -429,5 +430,31 @@ def test_without_bubblewrap_the_form_is_reduced_and_says_why(monkeypatch: pytest
         monkeypatch.setenv("PATH", "/nowhere")
         assert isolation() == "reduced"
         assert "isn't installed" in isolation_module.isolation_note()
+    finally:
+        isolation_module._tried.cache_clear()
+
+
+def test_a_machine_too_busy_to_answer_is_asked_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A stand-in for bubblewrap sleeps beyond the time that it is given, then does what it was asked."""
+    busy, asked = tmp_path / "busy", tmp_path / "asked"
+    stand_in = tmp_path / "bwrap"
+    stand_in.write_text(f"#!/bin/sh\necho once >> {asked}\n[ ! -e {busy} ] || exec /bin/sleep 30\nexit 0\n")
+    stand_in.chmod(0o755)
+    busy.touch()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(isolation_module, "PROBE_S", 0.3)
+    isolation_module._tried.cache_clear()
+    try:
+        assert isolation() == "reduced"
+        assert isolation_module.isolation_note() == "bubblewrap did not answer within 0.3 seconds"
+        with pytest.raises(RuntimeError, match="did not answer"):
+            isolation_module.worker_command(tmp_path, "bubblewrap", tmp="/tmp", writable=False)
+        so_far = len(asked.read_text().splitlines())
+        assert so_far >= 3, "each question tried it again"
+        busy.unlink()
+        monkeypatch.setattr(isolation_module, "PROBE_S", 60)
+        assert isolation() == "bubblewrap"
+        assert isolation_module.isolation_note() == ""
+        assert len(asked.read_text().splitlines()) == so_far + 1, "an answer is remembered"
     finally:
         isolation_module._tried.cache_clear()

@@ -16,6 +16,7 @@ from services.lifecycle import Verdict, WorkspaceStatus
 from services.models import AuditEvent, DetectorVersion, Notification, WorkspaceMessage
 from services.people import Actor
 from services.places import ApprovalPolicy
+from services.settings import get_settings
 from tests import factories
 from tests.support import scenarios
 
@@ -202,3 +203,21 @@ def test_an_approval_while_a_session_is_being_completed_is_on_one_side_of_it(
     assert scenarios.row(session, home).status == W.BETA, "completing it voids the approval"
     with pytest.raises(Conflict):
         sessions.complete(session, late, actor=member)
+
+
+def test_an_approval_whose_evidence_no_longer_carries_it_is_not_verified(
+    session: Session, member: Actor, admin: Actor, home: uuid.UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The installation asks for more since: nothing was judged, so nothing voided the approval, and yet it is not enough."""
+    approved(session, home, member)
+    monkeypatch.setenv("MIN_JUDGED_MARKS", "13")
+    get_settings.cache_clear()
+    try:
+        assert scenarios.row(session, home).status == W.IN_REVIEW
+        with pytest.raises(GuardFailed, match=r"no longer carries the approval: .*13 are needed"):
+            review.verify(session, home, actor=admin)
+    finally:
+        monkeypatch.undo()
+        get_settings.cache_clear()
+    review.verify(session, home, actor=admin)
+    assert scenarios.row(session, home).status == W.VERIFIED

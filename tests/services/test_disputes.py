@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from services import disputes, feedback, labels, prompts, workspaces
 from services.database.engine import engine_for, transaction
 from services.errors import Conflict, InvalidInput, NotFound, PatternDeskError
+from services.feedback import MarkPosition
 from services.lifecycle import Verdict
-from services.models import PlaceDecision, PlaceRow
+from services.models import FeedbackItem, PlaceDecision, PlaceRow
 from services.people import Actor
 from tests import factories
 from tests.support import scenarios
@@ -153,3 +154,107 @@ def test_nobody_settles_what_nobody_disputes(session: Session, member: Actor, ad
     [left] = session.scalars(select(PlaceRow.id).where(PlaceRow.workspace_id == home)).all() or [place]
     with pytest.raises((Conflict, NotFound)):
         disputes.settle(session, home, left, present=True, rule="r", actor=member)
+
+
+def sent(session: Session, home: uuid.UUID) -> list[str]:
+    """The verdicts of what a launch would send."""
+    return [row.verdict for row in feedback.open_batch(session, home)]
+
+
+def test_a_decision_outlives_the_verdicts_that_follow(
+    session: Session, member: Actor, admin: Actor, home: uuid.UUID
+) -> None:
+    place = disputed(session, home, member, admin)
+    keep_in_tune(session, home)
+    mark = session.scalars(select(FeedbackItem.detection_id).where(FeedbackItem.author_id == member.id)).one()
+    assert mark is not None
+    disputes.settle(session, home, place, present=False, rule="Wiggles are none.", actor=member)
+    assert sent(session, home) == ["false_positive"]
+    feedback.judge(session, mark, Verdict.CONFIRMED, reason="I still see it.", actor=member)
+    assert sent(session, home) == ["false_positive"], "what agrees with the decision is not lost"
+    assert disputes.list_disputes(session, home) == []
+
+
+def test_who_disagrees_with_a_decision_sends_nothing_to_the_agent(
+    session: Session, member: Actor, admin: Actor, home: uuid.UUID
+) -> None:
+    place = disputed(session, home, member, admin)
+    keep_in_tune(session, home)
+    mark = session.scalars(select(FeedbackItem.detection_id).where(FeedbackItem.author_id == member.id)).one()
+    assert mark is not None
+    disputes.settle(session, home, place, present=True, rule="It turned.", actor=member)
+    feedback.judge(session, mark, Verdict.FALSE_POSITIVE, actor=factories.person(session))
+    assert sent(session, home) == []
+
+
+@pytest.mark.parametrize("present", [True, False])
+def test_a_move_agrees_that_there_is_a_mark_where_it_moves_to(
+    session: Session, member: Actor, admin: Actor, home: uuid.UUID, present: bool
+) -> None:
+    made = scenarios.run_session(session, home, member, factories.dataset(session, member))
+    mark = scenarios.detections(session, made)[10]
+    to = MarkPosition(15, factories.DAY_ONE + factories.days(15))
+    feedback.judge(session, mark, Verdict.ADJUSTMENT, expected=to, actor=member)
+    feedback.judge_place(session, made, Verdict.FALSE_POSITIVE, kind="swing_high", direction=1, place=to, actor=admin)
+    keep_in_tune(session, home)
+    [place] = disputes.list_disputes(session, home)
+    assert place.bar == 15 and sent(session, home) == [], "nothing goes out while people disagree"
+    disputes.settle(session, home, place.id, present=present, rule="The second bar is the turn.", actor=member)
+    assert sent(session, home) == (["adjustment"] if present else ["false_positive"])
+
+
+def test_what_others_contradict_is_not_sent_and_is_counted(
+    session: Session, member: Actor, admin: Actor, home: uuid.UUID
+) -> None:
+    """A dispute between two sessions, and a correction that two others outvoted: the replay would count against both."""
+    stored, third = factories.dataset(session, member), factories.person(session)
+    first, second = (scenarios.run_session(session, home, member, stored) for _ in range(2))
+    mark, again = scenarios.detections(session, first), scenarios.detections(session, second)
+    keep_in_tune(session, home)
+    feedback.judge(session, mark[10], Verdict.FALSE_POSITIVE, actor=member)
+    feedback.judge(session, mark[20], Verdict.FALSE_POSITIVE, actor=member)
+    feedback.judge(session, mark[30], Verdict.FALSE_POSITIVE, actor=member)
+    assert sent(session, home) == ["false_positive"] * 3
+    feedback.judge(session, again[10], Verdict.CONFIRMED, actor=admin)
+    for actor in (admin, third):
+        feedback.judge(session, mark[20], Verdict.CONFIRMED, actor=actor)
+    known = feedback.open_corrections(session, home)
+    assert [f.candle_index for f in known.sent] == [30]
+    assert (known.held, known.contradicted) == (0, 2)
+    outvoted = session.scalars(
+        select(FeedbackItem.id).where(FeedbackItem.candle_index == 20, FeedbackItem.author_id == member.id)
+    ).one()
+    with pytest.raises(Conflict, match="contradicted by others"):
+        scenarios.launch(session, home, member, feedback_ids=[outvoted])
+    feedback.withdraw(session, known.sent[0].id, actor=member)
+    with pytest.raises(InvalidInput, match="Others contradict 2 of the open corrections"):
+        scenarios.launch(session, home, member)
+
+
+def test_a_table_of_places_read_beside_a_judgement_is_not_taken_for_newer(clone_url: str) -> None:
+    """Somebody opens the room while another judges: what the other says is in the table afterwards."""
+    engine = engine_for(clone_url)
+    with transaction(engine) as session:
+        one = factories.person(session)
+        home = scenarios.in_beta(session, one)
+        made = scenarios.run_session(session, home, one, factories.dataset(session, one))
+        marks = scenarios.detections(session, made)
+        labels.keep(session, home)
+    with transaction(engine) as session:
+        feedback.judge(session, marks[20], Verdict.FALSE_POSITIVE, actor=one)
+
+    def read() -> None:
+        with transaction(engine) as other:
+            disputes.list_disputes(other, home)
+
+    reader = threading.Thread(target=read)
+    with transaction(engine) as session:
+        feedback.judge(session, marks[10], Verdict.FALSE_POSITIVE, actor=one)
+        session.flush()
+        reader.start()
+        reader.join(timeout=1.5)  # it waits for this transaction, or reads what is there without it
+    reader.join()
+    with transaction(engine) as session:
+        labels.keep_current(session, home)
+        assert set(session.scalars(select(PlaceRow.anchor_bar))) == {10, 20}
+    engine.dispose()

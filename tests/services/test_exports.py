@@ -23,7 +23,7 @@ from services import exports, feedback, notifications, people, timeline
 from services.database.engine import engine_for, plain_url
 from services.database.engine import transaction as unit
 from services.errors import InvalidInput, NotAllowed, NotFound
-from services.exports import REPORTS, defuse, file_name, reports, restore, to_csv
+from services.exports import REPORTS, defuse, file_name, reports, restore, streaming, to_csv
 from services.exports.cells import defused_column
 from services.lifecycle import ExecutionStatus, FeedbackState, Role, Verdict
 from services.models import DetectorVersion, Evaluation, ExecutionAttempt
@@ -312,6 +312,21 @@ def test_a_reader_who_goes_away_leaves_nothing_running(long_desk: Desk) -> None:
     chunks.close()  # type: ignore[attr-defined]
     assert _busy(long_desk.engine) == 0
     assert len(long_desk.frame("workspaces")) == 2  # the connection went back whole
+
+
+def test_a_person_who_is_shut_out_meanwhile_gets_no_more_of_it(
+    long_desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming, "ASK_EVERY_S", 0.0)
+    with unit(long_desk.engine) as session:
+        gone = person(session, Role.ADMIN)
+    chunks = exports.stream_csv("audit", {}, actor_id=gone.id, engine=long_desk.engine)
+    next(chunks), next(chunks)
+    with unit(long_desk.engine) as session:
+        people.set_active(session, gone.id, False, actor=long_desk.people[Role.ADMIN])
+    with pytest.raises(NotAllowed):
+        next(chunks)
+    assert _busy(long_desk.engine) == 0
 
 
 def _busy(engine: Engine) -> int:

@@ -14,7 +14,7 @@ from services.candles.store import load_frame
 from services.datasets import DatasetRow
 from services.lifecycle import Verdict
 from services.people import Actor
-from services.places import Blocks
+from services.places import Blocks, Stretch
 from services.settings import get_settings
 from tests import factories
 from tests.support import scenarios
@@ -110,3 +110,24 @@ def test_a_series_whose_longest_dataset_begins_later_is_kept_by_the_same_blocks(
     session.execute(text("UPDATE candle_datasets SET series_offset = 50 WHERE id = :i"), {"i": stored.id})
     assert labels.held_bars(session, home) == before
     assert labels.label_set(session, home).bars is not None
+
+
+def test_earlier_candles_that_are_imported_later_keep_the_blocks(
+    session: Session, member: Actor, home: uuid.UUID, kept_in_memory: None
+) -> None:
+    """The same file with one row more at its beginning is the longest dataset, and begins before the series does."""
+    stored = _partly_kept(session, member)
+    made = scenarios.run_session(session, home, member, stored, anchors=range(4, 1190, 3), coverage="exhaustive")
+    for detection in scenarios.detections(session, made).values():
+        feedback.judge(session, detection, Verdict.CONFIRMED, actor=member)
+    before = labels.label_set(session, home)
+    held = labels.held_bars(session, home)
+    assert before.bars is not None and before.bars["holdout"]
+    session.execute(text("UPDATE candle_datasets SET series_offset = -1 WHERE id = :i"), {"i": stored.id})
+    after = labels.label_set(session, home)
+    assert labels.held_bars(session, home) == held
+    assert [after.split(p.id) for p in after.places] == [before.split(p.id) for p in before.places]
+    assert after.bars is not None, "else the bars that are kept for testing would count for the search"
+    assert after.bars == {
+        split: tuple(Stretch(s.series, s.first - 1, s.last - 1) for s in parts) for split, parts in before.bars.items()
+    }

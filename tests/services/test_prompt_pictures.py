@@ -56,7 +56,8 @@ def test_a_correction_that_is_kept_for_testing_offers_nothing(session: Session) 
     kept.series_id = next(i for i in map(uuid.UUID, map("{:032x}".format, range(99))) if all(
         in_share(str(i), k, 0.5) for k in (block, block + 1)))  # fmt: skip
     session.flush()
-    batch, held = feedback.open_and_held(session, home)
+    known = feedback.open_corrections(session, home)
+    batch, held = known.sent, known.held
     assert (batch, held) == ([], 1)
     assert prompts.offered(workspaces.get(session, home), batch, {"secret.png": "secret.png"}) == []
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from sqlalchemy.orm import Session
 
-from services import feedback, questions, sessions, timeline
+from services import disputes, feedback, questions, sessions, timeline
 from services.candles.store import load_frame
 from services.lifecycle import FeedbackState, MessageType, Verdict
 from services.models import CandleDataset, FeedbackItem, WorkspaceMessage
@@ -158,3 +158,21 @@ def test_long_histories_are_cut_to_the_newest(session: Session, member: Actor, h
     assert session.get_one(WorkspaceMessage, last).content == "newest"
     lines = files_of(material)["about/timeline.jsonl"].splitlines()
     assert all(len(line) < 2000 for line in lines)
+
+
+def test_a_dispute_about_a_place_kept_for_testing_tells_an_agent_nothing_of_it(
+    session: Session, member: Actor, admin: Actor, home: uuid.UUID, both: tuple[uuid.UUID, uuid.UUID]
+) -> None:
+    """Where it lies, how it was settled and by which rule stay in its room, not on the timeline that an agent reads."""
+    for made, anchor in zip(both, (10, 35), strict=True):
+        mark = scenarios.detections(session, made)[anchor]
+        feedback.judge(session, mark, Verdict.CONFIRMED, actor=member)
+        feedback.judge(session, mark, Verdict.FALSE_POSITIVE, actor=admin)
+    for place in disputes.list_disputes(session, home):
+        word = "HELD" if place.split != "tune" else "TOLD"
+        disputes.settle(session, home, place.id, present=True, rule=f"{word} by the close.", actor=member)
+    everything = "\n".join(files_of(questions.read(session, home)).values())
+    assert "TOLD by the close." in everything
+    assert "HELD by the close." not in everything
+    held_day = factories.DAY_ONE + factories.days(35)
+    assert f"{held_day:%Y-%m-%d}" not in everything

@@ -236,4 +236,4 @@ def test_a_pattern_without_a_detector_has_no_evidence_and_says_so(session: Sessi
         ("deployed", False), ("judged", False), ("unseen", True), ("settled", True), ("quiet", True),
     ]  # fmt: skip
     guards = {guard.name: guard.holds for guard in review.verification_guards(session, nothing, member)}
-    assert guards == {"unchanged": False, "judged": False, "quiet": True, "other_person": True}
+    assert guards == {"unchanged": False, "carried": True, "judged": False, "quiet": True, "other_person": True}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services import deployments, executions, labels, review, sessions
+from services.database.engine import engine_for, transaction
 from services.errors import Conflict, InvalidInput, NotFound
 from services.lifecycle import ExecutionPhase, VersionStatus, WorkspaceStatus
 from services.models import DetectorVersion, Evaluation, VersionPeriod, WorkspaceMessage, new_id
@@ -196,3 +198,27 @@ def test_two_versions_are_compared_on_the_windows_that_both_ran_on(
     assert found.windows == 1
     assert (found.before.all.tp, found.before.all.fp, found.after.all.tp, found.after.all.fp) == (8, 4, 8, 0)
     assert found.claim.change.fixed_count == 4 and found.claim.word == "not sure yet"
+
+
+def test_a_deploy_waits_for_a_roll_back_that_is_just_being_asked_for(clone_url: str) -> None:
+    """Both look whether the other is under way; without the lock each would miss the other and both would deploy."""
+    engine = engine_for(clone_url)
+    with transaction(engine) as session:
+        actor = factories.person(session)
+        home = scenarios.in_beta(session, actor)
+        first = second(session, home, actor)
+    said: list[bool] = []
+
+    def look() -> None:
+        with transaction(engine) as other:
+            said.append(deployments.roll_back_under_way(other, home))
+
+    deploying = threading.Thread(target=look)
+    with transaction(engine) as session:
+        deployments.request_roll_back(session, home, first, reason="It repaints.", actor=actor)
+        deploying.start()
+        deploying.join(timeout=1)
+        assert said == [], "it has to wait until the request is there, or is not"
+    deploying.join()
+    assert said == [True]
+    engine.dispose()

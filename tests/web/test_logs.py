@@ -93,3 +93,15 @@ def test_logging_is_given_back_as_it_was(tmp_path: Path) -> None:
         assert alembic.level == logging.WARNING and list(root.handlers) != before[0]
     assert (list(root.handlers), root.level, logging.getLogRecordFactory()) == before
     assert alembic.level == logging.NOTSET
+
+
+def test_a_full_disk_costs_lines_and_one_sentence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "full.jsonl").symlink_to("/dev/full")
+    path = logs.configure("full", tmp_path)
+    for number in range(50):
+        logs.get_logger("test").info("line", number=number)
+    said = capfd.readouterr().err
+    assert said.count("can't be written: No space left on device.") == 1
+    assert "Traceback" not in said and str(path) in said
+    assert said.count("number=49") == 1  # the console has every line

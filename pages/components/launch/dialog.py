@@ -14,7 +14,7 @@ from pages.components.errors import guarded
 from pages.components.launch.choices import choose, claude_limits, may_work, not_available
 from pages.components.launch.corrections import choose_items
 from pages.components.launch.pictures import choose_pictures, chosen_before
-from pages.components.launch.prompt_view import prompt_view
+from pages.components.launch.prompt_view import prompt, prompt_view, size_text
 from pages.components.links import go
 from services import actions, feedback
 from services.actions import PreparedLaunch
@@ -22,7 +22,7 @@ from services.agents.registry import agents
 from services.database.engine import transaction
 from services.deploys.registry import targets
 from services.executions import ExecutionDetail
-from services.feedback import FeedbackRow
+from services.feedback import FeedbackRow, OpenCorrections
 
 _PREPARED: Final = "launch-prepared"
 
@@ -34,16 +34,18 @@ def launch(workspace_id: uuid.UUID, parent: ExecutionDetail | None = None, items
     `items` are the open corrections to choose from, where those are not all.
     """
     st.session_state.pop(_PREPARED, None)  # the prompt is made anew for what is open now
-    held = 0
+    known: OpenCorrections | None = None
     if parent is None:
         with guarded(stop=True), transaction() as session:
-            all_open, held = feedback.open_and_held(session, workspace_id)
-        items = items or all_open
+            known = feedback.open_corrections(session, workspace_id)
+        items = items or known.sent
     title = "Launch an execution" if parent is None else "Run again"
-    st.dialog(title, width="large")(_body)(workspace_id, items, held, parent)
+    st.dialog(title, width="large")(_body)(workspace_id, items, known, parent)
 
 
-def _body(workspace_id: uuid.UUID, items: Sequence[FeedbackRow], held: int, parent: ExecutionDetail | None) -> None:
+def _body(
+    workspace_id: uuid.UUID, items: Sequence[FeedbackRow], known: OpenCorrections | None, parent: ExecutionDetail | None
+) -> None:
     key = "launch" if parent is None else "again"
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key=f"{key}-head"):
         agent = choose("Agent", agents(), key=f"{key}-agent", before=parent.row.agent if parent else None)
@@ -57,9 +59,8 @@ def _body(workspace_id: uuid.UUID, items: Sequence[FeedbackRow], held: int, pare
     if not may_work(agent, workspace_id):
         return
     chosen = choose_items(items) if items else None
-    if held:
-        kept = "correction is" if held == 1 else "corrections are"
-        st.caption(f":material/lock: {held:,} more open {kept} kept for testing (hold-out) and never sent.")
+    if known is not None:
+        _not_sent(known)
     stop = st.toggle(
         "Stop after planning, until somebody accepts the plan",
         value=parent is not None and parent.stop_after_planning,
@@ -77,6 +78,7 @@ def _body(workspace_id: uuid.UUID, items: Sequence[FeedbackRow], held: int, pare
     choose_pictures(prepared, chosen)
     _introduce(prepared, parent)
     name = "prompt" if parent is None else f"{parent.row.pattern_type}-prompt"
+    st.caption(looks.plain(size_text(prompt(prepared.prompt_file)[2])))  # what it comes to, before the prompt is opened
     with st.expander("The prompt, as it is sent", icon=":material/description:"):
         prompt_view(prepared.prompt_file, name=name, key=f"{key}-prompt", height="17rem")
     if send.button(_send_label(prepared, parent), type="primary", icon=":material/send:", key=f"{key}-send"):
@@ -92,6 +94,19 @@ def _body(workspace_id: uuid.UUID, items: Sequence[FeedbackRow], held: int, pare
             if parent is not None:
                 go("execution", id=execution_id)
             st.rerun()
+
+
+def _not_sent(known: OpenCorrections) -> None:
+    """Says why some open corrections are not in the list."""
+    if known.held:
+        kept = "correction is" if known.held == 1 else "corrections are"
+        st.caption(f":material/lock: {known.held:,} more open {kept} kept for testing (hold-out) and never sent.")
+    if known.contradicted:
+        one = known.contradicted == 1
+        st.caption(
+            f":material/forum: {known.contradicted:,} more open {'correction is' if one else 'corrections are'} "
+            "contradicted by others' verdicts and not sent until they agree."
+        )
 
 
 def _introduce(prepared: PreparedLaunch, parent: ExecutionDetail | None) -> None:

@@ -89,8 +89,8 @@ def test_an_admin_sees_the_evidence_and_may_decide(world: World) -> None:
     assert "Order blocks" in [header.value for header in at.header]
     assert "v0.2.0 · approved by Member One, just now" in said
     assert checks(at) == dict.fromkeys(
-        ["Deployed version unchanged since approval", "1 completed session", "No live execution",
-         "You are not the approver"], "green",
+        ["Deployed version unchanged since approval", "The evidence still carries the approval", "1 completed session",
+         "No live execution", "You are not the approver"], "green",
     )  # fmt: skip
     assert at.button(key="review-verify").label == "Verify as 1.0.0" and not at.button(key="review-verify").disabled
     assert {"review-return", "review-verify"} <= keys(at) and "review-withdraw" not in keys(at)

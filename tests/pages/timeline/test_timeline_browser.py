@@ -66,6 +66,7 @@ def data(entries: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
         "focus": None,
         "can_load_newer": False,
         "read_to": None,
+        "marked": None,
         "empty": {"title": "Nothing yet", "text": "Begin"},
         "height": "400px",
         "looks": looks.FOR_COMPONENTS,
@@ -278,6 +279,43 @@ def test_what_came_since_the_last_visit_is_below_a_line(page: Page) -> None:
     assert rows.index("day unread") == 6 and page.locator(".unread").inner_text() == "3 new since you were here"
     show(page, data([entry(n, author=other) for n in range(1, 9)], read_to=8, scope="again"))
     assert page.locator(".unread").count() == 0
+
+
+# The browser says of a page without a window that it is visible, so the tests say when it is not.
+VISIBILITY = """(state) => {
+  Object.defineProperty(document, "visibilityState", { value: state, configurable: true })
+  document.dispatchEvent(new Event("visibilitychange"))
+}"""
+
+
+def reads(page: Page) -> list[dict[str, Any]]:
+    """What was sent as read, by itself or with a refresh."""
+    sent: list[list[Any]] = page.evaluate("window.sent")
+    told = [value for name, value in sent if name in ("read", "refresh") and "seq" in value]
+    return [{name: value[name] for name in ("seq", "returned")} for value in told]
+
+
+def test_only_a_tab_in_sight_reads(page: Page) -> None:
+    other = ME | {"id": str(uuid.uuid4())}
+    entries = [entry(n, author=other) for n in range(1, 4)]
+    page.evaluate(VISIBILITY, "hidden")
+    show(page, data(entries, marked=2, last_seq=3, live_url="/live?token=t"))
+    stream(page, entry(4, author=other))
+    page.wait_for_function("sent.some(([name]) => name === 'refresh')")
+    assert reads(page) == [], "a tab in the background reads nothing, and is refreshed all the same"
+    page.evaluate(VISIBILITY, "visible")
+    assert reads(page) == [{"seq": 4, "returned": True}]
+    show(page, data([*entries, entry(4, author=other)], marked=4, last_seq=4, live_url="/live?token=t"))
+    assert len(reads(page)) == 1, "what is kept as read is not said again"
+    page.evaluate("sent.length = 0")
+    stream(page, entry(5, author=other))
+    page.wait_for_function("sent.some(([name]) => name === 'refresh')")
+    assert reads(page) == [{"seq": 5, "returned": False}], "with the refresh, not by a run of its own"
+    page.evaluate("sent.length = 0")
+    show(page, data(entries, marked=None, last_seq=None, scope="claude/"))
+    page.evaluate(VISIBILITY, "hidden")
+    page.evaluate(VISIBILITY, "visible")
+    assert reads(page) == [], "a filtered list shows not all that is new"
 
 
 def test_a_message_that_a_link_names_is_brought_in_sight(page: Page) -> None:
