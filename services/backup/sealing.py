@@ -64,7 +64,7 @@ def opened(source: Path, target: Path, keys: Keys) -> None:
     try:
         with source.open("rb") as reading, target.open("wb") as writing:
             pyrage.decrypt_io(reading, writing, _identities(reading, keys))
-    except pyrage.DecryptError as error:
+    except (pyrage.DecryptError, pyrage.IdentityError) as error:
         raise InvalidInput("The backup can't be decrypted: the key does not fit, or the file is damaged.") from error
 
 
@@ -96,8 +96,9 @@ def _recipient(text: str) -> Any:
 def _secret_lines(path: Path) -> list[str]:
     try:
         lines = [line.strip() for line in path.read_text().splitlines()]
-    except OSError as error:
-        raise InvalidInput(f"The file of identities {path} can't be read: {error.strerror}.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise InvalidInput(f"The file of identities {path} can't be read: {reason}.") from error
     return [line for line in lines if line.startswith("AGE-SECRET-KEY-")]
 
 

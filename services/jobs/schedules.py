@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -16,13 +16,14 @@ from sqlalchemy.orm import Session
 from services.errors import Conflict, InvalidInput, NotFound
 from services.jobs.asking import last_done, put
 from services.jobs.specs import PruneSpec, Spec, as_json, check, read_spec
-from services.lifecycle import JobKind
+from services.lifecycle import JobKind, JobStatus
 from services.models import BackgroundJob, Schedule, new_id, now
 from services.people import Actor, record, require
 
 DAILY_PRUNE: Final = "Tidy up"  # made by the first worker; it can be paused and not removed
 LONGEST_NAME: Final = 80
 MOST: Final = 200
+AGAIN: Final = timedelta(hours=1)  # until a schedule that can't be read is looked at again
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +137,12 @@ def ask_due(session: Session, at: datetime | None = None) -> list[uuid.UUID]:
     asked = []
     for row in session.scalars(statement.with_for_update(skip_locked=True)):
         assert row.next_at is not None
-        planned, row.next_at = row.next_at, next_time(row.cron, row.time_zone, at)
-        spec = read_spec(row.spec)
+        try:
+            following, spec = next_time(row.cron, row.time_zone, at), read_spec(row.spec)
+        except InvalidInput as error:
+            _put_off(session, row, at, error.sentence)
+            continue
+        planned, row.next_at = row.next_at, following
         asked.append(
             put(
                 session,
@@ -149,6 +154,27 @@ def ask_due(session: Session, at: datetime | None = None) -> list[uuid.UUID]:
             )
         )
     return asked
+
+
+def _put_off(session: Session, row: Schedule, at: datetime, reason: str) -> None:
+    """A schedule that this release or this machine can't read: said in its history, looked at again later, and in
+    nobody else's way."""
+    session.add(
+        BackgroundJob(
+            id=new_id(),
+            kind=row.kind,
+            spec=row.spec,
+            schedule_id=row.id,
+            title=row.name,
+            asked_by_id=row.created_by_id,
+            planned_at=row.next_at,
+            status=JobStatus.FAILED,
+            sentence=reason,
+            ended_at=at,
+        )
+    )
+    row.next_at = at + AGAIN
+    session.flush()
 
 
 def ensure_daily_prune(session: Session) -> None:
@@ -172,8 +198,15 @@ def _named(session: Session, name: str) -> Schedule:
     return row
 
 
+def _what(row: Schedule) -> str:
+    try:
+        return read_spec(row.spec).title()
+    except InvalidInput as error:
+        return error.sentence
+
+
 def _audited(row: Schedule) -> dict[str, str]:
-    return {"name": row.name, "what": read_spec(row.spec).title(), "cron": row.cron, "time_zone": row.time_zone}
+    return {"name": row.name, "what": _what(row), "cron": row.cron, "time_zone": row.time_zone}
 
 
 def _row(session: Session, row: Schedule) -> ScheduleRow:
@@ -187,7 +220,7 @@ def _row(session: Session, row: Schedule) -> ScheduleRow:
         row.id,
         row.name,
         JobKind(row.kind),
-        read_spec(row.spec).title(),
+        _what(row),
         row.cron,
         row.time_zone,
         row.next_at,

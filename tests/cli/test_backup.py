@@ -98,6 +98,18 @@ def test_a_backup_for_a_recipient_is_plain_age(command: Command, filled: Path, t
         assert tar.getnames()[-1] == "manifest.json"
 
 
+@pytest.mark.parametrize("content", [b"AGE-SECRET-KEY-1NONSENSE\n", b"\xff\xfe\x00", b""])
+def test_a_file_of_identities_that_opens_nothing_is_said(
+    command: Command, filled: Path, tmp_path: Path, content: bytes
+) -> None:
+    archive, keys = tmp_path / "desk.tar.age", tmp_path / "keys.txt"
+    archive.write_bytes(pyrage.encrypt(b"x", [pyrage.x25519.Identity.generate().to_public()]))
+    keys.write_bytes(content)
+    answer = command("restore", archive, "--check", "--identity", keys)
+    assert (answer.code, answer.out) == (2, "")
+    assert "can't be" in answer.err and "Reference" not in answer.err
+
+
 @pytest.mark.parametrize("damage", ["cut", "flipped", "extra", "outside", "not an archive"])
 def test_a_damaged_archive_is_refused_and_leaves_nothing(
     damage: str, command: Command, filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from services import jobs
 from services.database.engine import transaction
 from services.errors import InvalidInput
 from services.jobs.schedules import next_time
-from services.models import BackgroundJob
+from services.models import BackgroundJob, Schedule
 from tests.cli.conftest import Command
 
 AT = datetime(2026, 3, 28, 12, 0, tzinfo=UTC)
@@ -117,3 +118,24 @@ def test_what_is_due_is_asked_for_once_however_long_nobody_looked(
     with transaction() as session:
         job = session.get_one(BackgroundJob, asked)
         assert (job.status, job.title, job.kind) == ("waiting", "Often", "export")
+
+
+def test_a_schedule_that_can_not_be_read_is_in_nobody_elses_way(command: Command, admin: str, data_dir: Path) -> None:
+    """Such as one that a later release wrote, or one in a time zone that this machine does not know."""
+    for name in ("Odd", "Elsewhere", "Often"):
+        command("schedule", "add", name, "--cron", "* * * * *", "--report", "people")
+    later = datetime.now(UTC).replace(microsecond=0).replace(year=datetime.now(UTC).year + 1)
+    with transaction() as session:
+        odd, elsewhere = (
+            session.scalars(select(Schedule).where(Schedule.name == n)).one() for n in ("Odd", "Elsewhere")
+        )
+        odd.spec, elsewhere.time_zone = {"kind": "teleport"}, "Mars/Olympus"
+        odd.next_at = elsewhere.next_at = later.replace(year=later.year - 1, day=1)  # they come first
+    with transaction() as session:
+        [asked] = jobs.ask_due(session, later)
+        assert session.get_one(BackgroundJob, asked).title == "Often"
+        assert jobs.ask_due(session, later) == []
+    rows = {row["name"]: row for row in command("schedule", "list", "--json").json["schedules"]}
+    assert rows["Odd"]["last_status"] == "failed" and rows["Odd"]["what"] == "There is no such kind of job."
+    assert "no time zone" in rows["Elsewhere"]["last_sentence"]
+    assert command("schedule", "remove", "Odd").code == 0
