@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 
 from sqlalchemy.orm import Session
 
@@ -20,13 +20,15 @@ _SESSION: LiteralString = """
 SELECT s.workspace_id, c.id::text, s.start_index, s.end_index, c.series_id::text, c.series_offset
 FROM pattern_sessions s LEFT JOIN candle_datasets c ON c.id = s.dataset_id WHERE s.id = %(id)s
 """
+ALWAYS: Final = ("-infinity", "infinity")
 _DETECTIONS: LiteralString = """
 SELECT c.id::text, s.start_index, s.end_index, c.series_id::text, c.series_offset, d.kind, d.direction, d.anchor_index,
        extract(epoch FROM d.anchor_time)::bigint, d.start_index, d.end_index, d.confirmed_index, d.price, d.price_low,
        d.price_high, jsonb_array_length(d.refs)
 FROM pattern_sessions s JOIN candle_datasets c ON c.id = s.dataset_id
 LEFT JOIN detections d ON d.session_id = s.id
-WHERE s.id = %(session)s OR (s.workspace_id = %(w)s AND s.detector_version_id = %(v)s AND s.status = 'completed')
+WHERE s.id = %(session)s OR (s.workspace_id = %(w)s AND s.detector_version_id = %(v)s AND s.status = 'completed'
+   AND s.completed_at >= %(since)s AND s.completed_at < %(until)s)
 """
 
 
@@ -78,18 +80,31 @@ def score_session(session: Session, session_id: uuid.UUID, *, labels: LabelSet |
 
 
 def version_rates(
-    session: Session, workspace_id: uuid.UUID, version_id: uuid.UUID, *, labels: LabelSet | None = None
+    session: Session,
+    workspace_id: uuid.UUID,
+    version_id: uuid.UUID,
+    *,
+    labels: LabelSet | None = None,
+    period: tuple[Any, Any] = ALWAYS,
 ) -> VersionRates:
-    """The rates of a version over its completed sessions, each place once however its windows overlap."""
-    return version_fit(session, workspace_id, version_id, labels=labels)[0]
+    """The rates of a version over its completed sessions, each place once however its windows overlap.
+
+    Of the sessions completed in a `period` alone (from, until) where one is given.
+    """
+    return version_fit(session, workspace_id, version_id, labels=labels, period=period)[0]
 
 
 def version_fit(
-    session: Session, workspace_id: uuid.UUID, version_id: uuid.UUID, *, labels: LabelSet | None = None
+    session: Session,
+    workspace_id: uuid.UUID,
+    version_id: uuid.UUID,
+    *,
+    labels: LabelSet | None = None,
+    period: tuple[Any, Any] = ALWAYS,
 ) -> tuple[VersionRates, Fit]:
     """The same with what became of each place."""
     known = labels or label_set(session, workspace_id)
-    found = _detections(session, {"session": None, "w": workspace_id, "v": version_id})
+    found = _detections(session, {"session": None, "w": workspace_id, "v": version_id}, period)
     its = known.within(found)
     fitted = its.fit(found)
     return _version_rates(its, fitted, Coverage(len(its.windows), len(known.windows))), fitted
@@ -196,9 +211,11 @@ def forget_rates(stored: Mapping[str, Any] | None, version: str) -> dict[str, An
     return rates_to_json(None, stored)
 
 
-def _detections(session: Session, params: Mapping[str, Any]) -> dict[Window, tuple[Detection, ...]]:
+def _detections(
+    session: Session, params: Mapping[str, Any], period: tuple[Any, Any] = ALWAYS
+) -> dict[Window, tuple[Detection, ...]]:
     found: dict[Window, list[Detection]] = {}
-    for row in fetch(session, _DETECTIONS, params):
+    for row in fetch(session, _DETECTIONS, {**params, "since": period[0], "until": period[1]}):
         its = found.setdefault(Window(*row[:5]), [])
         if row[5] is not None:
             kind, direction, anchor, time, start, end, confirmed, price, low, high, refs = row[5:]

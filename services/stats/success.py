@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Final, LiteralString
 
 import pandas as pd
 from sqlalchemy.orm import Session
 
-from services.places import rate
+from services import labels
+from services.places import LabelSet, Rate, rate
 from services.rules import is_provisional
 from services.stats.filters import ALL, Filters, chosen_sql, frame
 
 _BY_VERSION: LiteralString = f"""
 SELECT w.name, w.pattern_type, v.id::text, v.version, v.status, v.origin, v.created_at, v.deployed_at, count(*),
-       max(s.completed_at), sum(s.tp)::int, sum(s.fp)::int, sum(s.fn)::int
+       max(s.completed_at), sum(s.tp)::int, sum(s.fp)::int, sum(s.fn)::int, w.id, bool_or(s.dataset_id IS NOT NULL)
 FROM pattern_sessions s
 JOIN detector_versions v ON v.id = s.detector_version_id
 JOIN pattern_workspaces w ON w.id = s.workspace_id
@@ -36,6 +38,8 @@ _BY_VERSION_COLUMNS = (
     "tp",
     "fp",
     "fn",
+    "workspace_id",
+    "placed",
 )
 
 
@@ -43,18 +47,38 @@ def success_by_version(session: Session, filters: Filters = ALL) -> pd.DataFrame
     """One row a detector version that has completed sessions, by workspace, oldest version first.
 
     Columns: workspace, pattern_type, version_id, version, status, origin, created_at, deployed_at, sessions,
-    last_completed_at, tp, fp, fn, n (judged marks), rate, ci_low, ci_high (fractions, NaN when nothing was judged),
-    provisional. Source of rate and interval: `services.places.rates`.
+    last_completed_at, tp, fp, fn, n (judged places), rate, ci_low, ci_high (fractions, NaN when nothing was judged),
+    provisional. Source of rate and interval: `services.places.rates`. A place counts once, in however many of the
+    sessions it lies; the frozen counts are added up only of sessions that were there before places.
     """
     table = frame(
         session, _BY_VERSION, filters, _BY_VERSION_COLUMNS, times=("created_at", "deployed_at", "last_completed_at")
     )
-    scores = [rate(tp, fp, fn) for tp, fp, fn in zip(table["tp"], table["fp"], table["fn"], strict=True)]
+    scores = _scores(session, table, filters)
+    table = table.drop(columns=["workspace_id", "placed"])
+    for name in ("tp", "fp", "fn"):
+        table[name] = pd.Series([getattr(s, name) for s in scores], dtype="int64")
     table["n"] = pd.Series([s.n for s in scores], dtype="int64")
     for name in ("rate", "ci_low", "ci_high"):
         table[name] = pd.Series([getattr(s, name) for s in scores], dtype="float64")
     table["provisional"] = pd.Series([s.provisional for s in scores], dtype="bool")
     return table
+
+
+def _scores(session: Session, table: pd.DataFrame, filters: Filters) -> list[Rate]:
+    known: dict[uuid.UUID, LabelSet] = {}
+    asked = filters.params()
+    scores = []
+    for row in table.to_dict("records"):
+        if not row["placed"]:
+            scores.append(rate(row["tp"], row["fp"], row["fn"]))
+            continue
+        home, version_id = row["workspace_id"], uuid.UUID(row["version_id"])
+        if home not in known:
+            known[home] = labels.label_set(session, home)
+        period = asked["since"], asked["until"]
+        scores.append(labels.version_rates(session, home, version_id, labels=known[home], period=period).all)
+    return scores
 
 
 # The running sums are those of the version's whole life, so that the line does not start anew with the period.

@@ -28,9 +28,11 @@ from tests.factories import (
     days,
     execution,
     feedback_item,
+    person,
     version,
     workspace,
 )
+from tests.support import scenarios
 
 E, F, V = ExecutionStatus, FeedbackState, Verdict
 HOUR = timedelta(hours=1)
@@ -74,6 +76,18 @@ def test_success_by_version_sums_completed_sessions_alone(
     assert everywhere.loc[0, ["rate", "ci_low", "ci_high"]].isna().all() and everywhere.loc[0, "provisional"]
     later = stats.success_by_version(session, Filters(home, DAY_ONE + days(1), DAY_ONE + days(4)))
     assert rows(later, "version", "tp", "fn") == [("0.1.0", 10, 5)]
+
+
+def test_a_place_in_two_sessions_of_a_version_counts_once(session: Session, member: Actor) -> None:
+    """Two people who judge the same window make no second evidence of it; the file says what the page says."""
+    mine = scenarios.in_beta(session, member)
+    for actor in (member, person(session)):
+        scenarios.judged(session, mine, actor, right=9, wrong=3)
+    table = stats.success_by_version(session, Filters(mine))
+    assert rows(table, "sessions", "tp", "fp", "fn", "n") == [(2, 9, 3, 0, 12)]
+    [shown] = stats.version_rates(session, Filters(mine))
+    assert rows(table, "rate", "ci_low", "ci_high") == [(shown.rate.rate, shown.rate.ci_low, shown.rate.ci_high)]
+    assert "placed" not in table and "workspace_id" not in table
 
 
 def test_success_over_time_is_a_point_a_session_and_its_version_so_far(
