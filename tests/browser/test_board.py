@@ -322,7 +322,6 @@ def test_two_people_and_two_tabs_on_a_session_write_over_nothing_and_one_opens_i
     revision = "SELECT tp, fp, fn, reason FROM session_revisions WHERE session_id = %(s)s"
     assert desk.rows(revision, s=session_id) == [(*frozen[0], "Kim saw one more")]
     expect(kim.board.locator(".closed")).to_be_hidden()
-    kim.page.keyboard.press("j")
     kim.page.keyboard.press("1")
     kim.all_sent()
     assert kept(desk, session_id)[3:] == [(29, "confirmed")]

@@ -4,6 +4,7 @@ import { Candles, decode, TILE } from "../../pages/components/session/board/cand
 import { counted, measured, nextOpen, overlay, parseDate, price, tilesFor, viewFor, volume, when } from "../../pages/components/session/board/core.mjs"
 import { keyName } from "../../pages/components/session/board/keys.mjs"
 import { markOf, nameOf } from "../../pages/components/session/board/marks.mjs"
+import { readPlace } from "../../pages/components/session/board/window.mjs"
 import { Outbox, PostError } from "../../pages/components/session/board/outbox.mjs"
 
 const store = () => {
@@ -148,4 +149,10 @@ test("a shifted digit is found by its place on the keyboard", () => {
   assert.equal(keyName({ code: "Numpad1", key: "1", shiftKey: false }), "1")
   assert.equal(keyName({ code: "KeyJ", key: "J", shiftKey: true }), "Shift+j")
   assert.equal(keyName({ code: "BracketRight", key: "+", shiftKey: true }), "+")
+})
+
+test("an end of a window is the number of a candle or a date, as people write them", () => {
+  for (const text of ["1500", "1,500", "#1500", " 1 500 "]) assert.deepEqual(readPlace(text), { candle: 1500 })
+  assert.deepEqual(readPlace("2024-03-05 14:30"), { seconds: 1709649000 })
+  for (const text of ["", "soon", "2024-02-31", "-5", "1.5"]) assert.equal(readPlace(text), null)
 })

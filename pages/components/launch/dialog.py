@@ -14,7 +14,7 @@ from pages.components.errors import guarded
 from pages.components.launch.choices import choose, claude_limits, may_work, not_available
 from pages.components.launch.corrections import choose_items
 from pages.components.launch.pictures import choose_pictures, chosen_before
-from pages.components.launch.prompt_view import prompt_view
+from pages.components.launch.prompt_view import prompt, prompt_view, size_text
 from pages.components.links import go
 from services import actions, feedback
 from services.actions import PreparedLaunch
@@ -78,6 +78,7 @@ def _body(
     choose_pictures(prepared, chosen)
     _introduce(prepared, parent)
     name = "prompt" if parent is None else f"{parent.row.pattern_type}-prompt"
+    st.caption(looks.plain(size_text(prompt(prepared.prompt_file)[2])))  # what it comes to, before the prompt is opened
     with st.expander("The prompt, as it is sent", icon=":material/description:"):
         prompt_view(prepared.prompt_file, name=name, key=f"{key}-prompt", height="17rem")
     if send.button(_send_label(prepared, parent), type="primary", icon=":material/send:", key=f"{key}-send"):

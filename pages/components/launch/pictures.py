@@ -33,6 +33,11 @@ def choose_pictures(prepared: PreparedLaunch, items: Sequence[uuid.UUID] | None)
             frame,
             hide_index=True,
             disabled=["Picture", "Of"],
+            column_config={
+                "Send": st.column_config.CheckboxColumn(width="small"),
+                "Picture": st.column_config.TextColumn(width="large"),
+                "Of": st.column_config.TextColumn(width="small"),
+            },
             num_rows="fixed",
             key=_key(prepared),
             height=min(38 + 35 * len(frame) + 3, 220),

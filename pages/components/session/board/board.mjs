@@ -116,7 +116,7 @@ export class Board {
     this.chart = new Chart(lib, this.shell.chart, scene, { decimals, intraday, totals, onView: () => this.strip?.soon(), fetchTile: (level, number) => this.tile(level, number) })
     this.tools = new Tools({ chart: this.chart, shell: this.shell, scene, decimals, start, end, total, mark: () => this.mark, draw: () => this.draw(), repaint: () => this.theme(), pointed: (bar) => { this.legend(bar); this.chart?.refresh() } })
     this.chart.marks.set(this.list)
-    const pointer = new Pointer({ chart: this.chart, marks: () => this.list, hover: (place, moved) => this.hover(place, moved), click: (place) => this.click(place) })
+    const pointer = new Pointer({ chart: this.chart, marks: () => this.list, home: () => this.tools?.home(), hover: (place, moved) => this.hover(place, moved), click: (place) => this.click(place) })
     this.pointer = pointer
     // Where things are on the screen, for whoever drives the board from outside.
     Object.assign(this.shell.root, { placeOf: pointer.pointOf.bind(pointer), marksInView: pointer.inView.bind(pointer) })

@@ -17,7 +17,7 @@ import { readPlace, WindowBar } from "./window.mjs"
 const CHOOSING = "Drag across the candles to choose a window · Esc"
 const PANNED = { pressedMouseMove: true, horzTouchDrag: true, vertTouchDrag: true }
 /** Nothing is shaded where no window is chosen. @type {[number, number]} */
-const NONE = [-1e9, 1e9]
+const NONE = [-Infinity, Infinity]
 const STILL = { pressedMouseMove: false, horzTouchDrag: false, vertTouchDrag: false }
 
 /** @param {Browser} board */
@@ -27,6 +27,7 @@ function commands(board) {
     { keys: ["g"], label: "Go to a date", act: () => board.tools?.goToDate() },
     { keys: ["x"], label: "Measure", act: () => board.measure() },
     { keys: ["c"], label: "Green and red candles", act: () => board.tools?.colours() },
+    { keys: ["l"], label: "Logarithmic prices", act: () => board.chart?.logarithmic() },
     { keys: ["t"], label: "Longer bars", act: () => board.tools?.nextLevel() },
     { keys: ["+", "="], label: "Zoom in", act: () => board.chart?.zoom(0.7) },
     { keys: ["-"], label: "Zoom out", act: () => board.chart?.zoom(1.4) },

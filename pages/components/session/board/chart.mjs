@@ -25,6 +25,8 @@ export class Chart {
   count = 0
   paging = false
   wanted = 0
+  /** @type {[number, number] | null} */
+  asked = null
   classic = false
 
   /**
@@ -60,6 +62,7 @@ export class Chart {
       autoSize: true, grid: { vertLines: grid, horzLines: grid }, rightPriceScale: { scaleMargins: { top: 0.12, bottom: 0.08 } },
       timeScale: { timeVisible: this.options.intraday, secondsVisible: false, minBarSpacing: 0.5, rightOffset: 6 },
       crosshair: { mode: 0, vertLine: line, horzLine: line }, kineticScroll: { mouse: true, touch: true },
+      handleScale: { axisDoubleClickReset: { time: false, price: true } }, // the engine's own one would leave for the last candle it holds
       localization: { timeFormatter: (/** @type {number} */ t) => when(t, this.options.intraday) },
     }
   }
@@ -108,12 +111,16 @@ export class Chart {
 
   /** @returns {[number, number] | null} the view in bars of the level */
   get view() {
+    if (this.asked) return this.asked
     const range = this.api.timeScale().getVisibleLogicalRange()
     return range && [range.from + this.scene.base, range.to + this.scene.base]
   }
 
   set view(view) {
-    if (view) this.api.timeScale().setVisibleLogicalRange({ from: view[0] - this.scene.base, to: view[1] - this.scene.base })
+    if (!view) return
+    this.asked = view // the engine takes it over in its next frame; until then it would tell of the one before
+    requestAnimationFrame(() => { if (this.asked === view) this.asked = null })
+    this.api.timeScale().setVisibleLogicalRange({ from: view[0] - this.scene.base, to: view[1] - this.scene.base })
   }
 
   get size() {
@@ -180,12 +187,12 @@ export class Chart {
 
   /** Near the end of what it holds, the chart takes the next tile and lets far ones go. */
   async page() {
-    const range = this.api.timeScale().getVisibleLogicalRange()
-    if (!range || this.paging || this.tiles[1] < 0) return
+    const { view } = this
+    if (!view || this.paging || this.tiles[1] < 0) return
     let [a, b] = this.tiles
-    const spare = Math.max(600, (range.to - range.from) * 0.8)
-    const left = range.from < spare && a > 0
-    const right = range.to > this.count - spare && b < this.candles.last
+    const spare = Math.max(600, (view[1] - view[0]) * 0.8)
+    const left = view[0] - this.scene.base < spare && a > 0
+    const right = view[1] - this.scene.base > this.count - spare && b < this.candles.last
     if (!left && !right) return
     this.paging = true
     const candles = this.candles
@@ -232,6 +239,12 @@ export class Chart {
   /** The bar at a place of the engine's time axis. @param {number} logical */
   barAt(logical) {
     return this.candles.at(Math.round(logical) + this.scene.base)
+  }
+
+  /** Prices by ratio or by difference: a long rise is readable only by ratio. */
+  logarithmic() {
+    const scale = this.api.priceScale("right")
+    scale.applyOptions({ mode: scale.options().mode === 1 ? 0 : 1, autoScale: true })
   }
 
   refresh() {

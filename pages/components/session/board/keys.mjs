@@ -31,7 +31,7 @@ export function commands(board) {
     { keys: ["j"], label: "Next mark", act: () => board.go(at() + 1) },
     { keys: ["k"], label: "Mark before", act: () => board.go(at() - 1) },
     { keys: ["Shift+j"], label: "Next mark that is not judged", act: () => board.go(Math.max(0, nextOpen(board.scene.letters, at()))) },
-    { keys: ["z"], label: "Undo", act: () => board.undo() },
+    { keys: ["z"], label: "Undo; Ctrl+Z does so too", act: () => board.undo() },
     { keys: ["r"], label: "Write a reason", act: () => board.bar.reason.focus() },
     { keys: ["a"], label: "Attach a file; or paste a picture, or drop one", act: () => board.files.choose() },
     { keys: Array.from({ length: 8 }, (_, k) => `Shift+${k + 1}`), label: "Quick reason", act: (name) => board.useReason(board.judgements.reasons[Number(name.slice(-1)) - 1] ?? "") },
@@ -41,6 +41,7 @@ export function commands(board) {
     { keys: ["p"], label: "Play what is hidden", act: () => board.tools?.play() },
     { keys: ["x"], label: "Measure", act: () => board.tools?.pick("measure") },
     { keys: ["c"], label: "Green and red candles", act: () => board.tools?.colours() },
+    { keys: ["l"], label: "Logarithmic prices", act: () => board.chart?.logarithmic() },
     { keys: ["t"], label: "Longer bars", act: () => board.tools?.nextLevel() },
     { keys: ["+", "="], label: "Zoom in", act: () => board.chart?.zoom(0.7) },
     { keys: ["-"], label: "Zoom out", act: () => board.chart?.zoom(1.4) },
@@ -61,8 +62,9 @@ export class Keys {
     /** @type {Map<string, Key>} */
     this.byName = new Map(keys.flatMap((key) => key.keys.map((name) => /** @type {[string, Key]} */ ([name, key]))))
     this.listen = (/** @type {KeyboardEvent} */ event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || isTyped(event) || !alive()) return
       const name = keyName(event)
+      const undo = name === "z" && (event.ctrlKey || event.metaKey) // as everywhere else
+      if (((event.ctrlKey || event.metaKey) && !undo) || event.altKey || isTyped(event) || !alive()) return
       const key = this.byName.get(name)
       if (!key) return
       event.preventDefault()

@@ -132,7 +132,7 @@ export class Marks {
   // Candles beyond the session's window are shaded: they are there to look at, and hold no mark of this session.
   /** @param {CanvasRenderingContext2D} c @param {number} h @param {{ width: number, height: number }} size */
   outside(c, h, { width, height }) {
-    const [from, to] = [this.x(this.scene.window[0]), this.x(this.scene.window[1])]
+    const [from = null, to = null] = this.scene.window.map((candle) => (Number.isFinite(candle) ? this.x(candle) : null))
     const half = this.chart.timeScale().options().barSpacing / 2
     c.fillStyle = alpha("#7F8C9D", this.scene.dark ? 0.12 : 0.09)
     if (from !== null && from - half > 0) c.fillRect(0, 0, (from - half) * h, height)

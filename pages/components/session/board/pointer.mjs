@@ -12,8 +12,8 @@ export class Pointer {
   /** @type {{ id: number, x: number, y: number, at: number } | null} */
   down = null
 
-  /** @param {{ chart: import("./chart.mjs").Chart, marks: () => Mark[], hover: (place: Place | null, moved: boolean) => void, click: (place: Place) => void }} options */
-  constructor({ chart, marks, hover, click }) {
+  /** @param {{ chart: import("./chart.mjs").Chart, marks: () => Mark[], home?: () => void, hover: (place: Place | null, moved: boolean) => void, click: (place: Place) => void }} options */
+  constructor({ chart, marks, home, hover, click }) {
     this.chart = chart
     this.marks = marks
     this.acts = { hover, click }
@@ -26,10 +26,15 @@ export class Pointer {
       this.down = null
     }
     this.onCancel = () => { this.down = null }
+    this.onDouble = (/** @type {MouseEvent} */ event) => {
+      const frame = chart.box.getBoundingClientRect()
+      if (event.clientY > frame.bottom - chart.api.timeScale().height()) home?.()
+    }
     const { box } = chart
     box.addEventListener("pointerdown", this.onDown)
     box.addEventListener("pointerup", this.onUp)
     box.addEventListener("pointercancel", this.onCancel)
+    box.addEventListener("dblclick", this.onDouble)
     chart.api.subscribeCrosshairMove(({ point, paneIndex, sourceEvent }) => this.acts.hover(point && !paneIndex ? this.place(point.x, point.y) : null, Boolean(sourceEvent)))
   }
 
@@ -90,5 +95,6 @@ export class Pointer {
     box.removeEventListener("pointerdown", this.onDown)
     box.removeEventListener("pointerup", this.onUp)
     box.removeEventListener("pointercancel", this.onCancel)
+    box.removeEventListener("dblclick", this.onDouble)
   }
 }

@@ -147,7 +147,10 @@ export class Tools {
   home() {
     this.chart.api.priceScale("right").applyOptions({ autoScale: true })
     const mark = this.its.mark()
-    if (mark) this.bring(mark.anchor)
+    if (!mark) return
+    const { chart } = this
+    chart.view = chart.view && [chart.view[0], chart.view[0] + chart.size] // the usual zoom
+    this.bring(mark.anchor)
   }
 
   /** @param {number} candle @param {boolean} [centre] */
