@@ -127,8 +127,14 @@ def counts_are_of_the_rest(installation: Installation, execution_id: uuid.UUID, 
 
 
 @pytest.mark.long
-def test_a_change_that_loses_what_is_kept_for_testing_ends_without_a_deploy(installation: Installation) -> None:
-    """It breaks no place that the agent may know of, so only the question to the hold-out can stop it."""
+@pytest.mark.parametrize("waived", [False, True])
+def test_a_change_that_loses_what_is_kept_for_testing_ends_without_a_deploy(
+    installation: Installation, waived: bool
+) -> None:
+    """It breaks no place that the agent may know of, so only the question to the hold-out can stop it.
+
+    A waiver is for places that a person has seen broken, so it does not answer that question.
+    """
     workspace_id = installation.workspace_id()
     lost = installation.sql(
         "SELECT f.price FROM places p JOIN place_judgements j ON j.place_id = p.id JOIN feedback_items f "
@@ -138,8 +144,16 @@ def test_a_change_that_loses_what_is_kept_for_testing_ends_without_a_deploy(inst
     assert len(lost) == 3
     (installation.root / "forget.json").write_text(json.dumps([price for (price,) in lost]))
     live = releases.current_commit("swings")
+    launched = installation.launch(workspace_id)
+    if waived:
+        installation.sql(
+            "INSERT INTO gate_waivers (id, workspace_id, execution_id, detector_version_id, waived_by_id, reason, broken_ids) "
+            "SELECT gen_random_uuid(), workspace_id, %s, id, %s, 'Old.', '{another place}' FROM detector_versions LIMIT 1",
+            launched, installation.member.id,
+        )  # fmt: skip
     installation.worker(prepare="tests.support.worker_overrides:forgets_agent")
-    found = installation.run(workspace_id)
+    found = installation.wait(launched)
+    assert found.row.status == "completed", found.row.error
     assert "loses what is kept for testing" in json.dumps(installation.messages(found.row.id), default=str)
     assert releases.current_commit("swings") == live and installation.messages(found.row.id, "deploy_started") == []
     assert found.current_version == "0.1.0"
