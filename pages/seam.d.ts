@@ -651,7 +651,6 @@ interface CardData {
   open: string
   tested: string
   live: LiveData | null
-  spoken: string
 }
 
 interface LiveData {

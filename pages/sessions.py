@@ -28,7 +28,7 @@ from services.people import Actor
 from services.sessions import SessionRow
 from services.workspaces import WorkspaceChoice
 
-LISTS: Final = {"Sessions": ":material/candlestick_chart: Sessions", "Datasets": ":material/database: Datasets"}
+LISTS: Final = ("Sessions", "Datasets")  # without icons: an address names one by what is written on it
 LIMIT: Final = 200  # sessions of one page of the list, newest first
 Cursor = tuple[datetime, uuid.UUID]
 _PAGES: Final = "sessions-pages"
@@ -44,10 +44,9 @@ def page(actor: Actor) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         list_name = st.segmented_control(
             "List",
-            list(LISTS),
+            LISTS,
             default="Sessions",
             required=True,
-            format_func=LISTS.__getitem__,
             key="list",
             label_visibility="collapsed",
             bind="query-params",

@@ -80,6 +80,7 @@ def test_two_screens_have_no_serious_fault(chromium: Browser, address: str, worl
     with looking(chromium, address, "light") as looker:
         looker.screen(f"/workspace?id={world.swings}")
         looker.screen("/executions")
+        looker.over("/sessions?list=Datasets", "Import candles")
         looker.all_right()
 
 

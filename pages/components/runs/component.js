@@ -105,7 +105,7 @@ function diff({ files }) {
 
 /** @param {Open} open @param {LooksData} looks @param {RunCard} run */
 function liveRun(open, looks, run) {
-  const node = press(`Execution ${run.number} of ${run.name}`, "card run", () => open(run.id),
+  const node = press(null, "card run", () => open(run.id),
     el("span", "runhead", el("span", "strong", run.name), el("span", "muted", `Execution ${run.number}`), badge(run.look),
       el("span", "stretch"), ticking(run.facts, "muted small"), el("span", "percent", run.percent)),
     phaseBar({ looks }, run.phases, []), run.remark && ticking(run.remark, "remark"))

@@ -81,7 +81,7 @@ def waiting_words(summary: Summary, *, most: int = 6) -> str | None:
 
 def _success(summary: Summary, version: str | None) -> KeyFigure:
     rate, compared = summary.rate, summary.success_rate
-    label = f"Success rate, v{version}" if version else "Success rate, deployed versions"
+    label = f"Success rate, v{version}" if version else "Success rate, deployed"
     if rate.rate is None:
         before = compared.before
         note = f"the version before had {looks.percent(before.value)}, n {before.n:,}" if before and before.n else None

@@ -36,7 +36,7 @@ async function copyText(text) {
 function copyButton({ name, text, shown }) {
   const label = el("span", "", `${name} `, el("span", "mono", shown))
   const symbol = icon("content_copy")
-  const node = press(`Copy ${name.toLowerCase()} ${text}`, "copy small muted", null, symbol, label)
+  const node = press(`Copy ${name} ${shown}`, "copy small muted", null, symbol, label)
   node.title = `Copy ${text}`
   node.onclick = async () => {
     let done = "check"

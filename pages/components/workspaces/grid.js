@@ -22,7 +22,6 @@ function cell(card, open) {
     foot(card))
   node.tabIndex = 0
   node.setAttribute("role", "link")
-  node.setAttribute("aria-label", card.spoken)
   node.title = card.name
   node.onclick = () => open(card.id)
   node.onkeydown = (event) => {

@@ -33,7 +33,6 @@ class CardData(TypedDict):
     open: str
     tested: str
     live: LiveData | None
-    spoken: str
 
 
 class GridData(TypedDict):
@@ -85,7 +84,6 @@ def card_view(card: Mapping[str, Any], now: datetime) -> CardData:
         "open": f"{open_count:,} open" if open_count else "",
         "tested": f"Tested {looks.ago(tested, now)}" if tested else "Never tested",
         "live": live,
-        "spoken": ", ".join(filter(None, [name, status.label, evidence, live["label"] if live else ""])),
     }
 
 

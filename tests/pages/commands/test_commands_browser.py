@@ -170,5 +170,5 @@ def test_the_way_up_is_links_and_ids_are_copied_whole(tab: Page) -> None:
     way.get_by_role("link", name="Executions").click()
     assert page.evaluate("window.sent.at(-1)") == ["open", "/executions"]
     page.evaluate("document.execCommand = () => { window.copied = document.activeElement.value; return true }")
-    page.get_by_role("button", name="Copy commit abcdef0123456789").click()
+    page.get_by_role("button", name="Copy Commit abcdef0").click()
     page.wait_for_function("window.copied === 'abcdef0123456789'")

@@ -162,7 +162,7 @@ def test_patterns_that_are_not_judged_yet_stay_visible(world: World) -> None:
         waits = factories.workspace(session, world.member, name="Flag")
         factories.version(session, waits, "0.3.0")
     at = open_stats(world.viewer)
-    assert at.metric[0].label == "Success rate, deployed versions" and not at.metric[0].delta
+    assert at.metric[0].label == "Success rate, deployed" and not at.metric[0].delta
     assert "Not judged yet" in words(at) and "Flag v0.3.0" in words(at).replace("\\", "")
     card = cards_of(None, period())["success by pattern"]
     assert {"Pin bar", "Flag"} <= set(card.frame["workspace"]) or len(card.frame) == MOST_PATTERNS
