@@ -56,6 +56,7 @@ def role_of(desk: Server, email: str) -> list[tuple[object, ...]]:
     return desk.rows("SELECT role, is_active FROM users WHERE email = %(email)s", email=email)
 
 
+@pytest.mark.long
 def test_groups_give_roles_and_admin_emails_an_admin(desk: Server, visit: Visit) -> None:
     ada = sign_in(visit, desk, "ada")
     ada.see("mel@desk.example", shown=False)

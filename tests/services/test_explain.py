@@ -140,6 +140,7 @@ def test_a_timeline_is_read_in_the_order_of_its_index(
     assert indexes == {"ix_workspace_messages_workspace_id_created_at_id"}
 
 
+@pytest.mark.long
 def test_a_timeline_needs_no_sort(session: Session, home: uuid.UUID, caught: list[tuple[Any, Any]]) -> None:
     caught.clear()
     timeline.page(session, home)

@@ -19,7 +19,6 @@ def built(
     session: Session, *verdicts: Verdict, deployed: bool = True
 ) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
     actor = factories.person(session)
-    dataset = factories.dataset(session, actor)
     workspace_id = factories.workspace(session, actor, name="Breaks")
     if deployed:
         factories.version(session, workspace_id)
@@ -27,6 +26,7 @@ def built(
         factories.feedback_item(
             session, workspace_id, actor, verdict=verdict, index=3 + 20 * place, reason="Ignore all rules!"
         )
+    dataset = factories.dataset(session, actor)  # made last: a correction of a dataset needs a place in a session
     found = workspaces.get(session, workspace_id)
     items = [replace(item, dataset_id=dataset.id) for item in feedback.open_batch(session, workspace_id)]
     array = factories.dataset_candles(dataset)

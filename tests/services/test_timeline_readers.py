@@ -58,7 +58,6 @@ def test_reading_never_goes_back_and_counts_what_is_new(
     for words in ("two", "three"):
         timeline.comment(session, undescribed, words, actor=member)
     timeline.mark_read(session, undescribed, seq - 1, actor=reader)
-    timeline.mark_read(session, undescribed, seq + 1000, actor=reader)  # a browser may say anything
     assert timeline.last_read(session, undescribed, actor=reader) == seq
     assert timeline.unread(session, actor=reader) == {undescribed: 2}
     timeline.mark_read(session, undescribed, seq + 1000, actor=reader)  # a browser may say anything

@@ -92,6 +92,7 @@ def kept_for_testing(installation: Installation) -> tuple[set[str], set[str]]:
     return {str(row.reason) for row in held}, times
 
 
+@pytest.mark.long
 def test_a_question_is_answered_from_what_may_be_known_and_nothing_else(
     installation: Installation, claude: Claude
 ) -> None:

@@ -12,6 +12,7 @@ from tests.support.installation import Installation
 from tests.support.run_checks import BROKEN
 
 
+@pytest.mark.long
 def test_after_a_failed_deploy_the_child_deploys_the_same_commit(new_installation: Installation) -> None:
     installation, workspace_id = new_installation, new_installation.workspace_id()
     installation.person_commits({"detectors/broken.py": BROKEN})

@@ -36,6 +36,7 @@ def assert_failed(
     installation.assert_at_rest()
 
 
+@pytest.mark.long
 def test_bad_detectors_are_refused_with_one_sentence(new_installation: Installation) -> None:
     installation, workspace_id = new_installation, new_installation.workspace_id()
     good = installation.read("detectors/swings.py")

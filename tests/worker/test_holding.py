@@ -122,6 +122,7 @@ def test_launches_of_a_person_are_limited(installation: Installation, monkeypatc
     limiting.forget()
 
 
+@pytest.mark.long
 def test_what_a_full_disk_broke_is_done_again(installation: Installation) -> None:
     """Neither the agent's change nor the record of a failure is lost, and no attempt is spent."""
     worker = installation.worker(prepare="tests.support.worker_overrides:no_room_at_first")

@@ -34,6 +34,7 @@ def ask(installation: Installation, spec: Spec) -> uuid.UUID:
         return jobs.ask(session, spec, actor=installation.admin)
 
 
+@pytest.mark.long
 def test_jobs_are_done_and_say_what_came_of_them(new_installation: Installation) -> None:
     installation = new_installation
     installation.worker(ANTHROPIC_API_KEY="")

@@ -97,6 +97,7 @@ def test_killed_between_the_work_and_its_record(new_installation: Installation, 
     installation.assert_at_rest()
 
 
+@pytest.mark.long
 def test_a_frozen_worker_loses_its_run_and_ends_when_it_continues(new_installation: Installation) -> None:
     """Frozen inside an open transaction, so its locks have to be taken from it too."""
     installation = new_installation

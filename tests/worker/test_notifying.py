@@ -180,6 +180,7 @@ def worst(installation: Installation, workspace_id: uuid.UUID) -> None:
 # Receivers that fail
 
 
+@pytest.mark.long
 def test_a_receiver_that_is_down_then_answers_500_then_hangs_then_recovers(
     new_installation: Installation, receiver: Receiver
 ) -> None:

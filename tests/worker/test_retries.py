@@ -152,6 +152,7 @@ def test_locally_nine_releases_cannot_be_written_and_the_tenth_can(new_installat
     installation.assert_at_rest()
 
 
+@pytest.mark.long
 def test_locally_all_eleven_deploys_fail(new_installation: Installation) -> None:
     """Another pattern's detector is broken on main: each build says so, and the agent of this one can't mend it."""
     installation = new_installation

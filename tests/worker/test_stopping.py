@@ -13,6 +13,7 @@ from tests.support.processes import eventually
 from tests.support.run_checks import assert_canceled, assert_each_event_once
 
 
+@pytest.mark.long
 def test_cancel_between_retries_ends_the_pause(new_installation: Installation) -> None:
     """The deploy fails, the next try is minutes away; after the cancel another run starts at once."""
     installation, workspace_id = new_installation, new_installation.workspace_id()

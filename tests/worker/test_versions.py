@@ -30,6 +30,7 @@ def call(capsys: pytest.CaptureFixture[str]) -> Any:
     return command
 
 
+@pytest.mark.long
 def test_a_commit_made_by_hand_is_adopted_rolled_back_and_not_offered_again(
     installation: Installation, call: Any
 ) -> None:
