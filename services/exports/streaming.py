@@ -139,10 +139,9 @@ def _sheet_chunks(name: str, report: Report, params: Params, sheet: Sheet, engin
     yield BYTE_ORDER_MARK.encode()
     with opened(engine) as session:
         if report.frame is not None:
-            frame = report.frame(session, params)
-            if report.shown is not None:
-                shown = report.shown(session, params)
-                frame = shown.join(frame.drop(columns=list(shown), errors="ignore")) if sheet.internal else shown
+            frame = (report.shown or report.frame)(session, params)
+            if report.shown is not None and sheet.internal:
+                frame = frame.join(report.frame(session, params).drop(columns=list(frame), errors="ignore"))
             yield to_csv(frame, separator=sheet.delimiter, decimal="," if sheet.decimal_comma else ".")
             return
         assert report.sql is not None

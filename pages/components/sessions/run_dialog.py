@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, TypedDict
 
@@ -68,6 +69,25 @@ def _run_session(workspace_id: uuid.UUID, known: Sequence[DatasetRow], has_detec
             _open_session(made)
 
 
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """What a person left or wrote in the fields of a window; the indexes are inclusive."""
+
+    first: int
+    last: int
+    name: str | None
+    coverage: str
+
+
+def _window_fields(key: str, dataset: DatasetRow, start: int, end: int) -> _Window:
+    with st.container(horizontal=True, gap="small"):
+        first = st.number_input("First candle", 0, dataset.rows - 1, start, key=f"{key}-first-{start}")
+        last = st.number_input("Last candle", 0, dataset.rows - 1, end, key=f"{key}-last-{end}")
+    name = st.text_input("Name (optional)", max_chars=120, key=f"{key}-name")
+    coverage = st.radio("How it is judged", list(COVERAGES), format_func=COVERAGES.__getitem__, key=f"{key}-coverage")
+    return _Window(int(first), int(last), name or None, coverage)
+
+
 @st.dialog("Start a session on these bars", width="medium")
 def run_on_window(patterns: Sequence[WorkspaceChoice], dataset: DatasetRow, start: int, end: int) -> None:
     """Runs a pattern's deployed version over a window that was chosen on the dataset's chart."""
@@ -75,21 +95,16 @@ def run_on_window(patterns: Sequence[WorkspaceChoice], dataset: DatasetRow, star
         st.text("No pattern has a deployed detector yet. Launch the first execution of one.")
         return
     chosen = st.selectbox("Pattern", patterns, format_func=lambda p: f"{p.name} v{p.version}", key="window-pattern")
-    last = dataset.rows - 1
-    with st.container(horizontal=True, gap="small"):
-        first = st.number_input("First candle", 0, last, start, key=f"window-first-{start}")
-        final = st.number_input("Last candle", 0, last, end, key=f"window-last-{end}")
-    name = st.text_input("Name (optional)", max_chars=120, key="window-name")
-    coverage = st.radio("How it is judged", list(COVERAGES), format_func=COVERAGES.__getitem__, key="window-coverage")
+    window = _window_fields("window", dataset, start, end)
     if st.button("Run", type="primary", icon=":material/play_arrow:", key="window-run"):
         with guarded(), st.spinner("Running the detector"):
             made = actions.run_session(
                 chosen.id,
                 dataset_id=dataset.id,
-                start_index=int(first),
-                end_index=int(final),
-                name=name or None,
-                coverage=coverage,
+                start_index=window.first,
+                end_index=window.last,
+                name=window.name,
+                coverage=window.coverage,
                 actor=acting(),
             )
             _open_session(made)
@@ -103,21 +118,16 @@ def label_on_window(patterns: Sequence[WorkspaceChoice], dataset: DatasetRow, st
         return
     st.caption("What you mark in this window goes to the agent with the first launch.")
     chosen = st.selectbox("Pattern", patterns, format_func=lambda p: p.name, key="label-pattern")
-    last = dataset.rows - 1
-    with st.container(horizontal=True, gap="small"):
-        first = st.number_input("First candle", 0, last, start, key=f"label-first-{start}")
-        final = st.number_input("Last candle", 0, last, end, key=f"label-last-{end}")
-    name = st.text_input("Name (optional)", max_chars=120, key="label-name")
-    coverage = st.radio("How it is judged", list(COVERAGES), format_func=COVERAGES.__getitem__, key="label-coverage")
+    window = _window_fields("label", dataset, start, end)
     if st.button("Start labelling", type="primary", icon=":material/edit_location_alt:", key="label-start"):
         with guarded(), st.spinner("Opening the window"):
             made = actions.label_window(
                 chosen.id,
                 dataset_id=dataset.id,
-                start_index=int(first),
-                end_index=int(final),
-                name=name or None,
-                coverage=coverage,
+                start_index=window.first,
+                end_index=window.last,
+                name=window.name,
+                coverage=window.coverage,
                 actor=acting(),
             )
             _open_session(made)
