@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services import words
 from services.errors import InvalidInput
-from services.places.rates import FEW_DESIGN_EFFECT, Z
+from services.places.rates import FEW_DESIGN_EFFECT, wilson_sql
 from services.rules import AGENT_NAMES
 
 SEPARATORS: Final[Mapping[str, str]] = {"comma": ",", "semicolon": ";", "tab": "\t"}
@@ -59,15 +59,11 @@ _KIND: Final[LiteralString] = (
 )
 
 
-def _bound(stored: LiteralString, sign: Literal["-", "+"]) -> LiteralString:
+def _bound(stored: LiteralString, side: Literal["low", "high"]) -> LiteralString:
     """A stored bound of the rate's interval. Where only counts are known (of sessions from the existing system), the
-    Wilson bound of their effective n, as `services.places.rates.rate` has it."""
-    worth = f"(n / {FEW_DESIGN_EFFECT})"
-    share, z2 = "(tp::float8 / n)", f"({Z} * {Z})"
-    half = f"{Z} * sqrt({share} * (1 - {share}) / {worth} + {z2} / (4 * {worth} * {worth}))"
-    wilson = f"({share} + {z2} / (2 * {worth}) {sign} {half}) / (1 + {z2} / {worth})"
-    held = f"greatest(0, least({wilson}, {share}))" if sign == "-" else f"least(1, greatest({wilson}, {share}))"
-    return f"coalesce({_number(stored)}, CASE WHEN n > 0 THEN {held} END)"
+    Wilson bound of their effective n, as `services.places.rates.rate_of` has it for few blocks."""
+    computed = wilson_sql("(tp::float8 / n)", f"(n / {FEW_DESIGN_EFFECT})", side)
+    return f"coalesce({_number(stored)}, CASE WHEN n > 0 THEN {computed} END)"
 
 
 def _number(stored: LiteralString) -> LiteralString:
@@ -84,8 +80,8 @@ SHEETS: Final[Mapping[str, tuple[tuple[str, LiteralString], ...]]] = {
         ("Status", _named("status", words.STATUSES)),
         ("Version", "nullif(version, '0.0.0')"),
         ("Success", "success_rate"),
-        ("Interval from", _bound("ci_low", "-")),
-        ("Interval to", _bound("ci_high", "+")),
+        ("Interval from", _bound("ci_low", "low")),
+        ("Interval to", _bound("ci_high", "high")),
         ("n", "n"),
         ("Enough judged", "CASE WHEN n >= coalesce(judged_asked_for, %(least_judged)s) THEN 'yes' ELSE 'no' END"),
         ("Unseen success", _number("unseen_rate")),

@@ -19,7 +19,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Literal, LiteralString, NamedTuple
 
 from scipy.special import ndtri, stdtrit  # scipy.stats takes two seconds to load, in each process
 
@@ -99,6 +99,14 @@ def wilson(right: float, n: float) -> tuple[float, float]:
     half = Z / (1 + z2 / n) * math.sqrt(max(p * (1 - p), 0.0) / n + z2 / (4 * n * n))
     # Rounding can leave the bound of 0/n or n/n a hair inside it: the interval always holds its rate.
     return max(0.0, min(middle - half, p)), min(1.0, max(middle + half, p))
+
+
+def wilson_sql(share: LiteralString, n: LiteralString, side: Literal["low", "high"]) -> LiteralString:
+    """`wilson` as an SQL expression, for rows of which only counts are known. `share` and `n` are SQL of doubles above 0."""
+    sign, z2 = "-" if side == "low" else "+", f"({Z} * {Z})"
+    half = f"{Z} * sqrt({share} * (1 - {share}) / {n} + {z2} / (4 * {n} * {n}))"
+    bound = f"({share} + {z2} / (2 * {n}) {sign} {half}) / (1 + {z2} / {n})"
+    return f"greatest(0, least({bound}, {share}))" if side == "low" else f"least(1, greatest({bound}, {share}))"
 
 
 def effective_n(units: Sequence[Unit]) -> float:

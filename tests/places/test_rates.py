@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from services.detectors.types import Matcher
 from services.places import Counts, Coverage, Run, Stretch, derive, fit, rate, rate_of, rate_of_fit, units
-from services.places.rates import Unit, effective_n, wilson
+from services.places.rates import Unit, effective_n, wilson, wilson_sql
 from services.places.simulation import World, simulate
 from tests.support.judged import DAY, mark, missed, moved, right, wrong
 
@@ -88,3 +90,12 @@ def test_the_interval_holds_the_truth_by_simulation() -> None:
     assert sum(s.covered for s in seen) / len(seen) >= 0.93
     assert min(s.covered for s in seen) >= 0.91, "0.93 less the noise of 300 trials"
     assert sum(s.wider for s in seen) / len(seen) <= 1.3
+
+
+@pytest.mark.parametrize(("right_count", "n"), [(0, 4), (3, 10), (27, 30), (8, 8)])
+def test_the_bounds_in_sql_are_those_of_python(session: Session, right_count: int, n: int) -> None:
+    statement = f"SELECT {wilson_sql('CAST(:share AS float8)', 'CAST(:n AS float8)', 'low')}, " + wilson_sql(
+        "CAST(:share AS float8)", "CAST(:n AS float8)", "high"
+    )
+    bounds = session.execute(text(statement), {"share": right_count / n, "n": n}).one()
+    assert tuple(bounds) == pytest.approx(wilson(right_count, n), abs=1e-12)
