@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Final
+from typing import Final
 
 import streamlit as st
 
@@ -56,7 +56,7 @@ def live_card(row: ExecutionRow, now: datetime, workers: int | None = None) -> R
 
 
 def columns(now: datetime) -> list[Column[ExecutionRow]]:
-    """The list's columns, as a reader sees them at `now`; the CSV also has what the table has no room for."""
+    """The list's columns, as a reader sees them at `now`. Those of its CSV are in `services/exports/sheets.py`."""
     kinds = st.column_config
     states = [looks.EXECUTIONS[name] for name in ("completed", "failed", "canceled")]
     small = kinds.TextColumn(width="small")
@@ -66,55 +66,25 @@ def columns(now: datetime) -> list[Column[ExecutionRow]]:
         options=[look.label for look in states], color=[look.color for look in states], width=105
     )
     return [
-        Column("Execution", lambda row: f"#{row.number}", kinds.TextColumn(width=80), _raw("number"), "number"),
-        Column(
-            "Pattern",
-            _raw("workspace_name"),
-            kinds.TextColumn(width="medium"),
-            _raw("workspace_name"),
-            "workspace_name",
-        ),
-        Column("pattern_type", raw=_raw("pattern_type")),
-        Column("Status", _status, status, _raw("status"), "status"),
-        Column("canceled", raw=_raw("canceled")),
-        Column("Ended in", _ended_in, kinds.TextColumn(width=105), _raw("phase"), "phase"),
-        Column("progress", raw=_raw("progress")),
-        Column("Corrections", _raw("feedback_count"), count, _raw("feedback_count"), "feedback_count"),
-        Column("Agent", lambda row: agent_name(row.agent), small, _raw("agent"), "agent"),
-        Column("triggered_at", raw=_raw("triggered_at")),
+        Column("Execution", lambda row: f"#{row.number}", kinds.TextColumn(width=80)),
+        Column("Pattern", attrgetter("workspace_name"), kinds.TextColumn(width="medium")),
+        Column("Status", _status, status),
+        Column("Ended in", _ended_in, kinds.TextColumn(width=105)),
+        Column("Corrections", attrgetter("feedback_count"), count),
+        Column("Agent", lambda row: agent_name(row.agent), small),
         Column(
             "Started",
             lambda row: moment(row.started_at or row.triggered_at, now),
             kinds.TextColumn(width="small", help=looks.zone_help()),
-            _raw("started_at"),
-            "started_at",
         ),
         Column("Took", _took, right),
-        Column("completed_at", raw=_raw("completed_at")),
-        Column("errored_at", raw=_raw("errored_at")),
-        Column("Retries", _raw("retry_count"), count, _raw("retry_count"), "retry_count"),
-        Column("retry_at", raw=_raw("retry_at")),
-        Column("waits_for_plan", raw=_raw("waits_for_plan")),
-        Column("deploy_target", raw=_raw("deploy_target")),
-        Column("Deploy", _deploy, small, _raw("deploy_status"), "deploy_status"),
-        Column("Commit", lambda row: (row.commit_hash or looks.MISSING)[:7], small, _raw("commit_hash"), "commit_hash"),
-        Column("By", _raw("triggered_by_name"), None, _raw("triggered_by_name"), "triggered_by_name"),
-        Column("Cost", _cost, right, _raw("cost_usd"), "cost_usd"),
-        Column("input_tokens", raw=_raw("input_tokens")),
-        Column("output_tokens", raw=_raw("output_tokens")),
-        Column(
-            "Why",
-            lambda row: row.error or looks.MISSING,
-            kinds.TextColumn(width="large", help="Why it failed"),
-            _raw("error"),
-            "error",
-        ),
-        Column("id", raw=_raw("id")),
+        Column("Retries", attrgetter("retry_count"), count),
+        Column("Deploy", _deploy, small),
+        Column("Commit", lambda row: (row.commit_hash or looks.MISSING)[:7], small),
+        Column("By", attrgetter("triggered_by_name")),
+        Column("Cost", _cost, right),
+        Column("Why", lambda row: row.error or looks.MISSING, kinds.TextColumn(width="large", help="Why it failed")),
     ]
-
-
-def _raw(name: str) -> Callable[[ExecutionRow], Any]:
-    return attrgetter(name)
 
 
 def _status(row: ExecutionRow) -> list[str]:

@@ -11,14 +11,13 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 from streamlit.testing.v1 import AppTest
 
-from pages.components.columns import csv_frame, table
+from pages.components.columns import table
 from pages.components.execution import wording
 from pages.components.execution.diff import diff_files
 from pages.components.execution.replay import replay_cells
 from pages.components.executions.rows import columns, live_card
 from pages.components.runs.phases import phase_fraction, phase_run
 from pages.components.runs.state import moment, spoken
-from services import executions
 from services.database.engine import transaction
 from services.executions import (
     AttemptRow,
@@ -91,14 +90,6 @@ def test_live_ones_come_first_and_filters_narrow_both(world: World) -> None:
     assert narrowed(agent="claude") == (0, ["Completed"])
     assert narrowed(pattern=a) == (0, ["Failed", "Completed"])
     assert narrowed(pattern=a, status=["live"]) == (0, [])
-
-
-def test_the_csv_holds_the_rows_that_are_shown(world: World) -> None:
-    with transaction() as session:
-        rows = executions.list_executions(session)
-    frame = csv_frame(columns(NOON), rows)
-    assert list(frame["number"]) == [r.number for r in rows] and "error" in frame
-    assert csv_frame(columns(NOON), []).columns.tolist() == frame.columns.tolist()
 
 
 def detail(**changes: Any) -> Any:
