@@ -43,7 +43,7 @@ check: $(READY) $(NODE_READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(ARGS)
 
-# Planted leaks, honest detectors, hostile detectors and tests against the gates; ARGS="leaks --profile part" for less.
+# Planted leaks, those of strangers, honest and hostile detectors, and tests against the gates; ARGS="leaks --profile part" for less.
 corpus: $(READY)
 	$(BIN)/python -m tests.detectors.corpus $(ARGS)
 

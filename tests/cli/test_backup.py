@@ -71,6 +71,7 @@ def test_what_is_restored_is_what_was_backed_up(
     assert not (restored / ".restoring").exists()
 
 
+@pytest.mark.long
 def test_a_sealed_backup_opens_with_its_key_alone(
     command: Command, filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +181,7 @@ def test_the_last_backup_is_noted(command: Command, filled: Path, installation: 
         assert backups.last_backup(session) == replace(made, path=""), "the address may hold a password"
 
 
+@pytest.mark.long
 def test_a_backup_is_verified_at_the_address_that_was_given(command: Command, filled: Path, tmp_path: Path) -> None:
     """What is said of an address leaves out what may be a password; a folder's name is none."""
     made = command("backup", f"file://{tmp_path}/desk@home/desk.tar", "--verify", "--json")

@@ -203,6 +203,7 @@ def _take_or_refuse(desk: Desk, number: float) -> None:
         said(lambda session: jobs.read_spec({"kind": jobs.BackupSpec().kind, "keep": number}))
 
 
+@pytest.mark.long
 def test_filters_of_exports_by_machine(command: Command, desk: Desk, subtests: pytest.Subtests) -> None:
     command("people", "add", "mo@desk.example", "--name", "Mo", "--role", "admin")
     for report in sorted(REPORTS):

@@ -30,10 +30,11 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.fault
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    tmp_path.chmod(0o755)  # the database may run as another account
-    with started(tmp_path / "data", tmp_path / "up.log") as desk:
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    folder = tmp_path_factory.mktemp("desk")
+    folder.chmod(0o755)  # the database may run as another account
+    with started(folder / "data", folder / "up.log") as desk:
         yield desk
 
 
@@ -94,6 +95,7 @@ def test_the_state_is_only_as_true_as_its_writer_is_alive(tmp_path: Path) -> Non
     assert read(tmp_path) is None
 
 
+@pytest.mark.long
 def test_a_start_just_after_a_crash_with_an_execution_under_way_does_not_wait(tmp_path: Path) -> None:
     """The execution's heartbeat is still fresh, and there is nothing to migrate."""
     tmp_path.chmod(0o755)

@@ -68,6 +68,7 @@ def test_an_earlier_database_comes_along_and_goes_back(earlier: Path, capsys: py
     assert "no way back" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_a_failed_upgrade_leaves_the_earlier_database_in_its_place(
     earlier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

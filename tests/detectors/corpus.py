@@ -1,6 +1,6 @@
 """All corpora against the gates, as tables: `python -m tests.detectors.corpus [PART ...] [--form F] [--profile P]`.
 
-Parts are leaks, honest, starter, attacks, tests; all by default. The suite runs a few of each (`test_corpus.py`).
+Parts are leaks, strangers, honest, starter, attacks, tests; all by default. The suite runs a few of each (`test_corpus.py`).
 """
 
 from __future__ import annotations
@@ -15,24 +15,25 @@ from pathlib import Path
 
 from services.detectors.gate.plan import FULL, GATE_VERSION, SMALL
 from services.detectors.isolation import isolation
-from tests.support.corpus import running
+from tests.support.corpus import running, strangers
 from tests.support.corpus.leaks import LEAKS
 from tests.support.corpus.running import Row
 
+LASTING = ("leaks", "strangers", "honest")  # what takes so long that its results are kept
 PROFILES = {"full": FULL, "part": running.PART, "small": SMALL}
 
 
 def main() -> int:
     """Prints the tables; 1 when anything came out otherwise than it should."""
     parser = argparse.ArgumentParser(prog="python -m tests.detectors.corpus", description=__doc__)
-    parts = ("leaks", "honest", "starter", "attacks", "tests")
+    parts = ("leaks", "strangers", "honest", "starter", "attacks", "tests")
     parser.add_argument("part", nargs="*", choices=parts, help="what to run; all by default")
     parser.add_argument("--form", choices=("bubblewrap", "reduced", "both"), default="both")
     parser.add_argument("--profile", choices=PROFILES, default="full")
     parser.add_argument(
         "--salts", type=int, default=1, help="how often leaks and honest ones run, each with other candles"
     )
-    parser.add_argument("--keep", type=Path, help="a file of results, to go on with leaks and honest ones after a cut")
+    parser.add_argument("--keep", type=Path, help="a file of results, to go on after a cut with what takes long")
     parser.add_argument("--group", help="of the leaks, those of one group alone")
     chosen = parser.parse_args()
     profile = PROFILES[chosen.profile]
@@ -42,11 +43,13 @@ def main() -> int:
     leaks = [leak for leak in LEAKS if chosen.group in (None, leak.group)]
     bad = 0
     kept = _kept(chosen.keep, chosen.profile)
-    done = {part: {(r.name, r.salt) for r in kept if (r.group == "honest") == (part == "honest")} for part in parts}
+    had = {part: [r for r in kept if _part(r) == part] for part in LASTING}
+    done = {part: {(r.name, r.salt) for r in rows} for part, rows in had.items()}
     with tempfile.TemporaryDirectory(prefix="patterndesk-corpus-") as name:
         folder = Path(name)
         runs: dict[str, Callable[[], Iterator[Row]]] = {
             "leaks": lambda: running.run_leaks(folder, profile, chosen.salts, leaks, done["leaks"]),
+            "strangers": lambda: strangers.run_strangers(folder, profile, chosen.salts, done=done["strangers"]),
             "honest": lambda: running.run_honest(folder, profile, chosen.salts, done=done["honest"]),
             "starter": lambda: running.run_starter(profile),
         }
@@ -55,10 +58,13 @@ def main() -> int:
             runs[f"tests {form}"] = lambda form=form: running.run_hostile_tests(folder, form)  # type: ignore[misc]
         for title, run in runs.items():
             if not chosen.part or title.split()[0] in chosen.part:
-                had = [r for r in kept if title in ("leaks", "honest") and (r.group == "honest") == (title == "honest")]
-                keep = chosen.keep if title in ("leaks", "honest") else None
-                bad += _table(title, _keeping(had, run(), keep, chosen.profile))
+                keep = chosen.keep if title in LASTING else None
+                bad += _table(title, _keeping(had.get(title, []), run(), keep, chosen.profile))
     return 1 if bad else 0
+
+
+def _part(row: Row) -> str:
+    return row.group if row.group in LASTING else "leaks"
 
 
 def _kept(file: Path | None, profile: str) -> list[Row]:

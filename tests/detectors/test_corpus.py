@@ -8,7 +8,7 @@ import pytest
 
 from services.detectors.gate.plan import Profile
 from services.detectors.isolation import isolation
-from tests.support.corpus import running
+from tests.support.corpus import running, strangers
 from tests.support.corpus.honest import HONEST
 from tests.support.corpus.hostile import ATTACKS
 from tests.support.corpus.hostile_tests import HOSTILE_TESTS
@@ -20,6 +20,12 @@ SOME_LEAKS = (
     "on Mondays", "with few candles", "remembers by System V shared memory", "remembers by frames of its callers",
 )  # fmt: skip
 SOME_HONEST = ("logarithms of returns", "months by a clock", "a move in prices as a parameter")
+SOME_STRANGERS = (
+    "07_gap_held_confidence",
+    "06_pivot_open_leg",
+    "23_break_unset_memory",
+    "48_inside_shared_base",
+)
 SLOW = {"no end", "no end against signals", "asleep", "a slow pattern", "threads without end"}
 SOME_TESTS = (
     "ends with success in a test", "a conftest that turns outcomes", "a plugin by pytest.ini", "a report written by hand",
@@ -39,7 +45,14 @@ def test_a_leak_is_refused(name: str, tmp_path: Path) -> None:
     assert row.good, row
 
 
-@pytest.mark.parametrize("name", [SOME_HONEST[0], *(pytest.param(n, marks=pytest.mark.long) for n in SOME_HONEST[1:])])
+@pytest.mark.parametrize("name", SOME_STRANGERS)
+def test_what_somebody_wrote_who_had_not_read_the_gate(name: str, tmp_path: Path) -> None:
+    (row,) = strangers.run_strangers(tmp_path, FAST, some=[name])
+    assert row.good, row
+
+
+@pytest.mark.long  # `test_contract.py` has an honest one too
+@pytest.mark.parametrize("name", SOME_HONEST)
 def test_an_honest_detector_is_not_refused(name: str, tmp_path: Path) -> None:
     (honest,) = [one for one in HONEST if one.name == name]
     (row,) = running.run_honest(tmp_path, FAST, honest=[honest])

@@ -221,7 +221,7 @@ def interval(rate: Rate) -> tuple[float, float]:
     return (middle - half) / (1 + z * z / worth), (middle + half) / (1 + z * z / worth)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.long) for n in (1, 2))])
 def test_rates_of_review_and_statistics_are_those_of_the_judgements(session: Session, seed: int) -> None:
     """Two versions, each run on two series and judged by three people, without moves so that each place is a unit."""
     random = Random(f"rates {seed}")

@@ -29,6 +29,7 @@ class Person:
             "viewport": {"width": 1440, "height": 900},
             "accept_downloads": True,
             "timezone_id": "UTC",
+            "reduced_motion": "reduce",  # endless animations cost a processor where no graphics card draws them
         }
         self.context = browser.new_context(**(settings | context))
         self.page = self.context.new_page()

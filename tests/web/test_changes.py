@@ -170,6 +170,7 @@ def test_a_stream_ends_when_the_person_is_shut_out_and_when_its_time_is_over(liv
     asyncio.run(scene())
 
 
+@pytest.mark.long
 def test_the_route_streams_to_whoever_may_look_and_to_nobody_else(
     live_workspace: LiveWorkspace, tmp_path: Path
 ) -> None:

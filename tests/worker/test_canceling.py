@@ -65,8 +65,8 @@ def model(confined: None) -> Iterator[tuple[Model, dict[str, str]]]:
         assert tried == []
 
 
-# One of each agent and target; the other phases only end another child process.
-SHORT = ("tuner, implementing", "tuner, deploying, vercel", "claude, implementing")
+# One of each agent; the other phases only end another child process.
+SHORT = ("tuner, implementing", "claude, implementing")
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,7 @@ def _detail(session_id: uuid.UUID) -> sessions.SessionDetail:
         return sessions.get(session, session_id)
 
 
+@pytest.mark.long
 def test_from_a_description_to_beta_and_from_corrections_to_the_next_version(
     new_installation: Installation, claude: Claude
 ) -> None:
@@ -165,6 +166,7 @@ def test_an_agent_that_changes_nothing_completes_and_says_so(installation: Insta
     } == {"open"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("path", "content", "said"),
     [
@@ -174,7 +176,12 @@ def test_an_agent_that_changes_nothing_completes_and_says_so(installation: Insta
             "takes away the test test_",
             id="tests cut down",
         ),
-        pytest.param("detectors/swings.py", "", "failed", id="detector emptied", marks=pytest.mark.long),
+        pytest.param(
+            "detectors/swings.py",
+            "",
+            "failed",
+            id="detector emptied",
+        ),
     ],
 )
 def test_changes_that_the_gates_refuse(
@@ -203,7 +210,8 @@ def test_an_agent_that_reaches_beyond_its_files_is_refused_at_each_try(
     assert not list(installation.root.glob("**/outside.txt"))
 
 
-@pytest.mark.parametrize("lost", ["with its machine", pytest.param("not at all", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("lost", ["with its machine", "not at all"])
 def test_what_a_killed_agent_spent_is_counted_once(installation: Installation, claude: Claude, lost: str) -> None:
     """The worker dies while the agent thinks; the next one goes on, in the same conversation or in a new one."""
     model, env = claude

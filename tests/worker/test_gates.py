@@ -63,6 +63,7 @@ def test_bad_detectors_are_refused_with_one_sentence(new_installation: Installat
     assert reports == len(planted)
 
 
+@pytest.mark.long
 def test_failing_tests_of_the_repository_are_refused(new_installation: Installation) -> None:
     installation, workspace_id = new_installation, new_installation.workspace_id()
     installation.person_commits({"tests/test_more.py": "def test_wrong() -> None:\n    assert 1 == 2\n"})

@@ -25,7 +25,7 @@ def log_of(installation: Installation, execution_id: uuid.UUID) -> str:
     return file.read_text() if file.exists() else ""
 
 
-def test_paused_runs_wait_and_go_on(installation: Installation) -> None:
+def test_paused_runs_wait_and_begin_once_it_is_over(installation: Installation) -> None:
     with transaction() as session:
         holding.pause(session, reason="The exchange changes its feed.", actor=installation.admin)
     with transaction() as session, pytest.raises(Conflict):
@@ -46,7 +46,9 @@ def test_paused_runs_wait_and_go_on(installation: Installation) -> None:
     assert not eventually(lambda: installation.get(waiting).row.status != "pending", 10)
     with transaction() as session:
         holding.resume(session, actor=installation.admin)
-    assert installation.wait(waiting).row.status == "completed"
+    assert eventually(lambda: installation.get(waiting).row.status == "running", 60)
+    installation.cancel(waiting)
+    assert installation.wait(waiting).row.canceled
 
 
 @pytest.mark.long

@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from services.settings import ROOT
+from services.cli.main import run as command
+from services.settings import ROOT, get_settings
 from tests.support.fake_model import thinking
 
 
@@ -43,7 +44,14 @@ def test_one_tiny_execution_with_the_model(confined: None, tmp_path: Path) -> No
     assert not [p for p in psutil.process_iter(["cmdline"]) if str(tmp_path) in " ".join(p.info["cmdline"] or ())]
 
 
-def test_without_a_key_it_says_so(tmp_path: Path) -> None:
-    done = run(tmp_path)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "Claude is not connected: set ANTHROPIC_API_KEY.\n"
+def test_without_a_key_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "mine"))
+    get_settings.cache_clear()
+    try:
+        assert command(["live-check", "--json", "--budget", "0.5"]) == 1
+    finally:
+        get_settings.cache_clear()
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "Claude is not connected: set ANTHROPIC_API_KEY.\n")

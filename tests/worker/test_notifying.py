@@ -324,8 +324,9 @@ def test_killed_between_two_tries_the_next_one_is_made_by_another_worker(
     assert receiver.asked.count("good") == 1 and receiver.asked.count("bad") == 2
 
 
+@pytest.mark.long
 @pytest.mark.fault
-@pytest.mark.parametrize("when", ["queued", pytest.param("sending", marks=pytest.mark.long)])
+@pytest.mark.parametrize("when", ["queued", "sending"])
 def test_a_notice_that_an_older_release_left_is_delivered(
     new_installation: Installation, receiver: Receiver, when: str
 ) -> None:

@@ -26,6 +26,7 @@ def workflows(installation: Installation, execution_id: uuid.UUID) -> dict[str, 
     return {name.removeprefix(str(execution_id)): status for name, status in rows}
 
 
+@pytest.mark.long
 def test_a_run_that_an_older_release_queued_is_run_by_this_one(new_installation: Installation) -> None:
     installation = new_installation
     execution_id = installation.launch(installation.workspace_id())

@@ -44,6 +44,7 @@ def test_eight_workspaces_run_as_many_at_a_time_as_the_workers_take(new_installa
     installation.assert_at_rest()
 
 
+@pytest.mark.long
 def test_a_run_outlasts_a_lock_that_somebody_holds_for_too_long(new_installation: Installation) -> None:
     """The database gives up waiting for a lock after a while, as it ends one of two who wait for each other."""
     installation, workspace_id = new_installation, new_installation.workspace_id()
