@@ -85,6 +85,7 @@ def restore(
         restored = backups.check_archive(source, keys=keys)
     else:
         restored = backups.restore(source, data_dir, keys=keys, database_url=get_settings().database_url)
+    notes = [] if check else _elsewhere(restored.data_dir)
     result: dict[str, Any] = {
         "data_dir": None if check else str(restored.data_dir),
         "made_at": restored.manifest.made_at.isoformat(),
@@ -93,14 +94,27 @@ def restore(
         "rows": restored.rows,
         "stored_files": restored.stored_files,
         "refs": len(restored.manifest.refs),
+        "notes": notes,
     }
     where = "It was tried in a scratch place" if check else f"Start it with DATA_DIR={restored.data_dir}"
     _print(
         result,
         as_json,
         f"Restored {restored.rows:,} rows, {restored.stored_files:,} stored files and {len(restored.manifest.refs):,} refs; "
-        f"all of them are what was backed up at {restored.manifest.made_at:%Y-%m-%d %H:%M} UTC. {where}.",
+        f"all of them are what was backed up at {restored.manifest.made_at:%Y-%m-%d %H:%M} UTC. {where}."
+        + "".join(f"\n{note}" for note in notes),
     )
+
+
+def _elsewhere(data_dir: Path) -> list[str]:
+    """What a restore leaves to the operator: files that this installation's settings look for elsewhere."""
+    settings = get_settings()
+    notes = []
+    if settings.storage_url:
+        notes.append(f"STORAGE_URL is set: copy {data_dir / 'storage'} there, or start without it.")
+    if settings.pattern_repository:
+        notes.append(f"PATTERN_REPOSITORY is set: push {data_dir / 'patterns'} there, or start without it.")
+    return notes
 
 
 def _passphrase(path: Path | None) -> str | None:

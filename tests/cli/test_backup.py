@@ -55,10 +55,14 @@ def test_what_is_restored_is_what_was_backed_up(
     with psycopg.connect(plain_url(installation)) as connection:
         expected = {name: table for name, table in sums(connection).items() if name != "public.settings"}
     monkeypatch.delenv("DATABASE_URL")
+    monkeypatch.setenv("STORAGE_URL", "memory://elsewhere")
     get_settings.cache_clear()
     tmp_path.chmod(0o755)
     back = command("restore", archive, "--data-dir", restored, "--json")
     assert back.code == 0, back.err
+    assert back.json["notes"] == [f"STORAGE_URL is set: copy {restored / 'storage'} there, or start without it."]
+    monkeypatch.delenv("STORAGE_URL")
+    get_settings.cache_clear()
     assert (back.json["rows"], back.json["refs"]) == (made.json["rows"], 2)
     with embedded.start(restored) as server, psycopg.connect(plain_url(server.url)) as connection:
         assert {name: table for name, table in sums(connection).items() if name != "public.settings"} == expected
