@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from services import labels
 from services.database.rows import fetch
 from services.lifecycle import Severity, Verdict
-from services.rules import correction_sql, open_correction_sql
+from services.people import Actor
+from services.rules import correction_sql, masked_sql, open_correction_sql
 
 # Of a batch; what nobody weighed stands between.
 SEVERITY_ORDER: Final[Mapping[str | None, int]] = {Severity.HIGH: 0, None: 1, Severity.LOW: 2}
@@ -98,11 +99,13 @@ def list_feedback(
 @dataclass(frozen=True, slots=True)
 class OpenCorrections:
     """What a launch would send, the severest first, and how many open corrections it would not: those that are `held`,
-    kept for testing, and those that others `contradict`, so that the replay would count against what they ask for."""
+    kept for testing, those that others `contradict`, so that the replay would count against what they ask for, and those
+    that are `masked`, kept from the viewer by a blind review that goes on."""
 
     sent: list[FeedbackRow]
     held: int
     contradicted: int
+    masked: int = 0
 
 
 # What an open correction asks for and its place, by all who judged it, is not: one that people dispute or outvoted, that
@@ -124,14 +127,23 @@ def open_batch(session: Session, workspace_id: uuid.UUID) -> list[FeedbackRow]:
     return open_corrections(session, workspace_id).sent
 
 
-def open_corrections(session: Session, workspace_id: uuid.UUID) -> OpenCorrections:
-    """The open corrections of a workspace by what a launch does with them."""
+_MASKED: Final[LiteralString] = f"""
+SELECT f.id FROM feedback_items f WHERE f.workspace_id = %(w)s AND {open_correction_sql("f")} AND {masked_sql("f")}
+"""
+
+
+def open_corrections(session: Session, workspace_id: uuid.UUID, *, viewer: Actor | None = None) -> OpenCorrections:
+    """The open corrections of a workspace by what a launch does with them; those that `viewer` may see, where given."""
     labels.keep_current(session, workspace_id)
     found = list_feedback(session, workspace_id, states=["open"])
+    masked: set[uuid.UUID] = set()
+    if viewer is not None and viewer.may("judge"):
+        masked = {row[0] for row in fetch(session, _MASKED, {"w": workspace_id, "viewer": viewer.id})}
+        found = [f for f in found if f.id not in masked]
     free = [f for f in found if _may_be_sent(f)]
     against = {row[0] for row in fetch(session, _CONTRADICTED, {"w": workspace_id})}
     sent = sorted((f for f in free if f.id not in against), key=lambda f: SEVERITY_ORDER.get(f.severity, 1))
-    return OpenCorrections(sent, len(found) - len(free), len(free) - len(sent))
+    return OpenCorrections(sent, len(found) - len(free), len(free) - len(sent), len(masked))
 
 
 def _may_be_sent(row: FeedbackRow) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 from sqlalchemy import select
+from streamlit.testing.v1 import AppTest
 
 from services import exports, feedback, sessions, timeline, workspaces
 from services.database.engine import get_engine, transaction
@@ -146,3 +147,34 @@ def test_a_link_to_a_hidden_correction_and_a_search_tell_nothing(world: World, j
         after = timeline.page_after(session, world.swings, place, viewer=world.member)
         assert message.id not in [e.id for e in after]
         assert timeline.page_after(session, world.swings, place)[0].id == message.id
+
+
+def test_a_launch_neither_shows_nor_sends_what_a_blind_reviewer_may_not_see(world: World, judged: Judged) -> None:
+    def opened(actor: Actor) -> AppTest:
+        def script() -> None:
+            import streamlit as st
+
+            from pages.components.launch.dialog import launch
+
+            launch(st.session_state["home"])
+
+        at = AppTest.from_function(script, default_timeout=60)
+        at.session_state["person_id"], at.session_state["home"] = actor.id, world.swings
+        at.run()
+        assert not at.exception
+        return at
+
+    def offered(at: AppTest) -> list[str]:
+        rows = [row for frame in at.dataframe for _, row in frame.value.iterrows()]
+        return sorted(row["Reason"] for row in rows if row["Session"] == f"Blind {judged.session_id}")
+
+    with transaction() as session:
+        hidden = feedback.open_corrections(session, world.swings, viewer=world.member)
+        whole = feedback.open_corrections(session, world.swings)
+    assert hidden.masked >= 2  # with those of the tests before
+    assert judged.session_id not in {f.session_id for f in hidden.sent}
+    assert {f.id for f in hidden.sent} < {f.id for f in whole.sent}
+    at = opened(world.member)
+    assert f"{hidden.masked} open corrections of others are left out" in " ".join(str(c.value) for c in at.caption)
+    assert offered(at) == []
+    assert "the admin missed it" in offered(opened(world.admin)), "one's own are never hidden"

@@ -34,17 +34,16 @@ def launch(workspace_id: uuid.UUID, parent: ExecutionDetail | None = None, items
     `items` are the open corrections to choose from, where those are not all.
     """
     st.session_state.pop(_PREPARED, None)  # the prompt is made anew for what is open now
-    known: OpenCorrections | None = None
+    with guarded(stop=True), transaction() as session:
+        known = feedback.open_corrections(session, workspace_id, viewer=acting())
     if parent is None:
-        with guarded(stop=True), transaction() as session:
-            known = feedback.open_corrections(session, workspace_id)
         items = items or known.sent
     title = "Launch an execution" if parent is None else "Run again"
     st.dialog(title, width="large")(_body)(workspace_id, items, known, parent)
 
 
 def _body(
-    workspace_id: uuid.UUID, items: Sequence[FeedbackRow], known: OpenCorrections | None, parent: ExecutionDetail | None
+    workspace_id: uuid.UUID, items: Sequence[FeedbackRow], known: OpenCorrections, parent: ExecutionDetail | None
 ) -> None:
     key = "launch" if parent is None else "again"
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key=f"{key}-head"):
@@ -59,7 +58,9 @@ def _body(
     if not may_work(agent, workspace_id):
         return
     chosen = choose_items(items) if items else None
-    if known is not None:
+    if chosen is None and known.masked:  # all of them would be the others' as well
+        chosen = [item.id for item in known.sent]
+    if parent is None or known.masked:
         _not_sent(known)
     stop = st.toggle(
         "Stop after planning, until somebody accepts the plan",
@@ -67,7 +68,7 @@ def _body(
         key=f"{key}-stop",
     )
     if chosen is not None and not chosen:
-        st.caption("Choose at least one correction.")
+        st.caption("Choose at least one correction." if items else "There is nothing that you can send yet.")
         send.button("Send", type="primary", icon=":material/send:", key=f"{key}-send-none", disabled=True)
         return
     prepared: PreparedLaunch | None = None
@@ -101,6 +102,13 @@ def _not_sent(known: OpenCorrections) -> None:
     if known.held:
         kept = "correction is" if known.held == 1 else "corrections are"
         st.caption(f":material/lock: {known.held:,} more open {kept} kept for testing (hold-out) and never sent.")
+    if known.masked:
+        one = known.masked == 1
+        st.caption(
+            f":material/visibility_off: {known.masked:,} open {'correction' if one else 'corrections'} of others "
+            f"{'is' if one else 'are'} left out: this review is blind and you have not judged "
+            f"{'that mark' if one else 'those marks'} yet. A completed session is blind to nobody."
+        )
     if known.contradicted:
         one = known.contradicted == 1
         st.caption(
