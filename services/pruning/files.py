@@ -63,10 +63,12 @@ def refs(facts: Facts) -> Iterator[Item]:
 
 
 def old_releases(facts: Facts) -> Iterator[Item]:
-    """Files of commits. One that is needed again is made again from the repository."""
+    """Files of commits. One that is needed again is made again from the repository. A hidden one was left by a kill in
+    the middle of being written or removed."""
     pointed = {path.resolve().name for path in entries(facts.settings.data_dir / "current") if path.is_symlink()}
     for path in entries(facts.settings.data_dir / "releases"):
         days = facts.settings.keep_release_days
+        days = min(days, 1) if path.name.startswith(".") else days
         unused = path.name not in pointed | facts.commits and facts.old(changed_at(path), days)
         yield Item(size_of(path), partial(remove, path) if unused else None)
 

@@ -107,6 +107,9 @@ def fill(installation: str, data_dir: Path, made: dict[str, Any]) -> None:
     age(data_dir / "releases" / made["main"])
     file(data_dir / "releases" / ("a" * 40) / "detectors" / "x.py")
     age(data_dir / "releases" / ("a" * 40))
+    for left, days in ((".cut off", 2), (".being written", 0.1)):
+        file(data_dir / "releases" / left / "x.py", days=days)
+        age(data_dir / "releases" / left, days)
     file(data_dir / "exports" / "people-1.csv")
     file(data_dir / "exports" / "people-2.csv", days=1)
     for day in range(16):
@@ -124,7 +127,7 @@ def test_the_rules_remove_what_is_old_and_unused_alone(
     assert planned.json["dry_run"] is True
     assert set(data_dir.rglob("*")) - {data_dir / "logs" / "cli.jsonl"} == before
     expected = {
-        "logs": 1, "run_logs": 1, "worktrees": 1, "refs": 1, "releases": 1, "deploys": 1, "prompts": 1,
+        "logs": 1, "run_logs": 1, "worktrees": 1, "refs": 1, "releases": 2, "deploys": 1, "prompts": 1,
         "conversations": 0, "attachments": 1, "exports": 1, "backups": 2,
     }  # fmt: skip
     found = parts(planned)
@@ -143,6 +146,7 @@ def test_the_rules_remove_what_is_old_and_unused_alone(
         assert bool(git(filled["repository"], "for-each-ref", f"refs/patterndesk/executions/{filled[name]}")) is there
     assert releases.pointer("swings").resolve().is_dir()
     assert not (data_dir / "releases" / ("a" * 40)).exists()
+    assert [(data_dir / "releases" / n).exists() for n in (".cut off", ".being written")] == [False, True]
     assert {n for n in left if n.startswith("exports/")} == {"exports/people-2.csv"}
     assert len([n for n in left if n.startswith("backups/")]) == 14
     root = get_settings().storage_root
