@@ -29,7 +29,7 @@ ANSWER = "answer_question"
 CALLS: LiteralString = "patterndesk_queued"  # the channel on which the name of a queue says: look at it
 WAKE = "wake"  # the topic on which a pause is cut short
 # Bumped when the workflow's steps change their order or meaning: a run goes on with the steps it began with.
-WORKFLOW_VERSION = "3"
+WORKFLOW_VERSION = "4"
 _LIVE: LiteralString = (
     f"SELECT workflow_uuid FROM {SCHEMA}.workflow_status "
     "WHERE (workflow_uuid = %(id)s OR starts_with(workflow_uuid, %(id)s || ':')) AND status IN ('PENDING', 'ENQUEUED')"

@@ -148,7 +148,7 @@ def deploy_succeeded(
     raw: str,
     logs: str,
     changes: Sequence[str],
-    fixed_ids: Collection[str],
+    holding_ids: Collection[str],
     summary: str,
 ) -> None:
     """The candidate is live: switches the workspace's version, moves its status, settles corrections, ends the run.
@@ -214,7 +214,7 @@ def deploy_succeeded(
             reason=f"v{candidate.version} is live",
             dedupe_key=f"status:{execution.id}:beta",
         )
-    executions.complete(session, execution, summary=summary, fixed_ids=fixed_ids, resolved_version_id=candidate.id)
+    executions.complete(session, execution, summary=summary, holding_ids=holding_ids, resolved_version_id=candidate.id)
     approvals.void_if_changed(session, workspace.id, reason=f"v{candidate.version} was deployed")
 
 

@@ -47,10 +47,10 @@ def complete(
     execution: ClaudeExecution,
     *,
     summary: str,
-    fixed_ids: Collection[str] = (),
+    holding_ids: Collection[str] = (),
     resolved_version_id: uuid.UUID | None = None,
 ) -> None:
-    """Ends a locked execution well. Corrections it fixed are addressed; the others are open again.
+    """Ends a locked execution well. Those of its corrections that hold are addressed; the others are open again.
 
     A second call does nothing. A request to cancel that came too late is dropped, since nothing was canceled.
     """
@@ -61,7 +61,7 @@ def complete(
     execution.canceled_at = execution.canceled_by_id = None
     execution.completed_at, execution.progress, execution.summary = at, 100, summary
     execution.error = execution.errored_at = execution.retry_at = None
-    settle(session, execution, fixed_ids, resolved_version_id)
+    settle(session, execution, holding_ids, resolved_version_id)
     end_attempt(session, execution, outcome="completed", reason=None, at=at)
     session.flush()
     timeline.append(

@@ -15,14 +15,15 @@ from services.states import move_corrections
 
 
 def settle(
-    session: Session, execution: ClaudeExecution, fixed_ids: Collection[str], version_id: uuid.UUID | None
+    session: Session, execution: ClaudeExecution, holding_ids: Collection[str], version_id: uuid.UUID | None
 ) -> None:
     """Settles the corrections of an execution that ends; `version_id` is what it deployed, None when it deployed nothing.
 
-    Each correction that it took becomes addressed when the replay shows it fixed, else open again. Open corrections
-    that were not sent, those of hold-out sessions too, are addressed when the deployed version fixed them.
+    `holding_ids` are the judgements that hold on it. Each correction that it took becomes addressed when it holds, else
+    open again. Open corrections that were not sent, those of hold-out sessions too, are addressed when they hold on what
+    was deployed: also those that the version before satisfied as well, for nothing is left to do about them.
     """
-    fixed = {uuid.UUID(i) for i in fixed_ids}
+    fixed = {uuid.UUID(i) for i in holding_ids}
     links = select(ExecutionFeedback.feedback_id).where(ExecutionFeedback.execution_id == execution.id)
     taken = set(session.scalars(links))
     others = _open(session, execution.workspace_id, fixed - taken) if version_id is not None else set()

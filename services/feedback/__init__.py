@@ -15,7 +15,7 @@ from services.feedback.giving import (
     judge_place,
     withdraw,
 )
-from services.feedback.items import Given, MarkPosition
+from services.feedback.items import Given
 from services.feedback.items import state_of as state_of_item
 from services.feedback.many import Sheet, tell
 from services.feedback.reading import (
@@ -27,6 +27,7 @@ from services.feedback.reading import (
     open_corrections,
     split_sql,
 )
+from services.labels.filling import MarkPosition
 
 __all__ = [
     "COUNTED_TO",

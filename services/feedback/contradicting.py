@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from services import labels
 from services.errors import Conflict
-from services.feedback.items import MarkPosition
+from services.labels.filling import MarkPosition
 from services.lifecycle import FeedbackState, Verdict
 from services.models import CandleDataset, Detection, FeedbackItem, PatternSession
 from services.places import Judgement, Spot, refusal

@@ -14,17 +14,16 @@ from services.errors import Conflict, InvalidInput, NotFound
 from services.feedback import contradicting
 from services.feedback.contradicting import Saying
 from services.feedback.items import (
-    MarkPosition,
     announce,
     check_changeable,
     check_inside,
     check_verdict,
     clean_reason,
-    fill,
     refuse_odd_prices,
     refuse_standing_still,
     settle_consensus,
 )
+from services.labels.filling import MarkPosition, fill
 from services.lifecycle import FeedbackState, MadeBy, SessionStatus, Verdict
 from services.models import Detection, FeedbackItem, PatternSession, new_id, now
 from services.people import Actor, require

@@ -1,9 +1,8 @@
-"""What a judgement holds: how it is filled, what it may not be, how the timeline is told of it, when it is disputed."""
+"""What a judgement holds: what it may not be, how the timeline is told of it, when it is disputed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString, NotRequired, TypedDict
 
@@ -13,6 +12,7 @@ from sqlalchemy.orm import Session
 from services import timeline
 from services.database.rows import fetch
 from services.errors import Conflict, InvalidInput
+from services.labels.filling import MarkPosition
 from services.lifecycle import FeedbackState, MessageType, Verdict
 from services.models import Detection, FeedbackItem, PatternSession, now
 from services.people import Actor
@@ -22,17 +22,6 @@ from services.texts import cleaned
 
 MOST_PRICE = 1e100  # what is reckoned with it stays a number in Python and in SQL
 MAX_REASON = 1_000_000  # characters; it is data to the agent, whatever is in it
-
-
-@dataclass(frozen=True, slots=True)
-class MarkPosition:
-    """Where a mark should be. `index` and `time` are of the dataset; prices bound a zone where they are given."""
-
-    index: int
-    time: datetime
-    price: float | None = None
-    low: float | None = None
-    high: float | None = None
 
 
 def refuse_standing_still(detection: Detection, verdict: Verdict, expected: MarkPosition | None) -> None:
@@ -68,27 +57,6 @@ def check_changeable(item: FeedbackItem) -> None:
     """Raises Conflict for a correction that an agent has already: its words were sent as they stood."""
     if item.state not in (FeedbackState.OPEN, FeedbackState.DISPUTED) and is_original(item.made_by):
         raise Conflict(f"This correction is {item.state} already; it can't be changed any more.")
-
-
-def fill(
-    item: FeedbackItem, row: PatternSession, detection: Detection, verdict: Verdict, expected: MarkPosition | None
-) -> None:
-    """Writes the judgement so that it can be replayed alone: place, window, what was and what should be."""
-    item.verdict, item.judged_at = verdict, now()
-    item.candle_index, item.candle_time, item.price = detection.anchor_index, detection.anchor_time, detection.price
-    item.dataset_id, item.window_start, item.window_end = row.dataset_id, row.start_index, row.end_index
-    item.original = _snapshot(detection)
-    item.expected_kind, item.expected_direction = detection.kind, detection.direction
-    wanted = expected
-    if verdict == Verdict.CONFIRMED:
-        wanted = MarkPosition(
-            detection.anchor_index, detection.anchor_time, detection.price, detection.price_low, detection.price_high
-        )
-    item.expected_index = wanted.index if wanted else None
-    item.expected_time = wanted.time if wanted else None
-    item.expected_price = wanted.price if wanted else None
-    item.expected_low = wanted.low if wanted else None
-    item.expected_high = wanted.high if wanted else None
 
 
 class Given(TypedDict):
@@ -139,22 +107,6 @@ def put_back(item: FeedbackItem, before: Given) -> None:
     item.expected_index, item.expected_price = before["expected_index"], before["expected_price"]
     item.expected_time = datetime.fromisoformat(before["expected_time"]) if before["expected_time"] else None
     item.expected_low, item.expected_high = before["expected_low"], before["expected_high"]
-
-
-def _snapshot(d: Detection) -> dict[str, Any]:
-    return {
-        "key": d.key,
-        "kind": d.kind,
-        "direction": d.direction,
-        "anchor_index": d.anchor_index,
-        "anchor_time": d.anchor_time.isoformat(),
-        "start_index": d.start_index,
-        "end_index": d.end_index,
-        "price": d.price,
-        "price_low": d.price_low,
-        "price_high": d.price_high,
-        "confirmed_index": d.confirmed_index,
-    }
 
 
 def clean_reason(reason: str | None) -> str | None:

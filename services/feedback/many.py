@@ -14,7 +14,7 @@ from services import approvals, timeline, workspaces
 from services.errors import Conflict, NotFound
 from services.feedback import contradicting, giving, items
 from services.feedback.contradicting import Saying
-from services.feedback.items import MarkPosition
+from services.labels.filling import MarkPosition, fill
 from services.lifecycle import FeedbackState, MadeBy, SessionStatus, Verdict
 from services.models import Detection, FeedbackItem, PatternSession, WorkspaceMessage, new_id
 from services.people import Actor, require
@@ -105,7 +105,7 @@ class Sheet:
         items.check_changeable(item)
         was_asking = item.id not in self._fresh and asks(item.verdict)
         self._fresh.discard(item.id)
-        items.fill(item, self.row, detection, verdict, expected)
+        fill(item, self.row, detection, verdict, expected)
         item.reason, item.made_by = items.clean_reason(reason), MadeBy.PERSON
         item.attachments, item.severity = list(attachments) or item.attachments or [], severity
         move_correction(item, FeedbackState.OPEN)

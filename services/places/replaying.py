@@ -41,7 +41,8 @@ class ReplayResult:
 
     `verdict` is the policy's, over places outside the hold-out; `tune_change` what changed there, each move once.
     `holdout_change` is None without a version before. The ids of results, `fixed_ids` and `broken_ids` (outside the
-    hold-out) are those of judgements; `blocking_ids` are the broken ones that stand in the way.
+    hold-out) are those of judgements; `blocking_ids` are the broken ones that stand in the way, `holding_ids` all that
+    the version after satisfies.
     """
 
     results: tuple[CaseResult, ...]
@@ -62,6 +63,10 @@ class ReplayResult:
     claim: Claim | None
     evidence: str
     label_set_sha256: str
+
+    @property
+    def holding_ids(self) -> tuple[str, ...]:
+        return tuple(r.case_id for r in self.results if r.after)
 
     @property
     def holdout_ends(self) -> bool:

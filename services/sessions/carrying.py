@@ -5,13 +5,14 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import LiteralString
+from typing import LiteralString, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services import labels, workspaces
 from services.database.rows import fetch
+from services.labels.filling import fill
 from services.lifecycle import FeedbackState, MadeBy, Verdict
 from services.models import Detection, FeedbackItem, PatternSession
 from services.places import Fit, Mark, Place
@@ -20,27 +21,32 @@ from services.states import move_correction
 
 
 def carry_over(session: Session, row: PatternSession) -> int:
-    """Copies the verdicts on marks that the new version still has, and the missed places that it still misses.
+    """Copies the verdicts on marks that the new version still has, and the missed places that it still misses. A mark at
+    the very candle where somebody missed one, or wanted it moved to, is right: that is what they asked for.
 
     Which mark is which place is the one matcher's to say, as in the score.
     """
     at_places = _by_judgement(labels.score_session(session, row.id).fit)
-    of_key = {d.key: d.id for d in session.scalars(select(Detection).where(Detection.session_id == row.id))}
+    of_key = {d.key: d for d in session.scalars(select(Detection).where(Detection.session_id == row.id))}
     carried = asking = 0
     taken: set[tuple[uuid.UUID, uuid.UUID]] = set()  # a person judges a mark once
     for item in _standing(session, row.retest_of_id):
         places = at_places.get(str(item.id), [])
-        mark = _mark_judged(item, places)
-        if not places or (item.verdict == Verdict.FALSE_NEGATIVE) is (mark is not None):
+        kept = _kept(item, places)
+        if kept is None:
             continue
-        detection_id = of_key[mark.key] if mark is not None else None
-        if detection_id is not None:
-            if (item.author_id, detection_id) in taken:
+        detection = of_key[kept.mark.key] if kept.mark is not None else None
+        if detection is not None:
+            if (item.author_id, detection.id) in taken:
                 continue
-            taken.add((item.author_id, detection_id))
-        session.add(_carried(item, row, detection_id))
+            taken.add((item.author_id, detection.id))
+        copy = _carried(item, row, detection.id if detection is not None else None)
+        if detection is not None and kept.as_asked:
+            fill(copy, row, detection, Verdict.CONFIRMED, None)
+            copy.state, copy.reason, copy.severity = FeedbackState.OPEN, None, None
+        session.add(copy)
         carried += 1
-        asking += asks(item.verdict)
+        asking += asks(copy.verdict)
     if asking:
         workspace = workspaces.lock(session, row.workspace_id)
         workspace.feedback_count += asking
@@ -67,6 +73,27 @@ def _by_judgement(fitted: Fit) -> dict[str, list[tuple[Place, Mark | None]]]:
         for judgement in place.judgements:
             found[judgement].append((place, mark))
     return {judgement: sorted(its, key=lambda p: (p[0].spot.bar, p[0].id)) for judgement, its in found.items()}
+
+
+class _Kept(NamedTuple):
+    """What of a verdict still applies: to which mark, and whether that mark is now as the person asked for."""
+
+    mark: Mark | None
+    as_asked: bool = False
+
+
+def _kept(item: FeedbackItem, places: list[tuple[Place, Mark | None]]) -> _Kept | None:
+    if not places:
+        return None
+    judged, missed = _mark_judged(item, places), item.verdict == Verdict.FALSE_NEGATIVE
+    if missed or (item.verdict == Verdict.ADJUSTMENT and judged is None):
+        wanted = [(place, mark) for place, mark in places if place.status == "present" and mark is not None]
+        asked = next((mark for place, mark in wanted if mark.spot.bar == place.spot.bar), None)
+        if asked is not None:
+            return _Kept(asked, as_asked=True)
+    if missed:  # a mark beside the candle is for people to judge
+        return _Kept(None) if judged is None else None
+    return _Kept(judged) if judged is not None else None
 
 
 def _mark_judged(item: FeedbackItem, places: list[tuple[Place, Mark | None]]) -> Mark | None:

@@ -97,12 +97,12 @@ class ReplayCounts:
 
 @dataclass(frozen=True, slots=True)
 class GatesPassed:
-    """`fixed_ids` are the judgements that hold now and did not before; `replay` is None without any judged place.
+    """`holding_ids` are the judgements that hold now, whether or not they did before; `replay` is None without any judged place.
 
     `holdout_lost` says that the change loses too much of what is kept for testing: the run ends without a deploy.
     """
 
-    fixed_ids: tuple[str, ...] = ()
+    holding_ids: tuple[str, ...] = ()
     replay: ReplayCounts | None = None
     holdout_lost: bool = False
 

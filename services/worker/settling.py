@@ -58,7 +58,7 @@ def complete_deployed(
             raw=deployed.target_state,
             logs=deployed.log,
             changes=change.changes,
-            fixed_ids=passed.fixed_ids,
+            holding_ids=passed.holding_ids,
             summary=summary.strip(),
         )
     clean(ctx)

@@ -92,7 +92,7 @@ class _Gates:
         counts = ReplayCounts(change.fixed_count, change.broken_count) if change is not None else ReplayCounts(0, 0)
         with transaction() as session:
             asked = executions.ask_holdout(session, run.id, epoch=ctx.epoch)
-        return GatesPassed(result.fixed_ids, counts, holdout_lost=asked and result.holdout_ends)
+        return GatesPassed(result.holding_ids, counts, holdout_lost=asked and result.holdout_ends)
 
     def _check(self, key: str, text: str, details: str | None = None, ok: bool = True) -> None:
         self._ctx.checkpoint(TESTING, self._attempt, f"test:{self._round}:{key}", text, details, ok)

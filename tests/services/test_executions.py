@@ -199,7 +199,7 @@ def worker_writes(session: Session, made: uuid.UUID, epoch: int) -> dict[str, Ca
         "params": {"left": 4}, "spec": scenarios.SPEC, "origin": "tuner", "contract_report": None,
     }  # fmt: skip
     moved: dict[str, Any] = {"status": "building", "raw": "BUILDING", "logs": "l", "url": None}
-    ended: dict[str, Any] = {"url": None, "raw": "READY", "logs": "l", "changes": [], "fixed_ids": [], "summary": "s"}
+    ended: dict[str, Any] = {"url": None, "raw": "READY", "logs": "l", "changes": [], "holding_ids": [], "summary": "s"}
     return {
         "begin": lambda: executions.begin(session, made, worker_id="w", base_commit="b", **at),
         "begin_phase": lambda: executions.begin_phase(session, made, task="t", **one),

@@ -219,10 +219,11 @@ def test_a_retest_carries_over_what_stayed_and_settles_what_was_addressed(
         10: S.OPEN, 20: S.ADDRESSED, 30: S.ADDRESSED, 40: S.OPEN, 5: S.ADDRESSED, 6: S.OPEN,
     }  # fmt: skip
     asked = scenarios.row(session, home).feedback_count
-    # The new version lost 20, found 5, and still has 30 and 40; 12 is new and waits for the reviewer.
+    # The new version lost 20, found 5, which is right then, and still has 30 and 40; 12 is new and waits for the reviewer.
     new = scenarios.run_session(session, home, member, stored, anchors=[5, 10, 12, 30, 40], retest_of=old)
     marks = sessions.marks(session, new).set_index("anchor_index")
-    assert dict(marks["made_by"].dropna()) == {10: "carried", 30: "carried", 40: "carried", 6: "carried"}
+    assert dict(marks["made_by"].dropna()) == {5: "carried", 10: "carried", 30: "carried", 40: "carried", 6: "carried"}
+    assert (marks["verdict"][5], marks["verdict"][6]) == ("confirmed", "false_negative")
     assert scenarios.row(session, home).feedback_count == asked + 3
     assert scenarios.lies(session) == []
     sessions.complete(session, new, actor=member)

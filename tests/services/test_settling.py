@@ -89,7 +89,7 @@ def test_a_run_that_deploys_nothing_addresses_nothing_beside_its_batch(
     execution = scenarios.launch(session, home, member, feedback_ids=[taken])
     scenarios.begin(session, execution)
     row = session.get_one(ClaudeExecution, execution)
-    executions.complete(session, row, summary="Nothing to change.", fixed_ids=[str(beside)])
+    executions.complete(session, row, summary="Nothing to change.", holding_ids=[str(beside)])
     assert [state(session, i) for i in (taken, beside)] == [(S.OPEN, False), (S.OPEN, False)]
     assert outcomes(session, execution) == {taken: "not_fixed"}
 

@@ -87,7 +87,7 @@ def finish(
 ) -> None:
     deployments.deploy_succeeded(
         session, execution_id, epoch=epoch, attempt=attempt, url="file:///release", raw="READY", logs="ready",
-        changes=["left 3 → 4"], fixed_ids=fixed, summary="Better now.",
+        changes=["left 3 → 4"], holding_ids=fixed, summary="Better now.",
     )  # fmt: skip
 
 
