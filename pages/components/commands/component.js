@@ -18,6 +18,9 @@ function pressed(key) {
   return true
 }
 
+/** The field that a dialog begins with, if it has one to write in. @param {Element} dialog @returns {HTMLElement | null} */
+const firstField = (dialog) => dialog.querySelector('textarea:not([disabled]), input[type="text"]:not([disabled], [role="combobox"])')
+
 class Commands {
   /** @param {HTMLElement} root */
   constructor(root) {
@@ -36,6 +39,11 @@ class Commands {
     this.phone = window.matchMedia("(max-width: 640px)")
     this.turned = () => this.fit()
     this.phone.addEventListener("change", this.turned)
+    /** @type {WeakSet<Element>} dialogs whose first field had the focus */
+    this.begun = new WeakSet()
+    this.looking = 0
+    this.drawn = new MutationObserver(() => { this.looking ||= requestAnimationFrame(() => this.begin()) })
+    this.drawn.observe(document.body, { childList: true, subtree: true })
     window.addEventListener("keydown", this.first, true)
     document.addEventListener("keydown", this.last)
     window.addEventListener("resize", this.gone)
@@ -60,8 +68,25 @@ class Commands {
     ]
   }
 
+  // What is typed as soon as a dialog is there belongs into its field; on a phone that would open the keyboard over it.
+  begin() {
+    this.looking = 0
+    const dialog = document.querySelector('[role="dialog"]')
+    if (!dialog || this.begun.has(dialog) || this.phone.matches) return
+    const field = firstField(dialog)
+    if (!field) return
+    this.begun.add(dialog)
+    const at = document.activeElement
+    if (!(at instanceof HTMLElement && dialog.contains(at) && at.matches("input, textarea, select"))) field.focus()
+  }
+
   /** @param {KeyboardEvent} event @param {boolean} before whether the page has not seen it yet */
   key(event, before) {
+    // Streamlit has letters of its own (R draws the page anew, which closes a dialog): none of them is meant there.
+    if (before && event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.metaKey && !event.altKey && inDialog() && !typing(event)) {
+      event.stopImmediatePropagation()
+      return
+    }
     const name = event.key.length === 1 ? event.key.toLowerCase() : event.key
     if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && name === "k") {
       if (!before || this.sheet.open || inDialog()) return
@@ -108,6 +133,8 @@ class Commands {
   }
 
   close() {
+    this.drawn.disconnect()
+    cancelAnimationFrame(this.looking)
     this.phone.removeEventListener("change", this.turned)
     window.removeEventListener("keydown", this.first, true)
     document.removeEventListener("keydown", this.last)
@@ -124,6 +151,7 @@ const held = new WeakMap()
 /** @param {Components["commands"]} component */
 export default function (component) {
   const root = need(component.parentElement, ".root")
+  oneStep()
   const commands = held.get(root) ?? new Commands(root)
   held.set(root, commands)
   commands.update(component)

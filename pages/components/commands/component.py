@@ -44,7 +44,10 @@ _COMMANDS: Component[CommandsData] = component(
     "commands",
     CommandsData,
     css=asset("shared.css", _HERE / "component.css"),
-    js=asset("shared.js", _HERE / "menu.js", _HERE / "rows.js", _HERE / "palette.js", _HERE / "component.js"),
+    js=asset(
+        "shared.js",
+        *(_HERE / name for name in ("menu.js", "history.js", "rows.js", "palette.js", "component.js")),
+    ),
     triggers=("open", "renew", "width"),
 )
 

@@ -58,7 +58,7 @@ def _mounted(tab: Page, script: str, css: str, html: str) -> Page:
 @pytest.fixture
 def page(tab: Page) -> Page:
     here = commands._HERE
-    script = asset("shared.js", here / "menu.js", here / "rows.js", here / "palette.js", here / "component.js")
+    script = asset("shared.js", *(here / f"{name}.js" for name in ("menu", "history", "rows", "palette", "component")))
     css = asset("shared.css", here / "component.css")
     return _mounted(tab, script, css, '<div class="root"></div>')
 
@@ -130,6 +130,39 @@ def test_on_the_judging_board_only_the_palette_is_listened_for(page: Page) -> No
     assert page.evaluate("window.board") is True
     page.keyboard.press("Control+k")
     expect(page.get_by_role("combobox", name="Go to anything")).to_be_visible()
+
+
+def test_what_is_typed_in_a_dialog_goes_into_its_field_and_nowhere_else(page: Page) -> None:
+    page.evaluate("window.heard = ''; document.addEventListener('keydown', (event) => { window.heard += event.key })")
+    show(page, "review", "review")
+    page.evaluate(
+        """() => { const dialog = document.createElement('div'); dialog.setAttribute('role', 'dialog'); dialog.tabIndex = -1
+        dialog.innerHTML = '<button>Close</button>'; document.body.append(dialog); dialog.focus() }"""
+    )
+    page.keyboard.type("rv")
+    assert page.evaluate("[window.heard, window.hit ?? null]") == ["", None], "neither ours nor Streamlit's"
+    page.evaluate("document.querySelector('[role=dialog]').append(document.createElement('textarea'))")
+    expect(page.locator("[role=dialog] textarea")).to_be_focused()
+    page.keyboard.type("more evidence")
+    assert page.evaluate("[document.querySelector('textarea').value, window.hit ?? null]") == ["more evidence", None]
+    page.evaluate("document.querySelector('[role=dialog]').remove()")
+    page.keyboard.press("v")
+    assert page.evaluate("window.hit") == "verify"
+
+
+def test_going_to_another_screen_is_one_step_of_the_history(page: Page) -> None:
+    show(page, "workspaces", "")
+    steps = page.evaluate("history.length")
+    page.evaluate("history.pushState({}, '', '/?status=beta')")  # a filter
+    page.evaluate("history.pushState({}, '', '/?id=7')")  # as Streamlit goes to a screen: its query first
+    page.evaluate("history.pushState({}, '', '/session?id=7')")
+    assert page.evaluate("history.length") - steps == 2
+    page.evaluate("history.back()")
+    page.wait_for_url("**/?status=beta")
+    page.evaluate("history.pushState({}, '', '/?status=verified')")
+    page.evaluate("history.pushState({}, '', '/sessions')")  # a link in the menu, just after a filter
+    page.evaluate("history.back()")
+    page.wait_for_url("**/?status=verified")
 
 
 def test_j_and_k_go_through_a_list_and_enter_opens_its_row(page: Page) -> None:
