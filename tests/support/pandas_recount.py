@@ -18,7 +18,7 @@ TOLERANCE, LEAST_OVERLAP = 1, 0.5
 
 _ITEMS = """
 SELECT f.id::text AS id, f.workspace_id::text AS workspace, f.author_id::text AS person, f.session_id::text AS session,
-       f.carried_from_id::text AS carried_from, f.verdict, f.state, f.created_at, f.judged_at, f.candle_index,
+       f.carried_from_id::text AS carried_from, f.made_by, f.verdict, f.state, f.created_at, f.judged_at, f.candle_index,
        f.expected_index, f.expected_low, f.expected_high, f.expected_kind AS kind, f.expected_direction AS direction,
        f.tolerance_bars AS tolerance, c.series_id::text AS series, c.series_offset AS shift, d.key AS mark, d.price,
        coalesce(d.price_low, (f.original->>'price_low')::float8) AS low,
@@ -81,6 +81,8 @@ def _said(items: pd.DataFrame) -> pd.DataFrame:
     by_id = items.set_index("id")
 
     def root(one: str) -> str:
+        if by_id.at[one, "made_by"] != "carried":  # a copy that its person judged again is a judgement of its own
+            return one
         while isinstance(up := by_id.at[one, "carried_from"], str):
             one = up
         return one
