@@ -19,7 +19,6 @@ from pages.components.errors import Problem, guarded, show
 from pages.components.parts import empty_state, export_menu, header
 from services import people
 from services.database.engine import transaction
-from services.errors import InvalidInput
 from services.lifecycle import Role
 from services.people import Actor, Person
 from services.settings import get_settings
@@ -35,12 +34,9 @@ def add_person() -> None:
         if not st.form_submit_button("Add", type="primary", icon=":material/person_add:"):
             return
     with guarded():
-        if not name.strip() or "@" not in email:
-            raise InvalidInput("Give a name and an e-mail address.")
         actor = acting()
         with transaction() as session:
-            people.require(actor, "manage_people")
-            people.ensure_person(session, email=email.strip(), name=name.strip(), role=Role(role or Role.VIEWER))
+            people.add(session, email=email, name=name, role=Role(role or Role.VIEWER), actor=actor)
         st.rerun()
 
 

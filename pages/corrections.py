@@ -145,9 +145,9 @@ def listing(rows: list[CorrectionRow], total: int, actor: Actor, *, deep: bool) 
 
 
 def open_row(row: CorrectionRow) -> None:
-    """The session that it was given in, or the workspace of one in words."""
+    """Its mark in the session that it was given in, or the workspace of one in words."""
     if row.session_id is not None:
-        go("session", id=row.session_id)
+        go("session", id=row.session_id, mark=row.mark_id)
     go("workspace", id=row.workspace_id)
 
 

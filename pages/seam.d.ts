@@ -103,6 +103,7 @@ interface SessionCompleted {
   success_rate?: number
   ci_low?: number
   ci_high?: number
+  marked?: number
 }
 
 interface SessionReopened {

@@ -54,7 +54,7 @@ def key_lines(session: Session, filters: Filters) -> list[Line]:
     summary = stats.summary(session, filters, filters.before())
     return [
         Line(
-            "Success rate of deployed versions",
+            "Success rate of deployed versions, today",
             _percent(summary.rate.rate),
             _rests_on(summary.rate),
             _change(summary.success_rate, _points),
@@ -133,9 +133,12 @@ def _sections(session: Session, filters: Filters, period: Period) -> list[tuple[
         for p in stats.pattern_rates(session, filters)
     ]
     return [
-        ("Success rate by pattern", table(("Pattern", "Version", "Rate", "Rests on"), patterns)),
+        (
+            "Success rate by pattern, of what is deployed today",
+            table(("Pattern", "Version", "Rate", "Rests on"), patterns),
+        ),
         (f"Executions per {period.days_grain}", stacked(_points_of(runs, "outcome", "count"), OUTCOMES)),
-        (f"Corrections per {period.days_grain}", stacked(_points_of(flow, "state", "count"), MOVES)),
+        (f"Corrections that moved per {period.days_grain}", stacked(_points_of(flow, "state", "count"), MOVES)),
         (
             "What became of the corrections given",
             table(("Stage", "Corrections"), [(_STAGES.get(s, s), f"{n:,}") for s, n in _pairs(funnel, "stage")]),

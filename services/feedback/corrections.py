@@ -76,13 +76,14 @@ class CorrectionRow:
     resolved_version: str | None
     updated_at: datetime
     split: str | None
+    mark_id: uuid.UUID  # what it is about on the board: a detection, or itself where the detector said nothing
 
 
 _SELECT: LiteralString = f"""
 SELECT f.id, f.workspace_id, w.name, w.pattern_type, f.session_id, s.name, f.verdict, f.state, f.expected_kind,
        f.expected_direction, d.symbol, d.timeframe, f.candle_index, f.candle_time, f.price, f.expected_index,
        f.expected_time, f.reason, f.author_id, u.name, f.created_at, f.sent_to_claude_at, f.execution_id, e.number,
-       v.version, f.updated_at, {split_sql()}
+       v.version, f.updated_at, {split_sql()}, coalesce(f.detection_id, f.id)
 FROM feedback_items f
 JOIN pattern_workspaces w ON w.id = f.workspace_id
 JOIN users u ON u.id = f.author_id

@@ -14,7 +14,7 @@ from services.sessions.running import (
     record,
     rename,
 )
-from services.sessions.scores import freeze, verdict_counts
+from services.sessions.scores import freeze, marked_places, verdict_counts
 from services.sessions.upkeep import derive_places, note_difference
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "get",
     "gone",
     "list_sessions",
+    "marked_places",
     "marks",
     "may_reopen",
     "note_difference",

@@ -45,3 +45,13 @@ def verdict_counts(session: Session, session_id: uuid.UUID) -> dict[str, int]:
         .group_by(FeedbackItem.verdict)
     )
     return {str(verdict): int(n) for verdict, n in session.execute(counted)}
+
+
+def marked_places(session: Session, session_id: uuid.UUID) -> int:
+    """How many places people marked in a session, without what they took back."""
+    wanted = select(func.count()).where(
+        FeedbackItem.session_id == session_id,
+        FeedbackItem.verdict == Verdict.FALSE_NEGATIVE,
+        FeedbackItem.state != FeedbackState.WITHDRAWN,
+    )
+    return session.scalar(wanted) or 0

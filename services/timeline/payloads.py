@@ -57,6 +57,7 @@ class SessionCompleted(Payload):
     ci_low: float | None = None
     ci_high: float | None = None
     version: Annotated[str | None, KEPT] = None
+    marked: int | None = None  # places of a session that was labelled without a detector
 
 
 class SessionReopened(Payload):

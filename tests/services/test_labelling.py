@@ -11,6 +11,7 @@ from services import feedback, judging, prompts, sessions, workspaces
 from services.errors import Conflict, InvalidInput, NotAllowed
 from services.judging import read_ops
 from services.lifecycle import Role, SessionStatus
+from services.models import WorkspaceMessage
 from services.people import Actor
 from tests import factories
 from tests.support import scenarios
@@ -52,9 +53,11 @@ def test_places_are_marked_and_go_with_the_first_launch_the_severest_first(sessi
 def test_it_is_completed_with_labels_and_without_a_score(session: Session, member: Actor) -> None:
     home = factories.workspace(session, member)
     made = opened(session, home, member)
-    mark(session, made, member, 5)
+    mark(session, made, member, 5, 20)
     sessions.complete(session, made, actor=member)
     kept = sessions.get(session, made)
+    told = session.query(WorkspaceMessage).filter_by(session_id=made, type="session_completed").one()
+    assert told.data["marked"] == 2 and workspaces.get(session, home).last_tested_at is None
     assert (kept.status, kept.success_rate, kept.fn, kept.version) == (SessionStatus.COMPLETED, None, 0, None)
 
 

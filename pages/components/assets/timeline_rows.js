@@ -207,10 +207,11 @@ function scoreText({ tp, fp, fn, success_rate: rate, ci_low: low, ci_high: high 
 
 /** @param {App} app @param {EntryOf<"session_completed">} entry */
 function sessionDone(app, entry) {
-  const { tp, fp, fn } = entry.data
-  const score = scoreText(entry.data)
+  const { tp, fp, fn, marked } = entry.data
+  const said = marked === undefined ? ` · ${tp} right, ${fp} wrong, ${fn} missed ` : ` · ${marked} ${marked === 1 ? "place" : "places"} marked `
+  const score = marked === undefined ? scoreText(entry.data) : "without a detector"
   return row(app, el("div", "lead", icon("task_alt")),
-    el("div", "flow", el("span", "", link(app, "session", entry.session?.id ?? entry.data.session_id, "Session completed"), ` · ${tp} right, ${fp} wrong, ${fn} missed `, el("span", "muted", `· ${score}`))), entry)
+    el("div", "flow", el("span", "", link(app, "session", entry.session?.id ?? entry.data.session_id, "Session completed"), said, el("span", "muted", `· ${score}`))), entry)
 }
 
 /** @param {App} app @param {Entry} entry */

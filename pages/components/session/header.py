@@ -23,6 +23,16 @@ def complete_dialog(detail: SessionDetail, left: int, actor: Actor) -> None:
 
     @st.dialog("Complete this session?", icon=":material/task_alt:", on_dismiss=dismissed)
     def ask() -> None:
+        if detail.version_id is None:
+            with guarded(stop=True), transaction() as session:
+                marked = sessions.marked_places(session, detail.id)
+            st.markdown(f"**{looks.count(marked, 'place')} marked.**")
+            st.markdown(
+                "Completing ends the marking in this session. What is marked goes to the agent with the next launch; "
+                "there is no score, for no detector has said anything yet."
+            )
+            buttons()
+            return
         judged = detail.detection_count - left
         st.markdown(f"**{judged:,} judged, {left:,} not judged.**")
         st.markdown(
@@ -31,8 +41,11 @@ def complete_dialog(detail: SessionDetail, left: int, actor: Actor) -> None:
         )
         if not judged:
             st.warning("Nothing is judged yet, so this session would have no score.", icon=":material/info:")
+        buttons()
+
+    def buttons() -> None:
         with st.container(horizontal=True, horizontal_alignment="right"):
-            if st.button("Keep judging", key="complete-no"):
+            if st.button("Keep judging" if detail.version_id else "Keep marking", key="complete-no"):
                 dismissed()
                 st.rerun()
             if st.button("Complete", key="complete-yes", type="primary"):

@@ -81,7 +81,7 @@ def waiting_words(summary: Summary, *, most: int = 6) -> str | None:
 
 def _success(summary: Summary, version: str | None) -> KeyFigure:
     rate, compared = summary.rate, summary.success_rate
-    label = f"Success rate, v{version}" if version else "Success rate, deployed"
+    label = f"Success rate now, v{version}" if version else "Success rate now, deployed"
     if rate.rate is None:
         before = compared.before
         note = f"the version before had {looks.percent(before.value)}, n {before.n:,}" if before and before.n else None
@@ -99,7 +99,7 @@ def _success(summary: Summary, version: str | None) -> KeyFigure:
         points,
         "normal",
         compared.real is True,
-        "Of places, each counted once, with its 95% interval on the effective number "
+        "As of today, whatever the period. Of places, each counted once, with its 95% interval on the effective number "
         f"({rate.n_effective:.0f}).{covered}" + (" The change is against the version before." if version else ""),
     )
 

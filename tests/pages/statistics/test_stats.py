@@ -104,7 +104,7 @@ def test_one_pattern_from_a_shared_address(world: World) -> None:
     assert at.selectbox(key="pattern").value == "Engulfing" and at.selectbox(key="period").value == "90 days"
     figures = {metric.label: metric.value for metric in at.metric}
     assert figures == {
-        "Success rate, v0.2.0": "76%", "Executions": "3", "Median time to fix": "1 h 59 min",
+        "Success rate now, v0.2.0": "76%", "Executions": "3", "Median time to fix": "1 h 59 min",
         "Median wait for an agent": "59 min 57 s", "Agent cost": "$1.25", "Cost per fix": "$1.25",
     }  # fmt: skip
     said = words(at).replace("\\", "")
@@ -162,7 +162,7 @@ def test_patterns_that_are_not_judged_yet_stay_visible(world: World) -> None:
         waits = factories.workspace(session, world.member, name="Flag")
         factories.version(session, waits, "0.3.0")
     at = open_stats(world.viewer)
-    assert at.metric[0].label == "Success rate, deployed" and not at.metric[0].delta
+    assert at.metric[0].label == "Success rate now, deployed" and not at.metric[0].delta
     assert "Not judged yet" in words(at) and "Flag v0.3.0" in words(at).replace("\\", "")
     card = cards_of(None, period())["success by pattern"]
     assert {"Pin bar", "Flag"} <= set(card.frame["workspace"]) or len(card.frame) == MOST_PATTERNS
