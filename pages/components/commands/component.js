@@ -152,6 +152,7 @@ const held = new WeakMap()
 export default function (component) {
   const root = need(component.parentElement, ".root")
   oneStep()
+  recover()
   const commands = held.get(root) ?? new Commands(root)
   held.set(root, commands)
   commands.update(component)

@@ -46,7 +46,7 @@ _COMMANDS: Component[CommandsData] = component(
     css=asset("shared.css", _HERE / "component.css"),
     js=asset(
         "shared.js",
-        *(_HERE / name for name in ("menu.js", "history.js", "rows.js", "palette.js", "component.js")),
+        *(_HERE / name for name in ("menu.js", "history.js", "recover.js", "rows.js", "palette.js", "component.js")),
     ),
     triggers=("open", "renew", "width"),
 )

@@ -58,7 +58,9 @@ def _mounted(tab: Page, script: str, css: str, html: str) -> Page:
 @pytest.fixture
 def page(tab: Page) -> Page:
     here = commands._HERE
-    script = asset("shared.js", *(here / f"{name}.js" for name in ("menu", "history", "rows", "palette", "component")))
+    script = asset(
+        "shared.js", *(here / f"{name}.js" for name in ("menu", "history", "recover", "rows", "palette", "component"))
+    )
     css = asset("shared.css", here / "component.css")
     return _mounted(tab, script, css, '<div class="root"></div>')
 
@@ -163,6 +165,15 @@ def test_going_to_another_screen_is_one_step_of_the_history(page: Page) -> None:
     page.evaluate("history.pushState({}, '', '/sessions')")  # a link in the menu, just after a filter
     page.evaluate("history.back()")
     page.wait_for_url("**/?status=verified")
+
+
+def test_a_page_that_a_fault_left_white_is_loaded_again_and_not_in_a_circle(page: Page) -> None:
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<div id=root><p>page</p></div>')")
+    show(page, "workspaces", "")
+    page.evaluate("window.before = true")
+    page.evaluate("document.getElementById('root').replaceChildren()")
+    page.wait_for_function("window.before === undefined")
+    assert page.evaluate("Number(sessionStorage.getItem('patterndesk-recovered')) > 0")
 
 
 def test_j_and_k_go_through_a_list_and_enter_opens_its_row(page: Page) -> None:
