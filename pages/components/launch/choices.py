@@ -44,12 +44,14 @@ def may_work(agent: str, workspace_id: uuid.UUID) -> bool:
     with guarded(stop=True):
         with transaction() as session:
             workspace = workspaces.get(session, workspace_id)
-        known = workspace.deployed_version_id is not None or workspace.pattern_type in patterns(releases.repository())
+        ready = patterns(releases.repository())
+        known = workspace.deployed_version_id is not None or workspace.pattern_type in ready
     if not known:
         st.warning(
             looks.plain(
                 f"The tuner searches parameters and has no detector of '{workspace.pattern_type}' to begin with, so "
-                "this run would fail. Connect Claude to have one written: set ANTHROPIC_API_KEY for the workers."
+                f"this run would fail. There is one for {', '.join(ready) or 'no pattern'}. Connect Claude to have one "
+                "written: set ANTHROPIC_API_KEY for the workers."
             ),
             icon=":material/block:",
         )

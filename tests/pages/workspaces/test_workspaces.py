@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.components.columns import table
 from pages.components.workspaces import rows as workspace_rows
-from pages.components.workspaces.create_dialog import suggestion
+from pages.components.workspaces.create_dialog import suggestion, type_words
 from services import demo_state, workspaces
 from services.database.engine import transaction
 from services.places import rate
@@ -77,6 +77,18 @@ def test_the_dialog_asks_for_name_type_and_category(at: AppTest) -> None:
 )
 def test_a_pattern_type_is_suggested_from_the_name(name: str, expected: str) -> None:
     assert suggestion(name) == expected
+
+
+def test_the_dialog_says_what_can_make_a_detector_before_anybody_labels_for_nothing(at: AppTest) -> None:
+    assert type_words("bos", ["bos", "fvg"], claude=False) == "The tuner can begin with the detector of 'bos'."
+    assert type_words("wedge", ["bos", "fvg"], claude=True) == (
+        "A detector to begin with is there for bos, fvg. Any other type is written by Claude."
+    )
+    assert type_words("wedge", [], claude=False) == (
+        "'wedge' has none, and Claude is not connected here, so it can be labelled and not launched."
+    )
+    next(b for b in at.button if b.label == "New workspace").click().run()
+    assert any("A detector to begin with is there for " in str(c.value) and "fvg" in str(c.value) for c in at.caption)
 
 
 def test_a_live_execution_shows_its_phase_on_card_and_table(world: World) -> None:
