@@ -2,7 +2,7 @@
 
 from services.actions.importing import dataset_candles, fetch_candles, find_instruments, import_candles, keep_candles
 from services.actions.judging import import_judgements
-from services.actions.launching import PreparedLaunch, continue_from, launch, prepare_launch
+from services.actions.launching import PreparedLaunch, continue_from, launch, prepare_launch, why_hopeless
 from services.actions.sessions import label_window, retest, run_session, session_candles
 from services.actions.versions import Beside, HandMade, SideBySide, adopt, hand_made, notice_push, side_by_side
 
@@ -28,4 +28,5 @@ __all__ = [
     "run_session",
     "session_candles",
     "side_by_side",
+    "why_hopeless",
 ]

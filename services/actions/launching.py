@@ -9,9 +9,21 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from services import attachments, datasets, deployments, executions, labels, limiting, prompts, storage, workspaces
+from services import (
+    attachments,
+    datasets,
+    deployments,
+    executions,
+    labels,
+    limiting,
+    prompts,
+    releases,
+    storage,
+    workspaces,
+)
 from services.candles.store import load_frame
 from services.database.engine import transaction
+from services.detectors.bundle import patterns
 from services.feedback import FeedbackRow
 from services.people import Actor, require
 from services.prompts import Offered
@@ -36,6 +48,25 @@ class PreparedLaunch:
     @property
     def feedback_ids(self) -> list[uuid.UUID]:
         return [f.id for f in self.items]
+
+
+def why_hopeless(workspace_id: uuid.UUID, agent: str) -> str | None:
+    """Why this agent's run could only fail, as a sentence: the tuner needs a detector to begin with. None when it may work.
+
+    Raises NotFound, and RepositoryError when the pattern repository can't be read.
+    """
+    if agent != "tuner":
+        return None
+    with transaction() as session:
+        workspace = workspaces.get(session, workspace_id)
+    ready = patterns(releases.repository())
+    if workspace.deployed_version_id is not None or workspace.pattern_type in ready:
+        return None
+    return (
+        f"The tuner searches parameters and has no detector of '{workspace.pattern_type}' to begin with, so this run "
+        f"would fail. There is one for {', '.join(ready) or 'no pattern'}. Connect Claude to have one written: set "
+        "ANTHROPIC_API_KEY for the workers."
+    )
 
 
 def prepare_launch(

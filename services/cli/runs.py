@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from services.cli.common import As, Json, print_answer
-from services.errors import Unavailable
+from services.errors import Conflict, Unavailable
 from services.settings import get_settings
 
 
@@ -37,7 +37,11 @@ def launch(
     actor = acting(person)
     with transaction() as session:
         workspace_id = workspaces.find_id(session, pattern)
-    prepared = actions.prepare_launch(workspace_id, agent=agent or default_agent(), actor=actor)
+    chosen = agent or default_agent()
+    hopeless = actions.why_hopeless(workspace_id, chosen)
+    if hopeless is not None:
+        raise Conflict(hopeless)
+    prepared = actions.prepare_launch(workspace_id, agent=chosen, actor=actor)
     execution_id = actions.launch(prepared, actor=actor)
     if wait:
         wait_for(execution_id)

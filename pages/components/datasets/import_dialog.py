@@ -203,12 +203,14 @@ def _shown(found: Preview) -> None:
         st.markdown("**What was decided**")
         st.markdown("\n".join(f"- {looks.plain(sentence)}" for sentence in found.decided))
     if found.ends is not None:
-        exact = st.column_config.NumberColumn(format="plain")  # every digit that is stored, to be compared with the file
+        exact = st.column_config.NumberColumn(
+            format="plain"
+        )  # every digit that is stored, to be compared with the file
         st.dataframe(
             found.ends,
             hide_index=True,
             key="import-ends",
-            column_config={name: exact for name in found.ends.columns[1:]},
+            column_config=dict.fromkeys(found.ends.columns[1:], exact),
             alt="The first and last candles as they are stored",
         )
     warnings(list(found.warnings))

@@ -9,11 +9,9 @@ import streamlit as st
 
 from pages.components import looks
 from pages.components.errors import guarded
-from services import releases, workspaces
+from services import actions
 from services.agents.registry import AgentInfo
-from services.database.engine import transaction
 from services.deploys.registry import TargetInfo
-from services.detectors.bundle import patterns
 from services.settings import get_settings
 
 Choices = Sequence[AgentInfo | TargetInfo]
@@ -39,23 +37,12 @@ def not_available(rows: Choices) -> None:
 
 def may_work(agent: str, workspace_id: uuid.UUID) -> bool:
     """Whether the agent can do anything here; says why not. The tuner needs a detector to begin with."""
-    if agent != "tuner":
-        return True
+    hopeless: str | None = None
     with guarded(stop=True):
-        with transaction() as session:
-            workspace = workspaces.get(session, workspace_id)
-        ready = patterns(releases.repository())
-        known = workspace.deployed_version_id is not None or workspace.pattern_type in ready
-    if not known:
-        st.warning(
-            looks.plain(
-                f"The tuner searches parameters and has no detector of '{workspace.pattern_type}' to begin with, so "
-                f"this run would fail. There is one for {', '.join(ready) or 'no pattern'}. Connect Claude to have one "
-                "written: set ANTHROPIC_API_KEY for the workers."
-            ),
-            icon=":material/block:",
-        )
-    return known
+        hopeless = actions.why_hopeless(workspace_id, agent)
+    if hopeless is not None:
+        st.warning(looks.plain(hopeless), icon=":material/block:")
+    return hopeless is None
 
 
 def claude_limits() -> str:
