@@ -17,12 +17,14 @@ from services import sessions
 from services.database.engine import engine_for
 from tests import factories
 from tests.support import scenarios
+from tests.support.processes import eventually
 from tests.support.screens import Person, Visit
 from tests.support.server import Server, running
 
 WORDS = {"1": "confirmed", "2": "false_positive", "4": "unsure"}
 KEYS = 40
 GAP_MS = 30
+TWO_FRAMES = "() => new Promise((answer) => requestAnimationFrame(() => requestAnimationFrame(answer)))"
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +121,48 @@ def test_nothing_is_lost_without_a_connection_or_by_a_reload(
     expect(member.board).to_have_attribute("data-judged", "20")
     member.all_sent()
     assert kept(desk, session_id) == wanted
+
+
+def test_a_quick_reason_keeps_its_key_and_a_held_key_judges_one_mark(
+    desk: Server, member: Person, session_id: uuid.UUID
+) -> None:
+    for reason in ("too early", "too late"):
+        member.fill("Reason", reason, member.board)
+        member.page.keyboard.press("1")
+    member.all_sent()
+    member.page.reload()
+    member.board_ready()
+    chips = member.board.locator(".reasons .chip")
+    expect(chips).to_have_text(["⇧1too late", "⇧2too early"])
+    for _ in range(3):
+        for key in ("Shift+Digit2", "2"):
+            member.page.keyboard.press(key)
+        member.all_sent()
+    member.page.keyboard.down("4")
+    member.page.keyboard.down("4")  # what a browser sends again while the key is held
+    member.page.keyboard.up("4")
+    member.all_sent()
+    expect(chips).to_have_text(["⇧1too late", "⇧2too early"])
+    given = desk.rows(
+        "SELECT verdict, reason FROM feedback_items WHERE session_id = %(s)s ORDER BY candle_index", s=session_id
+    )
+    assert given[2:] == [*[("false_positive", "too early")] * 3, ("unsure", None)]
+
+
+def test_the_mark_in_question_stays_in_view_when_the_size_changes(
+    desk: Server, member: Person, session_id: uuid.UUID
+) -> None:
+    for _ in range(7):
+        member.page.keyboard.press("j")
+    current = member.board.get_attribute("data-current")
+    try:
+        for width, height in ((390, 844), (844, 390), (1440, 900)):
+            member.page.set_viewport_size({"width": width, "height": height})
+            member.page.wait_for_function(f"innerWidth === {width}")
+            member.board.evaluate(TWO_FRAMES)
+            assert eventually(lambda: current in member.marks_in_view()), f"the mark is out of view at {width} px"
+    finally:
+        member.page.set_viewport_size({"width": 1440, "height": 900})
 
 
 @pytest.mark.long

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { Candles, decode, TILE } from "../../pages/components/session/board/candles.mjs"
-import { counted, measured, nextOpen, overlay, parseDate, price, tilesFor, viewFor, volume, when } from "../../pages/components/session/board/core.mjs"
-import { keyName } from "../../pages/components/session/board/keys.mjs"
+import { counted, measured, nextOpen, overlay, price, reasonSlots, tilesFor, viewFor, viewResized, volume, when } from "../../pages/components/session/board/core.mjs"
+import { commands, keyName, Keys } from "../../pages/components/session/board/keys.mjs"
 import { markOf, nameOf } from "../../pages/components/session/board/marks.mjs"
-import { readPlace } from "../../pages/components/session/board/window.mjs"
+import { nearest, readPlace } from "../../pages/components/session/board/place.mjs"
 import { Outbox, PostError } from "../../pages/components/session/board/outbox.mjs"
 
 const store = () => {
@@ -101,6 +101,14 @@ test("the view moves only when the mark is near its edge", () => {
   assert.ok(moved && moved[0] > 60 && moved[1] - moved[0] === 125)
 })
 
+test("a narrower view keeps the mark in question where it was, and the middle without one", () => {
+  assert.deepEqual(viewResized([100, 200], 120, 0.25), [115, 140])
+  assert.deepEqual(viewResized([100, 200], null, 0.5), [125, 175])
+  assert.deepEqual(viewResized([100, 200], 400, 2), [50, 250])
+  const [from, to] = viewResized([100, 200], 200, 0.2)
+  assert.ok(from < 200 && to > 201, "a mark at the edge is not left on it")
+})
+
 test("candles are read by columns, found by bar and by candle", async () => {
   const tiles = [TILE, 10].map((n, number) => {
     const buffer = new ArrayBuffer(n * 56)
@@ -130,9 +138,6 @@ test("numbers and dates read as traders write them", () => {
   assert.equal(price(NaN, 2), "–")
   assert.deepEqual([0, 950, 1234, 5.2e6].map(volume), ["–", "950", "1.23K", "5.20M"])
   assert.equal(when(1709649000, true), "5 Mar 2024 14:30")
-  assert.equal(parseDate("2024-03-05 14:30"), 1709649000)
-  assert.equal(parseDate("2024-02-31"), null)
-  assert.equal(parseDate("tomorrow"), null)
   assert.match(measured({ index: 10, price: 100, time: 0 }, { index: 34, price: 98, time: 86400 }, 2), /^−2\.00 \(−2\.00%\) · 24 bars, 1 d 0 h$/)
 })
 
@@ -151,8 +156,41 @@ test("a shifted digit is found by its place on the keyboard", () => {
   assert.equal(keyName({ code: "BracketRight", key: "+", shiftKey: true }), "+")
 })
 
-test("an end of a window is the number of a candle or a date, as people write them", () => {
+test("a candle is named by its number or a date, as traders write them", () => {
   for (const text of ["1500", "1,500", "#1500", " 1 500 "]) assert.deepEqual(readPlace(text), { candle: 1500 })
-  assert.deepEqual(readPlace("2024-03-05 14:30"), { seconds: 1709649000 })
-  for (const text of ["", "soon", "2024-02-31", "-5", "1.5"]) assert.equal(readPlace(text), null)
+  const minute = { seconds: 1709649000, span: 1 }
+  for (const text of ["2024-03-05 14:30", "2024-03-05T14:30", "5.3.2024 14:30", " 05.03.2024 14:30 "]) assert.deepEqual(readPlace(text), minute)
+  const day = { seconds: Date.UTC(2026, 6, 14) / 1000, span: 86400 }
+  for (const text of ["14.07.2026", "14/07/2026", "07/14/2026", "2026-07-14"]) assert.deepEqual(readPlace(text), day)
+  assert.equal(readPlace("07/07/2026").seconds, Date.UTC(2026, 6, 7) / 1000)
+  assert.match(readPlace("05/07/2026").why, /^It can't be told whether 05\/07\/2026 is 5 Jul 2026 or 7 May 2026\./)
+  for (const text of ["", "soon", "2024-02-31", "31.02.2024", "13/13/2024", "2024-03-05 25:00", "2024-03-05 12:60", "-5", "1.5", "14.07.26"]) assert.ok(readPlace(text).why, text)
+})
+
+test("a place beside the window is its nearest end", () => {
+  assert.deepEqual(nearest(10, 30, 20, 90), { candle: 20, beside: "" }, "a day that begins before the window")
+  assert.deepEqual(nearest(10, 19, 20, 90), { candle: 20, beside: "before" })
+  assert.deepEqual(nearest(91, 95, 20, 90), { candle: 90, beside: "after" })
+  assert.deepEqual(nearest(40, 39, 20, 90), { candle: 40, beside: "" }, "a time between two candles")
+})
+
+test("a quick reason keeps its key while the board is open, and a new one takes the next free key", () => {
+  const opened = reasonSlots([], ["early", "late", "noise"])
+  assert.deepEqual(reasonSlots(opened, ["late", "early", "noise"]), ["early", "late", "noise"])
+  assert.deepEqual(reasonSlots(opened, ["fresh", "late", "early", "noise"]), ["early", "late", "noise", "fresh"])
+  assert.deepEqual(reasonSlots(["a", "b"], ["c", "b"], 2), ["a", "b"])
+})
+
+test("a key that is held down moves on and on, and judges once", () => {
+  const done = []
+  const board = { scene: { current: 0, letters: [] }, judge: (verdict) => done.push(verdict), go: (i) => done.push(i), undo: () => done.push("undo"), useReason: () => done.push("reason"), judgements: { reasons: [] } }
+  globalThis.Element = class {}
+  globalThis.document = { addEventListener: () => undefined, removeEventListener: () => undefined }
+  const keys = new Keys(commands(board), () => true)
+  const press = (key, changes = {}) => keys.listen({ key, code: `Key${key.toUpperCase()}`, composedPath: () => [], preventDefault: () => undefined, stopImmediatePropagation: () => undefined, ...changes })
+  for (const repeat of [false, true, true]) {
+    for (const key of ["1", "2", "j", "m", "z"]) press(key, { repeat, code: /\d/.test(key) ? `Digit${key}` : `Key${key.toUpperCase()}` })
+    press("!", { repeat, code: "Digit1", shiftKey: true })
+  }
+  assert.deepEqual(done, ["confirmed", "false_positive", 1, "false_negative", "undo", "reason", 1, 1])
 })

@@ -114,7 +114,7 @@ export class Board {
     judgements.indexOf = new Map(this.list.map((mark, i) => [mark.id, i]))
     const { decimals, intraday, totals, start, end, total } = data
     this.chart = new Chart(lib, this.shell.chart, scene, { decimals, intraday, totals, onView: () => this.strip?.soon(), fetchTile: (level, number) => this.tile(level, number) })
-    this.tools = new Tools({ chart: this.chart, shell: this.shell, scene, decimals, start, end, total, mark: () => this.mark, draw: () => this.draw(), repaint: () => this.theme(), pointed: (bar) => { this.legend(bar); this.chart?.refresh() } })
+    this.tools = new Tools({ chart: this.chart, shell: this.shell, scene, decimals, intraday, start, end, total, mark: () => this.mark, draw: () => this.draw(), repaint: () => this.theme(), pointed: (bar) => { this.legend(bar); this.chart?.refresh() } })
     this.chart.marks.set(this.list)
     const pointer = new Pointer({ chart: this.chart, marks: () => this.list, home: () => this.tools?.home(), hover: (place, moved) => this.hover(place, moved), click: (place) => this.click(place) })
     this.pointer = pointer

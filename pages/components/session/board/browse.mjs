@@ -6,11 +6,12 @@ import { Keys } from "./keys.mjs"
 import { Link } from "./link.mjs"
 import { COLORS } from "./looks.mjs"
 import { mounting } from "./mount.mjs"
+import { readPlace } from "./place.mjs"
 import { Pointer } from "./pointer.mjs"
 import { Shell } from "./shell.mjs"
 import { Strip } from "./strip.mjs"
 import { Tools } from "./tools.mjs"
-import { readPlace, WindowBar } from "./window.mjs"
+import { WindowBar } from "./window.mjs"
 
 /** @typedef {Components["candles"]} Component */
 
@@ -24,14 +25,14 @@ const STILL = { pressedMouseMove: false, horzTouchDrag: false, vertTouchDrag: fa
 function commands(board) {
   return [
     { keys: ["w"], label: "Choose a window by dragging; ⇧ and a drag does so at once", act: () => board.choose() },
-    { keys: ["g"], label: "Go to a date", act: () => board.tools?.goToDate() },
+    { keys: ["g"], label: "Go to a date or to a candle by its number", act: () => board.tools?.goToDate() },
     { keys: ["x"], label: "Measure", act: () => board.measure() },
     { keys: ["c"], label: "Green and red candles", act: () => board.tools?.colours() },
     { keys: ["l"], label: "Logarithmic prices", act: () => board.chart?.logarithmic() },
     { keys: ["t"], label: "Longer bars", act: () => board.tools?.nextLevel() },
-    { keys: ["+", "="], label: "Zoom in", act: () => board.chart?.zoom(0.7) },
-    { keys: ["-"], label: "Zoom out", act: () => board.chart?.zoom(1.4) },
-    { keys: ["ArrowLeft", "ArrowRight", "Shift+ArrowLeft", "Shift+ArrowRight"], label: "Move the view", act: (/** @type {string} */ name) => board.chart?.pan((name.endsWith("Left") ? -1 : 1) * (name.startsWith("Shift") ? 1 : 0.2)) },
+    { keys: ["+", "="], label: "Zoom in", act: () => board.chart?.zoom(0.7), repeats: true },
+    { keys: ["-"], label: "Zoom out", act: () => board.chart?.zoom(1.4), repeats: true },
+    { keys: ["ArrowLeft", "ArrowRight", "Shift+ArrowLeft", "Shift+ArrowRight"], label: "Move the view", act: (/** @type {string} */ name) => board.chart?.pan((name.endsWith("Left") ? -1 : 1) * (name.startsWith("Shift") ? 1 : 0.2)), repeats: true },
     { keys: ["Home", "End"], label: "The first and the last candle", act: (/** @type {string} */ name) => board.tools?.bring(name === "Home" ? 0 : board.data.total - 1) },
     { keys: ["Escape"], label: "", act: () => board.calm() },
     { keys: ["?", "Shift+?"], label: "These keys", act: () => board.help() },
@@ -129,7 +130,7 @@ export class Browser {
     if (this.ended) return
     const { decimals, intraday, totals, total } = data
     this.chart = new Chart(lib, this.shell.chart, scene, { decimals, intraday, totals, onView: () => this.viewed(), fetchTile: (level, number) => this.tile(level, number) })
-    this.tools = new Tools({ chart: this.chart, shell: this.shell, scene, decimals, start: 0, end: total - 1, total, mark: () => null, draw: () => this.chart?.refresh(), repaint: () => this.theme(), pointed: () => undefined })
+    this.tools = new Tools({ chart: this.chart, shell: this.shell, scene, decimals, intraday, start: 0, end: total - 1, total, mark: () => null, draw: () => this.chart?.refresh(), repaint: () => this.theme(), pointed: () => undefined })
     this.pointer = new Pointer({
       chart: this.chart, marks: () => [], hover: (place) => this.hover(place),
       click: ({ bar, price }) => { if (scene.picking === "measure") this.tools?.measureClick(bar, price) },
@@ -252,7 +253,7 @@ export class Browser {
     const ends = []
     for (const text of [first, last]) {
       const place = readPlace(text)
-      if (!place) return this.shell.say("Write the number of a candle, or a date as 2024-03-05 or 2024-03-05 14:30.")
+      if ("why" in place) return this.shell.say(place.why)
       ends.push("candle" in place ? place.candle : ((await this.tools?.candleAt(place.seconds)) ?? 0))
     }
     const [a = 0, b = 0] = ends.map((end) => Math.max(0, Math.min(this.data.total - 1, end)))

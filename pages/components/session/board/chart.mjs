@@ -1,6 +1,6 @@
 // The chart: candles and volume of one level of detail, the view on them, and what keeps the view where a person put it.
 import { Candles, TILE } from "./candles.mjs"
-import { viewFor, volume, when } from "./core.mjs"
+import { viewFor, viewResized, volume, when } from "./core.mjs"
 import { alpha, CLASSIC, NEUTRAL } from "./looks.mjs"
 import { Marks } from "./marks.mjs"
 
@@ -23,6 +23,8 @@ export class Chart {
   /** @type {[number, number]} */
   tiles = [0, -1]
   count = 0
+  /** Pixels that the candles had when the size was looked at last. */
+  across = 0
   paging = false
   wanted = 0
   /** @type {[number, number] | null} */
@@ -53,6 +55,8 @@ export class Chart {
       options.onView()
     })
     this.level = "1"
+    this.watch = new ResizeObserver(() => this.resized())
+    this.watch.observe(box)
   }
 
   settings() {
@@ -60,7 +64,7 @@ export class Chart {
     const grid = { color: "rgba(127,140,157,.13)" }
     return {
       autoSize: true, grid: { vertLines: grid, horzLines: grid }, rightPriceScale: { scaleMargins: { top: 0.12, bottom: 0.08 } },
-      timeScale: { timeVisible: this.options.intraday, secondsVisible: false, minBarSpacing: 0.5, rightOffset: 6 },
+      timeScale: { timeVisible: this.options.intraday, secondsVisible: false, minBarSpacing: 0.5, rightOffset: 6, lockVisibleTimeRangeOnResize: true },
       crosshair: { mode: 0, vertLine: line, horzLine: line }, kineticScroll: { mouse: true, touch: true },
       handleScale: { axisDoubleClickReset: { time: false, price: true } }, // the engine's own one would leave for the last candle it holds
       localization: { timeFormatter: (/** @type {number} */ t) => when(t, this.options.intraday) },
@@ -151,6 +155,16 @@ export class Chart {
   get width() {
     const view = this.view
     return view ? view[1] - view[0] : this.size
+  }
+
+  /** The mark in question stays in view when the size changes. */
+  resized() {
+    const across = this.box.clientWidth - this.api.priceScale("right").width()
+    if (across <= 0 || across === this.across) return
+    const { view } = this
+    const anchor = this.marks.list[this.scene.current]?.anchor
+    if (view && this.across) this.view = viewResized(view, anchor === undefined ? null : this.candles.barOf(anchor), across / this.across)
+    this.across = across
   }
 
   /** @param {[number, number]} to */
@@ -253,6 +267,7 @@ export class Chart {
 
   destroy() {
     cancelAnimationFrame(this.easing ?? 0)
+    this.watch.disconnect()
     this.api.remove()
   }
 }

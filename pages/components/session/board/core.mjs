@@ -6,6 +6,8 @@
 
 /** @type {Record<string, string>} */
 export const LETTER = { confirmed: "r", false_positive: "w", adjustment: "m", unsure: "u", false_negative: "x", comment: "c" }
+export const REASON_KEYS = 8
+
 /**
  * The server's verdicts (one letter a mark, "." while open) with what waits in this browser laid over them.
  * @param {string} letters @param {Map<string, number>} indexOf @param {Op[]} pending
@@ -17,6 +19,15 @@ export function overlay(letters, indexOf, pending) {
     if (at !== undefined && op.letter !== undefined) out[at] = op.letter
   }
   return out
+}
+
+/**
+ * The quick reasons by their keys. A reason keeps its key while the board is open, however often others are used; a new one takes
+ * the next free key.
+ * @param {string[]} held @param {string[]} served the last used first @param {number} keys
+ */
+export function reasonSlots(held, served, keys = REASON_KEYS) {
+  return [...held, ...served.filter((reason) => !held.includes(reason))].slice(0, keys)
 }
 
 /** How many marks have each letter. @param {string[]} letters @param {number} missed */
@@ -47,6 +58,19 @@ export function viewFor(index, view, { margin = 8, size = 125 } = {}) {
   if (view && index >= view[0] + inset && index <= view[1] - inset) return null
   const from = index - width * 0.45
   return [from, from + width]
+}
+
+/**
+ * The view after the chart became wider or narrower: candles keep their width, and the bar `at` keeps its share of the view where it
+ * was in it; else the middle does.
+ * @param {[number, number]} view @param {number | null} at @param {number} ratio new width by old
+ * @returns {[number, number]}
+ */
+export function viewResized(view, at, ratio) {
+  const width = view[1] - view[0]
+  const held = at !== null && at >= view[0] && at <= view[1] ? at : (view[0] + view[1]) / 2
+  const share = Math.max(0.1, Math.min(0.9, (held - view[0]) / width))
+  return [held - share * width * ratio, held + (1 - share) * width * ratio]
 }
 
 /** The first place whose value is not below `value`. @param {ArrayLike<number>} sorted @param {number} value */
@@ -90,15 +114,6 @@ export function when(seconds, intraday) {
   const d = new Date(seconds * 1000)
   const day = `${d.getUTCDate()} ${MONTHS[d.getUTCMonth()]} ${d.getUTCFullYear()}`
   return intraday ? `${day} ${two(d.getUTCHours())}:${two(d.getUTCMinutes())}` : day
-}
-
-/** A date that a person typed ("2024-03-05", "2024-03-05 14:30") in UTC seconds; null when it is none. @param {string} text */
-export function parseDate(text) {
-  const found = /^\s*(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{2}))?\s*$/.exec(text)
-  if (!found) return null
-  const [year, month, day, hour, minute] = found.slice(1).map((part) => Number(part ?? 0))
-  const at = Date.UTC(year ?? 0, (month ?? 1) - 1, day, hour, minute) / 1000
-  return new Date(at * 1000).getUTCMonth() === (month ?? 1) - 1 ? at : null
 }
 
 /**

@@ -1,5 +1,5 @@
 // What was judged: what the server holds, and what of this browser's judgements it has not acknowledged yet.
-import { LETTER, overlay } from "./core.mjs"
+import { LETTER, overlay, reasonSlots } from "./core.mjs"
 import { hold, isGone } from "./link.mjs"
 import { Outbox } from "./outbox.mjs"
 
@@ -25,7 +25,7 @@ export class Judgements {
   history = []
   /** @type {Map<string, string>} the person's own newest op on a mark, as this board knows it */
   own = new Map()
-  /** @type {string[]} */
+  /** @type {string[]} by their keys */
   reasons = []
   /** @type {OtherJson[]} other people's verdicts, as far as this person may see them */
   others = []
@@ -70,7 +70,7 @@ export class Judgements {
     this.status = state.status
     this.servedMissed = state.missed
     this.history = state.history.map(({ id, mark, letter, before, missed }) => ({ id, mark, letter, before, missed }))
-    this.reasons = state.reasons
+    this.reasons = reasonSlots(this.reasons, state.reasons)
     this.others = state.others
     this.blind = state.blind
     this.stale = false

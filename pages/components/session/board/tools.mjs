@@ -1,7 +1,8 @@
 // What a person does to the view, and not to a verdict: dates, longer bars, the curtain over the future, measuring.
-import { lowerBound, measured, parseDate } from "./core.mjs"
+import { lowerBound, measured, when } from "./core.mjs"
 import { TILE } from "./candles.mjs"
-import { COLORS, el } from "./looks.mjs"
+import { COLORS, el, write } from "./looks.mjs"
+import { nearest, PLACE_FORMS, readPlace } from "./place.mjs"
 
 /** @typedef {import("./candles.mjs").Candle} Candle */
 /** @typedef {import("./chart.mjs").Chart} Chart */
@@ -23,7 +24,7 @@ export class Tools {
   cursor = null
 
   /**
-   * @param {{ chart: Chart, shell: import("./shell.mjs").Shell, scene: import("./marks.mjs").Scene, decimals: number, start: number, end: number,
+   * @param {{ chart: Chart, shell: import("./shell.mjs").Shell, scene: import("./marks.mjs").Scene, decimals: number, intraday: boolean, start: number, end: number,
    *   total: number, mark: () => Mark | null, draw: () => void, repaint: () => void, pointed: (bar: Candle | null) => void }} options
    */
   constructor(options) {
@@ -189,21 +190,35 @@ export class Tools {
 
   goToDate() {
     const field = el("input", "reason")
-    field.placeholder = "2024-03-05 or 2024-03-05 14:30 (UTC)"
+    field.placeholder = `${PLACE_FORMS} (UTC)`
     field.setAttribute("aria-label", "Go to a date")
+    const why = el("div", "why small")
+    why.setAttribute("role", "alert")
     field.onkeydown = (event) => {
       if (event.key === "Escape") this.calm()
       if (event.key !== "Enter") return
-      const at = parseDate(field.value)
-      if (at === null) return this.shell.say("Write a date as 2024-03-05, with a time if you like: 2024-03-05 14:30.")
+      const place = readPlace(field.value)
+      if ("why" in place) return write(why, place.why)
       this.calm()
-      this.candleAt(at).then((candle) => this.chart.show(candle)).catch((error) => this.shell.say(error.message))
+      this.goTo(place, field.value.trim()).catch((error) => this.shell.say(error.message))
     }
-    this.shell.sheet(el("div", "sheet", field))
+    this.shell.sheet(el("div", "sheet", field, why))
     field.focus()
   }
 
-  /** The first candle from a time on, by halves through the dataset, a tile a step. @param {number} seconds */
+  /** @param {{ candle: number } | { seconds: number, span: number }} place @param {string} written */
+  async goTo(place, written) {
+    const { start, end, total, intraday } = this.its
+    const [first, last] = "candle" in place ? [place.candle, place.candle] : [await this.candleAt(place.seconds), (await this.candleAt(place.seconds + place.span)) - 1]
+    const { candle, beside } = nearest(first, last, start, end)
+    await this.chart.show(candle)
+    if (!beside) return
+    const what = end - start + 1 === total ? "dataset" : "window"
+    const bar = this.chart.marks.bar(candle)
+    this.shell.say(`${written} lies ${beside} the ${what}. This is its ${beside === "before" ? "first" : "last"} candle, #${candle.toLocaleString("en-US")}${bar ? ` · ${when(bar.time, intraday)}` : ""}.`)
+  }
+
+  /** The first candle from a time on, by halves through the dataset, a tile a step; the number of candles when all are earlier. @param {number} seconds */
   async candleAt(seconds) {
     const candles = this.chart.levels.get("1") ?? this.chart.candles
     let [low, high] = [0, candles.last]
@@ -214,6 +229,6 @@ export class Tools {
       else high = middle - 1
     }
     const tile = await candles.load(low)
-    return low * TILE + Math.min(tile.n - 1, lowerBound(tile.time, seconds))
+    return low * TILE + lowerBound(tile.time, seconds)
   }
 }

@@ -1,16 +1,9 @@
 // The row under a dataset's chart: the window that is chosen, in two fields, and what can be started on it.
-import { parseDate, when } from "./core.mjs"
+import { when } from "./core.mjs"
 import { button, el, icon, write } from "./looks.mjs"
+import { PLACE_FORMS } from "./place.mjs"
 
 /** @typedef {{ start: number, end: number, chosen: boolean, from: number | null, to: number | null }} Shown `from` and `to` are times, where they are known */
-
-/** What a person wrote: the number of a candle, or a date in UTC seconds. @param {string} text @returns {{ candle: number } | { seconds: number } | null} */
-export function readPlace(text) {
-  const plain = text.replace(/[#,\s]/g, "")
-  if (/^\d{1,9}$/.test(plain)) return { candle: Number(plain) }
-  const seconds = parseDate(text)
-  return seconds === null ? null : { seconds }
-}
 
 export class WindowBar {
   /** @param {{ mayRun: boolean, intraday: boolean, written: (first: string, last: string) => void, clear: () => void, begin: (what: string) => void }} options */
@@ -32,7 +25,7 @@ export class WindowBar {
   field(label, changed) {
     const node = el("input", "reason")
     node.setAttribute("aria-label", label)
-    node.title = `${label}: its number, or a date as 2024-03-05 14:30 (UTC)`
+    node.title = `${label}: its number or a date, as ${PLACE_FORMS} (UTC)`
     node.onchange = changed
     node.onkeydown = (event) => {
       if (event.key === "Enter") node.blur()
