@@ -7,6 +7,7 @@ import random
 import re
 import uuid
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import pytest
 from PIL import Image
@@ -249,23 +250,29 @@ def test_others_show_once_one_has_judged_and_are_named_while_they_are_there(
 def test_no_click_is_lost_however_fast_and_whatever_is_said_over_the_chart(
     desk: Server, member: Person, session_id: uuid.UUID
 ) -> None:
-    """The second click within half a second, and one where the hint stands over the chart."""
+    """The second click within half a second, and one where a sentence stands over the chart; the hint stands below it."""
     hint = member.board.get_by_text("Click the candle it belongs to")
+    notice = member.board.locator(".notice")
     mark = list(member.marks_in_view())[2]
     member.click_on_chart("mark", mark)
     member.page.keyboard.press("3")
+    chart, below = member.board.locator(".chart").bounding_box(), hint.bounding_box()
+    assert chart is not None and below is not None and below["y"] >= chart["y"] + chart["height"]
     member.click_on_chart("candle", 60)
     expect(hint).to_be_hidden()
+    member.page.keyboard.press("m")
+    member.click_on_chart("candle", 70)
+    expect(notice).to_contain_text("is added as missed")
     member.page.keyboard.press("3")
     expect(hint).to_be_visible()
-    box = hint.bounding_box()
+    box = notice.bounding_box()
     assert box is not None
     member.page.mouse.click(box["x"] + 20, box["y"] + box["height"] / 2)
     expect(hint).to_be_hidden()
     expect(member.board).to_have_attribute("data-judged", "2")
     member.all_sent()
     expected = desk.rows(
-        "SELECT expected_index FROM feedback_items WHERE session_id = %(s)s ORDER BY created_at, id", s=session_id
+        "SELECT expected_index FROM feedback_items WHERE session_id = %(s)s AND verdict = 'adjustment'", s=session_id
     )
     assert len(expected) == 2 and (60,) in expected
 
@@ -283,27 +290,135 @@ def test_a_drag_is_no_click(member: Person, session_id: uuid.UUID) -> None:
     expect(member.board).to_have_attribute("data-judged", "0")
 
 
-def test_places_are_marked_by_keys_alone_before_there_is_a_detector(desk: Server, member: Person) -> None:
+@pytest.fixture
+def labelling(desk: Server, member: Person) -> uuid.UUID:
+    """A session on candles 100 to 899 of a dataset of 1,000 days, before there is a detector."""
     with Session(engine_for(desk.database_url)) as session:
         actor = factories.person(session)
-        stored = factories.dataset(session, actor, rows=300, seed=3)
+        stored = factories.dataset(session, actor, rows=1000, seed=random.randrange(10**6))
         array = factories.dataset_candles(stored)
         home = factories.workspace(session, actor)
-        made = sessions.open_for_labels(session, home, array, dataset_id=stored.id, actor=actor)
+        made = sessions.open_for_labels(
+            session, home, array, dataset_id=stored.id, start_index=100, end_index=899, actor=actor
+        )
         session.commit()
     member.open(f"/session?id={made}")
     member.board_ready()
+    return made
+
+
+def pointed_at(person: Person) -> int:
+    """The candle that the legend is about."""
+    return int(person.board.locator(".ohlc b").inner_text().strip("#").replace(",", ""))
+
+
+def test_places_are_marked_by_keys_alone_before_there_is_a_detector(
+    desk: Server, member: Person, labelling: uuid.UUID
+) -> None:
     for key in ("m", "ArrowRight"):
         member.page.keyboard.press(key)
-    begin = int(member.board.locator(".ohlc b").inner_text().strip("#").replace(",", ""))
+    begin = pointed_at(member)
     for key in ("s", "ArrowUp", "Enter", "Shift+ArrowLeft", "ArrowLeft", "ArrowDown", "Enter", "Escape"):
         member.page.keyboard.press(key)
     member.all_sent()
     kept = desk.rows(
         "SELECT candle_index, expected_direction, severity FROM feedback_items WHERE session_id = %(s)s "
-        "AND verdict = 'false_negative' ORDER BY candle_index DESC", s=made,
+        "AND verdict = 'false_negative' ORDER BY candle_index DESC", s=labelling,
     )  # fmt: skip
     assert kept == [(begin, 1, "high"), (begin - 11, -1, None)]
+
+
+def go_to(person: Person, text: str) -> None:
+    person.page.keyboard.press("g")
+    person.field("Go to a date", person.board).fill(text)
+    person.page.keyboard.press("Enter")
+
+
+def test_one_goes_to_a_date_or_a_candle_as_one_writes_it_and_marks_from_there(
+    member: Person, labelling: uuid.UUID
+) -> None:
+    legend, notice = member.board.locator(".ohlc"), member.board.locator(".notice")
+    go_to(member, "#300")
+    expect(legend).to_contain_text("#300")
+    day = datetime.strptime(" ".join(legend.inner_text().split()[1:4]), "%d %b %Y")  # the dataset's candles are days
+    later = day + timedelta(days=20)
+    go_to(member, f"{later:%d.%m.%Y}")
+    expect(legend).to_contain_text("#320")
+    member.page.keyboard.press("m")  # begins at the candle that was gone to
+    member.page.keyboard.press("ArrowRight")
+    expect(legend).to_contain_text("#321")
+    member.page.keyboard.press("Escape")
+    go_to(member, "05/07/2026")
+    alert = member.board.get_by_role("alert")
+    expect(alert).to_contain_text("It can't be told whether 05/07/2026 is 5 Jul 2026 or 7 May 2026.")
+    seen = "(one) => { const box = one.getBoundingClientRect(); return one.contains(one.getRootNode().elementFromPoint(box.x + 9, box.y + 9)) }"
+    assert alert.evaluate(seen), "something lies over the sentence"
+    member.page.keyboard.press("Escape")
+    go_to(member, "1.1.1990")
+    expect(notice).to_contain_text("1.1.1990 lies before the window. This is its first candle, #100")
+    go_to(member, "950")
+    expect(notice).to_contain_text("950 lies after the window. This is its last candle, #899")
+
+
+def test_marking_begins_in_the_window_also_from_the_candles_beside_it(member: Person, labelling: uuid.UUID) -> None:
+    go_to(member, "100")
+    expect(member.board.locator(".ohlc")).to_contain_text("#100")
+    for _ in range(2):
+        member.page.keyboard.press("Shift+ArrowLeft")  # beyond the window's beginning
+    member.page.keyboard.press("m")
+    expect(member.board.locator(".ohlc")).to_contain_text("#100")
+    expect(member.board.get_by_text("Click the candle that should have been marked")).to_be_visible()
+
+
+def test_a_labelling_session_opens_full_of_candles_at_its_beginning_or_the_last_place(
+    member: Person, labelling: uuid.UUID
+) -> None:
+    across = "board => ['100', '190'].map((which) => board.placeOf('candle', which))"
+    view = member.board.evaluate(across)
+    box = member.board.locator(".chart").bounding_box()
+    assert box is not None and view[0] is not None and view[0][0] < box["x"] + box["width"] * 0.1
+    assert view[1] is not None and view[1][0] < box["x"] + box["width"], "the candles go on to the right"
+    go_to(member, "500")
+    expect(member.board.locator(".ohlc")).to_contain_text("#500")
+    for key in ("m", "Enter"):
+        member.page.keyboard.press(key)
+    member.all_sent()
+    member.page.reload()
+    member.board_ready()
+    expect(member.board.locator(".ohlc")).to_contain_text("#500")
+    member.page.keyboard.press("m")
+    expect(member.board.locator(".ohlc")).to_contain_text("#500")
+
+
+def test_one_walks_over_the_places_one_made_and_takes_one_away(
+    desk: Server, member: Person, labelling: uuid.UUID
+) -> None:
+    card, notice = member.board.locator(".card.mark"), member.board.locator(".notice")
+    for candle in (120, 700, 300):
+        go_to(member, str(candle))
+        expect(member.board.locator(".ohlc")).to_contain_text(f"#{candle}")
+        for key in ("m", "Enter", "Escape"):
+            member.page.keyboard.press(key)
+    expect(card).to_contain_text("Your place 2 of 3")
+    for key, candle in (("j", 700), ("j", 700), ("k", 300), ("k", 120), ("k", 120), ("j", 300)):
+        member.page.keyboard.press(key)
+        expect(card).to_contain_text(f"#{candle}")
+    member.page.keyboard.press("Delete")
+    expect(notice).to_contain_text("#300 is taken away. M and Enter put it back.")
+    member.page.keyboard.press("j")
+    expect(card).to_contain_text("Your place 2 of 2")
+    expect(card).to_contain_text("#700")
+    member.page.keyboard.press("k")
+    expect(card).to_contain_text("#120")
+    member.page.keyboard.press("z")  # the newest of what is left is 700, which is out of view
+    expect(notice).to_contain_text("#700 is taken away.")
+    chart = member.board.locator(".chart").bounding_box()
+    assert chart is not None
+    where = "board => board.placeOf('candle', '700')?.[0] ?? 0"
+    assert eventually(lambda: chart["x"] < member.board.evaluate(where) < chart["x"] + chart["width"])
+    member.all_sent()
+    left = "SELECT candle_index FROM feedback_items WHERE session_id = %(s)s AND state <> 'withdrawn'"
+    assert desk.rows(left, s=labelling) == [(120,)]
 
 
 def test_the_fields_outside_checks_rely_on(member: Person, session_id: uuid.UUID, desk: Server) -> None:

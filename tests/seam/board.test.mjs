@@ -1,8 +1,9 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { Candles, decode, TILE } from "../../pages/components/session/board/candles.mjs"
-import { counted, measured, nextOpen, overlay, price, reasonSlots, tilesFor, viewFor, viewResized, volume, when } from "../../pages/components/session/board/core.mjs"
+import { counted, measured, nextOpen, overlay, price, reasonSlots, tilesFor, viewFor, viewFull, viewResized, volume, when } from "../../pages/components/session/board/core.mjs"
 import { commands, keyName, Keys } from "../../pages/components/session/board/keys.mjs"
+import { ownPlaces, placeAt, placeBeside } from "../../pages/components/session/board/made.mjs"
 import { markOf, nameOf } from "../../pages/components/session/board/marks.mjs"
 import { nearest, readPlace } from "../../pages/components/session/board/place.mjs"
 import { Outbox, PostError } from "../../pages/components/session/board/outbox.mjs"
@@ -109,6 +110,24 @@ test("a narrower view keeps the mark in question where it was, and the middle wi
   assert.ok(from < 200 && to > 201, "a mark at the edge is not left on it")
 })
 
+test("a view is full of bars where there are enough", () => {
+  assert.deepEqual(viewFull([-60, 40], 1000), [-8, 92])
+  assert.deepEqual(viewFull([950, 1050], 1000), [908, 1008])
+  assert.deepEqual(viewFull([300, 400], 1000), [300, 400])
+  assert.deepEqual(viewFull([0, 100], 30), [-8, 38])
+})
+
+test("one walks over one's own places in order of time, also from where one was taken away", () => {
+  const [a, b, c, other] = [[30, 1], [10, -1], [30, -1], [20, 1]].map(([index, direction], i) => ({ id: `${i}`, kind: "swing", index, direction, own: i < 3 }))
+  const places = ownPlaces([a, b, c, other])
+  assert.deepEqual(places, [b, c, a])
+  assert.deepEqual([placeBeside(places, null, 1), placeBeside(places, null, -1)], [b, a])
+  assert.deepEqual([placeBeside(places, b, 1), placeBeside(places, c, 1), placeBeside(places, a, 1), placeBeside(places, b, -1)], [c, a, a, b])
+  assert.deepEqual([placeBeside(places, { index: 20, direction: 1 }, 1), placeBeside(places, { index: 20, direction: 1 }, -1)], [c, b])
+  assert.equal(placeBeside([], null, 1), null)
+  assert.deepEqual([placeAt(places, { index: 30, direction: 1 }), placeAt(places, { index: 20, direction: 1 }), placeAt(places, null)], [a, null, null])
+})
+
 test("candles are read by columns, found by bar and by candle", async () => {
   const tiles = [TILE, 10].map((n, number) => {
     const buffer = new ArrayBuffer(n * 56)
@@ -183,7 +202,7 @@ test("a quick reason keeps its key while the board is open, and a new one takes 
 
 test("a key that is held down moves on and on, and judges once", () => {
   const done = []
-  const board = { scene: { current: 0, letters: [] }, judge: (verdict) => done.push(verdict), go: (i) => done.push(i), undo: () => done.push("undo"), useReason: () => done.push("reason"), judgements: { reasons: [] } }
+  const board = { scene: { current: 0, letters: [] }, judge: (verdict) => done.push(verdict), walk: (by) => done.push(by), undo: () => done.push("undo"), useReason: () => done.push("reason"), judgements: { reasons: [] } }
   globalThis.Element = class {}
   globalThis.document = { addEventListener: () => undefined, removeEventListener: () => undefined }
   const keys = new Keys(commands(board), () => true)

@@ -64,7 +64,7 @@ def test_a_window_is_written_and_labelled_without_a_detector(page: Page, chart: 
     first, last = (chart.get_by_role("textbox", name=name) for name in ("First candle", "Last candle"))
     first.fill("nonsense")
     first.blur()
-    expect(chart.get_by_text("Write the number of a candle, or a date")).to_be_visible()
+    expect(chart.get_by_text("Write a date or the number of a candle")).to_be_visible()
     first.fill("1,400")
     last.fill("#1450")
     last.blur()

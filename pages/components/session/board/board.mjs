@@ -7,6 +7,7 @@ import { Files } from "./files.mjs"
 import { Judgements, letterOf } from "./judgements.mjs"
 import { commands, Keys } from "./keys.mjs"
 import { Link } from "./link.mjs"
+import { ownPlaces, placeAt, placeBeside } from "./made.mjs"
 import { markOf, nameOf } from "./marks.mjs"
 import { mounting } from "./mount.mjs"
 import { Bar, Panel } from "./panel.mjs"
@@ -27,7 +28,7 @@ export class Board {
   list = []
   /** @type {import("./marks.mjs").Scene} */
   scene = {
-    letters: [], current: -1, hovered: -1, curtain: null, dark: false, background: "#ffffff", font: "sans-serif", base: 0, picking: null,
+    letters: [], current: -1, hovered: -1, pointed: null, at: null, curtain: null, dark: false, background: "#ffffff", font: "sans-serif", base: 0, picking: null,
     missed: [], ghost: null, measure: null, window: [0, 0], candles: null,
   }
   /** @type {{ first: Float64Array, close: Float64Array } | null} */
@@ -68,7 +69,7 @@ export class Board {
       },
     })
     this.panel = new Panel({ go: (i) => this.go(i), reason: (text) => this.useReason(text) })
-    this.bar = new Bar({ go: (by) => this.go(this.scene.current + by), judge: (verdict) => this.judge(verdict), undo: () => this.undo(), attach: () => this.files.choose() })
+    this.bar = new Bar({ go: (by) => this.walk(by), judge: (verdict) => this.judge(verdict), undo: () => this.undo(), attach: () => this.files.choose() })
     this.files = new Files({ root: this.shell.root, keep: (file) => this.link.keep(file), open: () => this.open, say: (text) => this.shell.say(text, true) })
     this.build(component.parentElement)
     this.start().catch((error) => this.shell.fail(error instanceof Error ? error.message : String(error)))
@@ -113,7 +114,7 @@ export class Board {
     this.list = rows.flat().map(markOf)
     judgements.indexOf = new Map(this.list.map((mark, i) => [mark.id, i]))
     const { decimals, intraday, totals, start, end, total } = data
-    this.chart = new Chart(lib, this.shell.chart, scene, { decimals, intraday, totals, onView: () => this.strip?.soon(), fetchTile: (level, number) => this.tile(level, number) })
+    this.chart = new Chart(lib, this.shell.chart, scene, { decimals, intraday, totals, covered: () => this.shell.covered, onView: () => this.strip?.soon(), fetchTile: (level, number) => this.tile(level, number) })
     this.tools = new Tools({ chart: this.chart, shell: this.shell, scene, decimals, intraday, start, end, total, mark: () => this.mark, draw: () => this.draw(), repaint: () => this.theme(), pointed: (bar) => { this.legend(bar); this.chart?.refresh() } })
     this.chart.marks.set(this.list)
     const pointer = new Pointer({ chart: this.chart, marks: () => this.list, home: () => this.tools?.home(), hover: (place, moved) => this.hover(place, moved), click: (place) => this.click(place) })
@@ -125,11 +126,24 @@ export class Board {
     judgements.take(state)
     const wanted = judgements.indexOf.get(data.current ?? "") ?? nextOpen(scene.letters, -1)
     scene.current = this.list.length ? Math.max(0, wanted) : -1
-    await this.chart.show(this.mark?.anchor ?? end)
+    const { mark } = this
+    if (mark) await this.chart.show(mark.anchor)
+    else await this.openWithoutMarks(start)
     this.draw()
     this.shell.root.dataset.ready = "true"
     this.follow()
     await this.overview()
+  }
+
+  // Without marks a person goes through the window from its beginning, or on from the place that they made last.
+  /** @param {number} start */
+  async openWithoutMarks(start) {
+    const { judgements, scene } = this
+    const own = ownPlaces(scene.missed)
+    scene.at = judgements.history.map(({ missed }) => own.find(({ id }) => id === missed)).find(Boolean) ?? own.at(-1) ?? null
+    if (scene.at) await this.chart?.show(scene.at.index)
+    else await this.chart?.begin(start)
+    if (scene.at && this.tools) this.tools.cursor = { index: scene.at.index, up: scene.at.direction >= 0 }
   }
 
   /** @param {string} level @param {number} number */
@@ -218,6 +232,7 @@ export class Board {
   miss(bar, direction) {
     const kind = this.kind()
     this.tools?.calm()
+    this.scene.at = { index: bar.first, direction }
     this.judgements.put({ do: "miss", kind, direction, index: bar.first, letter: "x", ...this.takeReason() })
     this.shell.say(`${nameOf(kind, direction)} #${bar.first} is added as missed. Z takes it back.`)
     if (this.data.labelling) this.tools?.pick("miss") // one place after the other
@@ -238,13 +253,49 @@ export class Board {
   askMissed(its) {
     const name = `${nameOf(its.kind, its.direction)} #${its.index} was added as missed`
     if (!its.own || !this.open) return this.shell.say(`${name}${its.own ? "" : " by somebody else"}.`)
-    this.shell.ask(`${name} by you.`, { "Take it away": () => this.judgements.put({ do: "remove", mark: its.id }), Keep: () => undefined })
+    this.scene.at = its
+    this.draw()
+    this.shell.ask(`${name} by you.`, { "Take it away": () => this.judgements.remove(placeAt(ownPlaces(this.scene.missed), its) ?? its), Keep: () => undefined })
   }
 
   undo() {
     if (!this.open) return
-    const at = this.judgements.indexOf.get(this.judgements.undo() ?? "")
+    const { mark, made } = this.judgements.undo()
+    const at = this.judgements.indexOf.get(mark ?? "")
     if (at !== undefined) this.go(at)
+    if (made) this.tookAway(made)
+  }
+
+  // --- places that this person made ---
+  /** The current one; it is the mark in question where there are no marks. */
+  get place() {
+    return this.list.length ? null : placeAt(ownPlaces(this.scene.missed), this.scene.at)
+  }
+
+  /** @param {number} by */
+  walk(by) {
+    if (this.list.length) return this.go(this.scene.current + by)
+    const place = placeBeside(ownPlaces(this.scene.missed), this.scene.at, by)
+    if (!place) return
+    this.scene.at = place
+    this.tools?.follow(place.index, place.direction >= 0)
+    this.draw()
+  }
+
+  removePlace() {
+    const { place } = this
+    if (!place || !this.open) return
+    this.judgements.remove(place)
+    this.tookAway(place)
+  }
+
+  /** @param {import("./marks.mjs").Missed} its */
+  tookAway(its) {
+    this.scene.at = its
+    this.tools?.follow(its.index, its.direction >= 0)
+    this.scene.pointed = its.index // nothing else shows where it was
+    this.shell.say(`${nameOf(its.kind, its.direction)} #${its.index} is taken away. ${this.tools?.choosing ? "Enter puts" : "M and Enter put"} it back.`)
+    this.draw()
   }
 
   /** What a missed mark is: the kind that the detector says most. */
@@ -262,12 +313,12 @@ export class Board {
     const { mark } = this
     if (!mark) return
     if (this.scene.curtain !== null) this.scene.curtain = mark.conf
-    this.tools?.bring(mark.anchor, false)
+    this.tools?.follow(mark.anchor, mark.dir >= 0)
     this.draw()
   }
 
   help() {
-    const shown = this.shell.covered
+    const shown = this.shell.sheeted
     this.tools?.calm()
     if (!shown && this.keys) this.shell.sheet(this.keys.help(() => this.tools?.calm()))
   }
@@ -275,8 +326,8 @@ export class Board {
   // --- the pointer ---
   /** @param {import("./pointer.mjs").Place | null} place @param {boolean} moved false where the chart moved under a pointer at rest */
   hover(place, moved) {
-    if (!moved && this.tools?.choosing && this.tools.cursor) return // the arrows point, not the pointer
-    this.legend(place?.bar ?? this.currentBar())
+    if (!moved && this.tools?.choosing) return // the arrows point, not the pointer
+    this.legend(place?.bar ?? this.legendBar())
     const mark = place?.mark ?? -1
     if (mark === this.scene.hovered && !this.scene.picking) return
     this.scene.hovered = mark
@@ -306,15 +357,17 @@ export class Board {
       if (this.ended) return
       const { letters, current, missed } = this.scene
       const { history, reasons, status, others, blind } = this.judgements
+      const { place } = this
+      const places = place ? ownPlaces(missed) : []
       const judged = letters.filter((letter) => letter !== ".").length
       Object.assign(this.shell.root.dataset, { current: this.mark?.id ?? "", judged: String(judged) })
       this.chart?.refresh()
       this.panel.draw({
-        mark: this.mark, place: current, total: this.list.length, letters, missed: missed.length, time: this.currentBar()?.time ?? null, decimals: this.data.decimals,
+        mark: this.mark, place: current, made: place && { ...place, name: nameOf(place.kind, place.direction), number: places.indexOf(place) + 1, of: places.length }, total: this.list.length, letters, missed: missed.length, time: this.currentBar()?.time ?? null, decimals: this.data.decimals,
         intraday: this.data.intraday, open: this.open, reasons, recent: this.recent(), labelling: this.data.labelling, present: this.present, blind, others: others.map(({ name, letters: its }) => ({ name, letter: its[current] ?? "." })),
       })
       this.bar.draw(this.open, history.length > 0, status ? this.data.why_not || "This session is closed" : "")
-      this.legend(this.currentBar())
+      this.legend(this.legendBar())
       this.strip?.soon()
     })
   }
@@ -330,8 +383,18 @@ export class Board {
   }
 
   currentBar() {
+    return this.barOf(this.mark?.anchor ?? this.place?.index ?? null)
+  }
+
+  /** What the legend is about while nothing is under the pointer: what the arrows point at, the candle that was gone to, or the mark's. */
+  legendBar() {
+    return this.tools?.cursorPlace()?.bar ?? this.barOf(this.scene.pointed) ?? this.currentBar()
+  }
+
+  /** @param {number | null} candle */
+  barOf(candle) {
     const { candles } = this.scene
-    return this.mark && candles ? candles.at(candles.barOf(this.mark.anchor)) : null
+    return candle !== null && candles ? candles.at(candles.barOf(candle)) : null
   }
 
   /** @param {Candle | null} bar */

@@ -15,7 +15,7 @@ import { WindowBar } from "./window.mjs"
 
 /** @typedef {Components["candles"]} Component */
 
-const CHOOSING = "Drag across the candles to choose a window · Esc"
+const CHOOSING = "Drag across the candles to choose a window"
 const PANNED = { pressedMouseMove: true, horzTouchDrag: true, vertTouchDrag: true }
 /** Nothing is shaded where no window is chosen. @type {[number, number]} */
 const NONE = [-Infinity, Infinity]
@@ -43,7 +43,7 @@ export class Browser {
   turn = 0
   /** @type {import("./marks.mjs").Scene} */
   scene = {
-    letters: [], current: -1, hovered: -1, curtain: null, dark: false, background: "#ffffff", font: "sans-serif", base: 0, picking: null,
+    letters: [], current: -1, hovered: -1, pointed: null, at: null, curtain: null, dark: false, background: "#ffffff", font: "sans-serif", base: 0, picking: null,
     missed: [], ghost: null, measure: null, window: [0, 0], candles: null,
   }
   /** @type {[number, number] | null} the window that was chosen */
@@ -129,7 +129,7 @@ export class Browser {
     const lib = await engine()
     if (this.ended) return
     const { decimals, intraday, totals, total } = data
-    this.chart = new Chart(lib, this.shell.chart, scene, { decimals, intraday, totals, onView: () => this.viewed(), fetchTile: (level, number) => this.tile(level, number) })
+    this.chart = new Chart(lib, this.shell.chart, scene, { decimals, intraday, totals, covered: () => this.shell.covered, onView: () => this.viewed(), fetchTile: (level, number) => this.tile(level, number) })
     this.tools = new Tools({ chart: this.chart, shell: this.shell, scene, decimals, intraday, start: 0, end: total - 1, total, mark: () => null, draw: () => this.chart?.refresh(), repaint: () => this.theme(), pointed: () => undefined })
     this.pointer = new Pointer({
       chart: this.chart, marks: () => [], hover: (place) => this.hover(place),
@@ -186,7 +186,7 @@ export class Browser {
   }
 
   help() {
-    const shown = this.shell.covered
+    const shown = this.shell.sheeted
     this.calm()
     if (!shown && this.keys) this.shell.sheet(this.keys.help(() => this.calm()))
   }
@@ -206,7 +206,7 @@ export class Browser {
   choose(on = !this.choosing) {
     this.choosing = on
     this.shell.tools.window?.setAttribute("aria-pressed", String(on))
-    this.shell.hintAt(on ? CHOOSING : null)
+    this.shell.hintAt(on ? CHOOSING : null, " · Esc")
     this.hold(on)
   }
 

@@ -1,6 +1,6 @@
 // The chart: candles and volume of one level of detail, the view on them, and what keeps the view where a person put it.
 import { Candles, TILE } from "./candles.mjs"
-import { viewFor, viewResized, volume, when } from "./core.mjs"
+import { viewFor, viewFull, viewResized, volume, when } from "./core.mjs"
 import { alpha, CLASSIC, NEUTRAL } from "./looks.mjs"
 import { Marks } from "./marks.mjs"
 
@@ -8,6 +8,7 @@ import { Marks } from "./marks.mjs"
 /** @typedef {import("./marks.mjs").Scene} Scene */
 
 const MOST_TILES = 12
+const LABEL_PX = 46 // that a mark and its label take above a candle
 export const LEVEL_NAMES = { 1: "1×", 4: "×4", 12: "×12", d: "Day", w: "Week", 64: "×64", 1024: "×1024" }
 
 /** The engine's own build, which names itself on the window. @returns {Promise<any>} */
@@ -33,7 +34,7 @@ export class Chart {
 
   /**
    * @param {any} lib @param {HTMLElement} box @param {Scene} scene
-   * @param {{ decimals: number, intraday: boolean, totals: Record<string, number>, fetchTile: (level: string, number: number) => Promise<ArrayBuffer>, onView: () => void }} options
+   * @param {{ decimals: number, intraday: boolean, totals: Record<string, number>, fetchTile: (level: string, number: number) => Promise<ArrayBuffer>, onView: () => void, covered: () => number }} options `covered`: pixels at the top over which something stands
    */
   constructor(lib, box, scene, options) {
     this.lib = lib
@@ -144,12 +145,18 @@ export class Chart {
     const bar = candles.barOf(candle)
     if (this.scene.candles === candles && this.holds(bar)) {
       const view = centre ? [bar - this.width * 0.45, bar + this.width * 0.55] : viewFor(bar, this.view, { size: this.size })
-      if (view) this.ease(/** @type {[number, number]} */ (view))
+      if (view) this.ease(viewFull(/** @type {[number, number]} */ (view), candles.total))
       return
     }
     const [a, b] = await candles.need(bar - 400, bar + 400)
     if (ask !== this.wanted) return
-    this.place(a, b, [bar - this.size * 0.45, bar + this.size * 0.55])
+    this.place(a, b, viewFull([bar - this.size * 0.45, bar + this.size * 0.55], candles.total))
+  }
+
+  /** Opens at a candle, which stands at the left. @param {number} candle */
+  async begin(candle) {
+    const [a, b] = await this.candles.need(candle - 400, candle + 400)
+    this.place(a, b, viewFull([candle - 4, candle - 4 + this.size], this.candles.total))
   }
 
   get width() {
@@ -157,12 +164,15 @@ export class Chart {
     return view ? view[1] - view[0] : this.size
   }
 
-  /** The mark in question stays in view when the size changes. */
+  /** The mark in question stays in view when the size changes, and the highest candle's label below what stands over the chart. */
   resized() {
+    const height = this.api.panes()[0]?.getHeight() || this.box.clientHeight
+    const top = Math.min(0.35, Math.max(0.12, (this.options.covered() + LABEL_PX) / height))
+    this.api.priceScale("right").applyOptions({ scaleMargins: { top, bottom: 0.08 } })
     const across = this.box.clientWidth - this.api.priceScale("right").width()
     if (across <= 0 || across === this.across) return
     const { view } = this
-    const anchor = this.marks.list[this.scene.current]?.anchor
+    const anchor = this.marks.list[this.scene.current]?.anchor ?? this.marks.current()?.index
     if (view && this.across) this.view = viewResized(view, anchor === undefined ? null : this.candles.barOf(anchor), across / this.across)
     this.across = across
   }

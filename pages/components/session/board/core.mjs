@@ -60,6 +60,15 @@ export function viewFor(index, view, { margin = 8, size = 125 } = {}) {
   return [from, from + width]
 }
 
+const MARGIN = 8 // bars that may be empty beside the first and the last one
+
+/** The view moved so that it is full of bars, or of all that there are. @param {[number, number]} view @param {number} total @returns {[number, number]} */
+export function viewFull([from, to], total) {
+  const width = to - from
+  const first = Math.max(-MARGIN, Math.min(total + MARGIN - width, from))
+  return width >= total + 2 * MARGIN ? [-MARGIN, total + MARGIN] : [first, first + width]
+}
+
 /**
  * The view after the chart became wider or narrower: candles keep their width, and the bar `at` keeps its share of the view where it
  * was in it; else the middle does.

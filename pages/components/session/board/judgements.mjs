@@ -87,7 +87,8 @@ export class Judgements {
     this.scene.missed = [...this.servedMissed, ...added].filter((one) => !gone.has(one.id))
     for (const op of pending) if (op.do === "judge" || op.do === "miss") this.remember(op)
     const undone = new Set(pending.flatMap((op) => (op.do === "undo" ? [op.of] : [])))
-    this.history = this.history.filter((one) => !undone.has(one.id))
+    const there = new Set(this.scene.missed.map((one) => one.id))
+    this.history = this.history.filter((one) => !undone.has(one.id) && (one.missed === null || there.has(one.missed))) // a place that was taken away can't be undone
     this.told.draw()
   }
 
@@ -107,12 +108,25 @@ export class Judgements {
     this.fold()
   }
 
-  /** Takes back this person's newest judgement; the mark it was of, null for a missed one or for none. */
+  /** Takes back this person's newest judgement: the mark it was of, or the place that it had made. */
   undo() {
     const last = this.history[0]
-    if (!last) return null
-    this.put({ do: "undo", of: last.id, mark: last.mark, letter: last.before, ...(last.missed ? { missed: last.missed } : {}) })
-    return last.mark
+    if (!last) return { mark: null, made: null }
+    const made = this.scene.missed.find((one) => one.id === (last.missed ?? "")) ?? null
+    this.takeBack(last)
+    return { mark: last.mark, made }
+  }
+
+  /** @param {Done} done */
+  takeBack(done) {
+    this.put({ do: "undo", of: done.id, mark: done.mark, letter: done.before, ...(done.missed ? { missed: done.missed } : {}) })
+  }
+
+  /** Takes a place of this person away. While it is not saved yet, the server knows it only by what made it. @param {import("./marks.mjs").Missed} place */
+  remove(place) {
+    const done = this.history.find((one) => one.missed === place.id)
+    if (done) this.takeBack(done)
+    else this.put({ do: "remove", mark: place.id })
   }
 
   /** @param {AnswerJson} answer @param {Op[]} ops */

@@ -2,11 +2,12 @@
 // boxes, a band and a name for the one in question, a curtain over what came later. Only what is in view is drawn.
 import { lowerBound } from "./core.mjs"
 import { alpha, COLORS } from "./looks.mjs"
+import { ownPlaces, placeAt } from "./made.mjs"
 
 /** @typedef {[id: string, kind: string, direction: number, anchor: number, start: number, end: number, price: number | null, low: number | null, high: number | null, confirmed: number, confidence: number | null, refs: number[]]} MarkRow */
 /** @typedef {{ id: string, kind: string, dir: number, anchor: number, from: number, to: number, price: number | null, low: number | null, high: number | null, conf: number, confidence: number | null, zone: boolean, segment: boolean, label: string }} Mark */
 /** @typedef {MissedJson} Missed */
-/** @typedef {{ letters: string[], current: number, hovered: number, curtain: number | null, dark: boolean, background: string, font: string, base: number, picking: string | null, missed: Missed[], ghost: { index: number, price: number, color: string } | null, measure: { a: { index: number, price: number }, b: { index: number, price: number }, text: string } | null, window: [number, number], candles: import("./candles.mjs").Candles | null }} Scene */
+/** @typedef {{ letters: string[], current: number, hovered: number, pointed: number | null, at: import("./made.mjs").At | null, curtain: number | null, dark: boolean, background: string, font: string, base: number, picking: string | null, missed: Missed[], ghost: { index: number, price: number, color: string } | null, measure: { a: { index: number, price: number }, b: { index: number, price: number }, text: string } | null, window: [number, number], candles: import("./candles.mjs").Candles | null }} Scene */
 /** @typedef {{ context: CanvasRenderingContext2D, horizontalPixelRatio: number, verticalPixelRatio: number, bitmapSize: { width: number, height: number }, mediaSize: { width: number, height: number } }} Scope */
 /** @typedef {{ i: number, x0: number, x1: number, y0: number, y1: number, r: number, missed?: string }} Shape `i` is the mark's; -1 for one that was missed */
 
@@ -111,6 +112,17 @@ export class Marks {
   under({ context: c, horizontalPixelRatio: h, bitmapSize }) {
     const half = Math.max(this.chart.timeScale().options().barSpacing, 3) * 0.5
     this.outside(c, h, bitmapSize)
+    const pointed = this.scene.pointed === null ? null : this.x(this.scene.pointed)
+    if (pointed !== null) { // the candle that was gone to
+      c.fillStyle = alpha(COLORS.x ?? "", this.scene.dark ? 0.3 : 0.22)
+      c.fillRect((pointed - half - 1) * h, 0, (2 * half + 2) * h, bitmapSize.height)
+    }
+    const place = this.current()
+    const at = place ? this.x(place.index) : null
+    if (at !== null) {
+      c.fillStyle = alpha(COLORS.x ?? "", this.scene.dark ? 0.16 : 0.1)
+      c.fillRect((at - Math.max(half, 5)) * h, 0, 2 * Math.max(half, 5) * h, bitmapSize.height)
+    }
     const mark = this.list[this.scene.current]
     const [from, to, conf] = mark ? [this.x(mark.from), this.x(mark.to), this.x(mark.conf)] : [null, null, null]
     if (!mark || from === null || to === null) return
@@ -161,6 +173,8 @@ export class Marks {
     for (const m of this.scene.missed) this.missed(scope, m, size)
     const mark = this.list[current]
     if (mark) this.name(scope, mark)
+    const place = this.current()
+    if (place) this.nameMade(scope, place)
     if (this.scene.ghost) this.ghost(scope, this.scene.ghost)
     if (this.scene.measure) this.measure(scope, this.scene.measure)
     c.restore()
@@ -265,13 +279,28 @@ export class Marks {
     const [left, right, y] = [this.x(wide ? m.from : m.anchor), this.x(wide ? m.to : m.anchor), level === null ? null : this.y(level)]
     if (left === null || right === null || y === null) return
     const color = COLORS[this.scene.letters[this.scene.current] ?? "."] ?? ""
-    this.label(scope, m.label, (left + right) / 2, y + (up ? -1 : 1) * (wide ? 16 : 31), color)
+    const [from, to] = [Math.max(left, 0), Math.min(right, scope.mediaSize.width)] // over the part that is in view
+    this.label(scope, m.label, from < to ? (from + to) / 2 : (left + right) / 2, y + (up ? -1 : 1) * (wide ? 16 : 31), color)
   }
 
-  /** @param {Scope} scope @param {string} words @param {number} x @param {number} y @param {string} color */
-  label({ context: c, horizontalPixelRatio: h, verticalPixelRatio: v }, words, x, y, color) {
+  /** The person's own place in question, where there are no marks. */
+  current() {
+    return this.list.length ? null : placeAt(ownPlaces(this.scene.missed), this.scene.at)
+  }
+
+  /** @param {Scope} scope @param {Missed} place */
+  nameMade(scope, place) {
+    const bar = this.bar(place.index)
+    const up = place.direction >= 0
+    const [x, tip] = [this.x(place.index), bar && this.y(up ? bar.high : bar.low)]
+    if (x !== null && tip !== null) this.label(scope, nameOf(place.kind, place.direction), x, tip + (up ? -1 : 1) * 35, COLORS.x ?? "")
+  }
+
+  /** @param {Scope} scope @param {string} words @param {number} at @param {number} y @param {string} color */
+  label({ context: c, horizontalPixelRatio: h, verticalPixelRatio: v, mediaSize }, words, at, y, color) {
     c.font = `600 ${11.5 * v}px ${this.scene.font}`
     const width = c.measureText(words).width / h + 14
+    const x = at < 0 || at > mediaSize.width ? at : Math.max(width / 2 + 2, Math.min(mediaSize.width - width / 2 - 2, at)) // whole while its mark is in view
     c.beginPath()
     c.roundRect((x - width / 2) * h, (y - 9.5) * v, width * h, 19 * v, 4 * h)
     c.fillStyle = color

@@ -3,7 +3,7 @@ import { counted, price, when } from "./core.mjs"
 import { button, COLORS, el, icon, lookOf, VERDICTS, write } from "./looks.mjs"
 
 /** @typedef {import("./marks.mjs").Mark} Mark */
-/** @typedef {{ mark: Mark | null, place: number, total: number, letters: string[], missed: number, time: number | null, decimals: number, intraday: boolean, open: boolean, reasons: string[],
+/** @typedef {{ mark: Mark | null, made: { name: string, index: number, number: number, of: number } | null, place: number, total: number, letters: string[], missed: number, time: number | null, decimals: number, intraday: boolean, open: boolean, reasons: string[],
  *   labelling: boolean, recent: { i: number, letter: string, name: string, anchor: number }[], present: string[], blind: boolean, others: { name: string, letter: string }[] }} PanelData */
 
 const RECENT = 7
@@ -53,14 +53,14 @@ export class Panel {
 
   /** @param {PanelData} its */
   draw(its) {
-    const { mark } = its
-    write(this.place, mark ? `Mark ${its.place + 1} of ${its.total.toLocaleString("en-US")}` : "No marks")
-    const look = lookOf(mark ? its.letters[its.place] : ".")
+    const { mark, made } = its
+    write(this.place, mark ? `Mark ${its.place + 1} of ${its.total.toLocaleString("en-US")}` : made ? `Your place ${made.number} of ${made.of}` : "No marks")
+    const look = lookOf(mark ? its.letters[its.place] : made ? "x" : ".")
     this.badge.className = `badge ${look.color}`
     write(this.badgeIcon, look.symbol)
     write(this.badgeText, look.label)
-    write(this.name, mark?.label ?? (its.labelling ? "No detector yet: press M and mark the places" : "Nothing was found in this window"))
-    const facts = mark ? factsOf(mark, its) : { candle: "–", price: "–", late: "–", sure: "–" }
+    write(this.name, mark?.label ?? made?.name ?? (its.labelling ? "No detector yet: press M and mark the places" : "Nothing was found in this window"))
+    const facts = mark ? factsOf(mark, its) : { candle: made ? candleOf(made.index, its) : "–", price: "–", late: "–", sure: "–" }
     for (const [key, value] of Object.entries(facts)) write(/** @type {HTMLElement} */ (this.facts[key]), value)
     const n = counted(its.letters, its.missed)
     const total = its.letters.length + its.missed || 1
@@ -121,11 +121,15 @@ export class Panel {
   }
 }
 
+/** @param {number} candle @param {PanelData} its */
+const candleOf = (candle, { time, intraday }) => `#${candle.toLocaleString("en-US")}${time === null ? "" : ` · ${when(time, intraday)}`}`
+
 /** @param {Mark} mark @param {PanelData} its */
-function factsOf(mark, { time, decimals, intraday }) {
+function factsOf(mark, its) {
+  const { decimals } = its
   const late = mark.conf - mark.anchor
   return {
-    candle: `#${mark.anchor.toLocaleString("en-US")}${time === null ? "" : ` · ${when(time, intraday)}`}`,
+    candle: candleOf(mark.anchor, its),
     price: mark.zone ? `${price(mark.low ?? NaN, decimals)} – ${price(mark.high ?? NaN, decimals)}` : price(mark.price ?? NaN, decimals),
     late: `${late} candle${late === 1 ? "" : "s"} later`,
     sure: mark.confidence === null ? "–" : `${Math.round(mark.confidence * 100)}%`,

@@ -1,7 +1,7 @@
 // The frame of the board: chart, strip, tools and what is said over them. It knows no verdict and no candle.
 import { LEVEL_NAMES } from "./chart.mjs"
 import { price, volume, when } from "./core.mjs"
-import { button, el, icon, write } from "./looks.mjs"
+import { button, el, icon } from "./looks.mjs"
 
 /** @typedef {[symbol: string, label: string, act: () => void]} Tool */
 
@@ -32,8 +32,10 @@ export class Shell {
     this.strip = el("canvas", "strip")
     this.strip.setAttribute("aria-label", "All marks of the session")
     const title = el("div", "symbol", el("b", "", symbol), ` ${timeframe}`)
-    const stage = el("div", "stage", this.chart, el("div", "legend", title, this.ohlc), el("div", "tools", this.levels, Object.values(this.tools)), this.hint, this.notice, this.over)
-    this.left = el("div", "left", stage, this.strip)
+    this.legendBox = el("div", "legend", title, this.ohlc)
+    this.toolbar = el("div", "tools", this.levels, Object.values(this.tools))
+    const stage = el("div", "stage", this.chart, this.legendBox, this.toolbar, this.notice, this.over)
+    this.left = el("div", "left", stage, this.hint, this.strip)
     this.root = el("div", "board", this.left)
     this.root.tabIndex = -1 // else a click puts the focus on the page's scroller
     this.root.dataset.testid = "board"
@@ -64,10 +66,16 @@ export class Shell {
     this.notice.hidden = false
   }
 
-  /** What the next click does; null when it does nothing. @param {string | null} text */
-  hintAt(text) {
+  /** What the next click does, said below the chart; null when it does nothing. @param {string | null} text @param {string} [keys] how to do it by keys */
+  hintAt(text, keys = "") {
     this.hint.hidden = text === null
-    if (text !== null) write(this.hint, text)
+    if (text !== null) this.hint.replaceChildren(text, el("span", "keys", keys))
+  }
+
+  /** How far the legend and the tools reach into the chart, in pixels. */
+  get covered() {
+    const { top } = this.chart.getBoundingClientRect()
+    return Math.max(0, ...[this.legendBox, this.toolbar].map((one) => one.getBoundingClientRect()).filter((box) => box.top < top + 40).map((box) => box.bottom - top))
   }
 
   /** A sheet over the chart; null closes it. @param {HTMLElement | null} node */
@@ -77,7 +85,7 @@ export class Shell {
   }
 
   /** Whether a sheet is open. */
-  get covered() {
+  get sheeted() {
     return !this.over.hidden
   }
 

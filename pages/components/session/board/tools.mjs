@@ -9,9 +9,11 @@ import { nearest, PLACE_FORMS, readPlace } from "./place.mjs"
 /** @typedef {import("./marks.mjs").Mark} Mark */
 /** @typedef {{ index: number, price: number, time: number }} Point */
 
+/** What a click does, and how it is done by keys. @type {Record<"move" | "miss" | "measure", [string, string]>} */
 const PICKING = {
-  move: "Click the candle it belongs to, or ← → and Enter · Esc leaves it where it is", measure: "Click two places to measure between them · Esc",
-  miss: "Click the candle that should have been marked, above it for a high, below for a low, or ← → ↑ ↓ and Enter · Esc",
+  move: ["Click the candle it belongs to", ", or ← → and Enter · Esc leaves it where it is"],
+  miss: ["Click the candle that should have been marked, above it for a high, below for a low", ", or ← → ↑ ↓ and Enter · Esc"],
+  measure: ["Click two places to measure between them", " · Esc"],
 }
 const BAR_MS = 350 // a candle of the replay
 
@@ -39,26 +41,52 @@ export class Tools {
     this.scene.picking = what
     this.scene.measure = null
     this.from = null
-    this.shell.hintAt(PICKING[what])
+    this.shell.hintAt(...PICKING[what])
+    if (this.choosing) this.pointAt(this.begin(), this.isHigh(), false)
     this.its.draw()
   }
 
+  /** Where choosing a candle begins: at the mark to move; for a missed one where the arrows were last, at the mark, or in the middle of the view. */
+  begin() {
+    const { its, cursor } = this
+    const anchor = its.mark()?.anchor
+    if (this.scene.picking === "move" && anchor !== undefined) return anchor
+    const seen = [cursor?.index, anchor].find((candle) => candle !== undefined && this.sees(candle))
+    const [from, to] = this.viewInCandles() ?? [its.start, its.end]
+    return this.within(seen ?? Math.round((from + to) / 2))
+  }
+
+  /** A candle that may be chosen: in the session's window, and not hidden. @param {number} candle */
+  within(candle) {
+    return Math.max(this.its.start, Math.min(this.its.end, this.scene.curtain ?? Infinity, candle))
+  }
+
+  /** @param {number} candle */
+  sees(candle) {
+    const view = this.viewInCandles()
+    return view !== null && candle >= view[0] && candle < view[1]
+  }
+
+  /** Whether the mark that is to be placed is a high. */
+  isHigh() {
+    return this.scene.picking === "move" ? (this.its.mark()?.dir ?? 1) >= 0 : (this.cursor?.up ?? true)
+  }
+
   calm() {
-    this.scene.picking = this.scene.ghost = this.scene.measure = null
+    this.scene.picking = this.scene.ghost = this.scene.measure = this.scene.pointed = null
     this.from = null
     this.shell.hintAt(null)
     this.shell.sheet(null)
     this.its.draw()
   }
 
-  /** Where a click would put something, drawn under the pointer. @param {Candle} bar @param {number} at */
+  /** Where a click would put something, drawn under the pointer; the arrows go on from there. @param {Candle} bar @param {number} at */
   aim(bar, at) {
     const { picking } = this.scene
-    if (picking === "measure") this.measureTo(bar, at)
-    else {
-      const up = picking === "move" ? (this.its.mark()?.dir ?? 1) >= 0 : at >= (bar.high + bar.low) / 2
-      this.scene.ghost = { index: bar.first, price: up ? bar.high : bar.low, color: (picking === "move" ? COLORS.m : COLORS.x) ?? "" }
-    }
+    if (picking === "measure") return this.measureTo(bar, at)
+    const up = picking === "move" ? this.isHigh() : at >= (bar.high + bar.low) / 2
+    this.cursor = { index: this.within(bar.first), up }
+    this.scene.ghost = { index: bar.first, price: up ? bar.high : bar.low, color: (picking === "move" ? COLORS.m : COLORS.x) ?? "" }
   }
 
   /** Whether a candle is to be chosen. */
@@ -66,30 +94,36 @@ export class Tools {
     return this.scene.picking === "move" || this.scene.picking === "miss"
   }
 
-  /** The arrows while a candle is to be chosen: they begin where they were last, at the mark, or in the middle of the view. @param {number} by bars */
+  /** The arrows while a candle is to be chosen. @param {number} by bars */
   cursorBy(by) {
-    const { chart, its } = this
-    const view = this.viewInCandles()
-    const begin = this.cursor?.index ?? its.mark()?.anchor ?? Math.round(((view?.[0] ?? its.start) + (view?.[1] ?? its.end)) / 2)
-    const index = Math.max(its.start, Math.min(its.end, begin + by * (chart.candles.step || 1)))
-    const up = this.scene.picking === "move" ? (its.mark()?.dir ?? 1) >= 0 : (this.cursor?.up ?? true)
-    this.pointAt(index, up)
+    const index = (this.cursor?.index ?? this.begin()) + by * (this.chart.candles.step || 1)
+    this.pointAt(this.within(index), this.isHigh())
   }
 
   /** @param {boolean} up whether the mark is a high */
   cursorSide(up) {
-    if (this.scene.picking !== "miss") return
-    if (!this.cursor) this.cursorBy(0)
-    if (this.cursor) this.pointAt(this.cursor.index, up)
+    if (this.scene.picking === "miss") this.pointAt(this.cursor?.index ?? this.begin(), up)
   }
 
-  /** @param {number} index @param {boolean} up */
-  pointAt(index, up) {
-    this.cursor = { index, up }
-    const bar = this.chart.marks.bar(index)
-    if (bar) this.aim(bar, up ? bar.high : bar.low)
-    this.bring(index, false)
-    this.its.pointed(bar)
+  /** @param {number} index @param {boolean} up @param {boolean} [follow] the view goes along near its edge, and not only where the candle is out of it */
+  pointAt(index, up, follow = true) {
+    const cursor = (this.cursor = { index, up })
+    const draw = () => {
+      const bar = this.chart.marks.bar(index)
+      if (!this.choosing || this.cursor !== cursor || !bar) return
+      this.scene.ghost = { index, price: up ? bar.high : bar.low, color: (this.scene.picking === "move" ? COLORS.m : COLORS.x) ?? "" }
+      this.its.pointed(bar)
+    }
+    draw()
+    if (follow || !this.sees(index)) this.chart.show(index, false).then(draw, (error) => this.shell.say(error.message)) // a candle far away is loaded first
+  }
+
+  /** Brings a candle into view that somebody went to by a key; what is to be chosen begins there. @param {number} candle @param {boolean} up */
+  follow(candle, up) {
+    this.scene.pointed = null
+    if (this.choosing) return this.pointAt(this.within(candle), up)
+    this.cursor = { index: candle, up }
+    this.bring(candle, false)
   }
 
   /** What the arrows point at, as a click there would say it. @returns {import("./pointer.mjs").Place | null} */
@@ -156,7 +190,7 @@ export class Tools {
 
   /** @param {number} candle @param {boolean} [centre] */
   bring(candle, centre = true) {
-    this.chart.show(candle, centre).catch((error) => this.shell.say(error.message))
+    this.chart.show(candle, centre).then(() => this.its.draw(), (error) => this.shell.say(error.message))
   }
 
   colours() {
@@ -183,8 +217,7 @@ export class Tools {
     const { view } = this.chart
     const { candles } = this.scene
     if (!view || !candles) return null
-    const first = candles.at(Math.max(0, Math.floor(view[0])))
-    const last = candles.at(Math.min(candles.total - 1, Math.ceil(view[1])))
+    const [first, last] = [Math.floor(view[0]), Math.ceil(view[1])].map((bar) => candles.at(Math.max(0, Math.min(candles.total - 1, bar))))
     return first && last ? [first.first, last.first + (candles.step || 1)] : null
   }
 
@@ -194,12 +227,16 @@ export class Tools {
     field.setAttribute("aria-label", "Go to a date")
     const why = el("div", "why small")
     why.setAttribute("role", "alert")
+    const close = () => {
+      field.blur() // the next key is for the board
+      this.calm()
+    }
     field.onkeydown = (event) => {
-      if (event.key === "Escape") this.calm()
+      if (event.key === "Escape") close()
       if (event.key !== "Enter") return
       const place = readPlace(field.value)
       if ("why" in place) return write(why, place.why)
-      this.calm()
+      close()
       this.goTo(place, field.value.trim()).catch((error) => this.shell.say(error.message))
     }
     this.shell.sheet(el("div", "sheet", field, why))
@@ -212,6 +249,10 @@ export class Tools {
     const [first, last] = "candle" in place ? [place.candle, place.candle] : [await this.candleAt(place.seconds), (await this.candleAt(place.seconds + place.span)) - 1]
     const { candle, beside } = nearest(first, last, start, end)
     await this.chart.show(candle)
+    this.cursor = { index: candle, up: true } // where M begins
+    this.scene.pointed = candle
+    if (this.choosing) this.pointAt(candle, this.isHigh()) // M came before the candles did
+    else this.its.pointed(this.chart.marks.bar(candle))
     if (!beside) return
     const what = end - start + 1 === total ? "dataset" : "window"
     const bar = this.chart.marks.bar(candle)
