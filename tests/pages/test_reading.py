@@ -112,7 +112,6 @@ def test_a_card_has_a_title_its_states_and_what_is_not_missing() -> None:
         Column("Status", lambda _: ["Failed"]),
         Column("Corrections", lambda _: 1200),
         Column("Commit", lambda _: looks.MISSING),
-        Column("Only in the CSV", raw=lambda _: 1),
     ]
     made_card = card(columns, uuid.uuid4(), 2)
     assert made_card["title"] == "#4 · Swings"
