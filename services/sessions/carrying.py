@@ -40,10 +40,7 @@ def carry_over(session: Session, row: PatternSession) -> int:
             if (item.author_id, detection.id) in taken:
                 continue
             taken.add((item.author_id, detection.id))
-        copy = _carried(item, row, detection.id if detection is not None else None)
-        if detection is not None and kept.as_asked:
-            fill(copy, row, detection, Verdict.CONFIRMED, None)
-            copy.state, copy.reason, copy.severity = FeedbackState.OPEN, None, None
+        copy = _carried(item, row, detection, kept)
         session.add(copy)
         carried += 1
         asking += asks(copy.verdict)
@@ -128,19 +125,24 @@ _CARRIED_COLUMNS = (
 )
 
 
-def _carried(item: FeedbackItem, row: PatternSession, detection_id: uuid.UUID | None) -> FeedbackItem:
-    """The copy of a verdict. The batch that took the original did not take the copy, so it names no execution."""
+def _carried(item: FeedbackItem, row: PatternSession, detection: Detection | None, kept: _Kept) -> FeedbackItem:
+    """The copy of a verdict: "right", with nothing left to say, where the mark is now as it was asked for. The batch that
+    took the original did not take the copy, so it names no execution."""
     copied = {column: getattr(item, column) for column in _CARRIED_COLUMNS}
-    state = FeedbackState.OPEN if item.state == FeedbackState.SENT else item.state
-    return FeedbackItem(
+    state = FeedbackState.OPEN if kept.as_asked or item.state == FeedbackState.SENT else item.state
+    copy = FeedbackItem(
         **copied,
         state=state,
         workspace_id=row.workspace_id,
         session_id=row.id,
-        detection_id=detection_id,
+        detection_id=detection.id if detection is not None else None,
         made_by=MadeBy.CARRIED,
         carried_from_id=item.id,
     )
+    if kept.as_asked and detection is not None:
+        fill(copy, row, detection, Verdict.CONFIRMED, None)
+        copy.reason = copy.severity = None
+    return copy
 
 
 # What a retest goes back to.
