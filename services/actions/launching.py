@@ -59,8 +59,10 @@ def why_hopeless(workspace_id: uuid.UUID, agent: str) -> str | None:
         return None
     with transaction() as session:
         workspace = workspaces.get(session, workspace_id)
+    if workspace.deployed_version_id is not None:
+        return None
     ready = patterns(releases.repository())
-    if workspace.deployed_version_id is not None or workspace.pattern_type in ready:
+    if workspace.pattern_type in ready:
         return None
     return (
         f"The tuner searches parameters and has no detector of '{workspace.pattern_type}' to begin with, so this run "

@@ -32,7 +32,7 @@ from services.people import Actor, require
 from services.sessions import opening
 from services.sessions.carrying import carry_over, settle_addressed
 from services.sessions.opening import bar_time
-from services.sessions.scores import freeze, marked_places
+from services.sessions.scores import freeze, marked_places, was_labelled
 from services.states import move_session, move_sessions
 from services.texts import cleaned
 
@@ -187,7 +187,7 @@ def complete(session: Session, session_id: uuid.UUID, *, actor: Actor) -> None:
     result = freeze(session, row)
     move_session(row, SessionStatus.COMPLETED)
     row.completed_at = now()
-    if row.detector_version_id is not None:
+    if not was_labelled(row):
         workspace.last_tested_at = row.completed_at
     session.flush()
     known = labels.keep(session, workspace.id)
@@ -209,7 +209,7 @@ def complete(session: Session, session_id: uuid.UUID, *, actor: Actor) -> None:
             "ci_low": row.ci_low,
             "ci_high": row.ci_high,
             "version": row.pattern_version,
-            "marked": marked_places(session, row.id) if row.detector_version_id is None else None,
+            "marked": marked_places(session, row.id) if was_labelled(row) else None,
         },
         actor=actor,
         title=row.name,

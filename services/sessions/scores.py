@@ -13,11 +13,16 @@ from services.lifecycle import FeedbackState, Verdict
 from services.models import FeedbackItem, PatternSession
 
 
+def was_labelled(row: PatternSession) -> bool:
+    """Whether no detector ran in the session. One that came from the existing system has its version as text alone."""
+    return row.detector_version_id is None and row.pattern_version is None
+
+
 def freeze(session: Session, row: PatternSession) -> SessionScore:
     """Writes a session's score, and the hash of the label set it was counted on, into its row. One in which no detector
     ran has labels and no score."""
     result = labels.score_session(session, row.id)
-    if row.detector_version_id is None and row.pattern_version is None:
+    if was_labelled(row):
         row.label_set_sha256, row.score_note = result.label_set_sha256, None
         return result
     rate, counts = result.rate, result.fit.counts

@@ -4,8 +4,8 @@ const WHITE_MS = 1000
 const AGAIN_MS = 20000
 const LAST = "patterndesk-recovered"
 
-/** Watches over the page, once for a page that was loaded. @param {() => void} [reload] */
-function recover(reload = () => window.location.reload()) {
+/** Watches over the page, once for a page that was loaded. */
+function recover() {
   const page = document.getElementById("root")
   if (!page || page.dataset["watched"]) return
   page.dataset["watched"] = "true"
@@ -18,7 +18,7 @@ function recover(reload = () => window.location.reload()) {
     later = setTimeout(() => {
       if (!isWhite() || Date.now() - Number(sessionStorage.getItem(LAST) ?? 0) < AGAIN_MS) return
       sessionStorage.setItem(LAST, String(Date.now()))
-      reload()
+      window.location.reload()
     }, WHITE_MS)
   }).observe(page, { childList: true })
 }

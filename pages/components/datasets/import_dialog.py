@@ -203,9 +203,8 @@ def _shown(found: Preview) -> None:
         st.markdown("**What was decided**")
         st.markdown("\n".join(f"- {looks.plain(sentence)}" for sentence in found.decided))
     if found.ends is not None:
-        exact = st.column_config.NumberColumn(
-            format="plain"
-        )  # every digit that is stored, to be compared with the file
+        # Every digit that is stored, to be compared with the file.
+        exact = st.column_config.NumberColumn(format="plain")
         st.dataframe(
             found.ends,
             hide_index=True,

@@ -34,8 +34,9 @@ def launch(workspace_id: uuid.UUID, parent: ExecutionDetail | None = None, items
     `items` are the open corrections to choose from, where those are not all.
     """
     st.session_state.pop(_PREPARED, None)  # the prompt is made anew for what is open now
+    actor = acting()
     with guarded(stop=True), transaction() as session:
-        known = feedback.open_corrections(session, workspace_id, viewer=acting())
+        known = feedback.open_corrections(session, workspace_id, viewer=actor)
     if parent is None:
         items = items or known.sent
     title = "Launch an execution" if parent is None else "Run again"

@@ -23,7 +23,7 @@ def complete_dialog(detail: SessionDetail, left: int, actor: Actor) -> None:
 
     @st.dialog("Complete this session?", icon=":material/task_alt:", on_dismiss=dismissed)
     def ask() -> None:
-        if detail.version_id is None:
+        if detail.version is None:
             with guarded(stop=True), transaction() as session:
                 marked = sessions.marked_places(session, detail.id)
             st.markdown(f"**{looks.count(marked, 'place')} marked.**")
@@ -45,7 +45,7 @@ def complete_dialog(detail: SessionDetail, left: int, actor: Actor) -> None:
 
     def buttons() -> None:
         with st.container(horizontal=True, horizontal_alignment="right"):
-            if st.button("Keep judging" if detail.version_id else "Keep marking", key="complete-no"):
+            if st.button("Keep judging" if detail.version else "Keep marking", key="complete-no"):
                 dismissed()
                 st.rerun()
             if st.button("Complete", key="complete-yes", type="primary"):

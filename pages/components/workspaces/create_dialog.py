@@ -43,7 +43,8 @@ def create_dialog() -> None:
         ready = [name for name in patterns(releases.repository()) if name not in taken]
     except RepositoryError:  # Admin says what is wrong with it; a workspace can be made all the same
         ready = []
-    _create(sorted({*CATEGORIES, *used}), ready)
+    claude = any(agent.available for agent in agents() if agent.name == "claude")
+    _create(sorted({*CATEGORIES, *used}), ready, claude)
 
 
 def type_words(pattern_type: str, ready: Sequence[str], *, claude: bool) -> str:
@@ -58,14 +59,13 @@ def type_words(pattern_type: str, ready: Sequence[str], *, claude: bool) -> str:
 
 
 @st.dialog("New workspace")
-def _create(categories: list[str], ready: list[str]) -> None:
+def _create(categories: list[str], ready: list[str], claude: bool) -> None:
     """Asks for name, pattern type and category; what was typed stays when the workspace is refused."""
     st.text_input("Name", key=_NAME, max_chars=120, live=True, on_change=_suggest, placeholder="Break of structure")
     with st.form("create", border=False):
         st.text_input(
             "Pattern type", key=_TYPE, max_chars=63, help="One workspace per pattern type; agents and files go by it."
         )
-        claude = any(agent.available for agent in agents() if agent.name == "claude")
         st.caption(looks.plain(type_words(st.session_state.get(_TYPE, ""), ready, claude=claude)))
         category = st.selectbox(
             "Category",
